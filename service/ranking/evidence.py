@@ -23,14 +23,14 @@ class Evidence:
     trajectories : list of Trajectory
         Shards of replicas, all over the same N samples in the same order. May be empty.
     probabilities : dict of (N, C) float
-        Out-of-sample class probabilities of further model families by name ("neighbours", "logistic",
-        "trees"), or "pred_probs" brought by the user. Rows sum to 1; a row of NaN means "not known
-        for this sample". May be empty only where there is a trajectory.
+        Out-of-sample class probabilities of further model families by name ("neighbours",
+        "logistic", "trees"), or "pred_probs" brought by the user. Rows sum to 1; a row of NaN means
+        "not known for this sample". May be empty only where there is a trajectory.
 
     Raises
     ------
     ValueError
-        Shapes do not fit, a label is out of range, a row is not a distribution, or nothing was given.
+        Shapes do not fit, a label is out of range, a row is no distribution, or nothing was given.
     """
 
     labels: NDArray[np.integer]
