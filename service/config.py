@@ -1,0 +1,78 @@
+"""One settings object, filled from `LABELAUDIT_*` variables; runs on a laptop with nothing set."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "LABELAUDIT_"
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads `LABELAUDIT_<NAME>_FILE`: how container platforms hand over secrets."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        return (Path(path).read_text().strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+
+    data_dir: Path = Field(
+        default=Path("labelaudit-data"), description="where the embedded default keeps everything"
+    )
+    database_url: str = Field(default="", description="empty: SQLite in data_dir", repr=False)
+    redis_url: str = Field(default="", description="empty: workers poll the database", repr=False)
+    storage_dir: Path | None = Field(default=None, description="empty: data_dir/storage")
+
+    host: str = "127.0.0.1"
+    port: int = 8321
+    workers: int = Field(default=1, ge=0, description="worker processes of the embedded default")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    max_upload_bytes: int = Field(default=20 * 2**30, gt=0)
+    free_space_watermark_bytes: int = Field(default=2 * 2**30, ge=0)
+    step_lease_seconds: float = Field(default=30.0, gt=0)
+    review_lease_seconds: float = Field(default=600.0, gt=0)
+    sweep_seconds: float = Field(default=5.0, gt=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
+    @property
+    def embedded(self) -> bool:
+        """True when nothing but a folder is needed: SQLite and polling workers."""
+        return not self.database_url
+
+    @property
+    def resolved_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'labelaudit.sqlite3'}"
+
+    @property
+    def resolved_storage_dir(self) -> Path:
+        return self.storage_dir or self.data_dir / "storage"
+
+
+@lru_cache
+def settings() -> Settings:
+    return Settings()

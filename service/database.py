@@ -1,0 +1,127 @@
+"""The engine and the two kinds of transaction: `read()` and `write()`, each committed at its edge.
+
+On SQLite a write starts with BEGIN IMMEDIATE, since a transaction that reads first and writes later
+can fail however long it waits; on Postgres both are plain transactions.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import Double
+
+DOORBELLS = "doorbells"
+
+
+class clock(GenericFunction[float]):
+    """The database's own clock, seconds since 1970: a worker's clock decides nothing."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(clock, "postgresql")
+def _clock_postgres(*_: Any, **__: Any) -> str:
+    return "extract(epoch from clock_timestamp())"
+
+
+@compiles(clock, "sqlite")
+def _clock_sqlite(*_: Any, **__: Any) -> str:
+    # unixepoch('subsec') is NULL before SQLite 3.42, and a NULL lease never expires
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+def _configure_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(dbapi_connection: Any, _record: Any) -> None:
+        dbapi_connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=30000",
+        ):
+            dbapi_connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def normalised(url: str) -> str:
+    """`postgres://` and `postgresql://` as platforms hand them out, for the psycopg driver."""
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed.render_as_string(hide_password=False)
+
+
+class Database:
+    """Hands out sessions. `ring` is called with the queues to wake, only after a commit."""
+
+    def __init__(self, url: str, *, ring: Callable[[set[str]], None] | None = None) -> None:
+        url = normalised(url)
+        if url.startswith("sqlite"):
+            path = make_url(url).database
+            if path:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self.engine = create_engine(url)
+            _configure_sqlite(self.engine)
+        else:
+            self.engine = create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
+        self._writing = self.engine.execution_options(sqlite_begin="IMMEDIATE")
+        self._ring = ring
+
+    @contextmanager
+    def read(self) -> Generator[Session]:
+        with Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Generator[Session]:
+        with Session(self._writing, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+            doorbells: set[str] = session.info.get(DOORBELLS, set())
+        if doorbells and self._ring:
+            self._ring(doorbells)
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def bulk_insert(session: Session, table: Table, rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows in the table's column order: COPY on Postgres, executemany on SQLite.
+
+    Columns with a default may be left off at the end of each row.
+    """
+    iterator = iter(rows)
+    first = next(iterator, None)
+    if first is None:
+        return
+    names = [column.name for column in table.columns][: len(first)]
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        cursor = connection.connection.cursor()
+        columns = ", ".join(f'"{name}"' for name in names)
+        with cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:  # type: ignore[attr-defined]
+            copy.write_row(first)
+            for row in iterator:
+                copy.write_row(row)
+        return
+    batch = [dict(zip(names, first, strict=True))]
+    for row in iterator:
+        batch.append(dict(zip(names, row, strict=True)))
+        if len(batch) == 5_000:
+            connection.execute(insert(table), batch)
+            batch = []
+    if batch:
+        connection.execute(insert(table), batch)
+

@@ -1,0 +1,101 @@
+"""Every error the service can answer with, each rendered as RFC 9457 problem+json.
+
+ServiceError                      500
+├── BadInput                      422  the request or the file is wrong: says what, and how to mend it
+│   ├── BadDataset                     an upload that cannot become a dataset; lists its first bad rows
+│   └── BadCursor                 400
+├── NotAuthenticated              401
+├── NotPermitted                  403
+├── NotFound                      404
+├── Conflict                      409
+│   ├── LeaseLost                      somebody else holds or has decided this sample
+│   └── NotReady                       what was asked for is still being made
+├── UploadTooLarge                413
+├── UnsupportedMediaType          415
+└── InsufficientStorage           507
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class ServiceError(Exception):
+    """An answer to the caller. `detail` says what happened and how to mend it."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+    default_type: ClassVar[str] = "internal-error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        type: str | None = None,
+        errors: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.type = type or self.default_type
+        self.errors = list(errors)
+
+    def problem(self) -> dict[str, Any]:
+        """The RFC 9457 object; `errors[]` points at the row, file or field that is wrong."""
+        body: dict[str, Any] = {
+            "type": f"/problems/{self.type}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            body["errors"] = self.errors
+        return body
+
+
+class BadInput(ServiceError):
+    status, title, default_type = 422, "Invalid request", "invalid-request"
+
+
+class BadDataset(BadInput):
+    """`errors` items: `detail` plus any of `row` (1-based data row), `file`, `column`, `pointer`."""
+
+    title, default_type = "The file cannot become a dataset", "invalid-dataset"
+
+
+class BadCursor(BadInput):
+    status, title, default_type = 400, "Unreadable cursor", "invalid-cursor"
+
+
+class NotAuthenticated(ServiceError):
+    status, title, default_type = 401, "Not authenticated", "not-authenticated"
+
+
+class NotPermitted(ServiceError):
+    status, title, default_type = 403, "Not permitted", "not-permitted"
+
+
+class NotFound(ServiceError):
+    status, title, default_type = 404, "Not found", "not-found"
+
+
+class Conflict(ServiceError):
+    status, title, default_type = 409, "Conflict", "conflict"
+
+
+class LeaseLost(Conflict):
+    title, default_type = "The lease is lost", "lease-lost"
+
+
+class NotReady(Conflict):
+    title, default_type = "Not ready yet", "not-ready"
+
+
+class UploadTooLarge(ServiceError):
+    status, title, default_type = 413, "Upload too large", "upload-too-large"
+
+
+class UnsupportedMediaType(ServiceError):
+    status, title, default_type = 415, "Unsupported media type", "unsupported-media-type"
+
+
+class InsufficientStorage(ServiceError):
+    status, title, default_type = 507, "Insufficient storage", "insufficient-storage"
