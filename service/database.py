@@ -124,4 +124,3 @@ def bulk_insert(session: Session, table: Table, rows: Iterable[Sequence[Any]]) -
             batch = []
     if batch:
         connection.execute(insert(table), batch)
-

@@ -26,7 +26,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import BigInteger, TypeDecorator
 
-Json = JSON().with_variant(JSONB(), "postgresql")
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 BigInt = BigInteger().with_variant(Integer(), "sqlite")
 
 
@@ -276,7 +276,7 @@ class Ranking(Model):
     __tablename__ = "ranking"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    audit_id: Mapped[str] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), unique=True)
+    audit_id: Mapped[str] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -334,7 +334,9 @@ class Correction(Model):
     verdict: Mapped[Verdict | None] = mapped_column(one_of(Verdict))  # null in a revert
     given_label: Mapped[int]
     corrected_label: Mapped[int | None]
-    reverts: Mapped[str | None] = mapped_column(ForeignKey("correction.id"), unique=True)
+    reverts: Mapped[str | None] = mapped_column(
+        ForeignKey("correction.id", ondelete="CASCADE"), unique=True
+    )
     note: Mapped[str | None] = mapped_column(Text)
     annotator: Mapped[str] = mapped_column(String(200))
     key_id: Mapped[str] = mapped_column(String(16))

@@ -1,0 +1,226 @@
+"""/v1/audits: status, progress stream, summary, the ranked list."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from tempfile import TemporaryFile
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from service import audits, review
+from service.api import cursors, present
+from service.api.dependencies import (
+    Annotator,
+    ReadSession,
+    Resources,
+    ResourcesDep,
+    StorageDep,
+    Uploader,
+    WriteSession,
+)
+from service.api.problems import documented
+from service.export import write_suspects
+from service.models import FINISHED, Dataset, ReviewState, Tier
+from service.schemas import AuditRead, Page, SuspectDetail, SuspectPage
+
+router = APIRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
+
+POLL_SECONDS = 0.5
+PING_SECONDS = 15.0
+PAGE = 5_000
+
+
+@router.get("", response_model=Page[AuditRead], responses=documented(400))
+def list_audits(
+    session: ReadSession,
+    caller: Annotator,  # noqa: ARG001
+    dataset_id: str | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    """Audits, newest first."""
+    before = str(cursors.decode(cursor, str)[0]) if cursor else None
+    found = audits.list_audits(session, dataset_id=dataset_id, before=before, limit=limit)
+    return {
+        "items": [{**vars(audit), **audits.progress_of(session, audit)} for audit in found],
+        "next_cursor": cursors.encode(found[-1].id) if len(found) == limit else None,
+    }
+
+
+@router.get("/{audit_id}", response_model=AuditRead)
+def read_audit(session: ReadSession, caller: Annotator, audit_id: str) -> dict[str, Any]:  # noqa: ARG001
+    """Status, step, progress and the time left."""
+    audit = audits.get_audit(session, audit_id)
+    return {**vars(audit), **audits.progress_of(session, audit)}
+
+
+@router.post("/{audit_id}/cancel", response_model=AuditRead, responses=documented(409))
+def cancel_audit(session: WriteSession, caller: Uploader, audit_id: str) -> dict[str, Any]:  # noqa: ARG001
+    """Stop an audit. Its workers let go within seconds; what it had made is not published."""
+    audit = audits.cancel_audit(session, audit_id)
+    return {**vars(audit), **audits.progress_of(session, audit)}
+
+
+@router.get("/{audit_id}/events", response_class=StreamingResponse)
+async def stream_events(
+    request: Request,
+    resources: ResourcesDep,
+    caller: Annotator,  # noqa: ARG001
+    audit_id: str,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> StreamingResponse:
+    """Progress as server-sent events, from the beginning or behind `Last-Event-ID`.
+
+    Each event is named `progress` and carries `status`, `step`, `progress` and `eta_seconds`. The
+    stream ends when the audit does.
+    """
+    await run_in_threadpool(_events, resources, audit_id, 0)  # a 404 must come before the stream
+    begin = int(last_event_id) if (last_event_id or "").isdecimal() else 0
+    return StreamingResponse(
+        _stream(request, resources, audit_id, begin),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+def _events(resources: Resources, audit_id: str, seq: int) -> tuple[list[tuple[int, Any]], bool]:
+    with resources.database.read() as session:
+        finished = audits.get_audit(session, audit_id).status in FINISHED
+        found = audits.events_after(session, audit_id, seq)
+        return [(event.seq, event.data) for event in found], finished
+
+
+async def _stream(
+    request: Request, resources: Resources, audit_id: str, seq: int
+) -> AsyncIterator[bytes]:
+    silent = 0.0
+    while not await request.is_disconnected():
+        events, finished = await run_in_threadpool(_events, resources, audit_id, seq)
+        for seq, data in events:
+            yield b"id: %d\nevent: progress\ndata: %s\n\n" % (seq, orjson.dumps(data))
+        if finished or request.app.state.closing.is_set():
+            return
+        silent = 0.0 if events else silent + POLL_SECONDS
+        if silent >= PING_SECONDS:
+            yield b": still here\n\n"
+            silent = 0.0
+        await asyncio.sleep(POLL_SECONDS)
+
+
+@router.get("/{audit_id}/summary", responses=documented(409))
+def read_summary(session: ReadSession, caller: Annotator, audit_id: str) -> dict[str, Any]:  # noqa: ARG001
+    """Noise rate with its interval, noise matrix (rows = true class), classes, tiers, and what the
+    audit cannot judge. `review` counts what people have decided so far."""
+    audit = audits.get_completed_audit(session, audit_id)
+    ranking = review.newest_ranking(session, audit_id)
+    return {
+        "audit_id": audit_id,
+        "dataset_id": audit.dataset_id,
+        "dataset_version": audit.dataset_version,
+        "ranking_id": ranking.id,
+        **(audit.summary or {}),
+        "review": review.state_counts(session, ranking.id),
+    }
+
+
+@router.get("/{audit_id}/suspects", response_model=SuspectPage, responses=documented(400, 409))
+def list_suspects(
+    session: ReadSession,
+    caller: Annotator,  # noqa: ARG001
+    audit_id: str,
+    tier: Annotated[list[Tier] | None, Query()] = None,
+    given_label: str | None = None,
+    predicted_label: str | None = None,
+    state: ReviewState | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> dict[str, Any]:
+    """The ranked list, worst first. Pages never shift: the ranking they walk is immutable."""
+    dataset = _dataset(session, audit_id)
+    ranking_id, after = review.newest_ranking(session, audit_id).id, 0
+    if cursor:
+        ranking_id, after = cursors.decode(cursor, str, int)  # type: ignore[assignment]
+    wanted = _filter(dataset, tier, given_label, predicted_label, state)
+    found = review.list_suspects(session, ranking_id, wanted=wanted, after=after, limit=limit)
+    return {
+        "ranking_id": ranking_id,
+        "items": [present.suspect_row(suspect, dataset.class_names) for suspect in found],
+        "next_cursor": cursors.encode(ranking_id, found[-1].rank) if len(found) == limit else None,
+    }
+
+
+@router.get("/{audit_id}/suspects.{format}", response_class=Response, responses=documented(409))
+def download_suspects(
+    resources: ResourcesDep,
+    session: ReadSession,
+    caller: Annotator,  # noqa: ARG001
+    audit_id: str,
+    format: Literal["csv", "parquet"],
+) -> StreamingResponse:
+    """The whole ranked list with cleanlab's column names, as CSV or Parquet."""
+    dataset = _dataset(session, audit_id)
+    ranking_id = review.newest_ranking(session, audit_id).id
+    file = TemporaryFile()  # noqa: SIM115 (closed when the answer has been sent)
+    write_suspects(_rows(resources, ranking_id, dataset.class_names), file, format)
+    file.seek(0)
+    kind = "text/csv" if format == "csv" else "application/vnd.apache.parquet"
+    return StreamingResponse(
+        iter(lambda: file.read(2**18), b""),
+        media_type=kind,
+        headers={"Content-Disposition": f'attachment; filename="suspects-{audit_id}.{format}"'},
+    )
+
+
+def _rows(resources: Resources, ranking_id: str, names: list[str]) -> Iterator[dict[str, Any]]:
+    after = 0
+    while True:
+        with resources.database.read() as session:
+            page = review.list_suspects(
+                session, ranking_id, wanted=review.SuspectFilter(), after=after, limit=PAGE
+            )
+            yield from (present.suspect_row(suspect, names) for suspect in page)
+        if len(page) < PAGE:
+            return
+        after = page[-1].rank
+
+
+@router.get(
+    "/{audit_id}/suspects/{sample_id:path}",
+    response_model=SuspectDetail,
+    responses=documented(409),
+)
+def read_suspect(
+    session: ReadSession,
+    storage: StorageDep,
+    caller: Annotator,  # noqa: ARG001
+    audit_id: str,
+    sample_id: str,
+) -> dict[str, Any]:
+    """One suspect with its content, signals, likely classes, trajectory and every replica's view."""
+    audit = audits.get_completed_audit(session, audit_id)
+    suspect = review.get_suspect(session, audit_id, sample_id)
+    return present.suspect_detail(
+        session, storage, audit, audits.dataset_of(session, audit), suspect
+    )
+
+
+def _dataset(session: ReadSession, audit_id: str) -> Dataset:
+    return audits.dataset_of(session, audits.get_completed_audit(session, audit_id))
+
+
+def _filter(
+    dataset: Dataset,
+    tier: list[Tier] | None,
+    given_label: str | None,
+    predicted_label: str | None,
+    state: ReviewState | None,
+) -> review.SuspectFilter:
+    return review.SuspectFilter(
+        tier=tier,
+        given_label=present.class_index(dataset, given_label, field="given_label"),
+        predicted_label=present.class_index(dataset, predicted_label, field="predicted_label"),
+        state=state,
+    )

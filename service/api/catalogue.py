@@ -1,0 +1,25 @@
+"""/v1/objectives and /v1/encoders: what an audit can be asked to use."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter
+
+from service.api.dependencies import Annotator
+from service.api.problems import documented
+from service.encoders import ENCODERS
+from service.training import OBJECTIVES
+
+router = APIRouter(prefix="/v1", tags=["catalogue"], responses=documented())
+
+
+@router.get("/objectives")
+def list_objectives(caller: Annotator) -> list[dict[str, Any]]:  # noqa: ARG001
+    """Every training objective: its paper, when to use it, its options and whose defaults they are."""
+    return [asdict(spec) for spec in OBJECTIVES.values()]
+
+
+@router.get("/encoders")
+def list_encoders(caller: Annotator) -> list[dict[str, Any]]:  # noqa: ARG001
+    """Every encoder: the kind of data it reads, its licence, and whether it needs a download."""
+    return [asdict(spec) for spec in ENCODERS]

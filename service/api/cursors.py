@@ -1,0 +1,31 @@
+"""Opaque cursors: what a page ended with, so that the next begins behind it."""
+
+import base64
+import binascii
+
+import orjson
+
+from service.errors import BadCursor
+
+
+def encode(*parts: str | int) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
+
+
+def decode(cursor: str, *kinds: type[str] | type[int]) -> tuple[str | int, ...]:
+    """The parts of a cursor.
+
+    Raises
+    ------
+    BadCursor
+        It is not one this service gave out.
+    """
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        parts = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise BadCursor("This cursor was not given out by this service.") from error
+    fits = isinstance(parts, list) and len(parts) == len(kinds)
+    if not fits or any(type(part) is not kind for part, kind in zip(parts, kinds, strict=True)):
+        raise BadCursor("This cursor belongs to another list.")
+    return tuple(parts)

@@ -1,0 +1,234 @@
+"""/v1/datasets"""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, BackgroundTasks, Body, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from service import audits, datasets, exports, review
+from service.api import cursors
+from service.api.dependencies import (
+    Annotator,
+    ReadSession,
+    ResourcesDep,
+    StorageDep,
+    Uploader,
+    WriteSession,
+)
+from service.api.problems import documented
+from service.media import thumbnail
+from service.models import Dataset, Kind, new_id
+from service.schemas import (
+    AuditCreate,
+    AuditRead,
+    DatasetRead,
+    ExportCreate,
+    ExportRead,
+    Page,
+    SampleRead,
+)
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=documented())
+
+ANY_FILE = {
+    "requestBody": {
+        "required": True,
+        "description": "The file itself: zip, CSV, TSV, JSON Lines, Parquet or NPZ.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=DatasetRead,
+    responses=documented(413, 415, 507),
+    openapi_extra=ANY_FILE,
+)
+async def upload_dataset(
+    request: Request,
+    response: Response,
+    resources: ResourcesDep,
+    caller: Uploader,
+    name: Annotated[str | None, Query(max_length=200, description="Shown to people.")] = None,
+    filename: Annotated[str, Query(max_length=400)] = "upload",
+    label_column: Annotated[str | None, Query(max_length=200)] = None,
+    sample_id_column: Annotated[str | None, Query(max_length=200)] = None,
+    text_column: Annotated[str | None, Query(max_length=200)] = None,
+    file_column: Annotated[str | None, Query(max_length=200)] = None,
+    feature_column: Annotated[list[str] | None, Query()] = None,
+) -> Dataset:
+    """Upload a labeled dataset: the request body is the file, streamed to disk.
+
+    Column roles are guessed, and shown in `columns` once the file is read; name a column here where
+    the guess would be wrong. The dataset is `processing` until its `status` is `ready`, or
+    `rejected` with the `problem` that says why. A rejected file leaves nothing behind.
+    """
+    dataset_id = new_id("ds")
+    key = datasets.upload_key(dataset_id)
+    columns = {
+        "label": label_column,
+        "sample_id": sample_id_column,
+        "text": text_column,
+        "file": file_column,
+        "features": feature_column,
+    }
+    received = await resources.storage.receive(
+        key, request.stream(), limit=resources.settings.max_upload_bytes
+    )
+
+    def register() -> Dataset:
+        with resources.database.write() as session:
+            return datasets.create_dataset(
+                session,
+                dataset_id=dataset_id,
+                name=name or filename,
+                filename=filename,
+                received=received,
+                columns={role: column for role, column in columns.items() if column} or None,
+                principal=caller,
+            )
+
+    try:
+        dataset = await run_in_threadpool(register)
+    except BaseException:
+        resources.storage.delete(datasets.folder(dataset_id))
+        raise
+    response.headers["Location"] = f"/v1/datasets/{dataset_id}"
+    return dataset
+
+
+@router.get("", response_model=Page[DatasetRead], responses=documented(400))
+def list_datasets(
+    session: ReadSession,
+    caller: Annotator,  # noqa: ARG001
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    """Datasets, newest first."""
+    before = str(cursors.decode(cursor, str)[0]) if cursor else None
+    found = datasets.list_datasets(session, before=before, limit=limit)
+    following = cursors.encode(found[-1].id) if len(found) == limit else None
+    return {"items": found, "next_cursor": following}
+
+
+@router.get("/{dataset_id}", response_model=DatasetRead)
+def read_dataset(session: ReadSession, caller: Annotator, dataset_id: str) -> Dataset:  # noqa: ARG001
+    """One dataset: its status, how its columns were understood, its classes and its version."""
+    return datasets.get_dataset(session, dataset_id)
+
+
+@router.delete("/{dataset_id}", status_code=204)
+def delete_dataset(
+    session: WriteSession,
+    background: BackgroundTasks,
+    storage: StorageDep,
+    caller: Uploader,  # noqa: ARG001
+    dataset_id: str,
+) -> None:
+    """Delete the dataset, its audits, corrections and exports. This cannot be undone."""
+    for key in datasets.delete_dataset(session, dataset_id):
+        background.add_task(storage.delete, key)  # runs after the commit
+
+
+@router.get(
+    "/{dataset_id}/samples/{sample_id:path}/media", responses=documented(), response_class=Response
+)
+def read_media(
+    session: ReadSession,
+    storage: StorageDep,
+    caller: Annotator,  # noqa: ARG001
+    dataset_id: str,
+    sample_id: str,
+    size: Annotated[int, Query(ge=16, le=2048)] = 512,
+) -> Response:
+    """The sample's image, re-encoded (never the uploaded bytes), at most `size` pixels a side."""
+    dataset = datasets.get_ready_dataset(session, dataset_id)
+    sample = datasets.get_sample(session, dataset_id, sample_id)
+    picture = thumbnail(datasets.read_image(storage, dataset, sample.position), size=size)
+    return Response(
+        picture,
+        media_type="image/png",
+        headers={
+            "Cache-Control": "private, max-age=31536000, immutable",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+        },
+    )
+
+
+@router.get("/{dataset_id}/samples/{sample_id:path}", response_model=SampleRead)
+def read_sample(
+    session: ReadSession,
+    storage: StorageDep,
+    caller: Annotator,  # noqa: ARG001
+    dataset_id: str,
+    sample_id: str,
+) -> dict[str, Any]:
+    """One sample: its content, the label it came with, and what was decided about it."""
+    dataset = datasets.get_ready_dataset(session, dataset_id)
+    sample = datasets.get_sample(session, dataset_id, sample_id)
+    row = datasets.read_row(storage, dataset_id, sample.position)
+    correction = review.latest_decision(session, dataset_id, sample.position)
+    names = dataset.class_names
+    corrected = correction.corrected_label if correction else None
+    return {
+        "sample_id": sample.sample_id,
+        "position": sample.position,
+        "given_label": None if sample.given_label is None else names[sample.given_label],
+        "corrected_label": None if corrected is None else names[corrected],
+        "verdict": correction.verdict if correction else None,
+        "content": datasets.content_of(dataset, row),
+        "media_url": media_url(dataset, sample.sample_id),
+    }
+
+
+@router.post("/{dataset_id}/audits", status_code=202, response_model=AuditRead, tags=["audits"],
+             responses=documented(409))  # fmt: skip
+def start_audit(
+    session: WriteSession,
+    response: Response,
+    caller: Uploader,
+    dataset_id: str,
+    options: Annotated[AuditCreate | None, Body()] = None,
+) -> dict[str, Any]:
+    """Start an audit of a dataset version: the newest one unless another is named."""
+    options = options or AuditCreate()
+    audit = audits.start_audit(
+        session,
+        dataset_id,
+        config=options.model_dump(mode="json", exclude={"dataset_version"}),
+        dataset_version=options.dataset_version,
+        principal=caller,
+    )
+    response.headers["Location"] = f"/v1/audits/{audit.id}"
+    return {**vars(audit), **audits.progress_of(session, audit)}
+
+
+@router.post("/{dataset_id}/exports", status_code=202, response_model=ExportRead, tags=["exports"],
+             responses=documented(409))  # fmt: skip
+def start_export(
+    session: WriteSession,
+    response: Response,
+    caller: Annotator,
+    dataset_id: str,
+    options: Annotated[ExportCreate | None, Body()] = None,
+) -> dict[str, Any]:
+    """Write the corrected dataset: as it came, as CSV or Parquet, or a patch of the changes alone."""
+    options = options or ExportCreate()
+    export = exports.start_export(
+        session,
+        dataset_id,
+        format=options.format,
+        dataset_version=options.dataset_version,
+        principal=caller,
+    )
+    response.headers["Location"] = f"/v1/exports/{export.id}"
+    return {**vars(export), "download_url": None}
+
+
+def media_url(dataset: Dataset, sample_id: str) -> str | None:
+    if dataset.kind is not Kind.image:
+        return None
+    return f"/v1/datasets/{dataset.id}/samples/{quote(sample_id, safe='')}/media"

@@ -1,0 +1,38 @@
+"""/v1/exports"""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+from service import exports
+from service.api.dependencies import Annotator, ReadSession, StorageDep
+from service.api.problems import documented
+from service.models import JobStatus
+from service.schemas import ExportRead
+
+router = APIRouter(prefix="/v1/exports", tags=["exports"], responses=documented())
+
+
+@router.get("/{export_id}", response_model=ExportRead)
+def read_export(session: ReadSession, caller: Annotator, export_id: str) -> dict[str, Any]:  # noqa: ARG001
+    """One export; `download_url` is set once it is completed."""
+    export = exports.get_export(session, export_id)
+    done = export.status is JobStatus.completed
+    return {**vars(export), "download_url": f"/v1/exports/{export_id}/file" if done else None}
+
+
+@router.get("/{export_id}/file", response_class=FileResponse, responses=documented(409))
+def download_export(
+    session: ReadSession,
+    storage: StorageDep,
+    caller: Annotator,  # noqa: ARG001
+    export_id: str,
+) -> FileResponse:
+    """The corrected dataset, as an attachment."""
+    export = exports.get_completed_export(session, export_id)
+    return FileResponse(
+        storage.path(exports.file_key(export_id)),
+        filename=export.filename,
+        media_type="application/octet-stream",
+    )

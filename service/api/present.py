@@ -1,0 +1,95 @@
+"""Rows as the API shows them: class indices become names."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from service import datasets, review, suspects
+from service.api.datasets import media_url
+from service.errors import BadInput
+from service.models import Audit, Correction, Dataset, Suspect
+from service.storage import Storage
+
+
+def class_index(dataset: Dataset, name: str | None, *, field: str) -> int | None:
+    """The index of a class name given by the caller.
+
+    Raises
+    ------
+    BadInput
+        The dataset has no such class; names the classes it has.
+    """
+    if name is None:
+        return None
+    try:
+        return dataset.class_names.index(name)
+    except ValueError:
+        known = ", ".join(dataset.class_names[:20])
+        raise BadInput(
+            f"The dataset has no class {name!r}. Its classes: {known}.",
+            errors=[{"pointer": f"/{field}", "detail": "not a class of this dataset"}],
+        ) from None
+
+
+def suspect_row(suspect: Suspect, names: list[str]) -> dict[str, Any]:
+    suggested = suspect.suggested_label
+    return {
+        "rank": suspect.rank,
+        "sample_id": suspect.sample_id,
+        "given_label": names[suspect.given_label],
+        "predicted_label": names[suspect.predicted_label],
+        "suggested_label": None if suggested is None else names[suggested],
+        "suggested_label_confidence": suspect.suggested_label_confidence,
+        "p_wrong": suspect.p_wrong,
+        "p_wrong_low": suspect.p_wrong_low,
+        "p_wrong_high": suspect.p_wrong_high,
+        "label_score": 1 - suspect.p_wrong,
+        "tier": suspect.tier,
+        "reason": suspect.reason,
+        "state": suspect.state,
+    }
+
+
+def suspect_detail(
+    session: Session, storage: Storage, audit: Audit, dataset: Dataset, suspect: Suspect
+) -> dict[str, Any]:
+    """The suspect with everything a person needs to decide."""
+    names = dataset.class_names
+    stored = suspects.read_signals(storage, audit.id, suspect.ranking_id, suspect.rank)
+    decision = review.latest_decision(session, dataset.id, suspect.position)
+    corrected = decision.corrected_label if decision else None
+    return {
+        **suspect_row(suspect, names),
+        "position": suspect.position,
+        "content": datasets.content_of(
+            dataset, datasets.read_row(storage, dataset.id, suspect.position)
+        ),
+        "media_url": media_url(dataset, suspect.sample_id),
+        "signals": stored["signals"],
+        "top_labels": [
+            {"label": names[label], "probability": probability}
+            for label, probability in zip(
+                stored["top_labels"], stored["top_probabilities"], strict=True
+            )
+        ],
+        "trajectory": suspects.read_trajectory(storage, audit.id, stored["row"]),
+        "corrected_label": None if corrected is None else names[corrected],
+        "verdict": decision.verdict if decision else None,
+        "correction_id": decision.id if decision else None,
+    }
+
+
+def correction(row: Correction, names: list[str]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "seq": row.seq,
+        "audit_id": row.audit_id,
+        "sample_id": row.sample_id,
+        "verdict": row.verdict,
+        "given_label": names[row.given_label],
+        "corrected_label": None if row.corrected_label is None else names[row.corrected_label],
+        "reverts": row.reverts,
+        "note": row.note,
+        "annotator": row.annotator,
+        "created_at": row.created_at,
+    }

@@ -1,0 +1,148 @@
+"""Renders every error as RFC 9457 `application/problem+json`."""
+
+import math
+import re
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from starlette.exceptions import HTTPException
+
+from service.errors import NotAuthenticated, ServiceError
+from service.schemas import Problem
+
+log = structlog.get_logger()
+
+TITLES = {
+    404: ("Not found", "not-found"),
+    405: ("Method not allowed", "method-not-allowed"),
+    413: ("Content too large", "upload-too-large"),
+}
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI entries for the problems a route can answer with."""
+    names = {
+        400: "The cursor, the header or the JSON is unreadable",
+        401: "No valid API key",
+        403: "The key's role may not do this",
+        404: "No such thing",
+        409: "The state of things forbids it",
+        413: "Upload too large",
+        415: "Not a file this service reads",
+        422: "The request is understood but wrong",
+        503: "The database is not reachable; try again",
+        507: "The disk is nearly full",
+    }
+    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    return {
+        status: {"description": names[status], "content": content}
+        for status in (401, 403, 404, 422, *statuses)
+    }
+
+
+def problem(
+    request: Request, body: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response:
+    body = {**body, "instance": request.url.path, "request_id": request.state.request_id}
+    return Response(
+        orjson.dumps(_printable(body), default=str),
+        status_code=body["status"],
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def install(app: FastAPI) -> None:
+    @app.exception_handler(ServiceError)
+    def service_error(request: Request, error: ServiceError) -> Response:
+        headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticated) else None
+        return problem(request, error.problem(), headers)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> Response:
+        syntax = any(item["type"] == "json_invalid" for item in error.errors())
+        errors = [_field_error(item) for item in error.errors()[:20]]
+        first = errors[0]
+        return problem(
+            request,
+            {
+                "type": "/problems/json-invalid" if syntax else "/problems/invalid-request",
+                "title": "Unreadable JSON" if syntax else "Invalid request",
+                "status": 400 if syntax else 422,
+                "detail": f"{first['pointer']}: {first['detail']}",
+                "errors": errors,
+            },
+        )
+
+    @app.exception_handler(HTTPException)
+    def http_error(request: Request, error: HTTPException) -> Response:
+        title, slug = TITLES.get(error.status_code, (str(error.detail), "http-error"))
+        body = {
+            "type": f"/problems/{slug}",
+            "title": title,
+            "status": error.status_code,
+            "detail": f"{request.method} {request.url.path}: {error.detail}",
+        }
+        return problem(request, body, dict(error.headers or {}))
+
+    @app.exception_handler(OperationalError)
+    def database_gone(request: Request, error: OperationalError) -> Response:
+        log.error("database_unavailable", error=str(error.orig))
+        body = {
+            "type": "/problems/database-unavailable",
+            "title": "Database unavailable",
+            "status": 503,
+            "detail": "The database did not answer. Nothing is lost; send the request again.",
+        }
+        return problem(request, body, {"Retry-After": "2"})
+
+    @app.exception_handler(DBAPIError)
+    def value_refused(request: Request, error: DBAPIError) -> Response:
+        log.warning("database_refused", error=str(error.orig))
+        body = {
+            "type": "/problems/value-out-of-range",
+            "title": "Value out of range",
+            "status": 422,
+            "detail": "The database refused a value in this request.",
+        }
+        return problem(request, body)
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> Response:
+        log.error("unexpected_error", exc_info=error, path=request.url.path)
+        body = ServiceError(
+            "Something went wrong on our side; the log has the details under this request_id."
+        ).problem()
+        return problem(request, body)
+
+
+def _field_error(item: dict[str, Any]) -> dict[str, str]:
+    location = [str(part) for part in item["loc"]]
+    source = location[0] if location else "request"
+    where = (
+        "/" + "/".join(location[1:]) if source == "body" else f"{source}:{'.'.join(location[1:])}"
+    )
+    return {"pointer": where, "detail": re.sub(r"^Value error, ", "", item["msg"])}
+
+
+def _printable(value: Any) -> Any:
+    """The same with what JSON cannot carry made harmless: lone surrogates, NaN, huge integers."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case bool():
+            return value
+        case int() if abs(value) >= 2**63:
+            return str(value)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case dict():
+            return {_printable(key): _printable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_printable(item) for item in value]
+        case _:
+            return value

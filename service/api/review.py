@@ -1,0 +1,178 @@
+"""/v1/audits/{id}/queue and /corrections: what annotators use."""
+
+import hashlib
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Query
+from sqlalchemy.orm import Session
+
+from service import audits, idempotency, review
+from service.api import cursors, present
+from service.api.dependencies import (
+    Annotator,
+    ReadSession,
+    SettingsDep,
+    StorageDep,
+    WriteSession,
+)
+from service.api.problems import documented
+from service.models import ReviewState
+from service.schemas import (
+    CorrectionList,
+    CorrectionRead,
+    CorrectionsCreate,
+    Lease,
+    LeaseRequest,
+    Page,
+    QueueItems,
+    QueueNext,
+)
+
+router = APIRouter(prefix="/v1/audits/{audit_id}", tags=["review"], responses=documented(409))
+
+
+@router.post("/queue/next", response_model=QueueItems)
+def next_in_queue(
+    session: WriteSession,
+    storage: StorageDep,
+    settings: SettingsDep,
+    caller: Annotator,
+    audit_id: str,
+    options: Annotated[QueueNext | None, Body()] = None,
+) -> dict[str, Any]:
+    """Lease the worst suspects that nobody else holds. An item comes back to the queue when its
+    lease is released or runs out."""
+    options = options or QueueNext()
+    audit = audits.get_completed_audit(session, audit_id)
+    dataset = audits.dataset_of(session, audit)
+    wanted = review.SuspectFilter(
+        tier=options.tier,
+        given_label=present.class_index(dataset, options.given_label, field="given_label"),
+        predicted_label=present.class_index(
+            dataset, options.predicted_label, field="predicted_label"
+        ),
+        state=ReviewState(options.state),
+    )
+    leased = review.lease_next(
+        session,
+        audit_id,
+        principal=caller,
+        wanted=wanted,
+        count=options.count,
+        lease_seconds=settings.review_lease_seconds,
+    )
+    lease = {"expires_in_seconds": settings.review_lease_seconds}
+    return {
+        "items": [
+            present.suspect_detail(session, storage, audit, dataset, suspect)
+            | {"lease": {"lease_id": suspect.lease_id, **lease}}
+            for suspect in leased
+        ]
+    }
+
+
+@router.post("/queue/renew", response_model=Lease)
+def renew_lease(
+    session: WriteSession,
+    settings: SettingsDep,
+    caller: Annotator,  # noqa: ARG001
+    audit_id: str,
+    held: LeaseRequest,
+) -> dict[str, Any]:
+    """Hold a sample longer."""
+    seconds = settings.review_lease_seconds
+    review.renew_lease(
+        session, audit_id, held.sample_id, lease_id=held.lease_id, lease_seconds=seconds
+    )
+    return {"lease_id": held.lease_id, "expires_in_seconds": seconds}
+
+
+@router.post("/queue/release", status_code=204)
+def release_lease(
+    session: WriteSession,
+    caller: Annotator,  # noqa: ARG001
+    audit_id: str,
+    held: LeaseRequest,
+) -> None:
+    """Give a sample back undecided."""
+    review.release_lease(session, audit_id, held.sample_id, lease_id=held.lease_id)
+
+
+@router.post("/corrections", status_code=201, response_model=CorrectionList)
+def submit_corrections(
+    session: WriteSession,
+    caller: Annotator,
+    audit_id: str,
+    submitted: CorrectionsCreate,
+    idempotency_key: Annotated[str | None, Header(min_length=8, max_length=200)] = None,
+) -> dict[str, Any]:
+    """Record one verdict or many: all are stored, or none.
+
+    Sent again with the same `Idempotency-Key`, the request answers as it did the first time and
+    stores nothing new. A sample that is decided already is refused with 409, unless the correction
+    names the one it `supersedes`.
+    """
+    fingerprint = hashlib.sha256(f"{audit_id}{submitted.model_dump_json()}".encode()).hexdigest()
+    with idempotency.once(session, caller, idempotency_key, fingerprint) as answer:
+        if answer.body is None:
+            answer.body = _record(session, audit_id, submitted, caller)
+    return answer.body
+
+
+def _record(
+    session: Session, audit_id: str, submitted: CorrectionsCreate, caller: Annotator
+) -> dict[str, Any]:
+    dataset = audits.dataset_of(session, audits.get_completed_audit(session, audit_id))
+    decisions = [
+        review.Decision(
+            sample_id=given.sample_id,
+            verdict=given.verdict,
+            corrected_label=present.class_index(
+                dataset, given.corrected_label, field=f"corrections/{index}/corrected_label"
+            ),
+            lease_id=given.lease_id,
+            supersedes=given.supersedes,
+            note=given.note,
+        )
+        for index, given in enumerate(submitted.corrections)
+    ]
+    rows = review.submit(session, audit_id, decisions, principal=caller)
+    shown = CorrectionList(
+        corrections=[
+            CorrectionRead.model_validate(present.correction(row, dataset.class_names))
+            for row in rows
+        ],
+        dataset_version=rows[-1].seq,
+    )
+    return shown.model_dump(mode="json")
+
+
+@router.get("/corrections", response_model=Page[CorrectionRead], responses=documented(400))
+def list_corrections(
+    session: ReadSession,
+    caller: Annotator,  # noqa: ARG001
+    audit_id: str,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> dict[str, Any]:
+    """Every correction of the audit, reverts included, oldest first."""
+    audit = audits.get_audit(session, audit_id)
+    names = audits.dataset_of(session, audit).class_names
+    after = int(cursors.decode(cursor, int)[0]) if cursor else 0
+    found = review.list_corrections(session, audit_id, after=after, limit=limit)
+    return {
+        "items": [present.correction(row, names) for row in found],
+        "next_cursor": cursors.encode(found[-1].seq) if len(found) == limit else None,
+    }
+
+
+@router.post(
+    "/corrections/{correction_id}/revert", status_code=201, response_model=CorrectionRead
+)
+def revert_correction(
+    session: WriteSession, caller: Annotator, audit_id: str, correction_id: str
+) -> dict[str, Any]:
+    """Undo a correction. The log keeps both; the sample is as it was before."""
+    row = review.revert(session, audit_id, correction_id, principal=caller)
+    audit = audits.get_audit(session, audit_id)
+    return present.correction(row, audits.dataset_of(session, audit).class_names)

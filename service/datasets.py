@@ -1,0 +1,184 @@
+"""Datasets: receive, publish or reject, list, read one sample, delete."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow.parquet as pq
+from sqlalchemy import Table, select
+from sqlalchemy.orm import Session
+
+from service import steps
+from service.database import bulk_insert
+from service.errors import BadInput, NotFound, NotReady
+from service.ingest import IngestReport
+from service.keys import Principal
+from service.media import read_media
+from service.models import Audit, Dataset, DatasetStatus, Export, Kind, Sample, StepKind
+from service.storage import Received, Storage
+
+ROW_GROUP = 1024  # rows of samples.parquet that are read to show one
+
+
+def folder(dataset_id: str) -> str:
+    return f"datasets/{dataset_id}"
+
+
+def upload_key(dataset_id: str) -> str:
+    return f"{folder(dataset_id)}/upload"
+
+
+def samples_key(dataset_id: str) -> str:
+    return f"{folder(dataset_id)}/samples.parquet"
+
+
+def create_dataset(
+    session: Session,
+    *,
+    dataset_id: str,
+    name: str,
+    filename: str,
+    received: Received,
+    columns: dict[str, Any] | None,
+    principal: Principal,
+) -> Dataset:
+    """Register a stored upload and ask for its ingest."""
+    dataset = Dataset(
+        id=dataset_id,
+        name=name,
+        filename=filename,
+        status=DatasetStatus.processing,
+        bytes=received.bytes,
+        sha256=received.sha256,
+        requested_columns=columns,
+        created_by=principal.name,
+        version=0,
+    )
+    session.add(dataset)
+    steps.enqueue(session, subject_id=dataset_id, kind=StepKind.ingest)
+    session.flush()
+    return dataset
+
+
+def publish(
+    session: Session,
+    dataset_id: str,
+    report: IngestReport,
+    samples: Iterable[tuple[int, str, int | None]],
+) -> None:
+    """Make an ingested dataset visible, with all its samples, at once."""
+    dataset = get_dataset(session, dataset_id)
+    table = Sample.__table__
+    assert isinstance(table, Table)
+    bulk_insert(session, table, ((dataset_id, *sample) for sample in samples))
+    dataset.status = DatasetStatus.ready
+    dataset.kind = Kind(report.kind)
+    dataset.format = report.format
+    dataset.sample_count = report.sample_count
+    dataset.labeled_count = report.labeled_count
+    dataset.class_names = list(report.class_names)
+    dataset.columns = dict(report.columns)
+    dataset.warnings = list(report.warnings)
+
+
+def reject(session: Session, dataset_id: str, problem: dict[str, Any]) -> None:
+    dataset = get_dataset(session, dataset_id)
+    dataset.status = DatasetStatus.rejected
+    dataset.problem = problem
+
+
+def find_dataset(session: Session, dataset_id: str) -> Dataset | None:
+    return session.get(Dataset, dataset_id)
+
+
+def get_dataset(session: Session, dataset_id: str) -> Dataset:
+    dataset = find_dataset(session, dataset_id)
+    if dataset is None:
+        raise NotFound(f"There is no dataset {dataset_id!r}.")
+    return dataset
+
+
+def get_ready_dataset(session: Session, dataset_id: str) -> Dataset:
+    """The dataset, if it can be audited and exported."""
+    dataset = get_dataset(session, dataset_id)
+    if dataset.status is DatasetStatus.processing:
+        raise NotReady("The dataset is still being read; wait until its status is `ready`.")
+    if dataset.status is DatasetStatus.rejected:
+        raise NotReady("The dataset was rejected; its `problem` says why. Upload a mended file.")
+    return dataset
+
+
+def list_datasets(session: Session, *, before: str | None, limit: int) -> Sequence[Dataset]:
+    """Newest first, those older than the id `before`."""
+    query = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
+    if before:
+        query = query.where(Dataset.id < before)
+    return session.scalars(query).all()
+
+
+def delete_dataset(session: Session, dataset_id: str) -> list[str]:
+    """Remove the dataset and all that was made from it; returns the storage keys to delete after
+    the commit."""
+    dataset = get_dataset(session, dataset_id)
+    audits = session.scalars(select(Audit.id).where(Audit.dataset_id == dataset_id)).all()
+    exports = session.scalars(select(Export.id).where(Export.dataset_id == dataset_id)).all()
+    for subject_id in (dataset_id, *audits, *exports):
+        steps.cancel(session, subject_id)
+    session.delete(dataset)
+    return [
+        folder(dataset_id),
+        *(f"audits/{audit_id}" for audit_id in audits),
+        *(f"exports/{export_id}" for export_id in exports),
+    ]
+
+
+def get_sample(session: Session, dataset_id: str, sample_id: str) -> Sample:
+    sample = session.scalars(
+        select(Sample).where(Sample.dataset_id == dataset_id, Sample.sample_id == sample_id)
+    ).first()
+    if sample is None:
+        raise NotFound(f"The dataset has no sample {sample_id!r}.")
+    return sample
+
+
+def read_row(storage: Storage, dataset_id: str, position: int) -> dict[str, Any]:
+    """One row of samples.parquet, by reading only the row group it lies in."""
+    group, offset = divmod(position, ROW_GROUP)
+    with pq.ParquetFile(storage.path(samples_key(dataset_id))) as file:
+        row: dict[str, Any] = file.read_row_group(group).slice(offset, 1).to_pylist()[0]
+    return row
+
+
+def content_of(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
+    """What a person looks at: the text, the table row, the image's name or the vector's length."""
+    match dataset.kind:
+        case Kind.text:
+            return {"text": row["text"]}
+        case Kind.table:
+            prefix = "feature."
+            return {
+                "row": {
+                    name.removeprefix(prefix): value
+                    for name, value in row.items()
+                    if name.startswith(prefix)
+                }
+            }
+        case Kind.image:
+            return {"file": row["file"]}
+        case Kind.vector:
+            return {"dimensions": len(row["embedding"])}
+        case _:
+            return {"dimensions": len(row["pred_probs"])}
+
+
+def read_image(storage: Storage, dataset: Dataset, position: int) -> bytes:
+    """The image's bytes as uploaded; untrusted, so re-encode before showing them."""
+    if dataset.kind is not Kind.image:
+        raise BadInput(f"A {dataset.kind} dataset has no media.", type="no-media")
+    row = read_row(storage, dataset.id, position)
+    return read_media(
+        storage.path(upload_key(dataset.id)),
+        row["media_offset"],
+        row["media_compressed"],
+        row["media_size"],
+        row["media_method"],
+    )

@@ -1,0 +1,62 @@
+"""A request sent twice with one key is carried out once and answered twice."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from service.errors import BadInput
+from service.keys import Principal
+from service.models import Idempotency
+
+
+@dataclass
+class Answer:
+    """`body` is None until the work is done."""
+
+    body: dict[str, Any] | None = None
+
+
+@contextmanager
+def once(
+    session: Session, caller: Principal, key: str | None, fingerprint: str
+) -> Generator[Answer]:
+    """Gives the stored answer of an earlier request, or an empty one to fill.
+
+    The key's row is written in the same transaction as the work. A second request with the same
+    key waits for the first one's commit, since both insert the same primary key.
+
+    Raises
+    ------
+    BadInput
+        The key was used before for another request.
+    """
+    answer = Answer()
+    if key is None:
+        yield answer
+        return
+    if not _insert(session, caller, key, fingerprint):
+        known = session.get_one(Idempotency, (caller.key_id, key))
+        if known.fingerprint != fingerprint:
+            raise BadInput(
+                "This Idempotency-Key was used before for another request; make a new one.",
+                type="idempotency-key-reused",
+            )
+        answer.body = known.body
+        yield answer
+        return
+    yield answer
+    session.get_one(Idempotency, (caller.key_id, key)).body = answer.body
+
+
+def _insert(session: Session, caller: Principal, key: str, fingerprint: str) -> bool:
+    dialect = session.get_bind().dialect.name
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(Idempotency)
+    inserted = session.execute(
+        statement.values(key_id=caller.key_id, key=key, fingerprint=fingerprint)
+        .on_conflict_do_nothing()
+    )
+    return bool(inserted.rowcount)  # type: ignore[attr-defined]

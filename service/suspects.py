@@ -1,0 +1,74 @@
+"""What is kept beside a ranked suspect: its signals, its likely classes and its trajectory.
+
+`audits/{id}/rankings/{ranking_id}.parquet` has one row a suspect, in rank order, and is read one row
+group at a time; trajectories are memory-mapped, so showing one sample touches a page per epoch.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from service import audits
+from service.ranking import Ranking
+from service.ranking.trajectory import Trajectory
+from service.storage import Storage
+
+ROW_GROUP = 1024
+
+
+def ranking_key(audit_id: str, ranking_id: str) -> str:
+    return f"{audits.folder(audit_id)}/rankings/{ranking_id}.parquet"
+
+
+def write_ranking(ranking: Ranking, path: Path) -> None:
+    """Signals and likely classes in rank order; `row` is the sample's row in the audit's arrays."""
+    order = ranking.order
+    columns: dict[str, Any] = {"row": order.astype(np.int64)}
+    columns |= {
+        f"signal.{name}": values[order].astype(np.float32)
+        for name, values in ranking.signals.items()
+    }
+    columns["top_labels"] = list(ranking.top_labels[order].astype(np.int32))
+    columns["top_probabilities"] = list(ranking.top_probabilities[order].astype(np.float32))
+    pq.write_table(pa.table(columns), path, row_group_size=ROW_GROUP)
+
+
+def read_signals(storage: Storage, audit_id: str, ranking_id: str, rank: int) -> dict[str, Any]:
+    """`row`, `signals`, `top_labels` and `top_probabilities` of the suspect at a rank (from 1)."""
+    group, offset = divmod(rank - 1, ROW_GROUP)
+    with pq.ParquetFile(storage.path(ranking_key(audit_id, ranking_id))) as file:
+        stored = file.read_row_group(group).slice(offset, 1).to_pylist()[0]
+    prefix = "signal."
+    return {
+        "row": stored["row"],
+        "signals": {
+            name.removeprefix(prefix): None if value != value else value
+            for name, value in stored.items()
+            if name.startswith(prefix)
+        },
+        "top_labels": stored["top_labels"],
+        "top_probabilities": stored["top_probabilities"],
+    }
+
+
+def read_trajectory(storage: Storage, audit_id: str, row: int) -> dict[str, Any] | None:
+    """One sample's record over all shards' replicas; None where no network was trained."""
+    folders = sorted(storage.path(f"{audits.folder(audit_id)}/shards").glob("*/trajectory.json"))
+    shards = [Trajectory.load(header.parent) for header in folders]
+    if not shards:
+        return None
+    side_by_side = {
+        name: np.concatenate([getattr(shard, name)[:, row, :] for shard in shards], axis=1)
+        for name in ("p_given", "margin", "predicted")
+    }
+    return {
+        "epochs": shards[0].epochs,
+        "replicas": sum(shard.replicas for shard in shards),
+        "in_bag": np.concatenate([shard.in_bag[row] for shard in shards]).tolist(),
+        "p_given": side_by_side["p_given"].astype(float).round(4).tolist(),
+        "margin": side_by_side["margin"].astype(float).round(3).tolist(),
+        "predicted_label": side_by_side["predicted"].tolist(),
+    }

@@ -1,0 +1,42 @@
+"""`python -m worker --queue cpu --queue gpu`: a worker for the given queues.
+
+With Redis it is a Celery worker; without, it polls the database until SIGTERM, or until the process
+that started it is gone.
+"""
+
+import argparse
+import os
+import signal
+import threading
+
+from service.broker import QUEUES
+from service.config import settings
+from worker.runner import Worker, poll
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
+    parser.add_argument("--queue", action="append", choices=QUEUES, help="default: all of them")
+    queues = parser.parse_args().queue or list(QUEUES)
+    if settings().redis_url:
+        from worker.celery import app
+
+        app.worker_main(["worker", "-Q", ",".join(queues), "--loglevel=INFO"])
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=_watch_parent, args=(os.getppid(), stop), daemon=True).start()
+    poll(Worker.open(settings(), set(queues)), stop)
+
+
+def _watch_parent(parent: int, stop: threading.Event) -> None:
+    """A worker without its supervisor would live for ever: follow it."""
+    while os.getppid() == parent:
+        if stop.wait(2.0):
+            return
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

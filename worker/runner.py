@@ -1,0 +1,190 @@
+"""Runs one step: claim it, keep its lease while it runs, finish or fail it.
+
+The same function serves a Celery task (rung by a message) and the embedded default (a loop that
+polls). Handlers compute outside any transaction and return what to save; saving, marking the step
+done and starting what follows happen in one transaction, under the step's fence.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy.orm import Session
+
+from service import audits, datasets, exports, steps
+from service.config import Settings
+from service.database import Database
+from service.errors import ServiceError
+from service.models import StepKind
+from service.steps import Claim, StepLost
+from service.storage import Storage
+
+log = structlog.get_logger()
+
+PROGRESS_SECONDS = 1.0
+GRACE_SECONDS = 10.0  # a fenced step that does not stop by itself is ended with its process
+
+Save = Callable[[Session], None]
+
+
+@dataclass
+class Worker:
+    """What every step needs, opened once in the process that runs it."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    queues: set[str]
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+
+    @classmethod
+    def open(cls, settings: Settings, queues: set[str]) -> "Worker":
+        from service.broker import doorbell
+
+        database = Database(settings.resolved_database_url, ring=doorbell(settings))
+        storage = Storage(
+            settings.resolved_storage_dir,
+            free_space_watermark_bytes=settings.free_space_watermark_bytes,
+        )
+        return cls(settings, database, storage, queues)
+
+
+class Hold:
+    """Keeps a claimed step's lease from a thread of its own, and carries its progress.
+
+    Calling it with a share in [0, 1] tells how far the step is; it raises StepLost once the step has
+    been cancelled or taken over, which is how a handler learns to stop.
+    """
+
+    def __init__(self, worker: Worker, claim: Claim) -> None:
+        self.worker, self.claim = worker, claim
+        self.progress = 0.0
+        self._lost = threading.Event()
+        self._done = threading.Event()
+        self._told = time.monotonic()
+        self._thread = threading.Thread(target=self._beat, daemon=True, name="lease")
+
+    def __enter__(self) -> "Hold":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def __call__(self, share: float) -> None:
+        self.progress = max(self.progress, min(1.0, share))
+        if self._lost.is_set():
+            raise StepLost(self.claim)
+        if time.monotonic() - self._told >= PROGRESS_SECONDS:
+            self._told = time.monotonic()
+            self._renew(tell=True)
+
+    def _renew(self, *, tell: bool) -> None:
+        with self.worker.database.write() as session:
+            steps.renew(
+                session,
+                self.claim,
+                lease_seconds=self.worker.settings.step_lease_seconds,
+                progress=self.progress,
+            )
+            if tell and self.claim.kind in audits.SPAN:
+                audits.report_progress(session, self.claim.subject_id)
+
+    def _beat(self) -> None:
+        every = self.worker.settings.step_lease_seconds / 3
+        while not self._done.wait(every):
+            try:
+                self._renew(tell=False)
+            except StepLost:
+                self._lost.set()
+                if not self._done.wait(GRACE_SECONDS):
+                    log.error("step_would_not_stop", step=self.claim)
+                    os._exit(1)
+                return
+            except Exception as error:  # the database may be away; the lease decides
+                log.warning("heartbeat_failed", error=str(error))
+
+
+def run_one(worker: Worker) -> bool:
+    """Claim and run one step. False when there was none."""
+    from worker.tasks import HANDLERS
+
+    claim = _claim(worker)
+    if claim is None:
+        return False
+    logger = log.bind(step=claim.kind, subject=claim.subject_id, shard=claim.shard)
+    logger.info("step_started", attempt=claim.attempt)
+    started = time.monotonic()
+    try:
+        with Hold(worker, claim) as hold:
+            save = HANDLERS[claim.kind](worker, claim, hold)
+            with worker.database.write() as session:
+                steps.finish(session, claim)
+                save(session)
+                if claim.kind in audits.SPAN:
+                    audits.report_progress(session, claim.subject_id)
+    except StepLost:
+        logger.info("step_lost")
+    except Exception as error:
+        logger.warning("step_error", exc_info=not isinstance(error, ServiceError))
+        _after_error(worker, claim, error)
+    else:
+        logger.info("step_done", seconds=round(time.monotonic() - started, 2))
+    return True
+
+
+def _claim(worker: Worker) -> Claim | None:
+    with worker.database.write() as session:
+        for step in steps.exhausted(session, queues=worker.queues):
+            _fail_subject(session, step.kind, step.subject_id, step.problem or {})
+        claim = steps.claim(
+            session,
+            queues=worker.queues,
+            owner=worker.name,
+            lease_seconds=worker.settings.step_lease_seconds,
+        )
+        if claim is not None and claim.kind in audits.SPAN:
+            audits.begin(session, claim.subject_id)
+            audits.report_progress(session, claim.subject_id)
+    return claim
+
+
+def _after_error(worker: Worker, claim: Claim, error: Exception) -> None:
+    try:
+        with worker.database.write() as session:
+            problem = steps.retry_or_fail(session, claim, error)
+            if problem is not None:
+                _fail_subject(session, claim.kind, claim.subject_id, problem)
+    except StepLost:
+        log.info("step_lost", subject=claim.subject_id)
+
+
+def _fail_subject(
+    session: Session, kind: StepKind, subject_id: str, problem: dict[str, object]
+) -> None:
+    match kind:
+        case StepKind.ingest:
+            datasets.reject(session, subject_id, problem)
+        case StepKind.export:
+            exports.fail_export(session, subject_id, problem)
+        case _:
+            audits.fail_audit(session, subject_id, problem)
+
+
+def poll(worker: Worker, stop: threading.Event, *, idle_seconds: float = 0.3) -> None:
+    """Run steps as they come until told to stop: the embedded default's worker."""
+    while not stop.is_set():
+        try:
+            busy = run_one(worker)
+        except Exception as error:  # the database may be away for a moment
+            log.warning("poll_failed", error=str(error))
+            busy = False
+        if not busy:
+            stop.wait(idle_seconds)
+
+
