@@ -1,0 +1,248 @@
+"""Everything an audit computes before ranking: which shards to run, and running one.
+
+A shard is the unit of distribution: it needs only its spec, the inputs and the labels, writes one
+folder, and writes the same bytes whenever and wherever (CPU) it runs.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from service.ranking.trajectory import Trajectory
+from service.training import TrainingConfig, resolve_options
+from worker import families, objectives
+from worker.models import NETWORKS
+from worker.recorder import Recorder, publish_folder
+from worker.train import poisson_bootstrap, train
+
+if TYPE_CHECKING:
+    from service.ranking.evidence import Evidence
+
+SHARD_FILE = "shard.json"
+PROBABILITIES_FILE = "probabilities.npy"
+OnProgress = Callable[[float], None]
+
+_SMALL = 20_000 * 64  # numbers in a table that scikit-learn's families still fit in seconds
+_TARGET_STEPS = 1500  # optimiser steps after which small tables have converged
+_LOGIT_BUDGET = 2**25  # B * K * C: bounds a batch's activations to about 128 MiB each
+
+
+@dataclass(frozen=True)
+class ShardSpec:
+    """One shard, fully decided: nothing is left to the machine that runs it."""
+
+    number: int
+    family: str
+    seed: int
+    objective: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    network: str = ""
+    replicas: int = 0
+    epochs: int = 0
+    hidden: int = 0
+    batch_size: int = 0
+    learning_rate: float = 0.0
+    weight_decay: float = 0.0
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ShardSpec":
+        return cls(**json.loads(text))
+
+
+def plan_shards(
+    config: TrainingConfig, *, shape: tuple[int, ...], n_classes: int
+) -> list[ShardSpec]:
+    """The shards of an audit of inputs of `shape`: (N, D) vectors or (N, channels, H, W) images."""
+    n_samples, images = shape[0], len(shape) == 4
+    chosen = config.families or _suitable_families(shape)
+    shards: list[ShardSpec] = []
+    if "network" in chosen:
+        for first in range(0, config.replicas, config.replicas_per_shard):
+            replicas = min(config.replicas_per_shard, config.replicas - first)
+            batch = config.batch_size or _batch_size(n_samples, replicas * n_classes)
+            steps_per_epoch = -(-n_samples // batch)
+            network = config.network
+            if network == "auto":
+                network = "cnn" if images else "mlp"
+            shards.append(
+                ShardSpec(
+                    number=len(shards),
+                    family="network",
+                    seed=config.seed + 1000 * len(shards),
+                    objective=config.objective,
+                    options=resolve_options(config.objective, config.objective_options),
+                    network=network,
+                    replicas=replicas,
+                    epochs=config.epochs or max(20, -(-_TARGET_STEPS // steps_per_epoch)),
+                    hidden=config.hidden,
+                    batch_size=batch,
+                    learning_rate=config.learning_rate * (batch / 256) ** 0.5,
+                    weight_decay=config.weight_decay,
+                )
+            )
+    for family in families.FAMILIES:
+        if family in chosen and not images:
+            shards.append(ShardSpec(number=len(shards), family=family, seed=config.seed))
+    return shards
+
+
+def run_shard(
+    spec: ShardSpec,
+    inputs: NDArray[Any],
+    labels: NDArray[np.integer[Any]],
+    n_classes: int,
+    folder: Path,
+    *,
+    device: str | torch.device = "cpu",
+    on_progress: OnProgress | None = None,
+) -> None:
+    """Run one shard and write its folder; a folder that already holds this spec is kept.
+
+    inputs (N, D) float16/32 or (N, channels, H, W) uint8, labels (N,) in [0, n_classes).
+    `on_progress(share)` gets shares of the shard's work in (0, 1] and may raise to stop, which
+    leaves nothing behind.
+    """
+    if is_complete(spec, folder):
+        return
+    report = on_progress or (lambda _share: None)
+    if spec.family == "network":
+        _run_network(spec, inputs, labels, n_classes, folder, torch.device(device), report)
+    else:
+        _run_family(spec, inputs, labels, n_classes, folder, torch.device(device), report)
+
+
+def is_complete(spec: ShardSpec, folder: Path) -> bool:
+    """Whether `folder` already holds what this spec would write."""
+    path = folder / ("trajectory.json" if spec.family == "network" else SHARD_FILE)
+    if not path.exists():
+        return False
+    return bool(json.loads(path.read_text()).get("spec") == asdict(spec))
+
+
+def load_evidence(
+    folders: Iterable[Path], labels: NDArray[np.integer[Any]], n_classes: int
+) -> "Evidence":
+    """What ranking reads, from the folders that `run_shard` wrote."""
+    from service.ranking.evidence import Evidence
+
+    trajectories: list[Trajectory] = []
+    probabilities: dict[str, NDArray[np.float32]] = {}
+    for folder in folders:
+        if (folder / "trajectory.json").exists():
+            trajectories.append(Trajectory.load(folder))
+        else:
+            family = json.loads((folder / SHARD_FILE).read_text())["spec"]["family"]
+            probabilities[family] = np.load(folder / PROBABILITIES_FILE)
+    return Evidence(
+        labels=labels, n_classes=n_classes, trajectories=trajectories, probabilities=probabilities
+    )
+
+
+def _run_network(
+    spec: ShardSpec,
+    inputs: NDArray[Any],
+    labels: NDArray[Any],
+    n_classes: int,
+    folder: Path,
+    device: torch.device,
+    report: OnProgress,
+) -> None:
+    features = _as_tensor(inputs)
+    targets = torch.from_numpy(labels.astype(np.int64))
+    generator = torch.Generator().manual_seed(spec.seed)
+    sized = {"hidden": spec.hidden} if spec.network == "mlp" else {}
+    network = NETWORKS[spec.network](
+        tuple(features.shape[1:]), n_classes, spec.replicas, generator, **sized
+    )
+    in_bag = poisson_bootstrap(len(targets), spec.replicas, spec.seed + 1)
+    objective = objectives.create(
+        spec.objective,
+        spec.options,
+        n_classes=n_classes,
+        n_samples=len(targets),
+        replicas=spec.replicas,
+        epochs=spec.epochs,
+        targets=targets,
+        generator=generator,
+    )
+    with Recorder(
+        folder,
+        in_bag=in_bag,
+        n_classes=n_classes,
+        epochs=spec.epochs,
+        device=device,
+        header={"objective": spec.objective, "seed": spec.seed, "spec": asdict(spec)},
+    ) as recorder:
+        train(
+            network,
+            features,
+            targets,
+            objective=objective,
+            in_bag=in_bag,
+            recorder=recorder,
+            epochs=spec.epochs,
+            batch_size=spec.batch_size,
+            learning_rate=spec.learning_rate,
+            weight_decay=spec.weight_decay,
+            seed=spec.seed + 2,
+            device=device,
+            on_epoch=lambda epoch: report(epoch / spec.epochs),
+        )
+
+
+def _run_family(
+    spec: ShardSpec,
+    inputs: NDArray[Any],
+    labels: NDArray[Any],
+    n_classes: int,
+    folder: Path,
+    device: torch.device,
+    report: OnProgress,
+) -> None:
+    features = _as_tensor(inputs).float().to(device)
+    probs = families.FAMILIES[spec.family](
+        features, labels.astype(np.int64), n_classes, seed=spec.seed, report=report
+    )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        np.save(work / PROBABILITIES_FILE, probs.astype(np.float32))
+        header = json.dumps({"spec": asdict(spec)}, indent=1, sort_keys=True)
+        (work / SHARD_FILE).write_text(header)
+        publish_folder(work, folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    report(1.0)
+
+
+def _as_tensor(inputs: NDArray[Any]) -> Tensor:
+    """Images as they are; vectors standardised, as float32."""
+    if inputs.ndim == 4:
+        return torch.from_numpy(np.ascontiguousarray(inputs))
+    return families.standardise(torch.from_numpy(np.ascontiguousarray(inputs, np.float32)))
+
+
+def _suitable_families(shape: tuple[int, ...]) -> tuple[str, ...]:
+    if len(shape) == 4:
+        return ("network",)
+    if shape[0] * shape[1] <= _SMALL:
+        return ("network", "neighbours", "logistic", "trees")
+    return ("network", "neighbours")
+
+
+def _batch_size(n_samples: int, outputs: int) -> int:
+    """A power of two that gives an epoch about 32 steps, within the bounds of memory."""
+    wanted = 1 << max(0, (n_samples // 32).bit_length() - 1)
+    return max(2, min(1024, max(16, wanted), _LOGIT_BUDGET // outputs))

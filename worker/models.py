@@ -1,0 +1,118 @@
+"""Networks whose K replicas are trained as one wide network.
+
+Every network maps a batch to logits of shape (B, K, C): replica k sees the same batch as the others
+but owns its own slice of every parameter, so one step of an elementwise optimiser (SGD, AdamW) on
+the summed losses is exactly one step of each replica by itself.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def _uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> nn.Parameter:
+    """He's uniform initialisation, from the given generator alone."""
+    bound = math.sqrt(3.0 / fan_in)
+    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
+
+
+class WideLinear(nn.Module):
+    """K softmax regressions on vectors: (B, D) -> (B, K, C) by one matrix product."""
+
+    def __init__(
+        self, shape: tuple[int, ...], n_classes: int, replicas: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        (features,) = shape
+        self.replicas, self.n_classes = replicas, n_classes
+        self.weight = _uniform((features, replicas * n_classes), features, generator)
+        self.bias = nn.Parameter(torch.zeros(replicas * n_classes))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits = torch.addmm(self.bias, inputs, self.weight)
+        return logits.view(-1, self.replicas, self.n_classes)  # (B, K*C) -> (B, K, C)
+
+
+class WideMlp(nn.Module):
+    """K perceptrons with one hidden layer: (B, D) x (D, K*H), ReLU, then a batched (K, H, C)."""
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        n_classes: int,
+        replicas: int,
+        generator: torch.Generator,
+        *,
+        hidden: int = 128,
+    ) -> None:
+        super().__init__()
+        (features,) = shape
+        self.replicas, self.hidden = replicas, hidden
+        self.weight_in = _uniform((features, replicas * hidden), features, generator)
+        self.bias_in = nn.Parameter(torch.zeros(replicas * hidden))
+        self.weight_out = _uniform((replicas, hidden, n_classes), hidden, generator)
+        self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = F.relu(torch.addmm(self.bias_in, inputs, self.weight_in))
+        hidden = hidden.view(-1, self.replicas, self.hidden).transpose(0, 1)  # (K, B, H)
+        logits = torch.baddbmm(self.bias_out, hidden, self.weight_out)  # (K, B, C)
+        return logits.transpose(0, 1)
+
+
+class WideCnn(nn.Module):
+    """K small convolutional networks on uint8 images (B, channels, height, width).
+
+    The first convolution is shared work (all replicas read the same image), the later ones are
+    grouped by replica. Batch normalisation uses the batch alone: nothing here is ever evaluated
+    outside the training pass.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        n_classes: int,
+        replicas: int,
+        generator: torch.Generator,
+        *,
+        width: int = 16,
+    ) -> None:
+        super().__init__()
+        channels, _, _ = shape
+        self.replicas, self.features = replicas, 4 * width
+        sizes = [(channels, width, 1), (width, 2 * width, replicas)]
+        sizes += [(2 * width, 4 * width, replicas)]
+        self.groups = [groups for _, _, groups in sizes]
+        self.kernels = nn.ParameterList(
+            _uniform((replicas * c_out, c_in, 3, 3), 9 * c_in, generator)
+            for c_in, c_out, _ in sizes
+        )
+        self.scales = nn.ParameterList(
+            nn.Parameter(torch.ones(replicas * c_out)) for _, c_out, _ in sizes
+        )
+        self.shifts = nn.ParameterList(
+            nn.Parameter(torch.zeros(replicas * c_out)) for _, c_out, _ in sizes
+        )
+        self.weight_out = _uniform((replicas, self.features, n_classes), self.features, generator)
+        self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = images.float().div_(127.5).sub_(1.0) if images.dtype == torch.uint8 else images
+        layers = zip(self.kernels, self.scales, self.shifts, self.groups, strict=True)
+        for kernel, scale, shift, groups in layers:
+            maps = F.conv2d(maps, kernel, padding=1, groups=groups)
+            maps = F.relu(F.batch_norm(maps, None, None, scale, shift, training=True))
+            maps = F.max_pool2d(maps, 2)
+        pooled = maps.mean(dim=(2, 3)).view(-1, self.replicas, self.features)  # (B, K, F)
+        logits = torch.baddbmm(self.bias_out, pooled.transpose(0, 1), self.weight_out)
+        return logits.transpose(0, 1)  # (K, B, C) -> (B, K, C)
+
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "linear": WideLinear,
+    "mlp": WideMlp,
+    "cnn": WideCnn,
+}

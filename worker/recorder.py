@@ -1,0 +1,185 @@
+"""Writes a trajectory folder while a network trains (the format: service/ranking/trajectory.py).
+
+On the device it keeps one epoch of (N, K) arrays and two running (N, C) sums; each finished epoch
+is streamed to disk. Nothing ever holds samples x epochs x classes.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from service.ranking.trajectory import EPOCH_ARRAYS, SCHEMA_VERSION
+
+_FLOAT16_MAX = 65504.0
+
+
+class TrainingDiverged(RuntimeError):
+    """A loss stopped being finite: lower the learning rate or choose a bounded objective."""
+
+
+def first_late_epoch(epochs: int) -> int:
+    """Class probabilities are averaged from this epoch on.
+
+    The first third is left out: there the network still moves from its initialisation, and its
+    softmax says more about the schedule than about the sample.
+    """
+    return epochs // 3
+
+
+class Recorder:
+    """Records every sample under every replica, once an epoch, into `folder`.
+
+    Use as a context manager: the folder appears, complete and at once, when the block ends
+    without an error and every epoch was closed; otherwise nothing is left behind.
+
+    Parameters
+    ----------
+    folder : where the trajectory will lie; an older one there is replaced
+    in_bag : (N, K) uint8, times each replica's bootstrap drew each sample
+    header : facts added to trajectory.json (objective, seed, ...)
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        in_bag: Tensor,
+        n_classes: int,
+        epochs: int,
+        device: torch.device,
+        header: dict[str, Any],
+    ) -> None:
+        self.folder, self.epochs, self.device = folder, epochs, device
+        self.n_samples, self.replicas = in_bag.shape
+        self.n_classes = n_classes
+        self.header = header
+        self.in_bag = in_bag.to(device)
+        self.epoch = 0
+        self._open_device_arrays()
+
+    def __enter__(self) -> Self:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self._work = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))
+        shape = (self.epochs, self.n_samples, self.replicas)
+        class_type = np.uint8 if self.n_classes <= 256 else np.uint16
+        self._files: dict[str, np.memmap[Any, Any]] = {
+            name: np.lib.format.open_memmap(
+                self._work / f"{name}.npy",
+                mode="w+",
+                dtype=class_type if name == "predicted" else np.float16,
+                shape=shape,
+            )
+            for name in EPOCH_ARRAYS
+        }
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._files.clear()
+            shutil.rmtree(self._work, ignore_errors=True)
+
+    @torch.no_grad()
+    def record(self, indices: Tensor, targets: Tensor, logits: Tensor, losses: Tensor) -> None:
+        """Note one batch: indices (B,), targets (B,), logits (B, K, C), losses (B, K)."""
+        logits = logits.detach()
+        index = targets.view(-1, 1, 1).expand(-1, self.replicas, 1)  # (B,) -> (B, K, 1)
+        given = logits.gather(2, index).squeeze(2)
+        largest_other = logits.scatter(2, index, -torch.inf).amax(2)
+        self._epoch["margin"][indices] = given - largest_other
+        self._epoch["p_given"][indices] = (given - logits.logsumexp(2)).exp()
+        self._epoch["loss"][indices] = losses.detach()
+        self._epoch["predicted"][indices] = logits.argmax(2)
+        if self.epoch >= first_late_epoch(self.epochs):
+            self._add_probabilities(indices, logits.softmax(2))
+
+    def end_epoch(self) -> None:
+        """Stream the epoch's arrays to disk.
+
+        Raises
+        ------
+        TrainingDiverged
+            A loss or margin of this epoch is not finite.
+        """
+        for name, values in self._epoch.items():
+            if name == "predicted":
+                self._files[name][self.epoch] = values.cpu().numpy()
+                continue
+            if not bool(torch.isfinite(values).all()):
+                raise TrainingDiverged(f"{name} is not finite in epoch {self.epoch + 1}")
+            clipped = values.clamp(-_FLOAT16_MAX, _FLOAT16_MAX).to(torch.float16)
+            self._files[name][self.epoch] = clipped.cpu().numpy()
+        self.epoch += 1
+
+    def _open_device_arrays(self) -> None:
+        def array(columns: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.zeros((self.n_samples, columns), dtype=dtype, device=self.device)
+
+        self._epoch = {name: array(self.replicas) for name in EPOCH_ARRAYS}
+        self._epoch["predicted"] = array(self.replicas, torch.int64)
+        self._sum_in, self._sum_out = array(self.n_classes), array(self.n_classes)
+
+    def _add_probabilities(self, indices: Tensor, probs: Tensor) -> None:
+        inside = (self.in_bag[indices] > 0).to(probs.dtype).unsqueeze(1)  # (B, 1, K)
+        in_bag = torch.bmm(inside, probs).squeeze(1)  # (B, C)
+        self._sum_in[indices] += in_bag
+        self._sum_out[indices] += probs.sum(1) - in_bag
+
+    def _finish(self) -> None:
+        if self.epoch != self.epochs:
+            raise RuntimeError(f"only {self.epoch} of {self.epochs} epochs were recorded")
+        for mapped in self._files.values():
+            mapped.flush()
+        self._files.clear()
+        inside = (self.in_bag > 0).sum(1)
+        arrays = {
+            "in_bag": self.in_bag.cpu().numpy().astype(np.uint8),
+            "probs_in_bag": _mean_rows(self._sum_in, inside),
+            "probs_out_of_bag": _mean_rows(self._sum_out, self.replicas - inside),
+        }
+        for name, values in arrays.items():
+            np.save(self._work / f"{name}.npy", values)
+        header = {
+            "schema_version": SCHEMA_VERSION,
+            "epochs": self.epochs,
+            "samples": self.n_samples,
+            "replicas": self.replicas,
+            "classes": self.n_classes,
+            "first_late_epoch": first_late_epoch(self.epochs),
+        } | self.header
+        (self._work / "trajectory.json").write_text(json.dumps(header, indent=1, sort_keys=True))
+        publish_folder(self._work, self.folder)
+
+
+def _mean_rows(sums: Tensor, replicas: Tensor) -> NDArray[np.float32]:
+    """Rows normalised to sum 1; NaN where no replica qualified. (N, C), (N,) -> (N, C)."""
+    probs = sums / sums.sum(1, keepdim=True)
+    probs[replicas == 0] = torch.nan
+    return probs.cpu().numpy()
+
+
+def publish_folder(work: Path, folder: Path) -> None:
+    """Make a finished working folder appear as `folder`, at once and durably."""
+    for path in sorted(work.iterdir()):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    if folder.exists():
+        shutil.rmtree(folder)
+    work.chmod(0o755)
+    work.rename(folder)
