@@ -28,8 +28,8 @@ def anchor_noise_matrix(
     Row i is the mean probability vector of the top 2, 5 and 10 % most confident samples
     *predicted* i (at least 50), averaged over the three shares. Confident samples are taken for
     members of their class, so what probability they give elsewhere is noise. Under-estimates
-    noise that sits on ambiguous samples. Rows are shrunk towards uniform noise at the pooled rate with the weight of
-    `strength` samples, so that a class with few predictions borrows from the others.
+    noise that sits on ambiguous samples. Rows are shrunk towards uniform noise at the pooled rate
+    with the weight of `strength` samples, so a class with few predictions borrows from the others.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ Every signal maps a `Block` of n samples to (n,) float. Epoch arrays are read on
 memory stays bounded and the work is linear in samples, whatever the trajectories' size.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -203,3 +203,16 @@ def _masked_mean(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> Signal
     sums = np.where(mask, values, 0.0).sum(axis=1)
     result: Signal = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
     return result
+
+
+def family_signals(
+    probabilities: Mapping[str, NDArray[np.floating]], labels: NDArray[np.integer]
+) -> dict[str, Signal]:
+    """Per family its probability of the given label (low = bad); of neighbours the top class too."""
+    every = np.arange(len(labels))
+    signals = {f"p_given_{name}": _signal(p[every, labels]) for name, p in probabilities.items()}
+    if "neighbours" in probabilities:
+        votes = np.nan_to_num(probabilities["neighbours"])
+        signals["neighbours_class"] = _signal(votes.argmax(axis=1))
+        signals["neighbours_share"] = _signal(votes.max(axis=1))
+    return signals

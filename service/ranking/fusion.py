@@ -1,0 +1,73 @@
+"""Signals and pooled probabilities -> p_wrong of every sample, with its band.
+
+Three views of the same sample are mixed by rank: how far the pooled probabilities prefer another
+class (wins on isolated slips), the posterior behind the noise matrix (wins on systematic
+confusion), and the margin over training (wins where errors are visible). The mix only orders; the
+values come from the posterior, moved to the estimated noise rate.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from scipy.stats import rankdata
+
+from service.ranking.evidence import Evidence
+from service.ranking.posterior import Posterior, out_of_sample_posterior
+from service.ranking.rate import Interval, noise_rate_interval, shift_to_mean
+from service.ranking.signals import Signal, family_signals, trajectory_signals
+
+Floats = NDArray[np.float64]
+
+CERTAIN = 1e-6
+
+
+@dataclass(frozen=True)
+class Fused:
+    """P(given label wrong) of every sample, in sample order."""
+
+    p_wrong: Floats  # (N,) high = bad
+    p_wrong_low: Floats
+    p_wrong_high: Floats
+    noise_rate: Interval
+    signals: dict[str, Signal]
+    posterior: Posterior
+
+
+def fuse(evidence: Evidence, *, seed: int) -> Fused:
+    """Estimate P(given label wrong), in [0, 1], high = bad, for every sample of the evidence."""
+    signals = trajectory_signals(evidence.trajectories, evidence.labels, evidence.n_classes)
+    signals |= family_signals(evidence.probabilities, evidence.labels)
+    posterior = out_of_sample_posterior(evidence, seed=seed)
+    rate = noise_rate_interval(
+        posterior.rate_by_anchors, posterior.rate_by_joint, posterior.error, len(evidence)
+    )
+    views = [posterior.p_wrong, posterior.margin]
+    if "aum" in signals:
+        views.append(-signals["aum"].astype(np.float64))
+    values = logit(np.clip(posterior.p_wrong, CERTAIN, 1 - CERTAIN))
+    logits = shift_to_mean(ordered_like(views, values), rate.estimate)
+    p_wrong = expit(logits)
+    low = expit(shift_to_mean(logits, rate.low) - posterior.spread)
+    high = expit(shift_to_mean(logits, rate.high) + posterior.spread)
+    known = posterior.known
+    return Fused(
+        p_wrong=np.where(known, p_wrong, rate.estimate),
+        p_wrong_low=np.where(known, np.minimum(low, p_wrong), 0.0),
+        p_wrong_high=np.where(known, np.maximum(high, p_wrong), 1.0),
+        noise_rate=rate,
+        signals=signals,
+        posterior=posterior,
+    )
+
+
+def ordered_like(views: list[Floats], values: Floats) -> Floats:
+    """`values`, dealt out again so that they follow the mean rank of the views (high = bad).
+
+    All arrays are (N,). The multiset of values stays; equal mean ranks get equal values.
+    """
+    mean_rank = np.mean([rankdata(view) for view in views], axis=0)
+    place = rankdata(mean_rank) - 1.0
+    result: Floats = np.interp(place, np.arange(len(values)), np.sort(values))
+    return result

@@ -1,0 +1,158 @@
+"""Evidence -> Ranking: the whole road of this package."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.ranking.evidence import Evidence
+from service.ranking.fusion import Fused, fuse
+from service.ranking.posterior import TOP_CLASSES
+from service.ranking.rate import Interval
+from service.ranking.result import ClassSummary, Ranking, Summary
+from service.ranking.tiers import assign_tiers, cannot_judge, promises, small_classes
+
+Floats = NDArray[np.float64]
+
+
+def rank_suspects(evidence: Evidence, *, seed: int = 0) -> Ranking:
+    """Rank all samples by how probably their given label is wrong.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    seed : int
+        Draws the rows that calibration is fitted on in datasets above 20,000 samples; smaller ones
+        use every row, so the seed changes nothing.
+
+    Returns
+    -------
+    Ranking, arrays in sample order; the same evidence and seed give the same bits.
+    """
+    labels = evidence.labels.astype(np.intp)
+    fused = fuse(evidence, seed=seed)
+    withheld = cannot_judge(fused, labels, evidence.n_classes)
+    tier = assign_tiers(fused, labels, evidence.n_classes, withhold=bool(withheld))
+    suggested, confidence = _suggestions(fused, labels, tier)
+    classes, probabilities = _top(fused, labels, evidence.n_classes)
+    return Ranking(
+        given=labels,
+        p_wrong=fused.p_wrong,
+        p_wrong_low=fused.p_wrong_low,
+        p_wrong_high=fused.p_wrong_high,
+        label_score=1.0 - fused.p_wrong,
+        tier=tier,
+        predicted_label=fused.posterior.predicted,
+        suggested_label=suggested,
+        suggested_label_confidence=confidence,
+        top_classes=classes,
+        top_probabilities=probabilities,
+        signals=fused.signals,
+        order=worst_first(fused),
+        summary=_summary(evidence, fused, labels, tier, withheld),
+        replicas=sum(t.replicas for t in evidence.trajectories),
+        epochs=max((t.epochs for t in evidence.trajectories), default=0),
+    )
+
+
+def worst_first(fused: Fused) -> NDArray[np.intp]:
+    """Sample indices by falling p_wrong; ties by the pooled margin, then by sample order."""
+    n = len(fused.p_wrong)
+    return np.lexsort((np.arange(n), -fused.posterior.margin, -fused.p_wrong))
+
+
+def _suggestions(
+    fused: Fused, labels: NDArray[np.intp], tier: NDArray[np.int8]
+) -> tuple[NDArray[np.intp], Floats]:
+    """The best other class of each suspect where the models prefer it to the given one; else -1."""
+    best, share = fused.posterior.others[:, 0], fused.posterior.others_share[:, 0]
+    wanted = (tier > 0) & (fused.posterior.predicted != labels) & (best != labels)
+    confidence = np.where(wanted, fused.p_wrong * share, 0.0)
+    return np.where(wanted, best, -1), confidence
+
+
+def _top(fused: Fused, labels: NDArray[np.intp], n_classes: int) -> tuple[NDArray[np.intp], Floats]:
+    """(N, k) most probable true classes and their probabilities, the given one among them."""
+    if n_classes == 1:
+        return labels[:, None], np.ones((len(labels), 1))
+    others = fused.p_wrong[:, None] * fused.posterior.others_share
+    classes = np.concatenate([labels[:, None], fused.posterior.others], axis=1)
+    probabilities = np.concatenate([1.0 - fused.p_wrong[:, None], others], axis=1)
+    kept = min(TOP_CLASSES, n_classes)
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :kept]
+    every = np.arange(len(labels))[:, None]
+    return classes[every, order], probabilities[every, order]
+
+
+def _summary(
+    evidence: Evidence,
+    fused: Fused,
+    labels: NDArray[np.intp],
+    tier: NDArray[np.int8],
+    withheld: list[str],
+) -> Summary:
+    joint = _joint(fused, labels, evidence.n_classes)
+    small = small_classes(labels, evidence.n_classes)
+    words = list(withheld)
+    if small.size:
+        names = ", ".join(f"{{{k}}}" for k in small[:10])
+        more = f" and {small.size - 10} more" if small.size > 10 else ""
+        words.append(f"too few samples (under 30) to judge these classes: {names}{more}")
+    return Summary(
+        noise_rate=fused.noise_rate,
+        noise_matrix=_row_normalised(joint),
+        per_class=_per_class(fused, labels, joint),
+        tiers=promises(fused, tier),
+        cannot_judge=words,
+        missing=_missing(evidence),
+    )
+
+
+def _joint(fused: Fused, labels: NDArray[np.intp], n_classes: int) -> Floats:
+    """(C, C) expected number of samples by true class (row) and given class (column)."""
+    joint = np.zeros((n_classes, n_classes))
+    np.add.at(joint, (labels, labels), 1.0 - fused.p_wrong)
+    for place in range(fused.posterior.others.shape[1]):
+        weight = fused.p_wrong * fused.posterior.others_share[:, place]
+        np.add.at(joint, (fused.posterior.others[:, place], labels), weight)
+    return joint
+
+
+def _row_normalised(joint: Floats) -> Floats:
+    totals = joint.sum(axis=1, keepdims=True)
+    result: Floats = np.where(totals > 0, joint / np.maximum(totals, 1e-12), np.eye(len(joint)))
+    return result
+
+
+def _per_class(fused: Fused, labels: NDArray[np.intp], joint: Floats) -> list[ClassSummary]:
+    n_classes = len(joint)
+    counts = np.bincount(labels, minlength=n_classes)
+    sums = [
+        np.bincount(labels, weights=values, minlength=n_classes)
+        for values in (fused.p_wrong, fused.p_wrong_low, fused.p_wrong_high)
+    ]
+    table = []
+    for k in range(n_classes):
+        wrong, low, high = (float(total[k]) / max(1, counts[k]) for total in sums)
+        stolen = joint[:, k].copy()
+        stolen[k] = 0.0
+        table.append(
+            ClassSummary(
+                class_index=k,
+                given_count=int(counts[k]),
+                wrong_count=float(sums[0][k]),
+                noise_rate=Interval.ordered(wrong, low, high),
+                most_confused_with=int(stolen.argmax()) if stolen.max() > 0 else None,
+            )
+        )
+    return table
+
+
+def _missing(evidence: Evidence) -> list[str]:
+    words = []
+    if not evidence.trajectories:
+        words.append(
+            "no trajectories: the ranking rests on class probabilities alone, without training"
+            " dynamics and without the spread across replicas"
+        )
+    if not evidence.probabilities:
+        words.append("no second model family: only the replicas themselves vouch for a suspect")
+    return words

@@ -1,0 +1,89 @@
+"""One plain sentence per suspect, from its own evidence."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from service.ranking.result import Ranking
+
+AGREEMENT = 0.5  # a share of votes below this is no agreement worth quoting
+NEVER = 0.9  # learned in fewer than a tenth of the epochs, on average over the models
+LATE = 0.5
+
+
+def reasons(
+    ranking: Ranking, class_names: Sequence[str], indices: Sequence[int] | None = None
+) -> list[str]:
+    """A sentence for each of those samples (default: all), in their order."""
+    rows = range(len(ranking.p_wrong)) if indices is None else indices
+    return [reason(ranking, index, class_names) for index in rows]
+
+
+def reason(ranking: Ranking, index: int, class_names: Sequence[str]) -> str:
+    """Why this sample is ranked where it is.
+
+    For example: "19 of 20 models say dog; never learned in 30 epochs; 87 % of its nearest
+    neighbours are dog".
+    """
+    parts = [
+        _votes(ranking, index, class_names),
+        _learning(ranking, index),
+        _neighbours(ranking, index, class_names),
+        _family(ranking, index, class_names),
+    ]
+    said = [part for part in parts if part]
+    return "; ".join(said) if said else _fallback(ranking, index, class_names)
+
+
+def _value(ranking: Ranking, name: str, index: int) -> float | None:
+    if name not in ranking.signals:
+        return None
+    value = float(ranking.signals[name][index])
+    return None if np.isnan(value) else value
+
+
+def _votes(ranking: Ranking, index: int, class_names: Sequence[str]) -> str | None:
+    share = _value(ranking, "majority_share", index)
+    majority = _value(ranking, "majority_class", index)
+    if share is None or majority is None or share < AGREEMENT:
+        return None
+    votes = round(share * ranking.replicas)
+    agrees = " too" if int(majority) == int(ranking.given[index]) else ""
+    return f"{votes} of {ranking.replicas} models say {class_names[int(majority)]}{agrees}"
+
+
+def _learning(ranking: Ranking, index: int) -> str | None:
+    first = _value(ranking, "first_learned", index)
+    if first is None or first < LATE:
+        return None
+    if first >= NEVER:
+        return (
+            f"hardly ever learned in {ranking.epochs} epochs"
+            if first < 1
+            else (f"never learned in {ranking.epochs} epochs")
+        )
+    return f"learned only after {round(first * ranking.epochs)} of {ranking.epochs} epochs"
+
+
+def _neighbours(ranking: Ranking, index: int, class_names: Sequence[str]) -> str | None:
+    share = _value(ranking, "neighbours_share", index)
+    top = _value(ranking, "neighbours_class", index)
+    if share is None or top is None or share < AGREEMENT:
+        return None
+    return f"{share:.0%} of its nearest neighbours are {class_names[int(top)]}".replace("%", " %")
+
+
+def _family(ranking: Ranking, index: int, class_names: Sequence[str]) -> str | None:
+    if "majority_share" in ranking.signals:
+        return None
+    given = _value(ranking, "p_given_pred_probs", index)
+    if given is None:
+        return None
+    name = class_names[int(ranking.given[index])]
+    return f"the given probabilities leave {given:.0%} for {name}".replace("%", " %")
+
+
+def _fallback(ranking: Ranking, index: int, class_names: Sequence[str]) -> str:
+    other = class_names[int(ranking.top_classes[index, 0])]
+    p_wrong = f"{ranking.p_wrong[index]:.0%}".replace("%", " %")
+    return f"the models put {p_wrong} on the label being wrong; most probable class: {other}"

@@ -1,0 +1,99 @@
+"""What a ranking hands back: one array per quantity in sample order, and a summary."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.ranking.rate import Interval
+from service.ranking.signals import Signal
+from service.ranking.tiers import TierPromise
+
+Floats = NDArray[np.float64]
+
+TIER_NAMES = ("none", "possible", "obvious")  # what the codes 0, 1, 2 in Ranking.tier mean
+
+
+@dataclass(frozen=True)
+class ClassSummary:
+    """What is estimated about the samples given one class."""
+
+    class_index: int
+    given_count: int
+    wrong_count: float
+    noise_rate: Interval
+    most_confused_with: int | None  # the true class of most of its wrong labels
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is estimated about the dataset as a whole."""
+
+    noise_rate: Interval
+    noise_matrix: Floats  # (C, C), rows = true class
+    per_class: list[ClassSummary]
+    tiers: dict[str, TierPromise]
+    cannot_judge: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def to_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
+        """JSON-ready, with class names instead of indices."""
+        return {
+            "noise_rate": self.noise_rate.to_dict(),
+            "noise_matrix": [[round(float(v), 6) for v in row] for row in self.noise_matrix],
+            "class_names": list(class_names),
+            "per_class": [
+                {
+                    "class": class_names[row.class_index],
+                    "given_count": row.given_count,
+                    "estimated_wrong_count": row.wrong_count,
+                    "noise_rate": row.noise_rate.to_dict(),
+                    "most_confused_with": None
+                    if row.most_confused_with is None
+                    else class_names[row.most_confused_with],
+                }
+                for row in self.per_class
+            ],
+            "tiers": {
+                name: {
+                    "count": promise.count,
+                    "expected_precision": promise.expected_precision,
+                    "lower_bound": promise.lower_bound,
+                }
+                for name, promise in self.tiers.items()
+            },
+            "cannot_judge": [words.format(*class_names) for words in self.cannot_judge],
+            "missing": list(self.missing),
+        }
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All samples graded; every array is in sample order, `order` lists them worst first."""
+
+    given: NDArray[np.integer]  # (N,) the labels that were ranked
+    p_wrong: Floats  # (N,) in [0, 1], high = bad
+    p_wrong_low: Floats  # (N,) <= p_wrong
+    p_wrong_high: Floats  # (N,) >= p_wrong
+    label_score: Floats  # (N,) 1 - p_wrong, low = bad
+    tier: NDArray[np.int8]  # (N,) index into TIER_NAMES
+    predicted_label: NDArray[np.intp]  # (N,)
+    suggested_label: NDArray[np.intp]  # (N,) -1 = none
+    suggested_label_confidence: Floats  # (N,) in [0, 1]; 0 where there is no suggestion
+    top_classes: NDArray[np.intp]  # (N, k) most probable true classes, best first, k <= 5
+    top_probabilities: Floats  # (N, k)
+    signals: dict[str, Signal]
+    order: NDArray[np.intp]  # (N,) sample indices, worst first
+    summary: Summary
+    replicas: int  # over all shards
+    epochs: int  # of the longest shard
+
+    def __len__(self) -> int:
+        return len(self.p_wrong)
+
+    @property
+    def tier_names(self) -> NDArray[np.str_]:
+        """(N,) names of the tiers."""
+        return np.asarray(TIER_NAMES)[self.tier]
