@@ -208,7 +208,7 @@ def _masked_mean(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> Signal
 def family_signals(
     probabilities: Mapping[str, NDArray[np.floating]], labels: NDArray[np.integer]
 ) -> dict[str, Signal]:
-    """Per family its probability of the given label (low = bad); of neighbours the top class too."""
+    """Per family its probability of the given label (low = bad); top class of neighbours too."""
     every = np.arange(len(labels))
     signals = {f"p_given_{name}": _signal(p[every, labels]) for name, p in probabilities.items()}
     if "neighbours" in probabilities:
