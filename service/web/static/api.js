@@ -1,0 +1,167 @@
+// The only place that talks to the server: documented calls under /v1 with a bearer key.
+
+const TOKEN = "labelaudit.token";
+
+export class Problem extends Error {
+  /** `status` 0 means that no answer came. */
+  constructor(status, body) {
+    super(body.detail ?? body.title ?? `The server answered ${status}`);
+    this.status = status;
+    this.type = body.type ?? "";
+    this.title = body.title ?? `The server answered ${status}`;
+    this.detail = body.detail ?? "";
+    this.errors = body.errors ?? [];
+    this.request_id = body.request_id ?? null;
+  }
+
+  is(slug) {
+    return this.type === `/problems/${slug}`;
+  }
+
+  /** Sending the same again may help. */
+  get passing() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+export const token = () => sessionStorage.getItem(TOKEN);
+export const signIn = (value) => sessionStorage.setItem(TOKEN, value);
+export const signOut = () => sessionStorage.removeItem(TOKEN);
+
+/** Take `#token=la_…` out of the address bar before anything else can see it. */
+export function takeTokenFromAddress() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!given) return;
+  signIn(given);
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
+function address(path, query = {}) {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const item of [value].flat()) {
+      if (item !== null && item !== undefined && item !== "") parameters.append(name, item);
+    }
+  }
+  const text = parameters.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+async function send(method, path, { body, query, headers = {}, keepalive = false, signal } = {}) {
+  const options = { method, keepalive, signal, headers: { Authorization: `Bearer ${token()}`, ...headers } };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers["Content-Type"] = "application/json";
+  }
+  let response;
+  try {
+    response = await fetch(address(path, query), options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, { title: "No connection", detail: "The server cannot be reached." });
+  }
+  if (response.ok) return response;
+  throw await problemOf(response.status, await response.text());
+}
+
+async function problemOf(status, text) {
+  let body = {};
+  try {
+    body = JSON.parse(text);
+  } catch {
+    body = { title: `The server answered ${status}` };
+  }
+  if (status === 401) window.dispatchEvent(new Event("signed-out"));
+  return new Problem(status, body);
+}
+
+async function json(method, path, options) {
+  const response = await send(method, path, options);
+  return response.status === 204 ? null : response.json();
+}
+
+export const get = (path, options) => json("GET", path, options);
+export const post = (path, body, options) => json("POST", path, { ...options, body });
+
+/** The bytes behind a path; images and downloads need the header, so no element can fetch them. */
+export async function blob(path, options) {
+  return (await send("GET", path, options)).blob();
+}
+
+export async function save(path, filename) {
+  const url = URL.createObjectURL(await blob(path));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = filename;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** Stream a file as the request's body; `onProgress` gets the share that was sent. */
+export function upload(file, query, onProgress) {
+  const request = new XMLHttpRequest(); // fetch cannot tell how much it has sent
+  const answer = new Promise((resolve, reject) => {
+    request.upload.addEventListener("progress", (event) => onProgress(event.loaded / (event.total || 1)));
+    request.addEventListener("load", async () => {
+      if (request.status < 300) resolve(JSON.parse(request.responseText));
+      else reject(await problemOf(request.status, request.responseText));
+    });
+    request.addEventListener("error", () =>
+      reject(new Problem(0, { title: "The upload broke off", detail: "The connection was lost. Try again." })),
+    );
+    request.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")));
+  });
+  request.open("POST", address("/v1/datasets", query));
+  request.setRequestHeader("Authorization", `Bearer ${token()}`);
+  request.send(file);
+  return { answer, stop: () => request.abort() };
+}
+
+/** Follow an audit's progress until it ends; picks up behind the last event after a broken line. */
+export async function follow(auditId, onEvent, signal) {
+  let last = "";
+  let wait = 500;
+  while (!signal.aborted) {
+    try {
+      const headers = { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) };
+      const response = await send("GET", `/v1/audits/${auditId}/events`, { headers, signal });
+      for await (const event of eventsOf(response.body)) {
+        last = event.id || last;
+        wait = 500;
+        const data = JSON.parse(event.data);
+        onEvent(data);
+        if (["completed", "failed", "cancelled"].includes(data.status)) return;
+      }
+    } catch (error) {
+      if (error.name === "AbortError" || (error instanceof Problem && !error.passing)) return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    wait = Math.min(wait * 2, 15_000);
+  }
+}
+
+async function* eventsOf(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    text += value.replaceAll("\r\n", "\n");
+    let end;
+    while ((end = text.indexOf("\n\n")) >= 0) {
+      const event = parseEvent(text.slice(0, end));
+      text = text.slice(end + 2);
+      if (event.data) yield event;
+    }
+  }
+}
+
+function parseEvent(block) {
+  const event = { id: "", data: "" };
+  for (const line of block.split("\n")) {
+    const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
+    if (name === "id") event.id = value;
+    if (name === "data") event.data += value;
+  }
+  return event;
+}

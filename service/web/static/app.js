@@ -1,0 +1,103 @@
+// Signs in, then shows the view that belongs to the address.
+
+import * as api from "./api.js";
+import { button, fill, h, problemBox } from "./dom.js";
+
+const main = document.getElementById("main");
+const top = document.getElementById("top");
+
+const VIEWS = [
+  [/^\/audits\/([^/]+)\/overview$/, () => import("./overview.js")],
+  [/^\/audits\/([^/]+)$/, () => import("./review.js")],
+  [/^\/$/, () => import("./home.js")],
+];
+
+api.takeTokenFromAddress();
+window.addEventListener("hashchange", () => {
+  api.takeTokenFromAddress();
+  location.reload();
+});
+window.addEventListener("signed-out", () => {
+  if (!api.token()) return;
+  api.signOut();
+  showSignIn("This key is not valid any more. Anything not saved yet is kept and sent after you sign in.");
+});
+
+start();
+
+async function start() {
+  if (!api.token()) return showSignIn();
+  try {
+    const me = await api.get("/v1/me");
+    showTop(me);
+    for (const [pattern, load] of VIEWS) {
+      const match = pattern.exec(location.pathname);
+      if (match) return await (await load()).show(main, { me, id: decodeURIComponent(match[1] ?? "") });
+    }
+  } catch (error) {
+    if (error.status === 401) return;
+    fill(
+      main,
+      h("div", { class: "narrow" }, problemBox(error, { actions: [button("Try again", () => location.reload())] })),
+    );
+  }
+}
+
+function brand() {
+  return h("a", { class: "brand", href: "/" }, h("img", { src: "/static/icon.svg", alt: "", width: 22, height: 22 }), "labelaudit");
+}
+
+function showTop(me) {
+  const leave = () => {
+    api.signOut();
+    location.assign("/");
+  };
+  fill(
+    top,
+    brand(),
+    h("nav", { id: "crumbs", class: "crumbs", "aria-label": "Where you are" }),
+    h("span", { class: "me" }, h("span", { class: "quiet" }, me.name), button("Sign out", leave, { class: "link-button" })),
+  );
+}
+
+function showSignIn(message = "") {
+  document.title = "Sign in · labelaudit";
+  fill(top, brand());
+  const input = h("input", {
+    id: "key",
+    type: "password",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "la_…",
+    required: true,
+    "aria-describedby": "key-help key-error",
+  });
+  const fault = h("p", { id: "key-error", class: "fault", role: "alert" }, message);
+  const submit = async (event) => {
+    event.preventDefault();
+    api.signIn(input.value.trim());
+    try {
+      await api.get("/v1/me");
+      location.reload();
+    } catch (error) {
+      api.signOut();
+      fault.textContent = error.status === 401 ? "This key is not valid." : `${error.title}. ${error.detail}`;
+      input.select();
+    }
+  };
+  fill(
+    main,
+    h(
+      "form",
+      { class: "sign-in", on: { submit } },
+      h("h1", {}, "Sign in"),
+      h("label", { for: "key" }, "API key"),
+      input,
+      fault,
+      h("button", { class: "button primary", type: "submit" }, "Continue"),
+      h("p", { id: "key-help", class: "quiet small" },
+        "The key was shown when it was made, or printed by the server at its first start. It stays in this tab and is forgotten when you close it."),
+    ),
+  );
+  input.focus();
+}

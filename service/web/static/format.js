@@ -1,0 +1,54 @@
+// Numbers and times as people read them.
+
+const whole = new Intl.NumberFormat("en");
+
+export const number = (value) => whole.format(value);
+
+export function plural(count, one, many = `${one}s`) {
+  return `${number(count)} ${count === 1 ? one : many}`;
+}
+
+/** 0.934 -> "93%"; the ends stay honest: nothing is ever shown as 0% or 100% unless it is. */
+export function percent(share) {
+  if (share === null || share === undefined || Number.isNaN(share)) return "–";
+  if (share > 0 && share < 0.01) return "<1%";
+  if (share < 1 && share > 0.99) return ">99%";
+  return `${Math.round(share * 100)}%`;
+}
+
+/** One digit more, for rates that are small. */
+export function finePercent(share) {
+  if (share === null || share === undefined || Number.isNaN(share)) return "–";
+  return share < 0.1 ? `${(share * 100).toFixed(1)}%` : percent(share);
+}
+
+export function bytes(size) {
+  if (size === null || size === undefined) return "";
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0;
+  while (size >= 1000 && unit < units.length - 1) {
+    size /= 1000;
+    unit += 1;
+  }
+  return `${size >= 10 || unit === 0 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`;
+}
+
+export function timeLeft(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (seconds < 5) return "a few seconds left";
+  if (seconds < 90) return `about ${Math.round(seconds / 5) * 5} seconds left`;
+  if (seconds < 5400) return `about ${Math.round(seconds / 60)} minutes left`;
+  return `about ${Math.round(seconds / 3600)} hours left`;
+}
+
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+export function ago(moment) {
+  const seconds = (new Date(moment) - Date.now()) / 1000;
+  for (const [unit, length] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+    if (Math.abs(seconds) >= length) return relative.format(Math.round(seconds / length), unit);
+  }
+  return "just now";
+}
+
+export const shorten = (text, length = 60) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
