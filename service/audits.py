@@ -1,8 +1,8 @@
 """Audits: start, move from step to step, tell progress, cancel, finish.
 
-queued -> encode -> train (one step a shard) -> rank -> completed. The last shard to finish starts the
-ranking by counting `remaining` down in its own finishing transaction, which two shards cannot both
-bring to zero.
+queued -> encode -> train (one step a shard) -> rank -> completed. The last shard to finish starts
+the ranking by counting `remaining` down in its own finishing transaction, which two shards cannot
+both bring to zero.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,7 +33,7 @@ from service.models import (
 )
 
 # Where each step lies on the way from 0 to 1.
-SPAN = {StepKind.encode: (0.0, 0.35), StepKind.train: (0.35, 0.95), StepKind.rank: (0.95, 1.0)}
+SPAN = {StepKind.encoding: (0.0, 0.35), StepKind.train: (0.35, 0.95), StepKind.rank: (0.95, 1.0)}
 
 
 def folder(audit_id: str) -> str:
@@ -73,7 +73,7 @@ def start_audit(
     if dataset.kind is Kind.probabilities:
         steps.enqueue(session, subject_id=audit.id, kind=StepKind.rank)
     else:
-        steps.enqueue(session, subject_id=audit.id, kind=StepKind.encode, queue="gpu")
+        steps.enqueue(session, subject_id=audit.id, kind=StepKind.encoding, queue="gpu")
     session.flush()
     record_event(session, audit.id, {"status": JobStatus.queued, "step": None, "progress": 0.0})
     return audit

@@ -111,7 +111,7 @@ def bulk_insert(session: Session, table: Table, rows: Iterable[Sequence[Any]]) -
     if connection.dialect.name == "postgresql":
         cursor = connection.connection.cursor()
         columns = ", ".join(f'"{name}"' for name in names)
-        with cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:  # type: ignore[attr-defined]
+        with cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
             copy.write_row(first)
             for row in iterator:
                 copy.write_row(row)

@@ -1,6 +1,7 @@
 """Datasets: receive, publish or reject, list, read one sample, delete."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -76,7 +77,7 @@ def publish(
     dataset.sample_count = report.sample_count
     dataset.labeled_count = report.labeled_count
     dataset.class_names = list(report.class_names)
-    dataset.columns = dict(report.columns)
+    dataset.columns = asdict(report.columns)
     dataset.warnings = list(report.warnings)
 
 

@@ -1,8 +1,8 @@
 """Every error the service can answer with, each rendered as RFC 9457 problem+json.
 
 ServiceError                      500
-├── BadInput                      422  the request or the file is wrong: says what, and how to mend it
-│   ├── BadDataset                     an upload that cannot become a dataset; lists its first bad rows
+├── BadInput                      422  the request or the file is wrong; says how to mend it
+│   ├── BadDataset                     an upload that is no dataset; lists its first bad rows
 │   └── BadCursor                 400
 ├── NotAuthenticated              401
 ├── NotPermitted                  403
@@ -56,7 +56,7 @@ class BadInput(ServiceError):
 
 
 class BadDataset(BadInput):
-    """`errors` items: `detail` plus any of `row` (1-based data row), `file`, `column`, `pointer`."""
+    """`errors` items: `detail` and any of `row` (1-based data row), `file`, `column`, `pointer`."""
 
     title, default_type = "The file cannot become a dataset", "invalid-dataset"
 

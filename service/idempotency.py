@@ -56,7 +56,8 @@ def _insert(session: Session, caller: Principal, key: str, fingerprint: str) -> 
     dialect = session.get_bind().dialect.name
     statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(Idempotency)
     inserted = session.execute(
-        statement.values(key_id=caller.key_id, key=key, fingerprint=fingerprint)
-        .on_conflict_do_nothing()
+        statement.values(
+            key_id=caller.key_id, key=key, fingerprint=fingerprint
+        ).on_conflict_do_nothing()
     )
     return bool(inserted.rowcount)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The HTTP application. `uvicorn service.main:app` in production; `labelaudit serve` on a laptop."""
+"""The HTTP application, started by `labelaudit serve`."""
 
 import asyncio
 import re
@@ -25,8 +25,8 @@ log = structlog.get_logger()
 
 DESCRIPTION = """
 Upload a labeled dataset, start an audit, and get its samples ranked by how probably their label is
-wrong. Annotators work the queue and submit corrections; the corrected dataset is exported or audited
-again.
+wrong. Annotators work the queue and submit corrections; the corrected dataset is exported or
+audited again.
 
 * Every call carries an API key: `Authorization: Bearer la_…`.
 * Everything long is a job: 202, a `Location`, a status, a progress stream.

@@ -73,7 +73,7 @@ class Model(DeclarativeBase):
             "pk": "%(table_name)s_pk",
         }
     )
-    type_annotation_map = {  # noqa: RUF012
+    type_annotation_map = {
         datetime: UtcDateTime(),
         dict[str, Any]: Json,
         list[str]: Json,
@@ -114,7 +114,7 @@ FINISHED = (JobStatus.completed, JobStatus.failed, JobStatus.cancelled)
 
 class StepKind(StrEnum):
     ingest = "ingest"
-    encode = "encode"
+    encoding = "encode"  # `encode` is a method of str
     train = "train"
     rank = "rank"
     export = "export"
@@ -163,7 +163,7 @@ class ApiKey(Model):
 
 
 class Dataset(Model):
-    """One upload. Version n is the upload with its first n corrections applied; nothing is copied."""
+    """One upload. Version n is the upload with its first n corrections applied, uncopied."""
 
     __tablename__ = "dataset"
 
@@ -188,7 +188,7 @@ class Dataset(Model):
 
 
 class Sample(Model):
-    """One labeled item. `given_label` is the uploaded class index, null where missing; never overwritten."""
+    """One labeled item. `given_label`, a class index or null, is never overwritten."""
 
     __tablename__ = "sample"
 
@@ -226,7 +226,7 @@ class Audit(Model):
 
 
 class AuditEvent(Model):
-    """What the progress stream tells; `seq` has no gaps, so a reader can resume after any of them."""
+    """What the progress stream tells; `seq` has no gaps, so a reader can resume anywhere."""
 
     __tablename__ = "audit_event"
 
@@ -321,7 +321,7 @@ class Suspect(Model):
 
 
 class Correction(Model):
-    """One annotator's verdict on one sample. Append-only: undoing is a row that names what it reverts."""
+    """One annotator's verdict on one sample. Append-only: an undo is a row that names it."""
 
     __tablename__ = "correction"
 

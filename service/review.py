@@ -164,8 +164,8 @@ def _leased(session: Session, audit_id: str, sample_id: str, lease_id: str) -> S
     ).first()
     if suspect is None:
         raise LeaseLost(
-            f"You no longer hold sample {sample_id!r}: the lease ran out or the sample was decided. "
-            "Ask for the next one."
+            f"You no longer hold sample {sample_id!r}: the lease ran out or the sample was "
+            "decided. Ask for the next one."
         )
     return suspect
 
@@ -290,7 +290,7 @@ def latest_decision(session: Session, dataset_id: str, position: int) -> Correct
 
 
 def corrections_at(session: Session, dataset_id: str, version: int) -> dict[int, Correction]:
-    """What stands at a dataset version: position -> the correction in force (skips decide nothing)."""
+    """What stands at a version: position -> the correction in force (skips decide nothing)."""
     rows = session.scalars(
         select(Correction)
         .where(Correction.dataset_id == dataset_id, Correction.seq <= version)

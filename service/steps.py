@@ -1,8 +1,8 @@
 """Units of work: enqueue, claim under a lease, keep the lease, finish, fail, cancel.
 
 A claim raises the step's fence; every later write names that fence, so a worker that lost its lease
-(paused, cut off, cancelled) can no longer change anything. An expired lease makes the step claimable
-again: there is no separate reaper but for steps that failed too often.
+(paused, cut off, cancelled) can no longer change anything. An expired lease makes the step
+claimable again: there is no separate reaper but for steps that failed too often.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ RETRY_AFTER_SECONDS = 2.0
 
 
 class StepLost(Exception):
-    """This worker no longer holds the step: fenced off, cancelled or deleted. Stop and write nothing."""
+    """This worker no longer holds the step (fenced, cancelled, deleted): stop, write nothing."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What is kept beside a ranked suspect: its signals, its likely classes and its trajectory.
 
-`audits/{id}/rankings/{ranking_id}.parquet` has one row a suspect, in rank order, and is read one row
-group at a time; trajectories are memory-mapped, so showing one sample touches a page per epoch.
+`audits/{id}/rankings/{ranking_id}.parquet` has one row a suspect, in rank order, and is read one
+row group at a time; trajectories are memory-mapped, so showing one sample touches a page an epoch.
 """
 
 from pathlib import Path
@@ -31,7 +31,7 @@ def write_ranking(ranking: Ranking, path: Path) -> None:
         f"signal.{name}": values[order].astype(np.float32)
         for name, values in ranking.signals.items()
     }
-    columns["top_labels"] = list(ranking.top_labels[order].astype(np.int32))
+    columns["top_labels"] = list(ranking.top_classes[order].astype(np.int32))
     columns["top_probabilities"] = list(ranking.top_probabilities[order].astype(np.float32))
     pq.write_table(pa.table(columns), path, row_group_size=ROW_GROUP)
 

@@ -1,4 +1,4 @@
-"""The Celery worker: `celery -A worker.celery worker -Q gpu`. One message, one look at the steps."""
+"""The Celery worker, `celery -A worker.celery worker -Q gpu`: a message is a look at the steps."""
 
 from functools import lru_cache
 
@@ -19,4 +19,4 @@ def run_step(queue: str) -> None:
     """Run one step of the queue, and ring again in case there are more."""
     worker = opened(queue)
     if run_one(worker):
-        run_step.apply_async(args=[queue], queue=queue, retry=False)
+        run_step.apply_async(args=(queue,), queue=queue, retry=False)

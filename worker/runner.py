@@ -41,6 +41,15 @@ class Worker:
     queues: set[str]
     name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
+    @property
+    def device(self) -> str:
+        """Where to compute: the setting's device, `auto` meaning CUDA where there is one."""
+        if self.settings.device != "auto":
+            return self.settings.device
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
     @classmethod
     def open(cls, settings: Settings, queues: set[str]) -> "Worker":
         from service.broker import doorbell
@@ -56,8 +65,8 @@ class Worker:
 class Hold:
     """Keeps a claimed step's lease from a thread of its own, and carries its progress.
 
-    Calling it with a share in [0, 1] tells how far the step is; it raises StepLost once the step has
-    been cancelled or taken over, which is how a handler learns to stop.
+    Calling it with a share in [0, 1] tells how far the step is; it raises StepLost once the step
+    has been cancelled or taken over, which is how a handler learns to stop.
     """
 
     def __init__(self, worker: Worker, claim: Claim) -> None:
@@ -186,5 +195,3 @@ def poll(worker: Worker, stop: threading.Event, *, idle_seconds: float = 0.3) ->
             busy = False
         if not busy:
             stop.wait(idle_seconds)
-
-

@@ -1,7 +1,7 @@
 """The first tables.
 
-A migration must not break the version of the code that runs while it is applied: add first, remove in
-a later release.
+A migration must not break the version of the code that runs while it is applied: add first, remove
+in a later release.
 """
 
 import sqlalchemy as sa

@@ -36,7 +36,7 @@ PAGE = 5_000
 @router.get("", response_model=Page[AuditRead], responses=documented(400))
 def list_audits(
     session: ReadSession,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     dataset_id: str | None = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -51,14 +51,14 @@ def list_audits(
 
 
 @router.get("/{audit_id}", response_model=AuditRead)
-def read_audit(session: ReadSession, caller: Annotator, audit_id: str) -> dict[str, Any]:  # noqa: ARG001
+def read_audit(session: ReadSession, caller: Annotator, audit_id: str) -> dict[str, Any]:
     """Status, step, progress and the time left."""
     audit = audits.get_audit(session, audit_id)
     return {**vars(audit), **audits.progress_of(session, audit)}
 
 
 @router.post("/{audit_id}/cancel", response_model=AuditRead, responses=documented(409))
-def cancel_audit(session: WriteSession, caller: Uploader, audit_id: str) -> dict[str, Any]:  # noqa: ARG001
+def cancel_audit(session: WriteSession, caller: Uploader, audit_id: str) -> dict[str, Any]:
     """Stop an audit. Its workers let go within seconds; what it had made is not published."""
     audit = audits.cancel_audit(session, audit_id)
     return {**vars(audit), **audits.progress_of(session, audit)}
@@ -68,7 +68,7 @@ def cancel_audit(session: WriteSession, caller: Uploader, audit_id: str) -> dict
 async def stream_events(
     request: Request,
     resources: ResourcesDep,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     audit_id: str,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
@@ -78,7 +78,7 @@ async def stream_events(
     stream ends when the audit does.
     """
     await run_in_threadpool(_events, resources, audit_id, 0)  # a 404 must come before the stream
-    begin = int(last_event_id) if (last_event_id or "").isdecimal() else 0
+    begin = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
     return StreamingResponse(
         _stream(request, resources, audit_id, begin),
         media_type="text/event-stream",
@@ -111,7 +111,7 @@ async def _stream(
 
 
 @router.get("/{audit_id}/summary", responses=documented(409))
-def read_summary(session: ReadSession, caller: Annotator, audit_id: str) -> dict[str, Any]:  # noqa: ARG001
+def read_summary(session: ReadSession, caller: Annotator, audit_id: str) -> dict[str, Any]:
     """Noise rate with its interval, noise matrix (rows = true class), classes, tiers, and what the
     audit cannot judge. `review` counts what people have decided so far."""
     audit = audits.get_completed_audit(session, audit_id)
@@ -129,7 +129,7 @@ def read_summary(session: ReadSession, caller: Annotator, audit_id: str) -> dict
 @router.get("/{audit_id}/suspects", response_model=SuspectPage, responses=documented(400, 409))
 def list_suspects(
     session: ReadSession,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     audit_id: str,
     tier: Annotated[list[Tier] | None, Query()] = None,
     given_label: str | None = None,
@@ -156,7 +156,7 @@ def list_suspects(
 def download_suspects(
     resources: ResourcesDep,
     session: ReadSession,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     audit_id: str,
     format: Literal["csv", "parquet"],
 ) -> StreamingResponse:
@@ -195,11 +195,11 @@ def _rows(resources: Resources, ranking_id: str, names: list[str]) -> Iterator[d
 def read_suspect(
     session: ReadSession,
     storage: StorageDep,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     audit_id: str,
     sample_id: str,
 ) -> dict[str, Any]:
-    """One suspect with its content, signals, likely classes, trajectory and every replica's view."""
+    """One suspect: its content, signals, likely classes and trajectory, replica by replica."""
     audit = audits.get_completed_audit(session, audit_id)
     suspect = review.get_suspect(session, audit_id, sample_id)
     return present.suspect_detail(

@@ -14,12 +14,12 @@ router = APIRouter(prefix="/v1", tags=["catalogue"], responses=documented())
 
 
 @router.get("/objectives")
-def list_objectives(caller: Annotator) -> list[dict[str, Any]]:  # noqa: ARG001
-    """Every training objective: its paper, when to use it, its options and whose defaults they are."""
+def list_objectives(caller: Annotator) -> list[dict[str, Any]]:
+    """Every training objective: paper, when to use it, options, and whose defaults they are."""
     return [asdict(spec) for spec in OBJECTIVES.values()]
 
 
 @router.get("/encoders")
-def list_encoders(caller: Annotator) -> list[dict[str, Any]]:  # noqa: ARG001
+def list_encoders(caller: Annotator) -> list[dict[str, Any]]:
     """Every encoder: the kind of data it reads, its licence, and whether it needs a download."""
     return [asdict(spec) for spec in ENCODERS]

@@ -103,7 +103,7 @@ async def upload_dataset(
 @router.get("", response_model=Page[DatasetRead], responses=documented(400))
 def list_datasets(
     session: ReadSession,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def list_datasets(
 
 
 @router.get("/{dataset_id}", response_model=DatasetRead)
-def read_dataset(session: ReadSession, caller: Annotator, dataset_id: str) -> Dataset:  # noqa: ARG001
+def read_dataset(session: ReadSession, caller: Annotator, dataset_id: str) -> Dataset:
     """One dataset: its status, how its columns were understood, its classes and its version."""
     return datasets.get_dataset(session, dataset_id)
 
@@ -125,7 +125,7 @@ def delete_dataset(
     session: WriteSession,
     background: BackgroundTasks,
     storage: StorageDep,
-    caller: Uploader,  # noqa: ARG001
+    caller: Uploader,
     dataset_id: str,
 ) -> None:
     """Delete the dataset, its audits, corrections and exports. This cannot be undone."""
@@ -139,7 +139,7 @@ def delete_dataset(
 def read_media(
     session: ReadSession,
     storage: StorageDep,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     dataset_id: str,
     sample_id: str,
     size: Annotated[int, Query(ge=16, le=2048)] = 512,
@@ -162,7 +162,7 @@ def read_media(
 def read_sample(
     session: ReadSession,
     storage: StorageDep,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     dataset_id: str,
     sample_id: str,
 ) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def start_export(
     dataset_id: str,
     options: Annotated[ExportCreate | None, Body()] = None,
 ) -> dict[str, Any]:
-    """Write the corrected dataset: as it came, as CSV or Parquet, or a patch of the changes alone."""
+    """Write the corrected dataset as it came, as CSV or Parquet, or a patch of the changes."""
     options = options or ExportCreate()
     export = exports.start_export(
         session,

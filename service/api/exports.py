@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/exports", tags=["exports"], responses=documented(
 
 
 @router.get("/{export_id}", response_model=ExportRead)
-def read_export(session: ReadSession, caller: Annotator, export_id: str) -> dict[str, Any]:  # noqa: ARG001
+def read_export(session: ReadSession, caller: Annotator, export_id: str) -> dict[str, Any]:
     """One export; `download_url` is set once it is completed."""
     export = exports.get_export(session, export_id)
     done = export.status is JobStatus.completed
@@ -26,7 +26,7 @@ def read_export(session: ReadSession, caller: Annotator, export_id: str) -> dict
 def download_export(
     session: ReadSession,
     storage: StorageDep,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     export_id: str,
 ) -> FileResponse:
     """The corrected dataset, as an attachment."""

@@ -21,7 +21,7 @@ def read_me(caller: Annotator) -> Principal:
 
 
 @router.post("/keys", status_code=201, response_model=KeyCreated)
-def create_key(session: WriteSession, caller: Admin, wanted: KeyCreate) -> dict[str, Any]:  # noqa: ARG001
+def create_key(session: WriteSession, caller: Admin, wanted: KeyCreate) -> dict[str, Any]:
     """Make a key; its token is shown only in this answer."""
     key, token = keys.create_key(
         session, name=wanted.name, role=wanted.role, expires_at=wanted.expires_at
@@ -30,12 +30,12 @@ def create_key(session: WriteSession, caller: Admin, wanted: KeyCreate) -> dict[
 
 
 @router.get("/keys", response_model=list[KeyRead])
-def list_keys(session: ReadSession, caller: Admin) -> list[ApiKey]:  # noqa: ARG001
+def list_keys(session: ReadSession, caller: Admin) -> list[ApiKey]:
     """Every key, without its secret."""
     return keys.list_keys(session)
 
 
 @router.delete("/keys/{key_id}", response_model=KeyRead)
-def revoke_key(session: WriteSession, caller: Admin, key_id: str) -> ApiKey:  # noqa: ARG001
+def revoke_key(session: WriteSession, caller: Admin, key_id: str) -> ApiKey:
     """Revoke a key; it is refused from the next request on."""
     return keys.revoke_key(session, key_id)

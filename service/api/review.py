@@ -75,7 +75,7 @@ def next_in_queue(
 def renew_lease(
     session: WriteSession,
     settings: SettingsDep,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     audit_id: str,
     held: LeaseRequest,
 ) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def renew_lease(
 @router.post("/queue/release", status_code=204)
 def release_lease(
     session: WriteSession,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     audit_id: str,
     held: LeaseRequest,
 ) -> None:
@@ -150,7 +150,7 @@ def _record(
 @router.get("/corrections", response_model=Page[CorrectionRead], responses=documented(400))
 def list_corrections(
     session: ReadSession,
-    caller: Annotator,  # noqa: ARG001
+    caller: Annotator,
     audit_id: str,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -166,9 +166,7 @@ def list_corrections(
     }
 
 
-@router.post(
-    "/corrections/{correction_id}/revert", status_code=201, response_model=CorrectionRead
-)
+@router.post("/corrections/{correction_id}/revert", status_code=201, response_model=CorrectionRead)
 def revert_correction(
     session: WriteSession, caller: Annotator, audit_id: str, correction_id: str
 ) -> dict[str, Any]:

@@ -46,11 +46,11 @@ class Trajectory:
 
     @property
     def epochs(self) -> int:
-        return self.margin.shape[0]
+        return int(self.margin.shape[0])
 
     @property
     def replicas(self) -> int:
-        return self.margin.shape[2]
+        return int(self.margin.shape[2])
 
     @classmethod
     def load(cls, folder: Path) -> "Trajectory":
