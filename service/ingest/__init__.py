@@ -1,0 +1,16 @@
+"""Reads an uploaded file of unknown form and writes the canonical samples. See docs/formats.md."""
+
+from service.ingest.origin import Origin, read_origin
+from service.ingest.pipeline import ingest
+from service.ingest.report import ColumnRoles, Columns, IngestReport, Kind, Limits
+
+__all__ = [
+    "ColumnRoles",
+    "Columns",
+    "IngestReport",
+    "Kind",
+    "Limits",
+    "Origin",
+    "ingest",
+    "read_origin",
+]

@@ -1,0 +1,219 @@
+"""NPZ: arrays beside each other, row i of each belonging to sample i.
+
+Headers are read and checked against the file before any data; data is streamed in blocks of rows.
+"""
+
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.lib import format as npy
+
+from service.errors import BadDataset
+from service.ingest.archive import Archive, Member
+from service.ingest.faults import refuse
+from service.ingest.report import Limits
+from service.ingest.source import BATCH_BYTES, BATCH_ROWS
+
+CLASS_NAMES = ("class_names", "classes", "label_names", "target_names")
+LONGEST_NAME = 4096  # bytes of one string in an array
+
+
+@dataclass(frozen=True)
+class ArrayHeader:
+    """What a .npy member says of itself."""
+
+    member: Member
+    shape: tuple[int, ...]
+    fortran_order: bool
+    dtype: np.dtype[Any]
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row."""
+        return prod(self.shape[1:]) * self.dtype.itemsize
+
+
+class NpzSource:
+    """An NPZ file: the rows are those of its arrays of one length, 1-d or 2-d."""
+
+    format = "npz"
+
+    def __init__(self, archive: Archive, limits: Limits) -> None:
+        self.archive = archive
+        self.progress = 0.0
+        self.headers = {
+            name.removesuffix(".npy"): read_header(archive, member)
+            for name, member in archive.members.items()
+        }
+        self.class_names_column = next((n for n in CLASS_NAMES if n in self.headers), None)
+        names = self._read_class_names(limits)
+        rows = {n: h for n, h in self.headers.items() if n != self.class_names_column and h.shape}
+        self.row_count = _common_length(rows, limits)
+        self.row_arrays = {n: h for n, h in rows.items() if h.shape[0] == self.row_count}
+        self.unsupported = {
+            n: f"{h.dtype} {h.shape}" for n, h in self.row_arrays.items() if not _is_supported(h)
+        }
+        self.columns = tuple(self.row_arrays)
+        self.class_names = {} if names is None else dict.fromkeys(self.columns, names)
+
+    def _read_class_names(self, limits: Limits) -> list[str] | None:
+        if self.class_names_column is None:
+            return None
+        header = self.headers[self.class_names_column]
+        if len(header.shape) != 1 or header.dtype.kind not in "USiu":
+            detail = "class_names must be a 1-d array of strings."
+            raise refuse("array-header-invalid", detail, column=self.class_names_column)
+        if header.shape[0] > limits.classes:
+            detail = f"There are {header.shape[0]} class names; the limit is {limits.classes}."
+            raise refuse("too-many-classes", detail, column=self.class_names_column)
+        names = [
+            text for block in read_blocks(self.archive, header) for text in to_text(block).tolist()
+        ]
+        if len(set(names)) < len(names):
+            detail = "class_names holds a name twice."
+            raise refuse("class-names-invalid", detail, column=self.class_names_column)
+        return names
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
+        """Scalars as they are, strings as strings, 2-d arrays as fixed-size lists of float32."""
+        wanted = self.columns if columns is None else columns
+        names = [name for name in wanted if name not in self.unsupported]
+        headers = [self.row_arrays[name] for name in names]
+        widest = max((header.row_bytes for header in headers), default=1) or 1
+        rows = max(1, min(BATCH_ROWS, BATCH_BYTES // widest))
+        read = 0
+        with ExitStack() as stack:
+            streams = [stack.enter_context(_Rows(self.archive, header)) for header in headers]
+            while read < self.row_count:
+                blocks = [stream.read(min(rows, self.row_count - read)) for stream in streams]
+                read += min(rows, self.row_count - read)
+                self.progress = read / self.row_count
+                yield pa.RecordBatch.from_arrays([_to_arrow(b) for b in blocks], names=names)
+
+
+class _Rows:
+    """Consecutive rows of one array."""
+
+    def __init__(self, archive: Archive, header: ArrayHeader) -> None:
+        self.archive, self.header = archive, header
+
+    def __enter__(self) -> "_Rows":
+        self.read_rows = 0
+        self.spooled: Path | None = None
+        if self.header.fortran_order and len(self.header.shape) > 1:
+            self.spooled = self.archive.spool(self.header.member, Path(tempfile.gettempdir()))
+        else:
+            self.stream = self.archive.open(self.header.member)
+            _read_npy_header(self.stream, self.header.member.name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.spooled is None:
+            self.stream.close()
+        else:
+            self.spooled.unlink()
+
+    def read(self, rows: int) -> Any:
+        start, self.read_rows = self.read_rows, self.read_rows + rows
+        if self.spooled is not None:
+            return _fortran_blocks(self.spooled, self.header, start, rows)
+        return _read_rows(self.stream, self.header, rows)
+
+
+def _fortran_blocks(path: Path, header: ArrayHeader, start: int, rows: int) -> Any:
+    """Rows of a column-major array, which lie scattered: mapped anew so that pages are let go."""
+    offset = header.member.size - prod(header.shape) * header.dtype.itemsize
+    mapped = np.memmap(path, header.dtype, "r", offset, header.shape, "F")
+    return np.ascontiguousarray(mapped[start : start + rows])
+
+
+def _read_rows(stream: IO[bytes], header: ArrayHeader, rows: int) -> Any:
+    wanted = rows * header.row_bytes
+    try:
+        data = stream.read(wanted)
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise _damaged(header.member.name) from error
+    if len(data) != wanted:
+        raise _damaged(header.member.name)
+    return np.frombuffer(data, header.dtype).reshape(rows, *header.shape[1:])
+
+
+def _damaged(name: str) -> BadDataset:
+    return refuse("archive-corrupt", f"{name} is damaged or cut off. Save the file anew.")
+
+
+def read_header(archive: Archive, member: Member) -> ArrayHeader:
+    """Raises BadDataset (`pickle-not-allowed`, `array-header-invalid`)."""
+    with archive.open(member) as stream:
+        shape, fortran_order, dtype, length = _read_npy_header(stream, member.name)
+    if dtype.hasobject:
+        detail = f"{member.name} holds Python objects. Save plain numbers or fixed-width strings."
+        raise refuse("pickle-not-allowed", detail, file=member.name)
+    if any(edge < 0 for edge in shape) or length + prod(shape) * dtype.itemsize != member.size:
+        detail = f"{member.name} says its shape is {shape}, which its {member.size} bytes are not."
+        raise refuse("array-header-invalid", detail, file=member.name)
+    return ArrayHeader(member, shape, fortran_order, dtype)
+
+
+def _read_npy_header(
+    stream: IO[bytes], name: str
+) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    try:
+        version = npy.read_magic(stream)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran_order, dtype = read(stream)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, EOFError) as error:
+        detail = f"{name} is not an array that numpy can read: {str(error)[:200]}."
+        raise refuse("array-header-invalid", detail, file=name) from error
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(name) from error
+    return tuple(shape), fortran_order, dtype, stream.tell()
+
+
+def _common_length(headers: dict[str, ArrayHeader], limits: Limits) -> int:
+    """Rows of the longest arrays with company, so that a stray table does not decide."""
+    lengths = [header.shape[0] for header in headers.values()]
+    if not lengths:
+        raise refuse("too-few-samples", "The NPZ holds no arrays of samples.")
+    longest = max(lengths)
+    if longest > limits.rows:
+        raise refuse("too-many-rows", f"{longest} rows; the limit is {limits.rows}. Split it.")
+    return longest
+
+
+def _is_supported(header: ArrayHeader) -> bool:
+    if header.dtype.kind in "US":
+        return len(header.shape) == 1 and header.dtype.itemsize <= LONGEST_NAME
+    return header.dtype.kind in "fiub" and len(header.shape) in (1, 2)
+
+
+def read_blocks(archive: Archive, header: ArrayHeader) -> Iterator[Any]:
+    """The array in blocks of rows, each at most about 16 MiB."""
+    rows = max(1, BATCH_BYTES // (header.row_bytes or 1))
+    with _Rows(archive, header) as stream:
+        for start in range(0, header.shape[0], rows):
+            yield stream.read(min(rows, header.shape[0] - start))
+
+
+def to_text(block: Any) -> Any:
+    """Strings of a bytes or integer array; unicode arrays as they are."""
+    return np.char.decode(block, "utf-8") if block.dtype.kind == "S" else block.astype(str)
+
+
+def _to_arrow(block: Any) -> Any:
+    if block.ndim == 2:
+        flat = pa.array(np.ascontiguousarray(block, np.float32).ravel())
+        return pa.FixedSizeListArray.from_arrays(flat, block.shape[1])
+    if block.dtype.kind in "US":
+        return pa.array(to_text(block).tolist(), pa.string())
+    native = block.astype(block.dtype.newbyteorder("="))
+    return pa.array(native.astype(np.float64) if native.dtype.kind == "f" else native)

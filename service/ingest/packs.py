@@ -1,0 +1,246 @@
+"""Opens an upload: one table, or an archive of images, arrays, or a table with either."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from service.errors import BadDataset, UnsupportedMediaType
+from service.ingest.archive import Archive, Member, open_archive
+from service.ingest.arrays import NpzSource
+from service.ingest.delimited import CsvSource
+from service.ingest.detect import ACCEPTED, detect
+from service.ingest.faults import refuse
+from service.ingest.images import FolderSource, find_images, find_prefix, is_junk
+from service.ingest.jsonlines import JsonLinesSource
+from service.ingest.parquet import ParquetSource
+from service.ingest.profile import profile_columns
+from service.ingest.report import ColumnRoles, Limits
+from service.ingest.roles import Plan, Profiles, plan_roles
+from service.ingest.source import RowSource
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+MANIFEST_STEMS = ("metadata", "samples", "manifest", "labels", "annotations")
+NO_COMPANION = "Zip it with a table of labels, rows in the same order, or add the array `label`."
+
+
+@dataclass
+class Pack:
+    """An upload understood: its rows, their roles, and the archive members they came from."""
+
+    format: str
+    source: RowSource
+    plan: Plan
+    profiles: Profiles
+    archive: Archive | None = None
+    images: list[Member] = field(default_factory=list)
+    table: str | None = None
+    arrays: str | None = None
+    prefix: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def open_pack(
+    upload: Path, filename: str, roles: ColumnRoles, limits: Limits, workspace: Path
+) -> Pack:
+    """Raises BadDataset or UnsupportedMediaType. `workspace` takes members that must be seeked."""
+    container = detect(upload, filename)
+    if container == "zip":
+        return _open_zip(open_archive(upload, limits), filename, roles, limits, workspace)
+    source = open_table(upload, filename, limits)
+    profiles = profile_columns(source)
+    return Pack(source.format, source, plan_roles(source, profiles, roles), profiles)
+
+
+def open_table(path: Path, filename: str, limits: Limits) -> RowSource:
+    """The reader for a CSV, TSV, JSON Lines or Parquet file."""
+    container = detect(path, filename)
+    if container == "parquet":
+        return ParquetSource(path, limits)
+    if container == "jsonl":
+        return JsonLinesSource(path, limits)
+    if container == "csv":
+        return CsvSource(path, limits)
+    raise refuse("archive-nested", f"{filename} is a zip inside the zip. Unpack it.")
+
+
+def _open_zip(
+    archive: Archive, filename: str, roles: ColumnRoles, limits: Limits, workspace: Path
+) -> Pack:
+    names = [name for name in archive.members if not is_junk(name)]
+    _refuse_documents(filename, names)
+    if names and all(name.endswith(".npy") for name in names):
+        return _open_arrays(archive, roles, limits)
+    tables = sorted((n for n in names if n.lower().endswith(TABLE_SUFFIXES)), key=_manifest_order)
+    arrays = [name for name in names if name.lower().endswith(".npz")]
+    images = find_images(archive)
+    if images:
+        pack = _open_images(archive, images, tables, roles, limits, workspace)
+    elif tables and len(arrays) == 1:
+        pack = _open_aligned(archive, tables[0], arrays[0], roles, limits, workspace)
+    elif len(tables) == 1:
+        pack = _open_zipped_table(archive, tables[0], roles, limits, workspace)
+    else:
+        detail = f"{filename} holds no images and not one table but {len(tables)}. {ACCEPTED}"
+        raise UnsupportedMediaType(detail)
+    used = {member.name for member in images} | {pack.table, pack.arrays}
+    others = [name for name in names if name not in used]
+    if others:
+        more = " and others" if len(others) > 5 else ""
+        pack.notes.append(f"Ignored {len(others)} other files: {', '.join(others[:5])}{more}.")
+    return pack
+
+
+def _refuse_documents(filename: str, names: list[str]) -> None:
+    if "[Content_Types].xml" in names:
+        raise UnsupportedMediaType(f"{filename} is an Office document. Save the sheet as CSV.")
+    if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
+        what = "a PyTorch file, which can run code when it is read"
+        raise UnsupportedMediaType(f"{filename} is {what}. Save the arrays as NPZ.")
+
+
+def _manifest_order(name: str) -> tuple[int, int, str]:
+    stem = Path(name).stem.lower()
+    place = MANIFEST_STEMS.index(stem) if stem in MANIFEST_STEMS else len(MANIFEST_STEMS)
+    return place, name.count("/"), name
+
+
+def _open_arrays(archive: Archive, roles: ColumnRoles, limits: Limits) -> Pack:
+    source = NpzSource(archive, limits)
+    profiles = profile_columns(source)
+    try:
+        plan = plan_roles(source, profiles, roles)
+    except BadDataset as error:
+        if error.type != "label-column-missing":
+            raise
+        raise refuse(error.type, f"{error.detail} {NO_COMPANION}") from error
+    return Pack(source.format, source, plan, profiles, archive)
+
+
+def _open_images(
+    archive: Archive,
+    images: list[Member],
+    tables: list[str],
+    roles: ColumnRoles,
+    limits: Limits,
+    workspace: Path,
+) -> Pack:
+    folder = FolderSource(images)
+    problem = None
+    for table in tables:
+        try:
+            return _open_manifest(archive, images, table, roles, limits, workspace)
+        except BadDataset as error:
+            if error.type not in ("label-column-missing", "manifest-mismatch"):
+                raise
+            problem = problem or error
+    profiles = profile_columns(folder)
+    if len(profiles["label"].distinct) < 2 and problem is not None:
+        raise problem
+    if not profiles["label"].present:
+        detail = (
+            "The images lie in no folders. Put each into a folder named after its class, or add "
+        )
+        raise refuse("label-column-missing", f"{detail}a table with the columns file and label.")
+    roles_alone = ColumnRoles(sample_id="sample_id", label="label", file="file")
+    plan = plan_roles(folder, profiles, roles_alone, media=True)
+    pack = Pack("imagefolder", folder, plan, profiles, archive, images)
+    if folder.has_splits:
+        pack.notes.append("The folders train, test and the like were read as one dataset.")
+    return pack
+
+
+def _open_manifest(
+    archive: Archive,
+    images: list[Member],
+    table: str,
+    roles: ColumnRoles,
+    limits: Limits,
+    workspace: Path,
+) -> Pack:
+    source = open_table(archive.spool(archive.members[table], workspace), table, limits)
+    profiles = profile_columns(source)
+    plan = plan_roles(source, profiles, roles, media=True)
+    prefix = find_prefix(archive, table, profiles[plan.file or ""].samples)
+    return Pack(
+        "image-manifest", source, plan, profiles, archive, images, table=table, prefix=prefix
+    )
+
+
+def _open_zipped_table(
+    archive: Archive, table: str, roles: ColumnRoles, limits: Limits, workspace: Path
+) -> Pack:
+    source = open_table(archive.spool(archive.members[table], workspace), table, limits)
+    profiles = profile_columns(source)
+    plan = plan_roles(source, profiles, roles)
+    return Pack("zipped-table", source, plan, profiles, archive, table=table)
+
+
+def _open_aligned(
+    archive: Archive,
+    table: str,
+    arrays: str,
+    roles: ColumnRoles,
+    limits: Limits,
+    workspace: Path,
+) -> Pack:
+    rows = open_table(archive.spool(archive.members[table], workspace), table, limits)
+    inner = open_archive(archive.spool(archive.members[arrays], workspace), limits)
+    source = AlignedSource(rows, NpzSource(inner, limits))
+    profiles = profile_columns(source)
+    plan = plan_roles(source, profiles, roles)
+    return Pack("array-manifest", source, plan, profiles, archive, table=table, arrays=arrays)
+
+
+class AlignedSource:
+    """A table and the arrays whose rows follow its order. The table wins where names clash."""
+
+    format = "array-manifest"
+
+    def __init__(self, table: RowSource, arrays: NpzSource) -> None:
+        self.table, self.arrays = table, arrays
+        added = tuple(name for name in arrays.columns if name not in table.columns)
+        self.columns = table.columns + added
+        # Any one entry will do: the names of an NPZ hold for whichever column is the label.
+        names = next(iter(arrays.class_names.values()), None)
+        shared = {} if names is None else dict.fromkeys(self.columns, names)
+        self.class_names = {**shared, **table.class_names}
+        self.unsupported = {**arrays.unsupported, **table.unsupported}
+
+    @property
+    def progress(self) -> float:
+        """Share read."""
+        return self.table.progress
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
+        """Batches of both side by side. Raises BadDataset (`shape-mismatch`)."""
+        wanted = self.columns if columns is None else columns
+        left = [name for name in wanted if name in self.table.columns]
+        right = [name for name in wanted if name not in self.table.columns]
+        # At least one column each, so that a difference in length is always found.
+        tables = self.table.batches(left or self.table.columns[:1])
+        arrays = self.arrays.batches(right or self.arrays.columns[:1])
+        for first, second in _align(tables, arrays):
+            both = {**_as_dict(first), **_as_dict(second)}
+            yield pa.RecordBatch.from_pydict({n: both[n] for n in wanted if n in both})
+
+
+def _as_dict(batch: Any) -> dict[str, Any]:
+    return dict(zip(batch.schema.names, batch.columns, strict=True))
+
+
+def _align(left: Iterator[Any], right: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+    first, second = next(left, None), next(right, None)
+    read = 0
+    while first is not None and second is not None:
+        rows = min(first.num_rows, second.num_rows)
+        yield first.slice(0, rows), second.slice(0, rows)
+        read += rows
+        first = first.slice(rows) if first.num_rows > rows else next(left, None)
+        second = second.slice(rows) if second.num_rows > rows else next(right, None)
+    if first is not None or second is not None:
+        longer = "arrays" if first is None else "table"
+        detail = f"After {read} rows only the {longer} go on. Both need a row for each sample."
+        raise refuse("shape-mismatch", detail)

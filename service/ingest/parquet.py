@@ -1,0 +1,145 @@
+"""Parquet: what it would expand to is bounded before and while it is read."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from service.ingest.faults import refuse
+from service.ingest.report import Limits
+from service.ingest.source import BATCH_BYTES, BATCH_ROWS
+
+BUFFER = 1 << 20
+TEXT_WIDTH = 4  # the least that a string costs: its place in a dictionary
+INVALID = (pa.ArrowException, OSError, ValueError)
+
+
+class ParquetSource:
+    """A Parquet file; strings stay dictionary-encoded until their lengths are known."""
+
+    format = "parquet"
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.path = path
+        self.limits = limits
+        self.progress = 0.0
+        try:
+            schema = pq.read_schema(path)
+            self._texts = [f.name for f in schema if _is_text(f.type)]
+            self._file = pq.ParquetFile(path, read_dictionary=self._texts, buffer_size=BUFFER)
+        except INVALID as error:
+            raise refuse("parquet-invalid", f"The Parquet file cannot be read: {error}.") from error
+        self.schema = schema
+        self.columns = tuple(schema.names)
+        self.unsupported = {f.name: str(f.type) for f in schema if not _is_supported(f.type)}
+        described = {name: find_class_label(schema, name) for name in schema.names}
+        self.class_names = {name: names for name, names in described.items() if names}
+        self._check_size()
+
+    def _check_size(self) -> None:
+        metadata = self._file.metadata
+        if len(set(self.columns)) < len(self.columns):
+            raise refuse("parquet-invalid", "Two columns have one name. Rename one of them.")
+        if metadata.num_columns > self.limits.columns:
+            detail = f"The file has {metadata.num_columns} columns; the limit is "
+            raise refuse("parquet-too-large", f"{detail}{self.limits.columns}.")
+        if metadata.num_rows > self.limits.rows:
+            detail = f"The file has {metadata.num_rows} rows; the limit is {self.limits.rows}."
+            raise refuse("parquet-too-large", detail)
+        size = 0
+        for group in range(metadata.num_row_groups):
+            for column in range(metadata.num_columns):
+                chunk = metadata.row_group(group).column(column)
+                width = 8 if chunk.physical_type in ("INT64", "DOUBLE", "INT96") else TEXT_WIDTH
+                size += max(chunk.num_values * width, chunk.total_uncompressed_size)
+        if size > self.limits.unpacked_table:
+            detail = f"The file expands to {size} bytes; the limit is {self.limits.unpacked_table}."
+            raise refuse("parquet-too-large", detail)
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
+        """Supported columns, strings decoded."""
+        names = self.columns if columns is None else columns
+        wanted = [name for name in names if name not in self.unsupported]
+        for batch in self.raw_batches(wanted):
+            for part in _bounded(batch, self.limits):
+                yield _decode(part)
+
+    def raw_batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
+        """Batches as stored, every column among them, for exports that must not touch them."""
+        total = self._file.metadata.num_rows or 1
+        read = 0
+        names = None if columns is None else list(columns)
+        try:
+            for batch in self._file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
+                read += batch.num_rows
+                self.progress = read / total
+                # Arrow returns columns in the file's order, whatever order they were asked in.
+                yield batch if names is None else batch.select(names)
+        except INVALID as error:
+            detail = f"The Parquet file is damaged after row {read}: {error}."
+            raise refuse("parquet-invalid", detail) from error
+
+
+def _is_text(type: Any) -> bool:
+    return bool(pa.types.is_string(type) or pa.types.is_large_string(type))
+
+
+def _is_supported(type: Any) -> bool:
+    types = pa.types
+    if isinstance(type, pa.BaseExtensionType):
+        return False
+    if types.is_dictionary(type):
+        return _is_supported(type.value_type) and not types.is_nested(type.value_type)
+    if types.is_list(type) or types.is_large_list(type) or types.is_fixed_size_list(type):
+        return bool(types.is_floating(type.value_type) or types.is_integer(type.value_type))
+    scalar = (
+        types.is_integer,
+        types.is_floating,
+        types.is_boolean,
+        types.is_decimal,
+        types.is_null,
+    )
+    return _is_text(type) or any(check(type) for check in scalar)
+
+
+def _bounded(batch: Any, limits: Limits) -> Iterator[Any]:
+    """The batch, halved until its decoded strings fit BATCH_BYTES."""
+    size = 0
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
+            continue
+        lengths = pc.binary_length(column.dictionary).take(column.indices)
+        if (pc.max(lengths).as_py() or 0) > limits.field:
+            detail = f"A value of {name} is longer than {limits.field} bytes."
+            raise refuse("parquet-too-large", detail, column=name)
+        size += pc.sum(lengths).as_py() or 0
+    if size <= BATCH_BYTES or batch.num_rows <= 1:
+        yield batch
+        return
+    middle = batch.num_rows // 2
+    yield from _bounded(batch.slice(0, middle), limits)
+    yield from _bounded(batch.slice(middle), limits)
+
+
+def _decode(batch: Any) -> Any:
+    arrays = [
+        pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def find_class_label(schema: Any, column: str) -> list[str] | None:
+    """Class names of an integer column that the `datasets` library describes as a ClassLabel."""
+    try:
+        described = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        feature = described[column]
+        names = [str(name) for name in feature["names"]]
+    except (KeyError, ValueError, AttributeError, TypeError):
+        return None
+    integer = pa.types.is_integer(schema.field(column).type)
+    return names if integer and feature.get("_type") == "ClassLabel" else None

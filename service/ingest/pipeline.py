@@ -1,0 +1,162 @@
+"""From an upload to `samples.parquet`: open, plan, read batch by batch, commit."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from service.ingest.content import Content, Probabilities, Table, Text, Vectors
+from service.ingest.images import Images
+from service.ingest.labels import LabelReader, choose_coding
+from service.ingest.origin import Origin
+from service.ingest.packs import Pack, open_pack
+from service.ingest.report import ColumnRoles, IngestReport, Limits
+from service.ingest.roles import Plan
+from service.ingest.sample_ids import SampleIds
+from service.ingest.writer import SamplesWriter
+
+PLAN_SHARE = 0.3  # of the progress, for the pass that finds out what the columns are
+
+
+def ingest(
+    upload: Path,
+    *,
+    filename: str,
+    roles: ColumnRoles | None = None,
+    destination: Path,
+    limits: Limits | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> IngestReport:
+    """Read `upload` and write `destination/samples.parquet`, whole or not at all.
+
+    `filename` is what the user calls the file; only messages use it. `on_progress` gets the share
+    done, 0 to 1. Raises BadDataset or UnsupportedMediaType with what is wrong and how to mend it.
+    """
+    roles, limits = roles or ColumnRoles(), limits or Limits()
+    tell = on_progress or (lambda _: None)
+    created = not destination.exists()
+    destination.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=destination, prefix=".ingest.") as workspace:
+            tell(0.0)
+            pack = open_pack(upload, filename, roles, limits, Path(workspace))
+            tell(PLAN_SHARE)
+            report = _write(pack, destination, limits, tell)
+            tell(1.0)
+            return report
+    except BaseException:
+        if created:
+            destination.rmdir()
+        raise
+
+
+def _write(
+    pack: Pack, destination: Path, limits: Limits, tell: Callable[[float], None]
+) -> IngestReport:
+    content = _open_content(pack, limits)
+    try:
+        with SamplesWriter(destination) as writer:
+            labels, skipped = _read_rows(pack, content, writer, limits, tell)
+            class_names = labels.finish()
+            warnings = content.finish()
+            if isinstance(content, Probabilities):
+                content.check_classes(class_names)
+            writer.commit(_origin(pack, labels, class_names, skipped))
+    finally:
+        if isinstance(content, Images):
+            content.close()
+    return IngestReport(
+        kind=pack.plan.kind,
+        format=pack.format,
+        sample_count=writer.rows,
+        labeled_count=labels.counts.total(),
+        class_names=class_names,
+        class_counts=[labels.counts[name] for name in class_names],
+        columns=pack.plan.columns(),
+        warnings=[*pack.notes, *pack.plan.warnings(), *labels.warnings(class_names), *warnings],
+    )
+
+
+def _open_content(pack: Pack, limits: Limits) -> Content:
+    plan = pack.plan
+    if plan.file is not None and pack.archive is not None and plan.kind == "image":
+        return Images(pack.archive, plan.file, pack.prefix, pack.images, limits)
+    if plan.text is not None:
+        return Text(plan.text)
+    if plan.embedding is not None:
+        return Vectors(plan.embedding, limits)
+    if plan.pred_probs is not None:
+        return Probabilities(plan.pred_probs, limits)
+    return Table(plan.features)
+
+
+def _read_rows(
+    pack: Pack,
+    content: Content,
+    writer: SamplesWriter,
+    limits: Limits,
+    tell: Callable[[float], None],
+) -> tuple[LabelReader, list[int]]:
+    """Write every row; returns the labels' reader and the 0-based rows that were left out."""
+    plan, source = pack.plan, pack.source
+    labels = _open_labels(pack, limits)
+    ids = SampleIds(plan.sample_id or plan.file)
+    needed = dict.fromkeys([plan.label, *content.columns(), *([plan.sample_id or plan.label])])
+    skipped: list[int] = []
+    row = 0
+    for batch in source.batches(list(needed)):
+        columns = content.read(batch, row)
+        keep = columns.pop("keep", None)
+        given = labels.read(batch[plan.label], row)
+        rows = {"sample_id": _read_ids(plan, ids, batch, row), "given_label": given, **columns}
+        if keep is not None and not pc.all(keep).as_py():
+            skipped += (pc.indices_nonzero(pc.invert(keep)).to_numpy() + row).tolist()
+            labels.forget(given.filter(pc.invert(keep)))
+            rows = {name: column.filter(keep) for name, column in rows.items()}
+        writer.write(rows)
+        row += batch.num_rows
+        tell(PLAN_SHARE + (1 - PLAN_SHARE) * source.progress)
+    if ids.column is not None and ids.may_clash:
+        ids.refuse_duplicates(batch[0] for batch in source.batches([ids.column]))
+    return labels, skipped
+
+
+def _open_labels(pack: Pack, limits: Limits) -> LabelReader:
+    plan = pack.plan
+    profile = pack.profiles[plan.label]
+    names = pack.source.class_names.get(plan.label)
+    if plan.kind == "probabilities" and names is None and profile.is_integer:
+        first = next(iter(pack.source.batches([plan.pred_probs or ""])))
+        width = pc.list_value_length(first[0])[0].as_py() or 0
+        names = [str(index) for index in range(width)]
+    arrays = pack.format in ("npz", "array-manifest")
+    return LabelReader(plan.label, choose_coding(profile, names, arrays=arrays), names, limits)
+
+
+def _read_ids(plan: Plan, ids: SampleIds, batch: Any, row: int) -> Any:
+    column = plan.sample_id or plan.file
+    return ids.number(row, batch.num_rows) if column is None else ids.read(batch[column], row)
+
+
+def _origin(pack: Pack, labels: LabelReader, class_names: list[str], skipped: list[int]) -> Origin:
+    plan = pack.plan
+    return Origin(
+        kind=plan.kind,
+        format=pack.format,
+        class_names=class_names,
+        label_column=plan.label,
+        sample_id_column=plan.sample_id,
+        labels_are_codes=labels.coding == "codes",
+        table_format=pack.source.format if pack.table is None else _table_format(pack),
+        table=pack.table,
+        arrays=pack.arrays,
+        root=pack.prefix,
+        skipped_rows=skipped,
+    )
+
+
+def _table_format(pack: Pack) -> str:
+    table = getattr(pack.source, "table", pack.source)
+    return str(table.format)

@@ -1,0 +1,139 @@
+"""One pass over a source: what each column holds, so that its role can be guessed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from service.ingest.convert import NO_LABEL, to_numbers
+from service.ingest.source import RowSource
+
+DISTINCT_CAP = 10_000
+
+
+@dataclass
+class ColumnProfile:
+    """What was seen of one column. `distinct` holds hashes, at most DISTINCT_CAP of them."""
+
+    name: str
+    rows: int = 0
+    missing: int = 0
+    types: set[str] = field(default_factory=set)  # "string", "number", "integer", "list"
+    reads_as_number: bool = True
+    floating_lists: bool = False
+    distinct: set[int] = field(default_factory=set)
+    characters: int = 0
+    with_spaces: int = 0
+    smallest: float = float("inf")
+    largest: float = float("-inf")
+    samples: list[str] = field(default_factory=list)
+
+    @property
+    def present(self) -> int:
+        """Rows that hold a value."""
+        return self.rows - self.missing
+
+    @property
+    def is_string(self) -> bool:
+        """True if any value is a string."""
+        return "string" in self.types
+
+    @property
+    def is_list(self) -> bool:
+        """True for vectors."""
+        return "list" in self.types
+
+    @property
+    def is_integer(self) -> bool:
+        """True if every value is stored as an integer."""
+        return self.types == {"integer"}
+
+    @property
+    def distinct_share(self) -> float:
+        """Distinct values by value, at most 1; a lower bound beyond DISTINCT_CAP."""
+        if len(self.distinct) >= DISTINCT_CAP:
+            return 1.0
+        return len(self.distinct) / max(1, self.present)
+
+    @property
+    def mean_length(self) -> float:
+        """Characters by string."""
+        return self.characters / max(1, self.present)
+
+    @property
+    def is_prose(self) -> bool:
+        """True for long strings of several words that seldom repeat."""
+        words = self.with_spaces > 0.5 * self.present
+        return (
+            self.is_string
+            and not self.reads_as_number
+            and words
+            and self.mean_length >= 20
+            and self.distinct_share > 0.5
+        )
+
+    def add(self, column: Any) -> None:
+        """Take in one batch of the column."""
+        self.rows += len(column)
+        if pa.types.is_nested(column.type):
+            self._add_lists(column)
+        elif pa.types.is_null(column.type):
+            self.missing += len(column)
+        elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            self._add_strings(column)
+        else:
+            self._add_numbers(column)
+
+    def _add_lists(self, column: Any) -> None:
+        self.types.add("list")
+        self.missing += column.null_count
+        self.reads_as_number = False
+        self.floating_lists |= bool(pa.types.is_floating(column.type.value_type))
+
+    def _add_strings(self, column: Any) -> None:
+        blank = pc.is_in(column, value_set=NO_LABEL.cast(column.type))
+        values = column.filter(pc.and_not(pc.is_valid(column), blank))
+        self.missing += len(column) - len(values)
+        if not len(values):
+            return
+        self.types.add("string")
+        self._add_distinct(values)
+        if len(self.samples) < 100:
+            self.samples += values[: 100 - len(self.samples)].to_pylist()
+        self.characters += pc.sum(pc.utf8_length(values)).as_py()
+        self.with_spaces += pc.sum(pc.match_substring(values, " ")).as_py()
+        if self.reads_as_number:
+            try:
+                self._add_range(to_numbers(values))
+            except pa.ArrowInvalid:
+                self.reads_as_number = False
+
+    def _add_numbers(self, column: Any) -> None:
+        integer = pa.types.is_integer(column.type)
+        self.types.add("integer" if integer else "number")
+        numbers = to_numbers(column)
+        self.missing += numbers.null_count
+        self._add_distinct(column)
+        self._add_range(numbers)
+
+    def _add_distinct(self, values: Any) -> None:
+        if len(self.distinct) < DISTINCT_CAP:
+            unique = pc.unique(values).drop_null().to_pylist()
+            self.distinct.update(map(hash, unique[:DISTINCT_CAP]))
+
+    def _add_range(self, numbers: Any) -> None:
+        ends = pc.min_max(numbers)
+        if ends["min"].is_valid:
+            self.smallest = min(self.smallest, ends["min"].as_py())
+            self.largest = max(self.largest, ends["max"].as_py())
+
+
+def profile_columns(source: RowSource) -> dict[str, ColumnProfile]:
+    """Profiles of the columns that some role can take, in file order."""
+    names = [name for name in source.columns if name not in source.unsupported]
+    profiles = {name: ColumnProfile(name) for name in names}
+    for batch in source.batches(names):
+        for name, column in zip(names, batch.columns, strict=True):
+            profiles[name].add(column)
+    return profiles

@@ -1,0 +1,291 @@
+"""Which column is what: by the caller's word, else by name, else by content.
+
+A column that looks like another label, a truth or a model's output is never taken as an input: the
+models would learn to copy it.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from service.errors import BadDataset
+from service.ingest.faults import refuse
+from service.ingest.profile import ColumnProfile
+from service.ingest.report import ColumnRoles, Columns, FeatureType, Kind
+from service.ingest.source import RowSource
+
+Profiles = dict[str, ColumnProfile]
+
+CORRECTED = "corrected_label"
+LABELS = (
+    *("given_label", "given_labels", "label", "labels", "target", "targets", "class"),
+    *("category", "y", "intent", "sentiment", "tag"),
+)
+SAMPLE_IDS = ("sample_id", "sample_ids", "id", "ids", "uid", "uuid", "guid")
+TEXTS = (
+    *("text", "sentence", "content", "document", "review", "question", "utterance", "comment"),
+    *("message", "body", "headline", "title", "tweet", "query", "abstract"),
+)
+FILES = ("file", "file_name", "filename", "file_path", "filepath", "path", "image", "image_path")
+EMBEDDINGS = ("embedding", "embeddings", "features", "x", "vectors", "vector")
+PROBABILITIES = ("pred_probs", "pred_prob", "probabilities", "probs", "pyx")
+FEATURE_PREFIX = "f_"
+
+LOOKS_LIKE_LABEL = re.compile(
+    r"""(.*_)?labels?(_.*)? | targets? | class(es)? | category | y(_true|_pred)? | intent
+    | sentiment | tag | (is_.*|.*_is)_(error|issue|wrong|noisy) | .*_(error|issue) | majority(_.*)?
+    | crowd_.* | expert_.* | human_.* | (n_)?votes? | .*_votes?
+    | (ground_?)?truth | gold(_.*)? | pred(s|icted|iction|ictions)?(_.*)? | p_wrong.* | pyx | probs
+    | probabilities | verdict | reviewed | annotator(_id)? | worker(_id)? | corrected_at | tier
+    | split | fold | conflicting_duplicate""",
+    re.VERBOSE,
+)
+LOOKS_LIKE_ID = re.compile(r"(.*_)?(id|ids|uid|uuid|guid|index|idx)|unnamed(:_|_|: )?\d+")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+LEAK = "other labels, truths and predictions are never inputs"
+CATEGORY_LIMIT = 1000
+FEW = 40
+
+
+@dataclass
+class Plan:
+    """The roles decided on. `ignored` maps each unused column to the reason."""
+
+    kind: Kind
+    label: str
+    sample_id: str | None = None
+    text: str | None = None
+    file: str | None = None
+    embedding: str | None = None
+    pred_probs: str | None = None
+    features: dict[str, FeatureType] = field(default_factory=dict)
+    ignored: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def columns(self) -> Columns:
+        """The roles as reported."""
+        single = (self.text, self.file, self.embedding, self.pred_probs)
+        return Columns(self.sample_id, self.label, *single, self.features, list(self.ignored))
+
+    def warnings(self) -> list[str]:
+        """Notes, and one sentence for each reason to ignore columns."""
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in self.ignored.items():
+            by_reason.setdefault(reason, []).append(name)
+        return self.notes + [f"Ignored {_list(names)}: {why}." for why, names in by_reason.items()]
+
+
+def _list(names: list[str]) -> str:
+    shown = ", ".join(names[:10])
+    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
+
+
+def plan_roles(
+    source: RowSource, profiles: Profiles, roles: ColumnRoles, *, media: bool = False
+) -> Plan:
+    """Decide. `media`: the rows are a manifest of an archive of images.
+
+    Raises BadDataset (`column-unknown`, `column-type-unsupported`, `label-column-missing`,
+    `no-features`, `manifest-mismatch`).
+    """
+    _check_names(source, roles)
+    open_ = {n: p for n, p in profiles.items() if n not in roles.ignored}
+    label = _find_label(source, open_, roles)
+    free = {n: p for n, p in open_.items() if n != label}
+    decide = _plan_images if media else _plan_content
+    plan = decide(label, free, roles)
+    _find_sample_id(plan, free, roles)
+    _note_ignored(plan, source, roles)
+    return plan
+
+
+def _check_names(source: RowSource, roles: ColumnRoles) -> None:
+    for name in roles.named():
+        if name not in source.columns:
+            detail = f"There is no column {name}. The file has: {_list(list(source.columns))}."
+            raise refuse("column-unknown", detail, column=name)
+        if name in source.unsupported and name not in roles.ignored:
+            detail = f"Column {name} has type {source.unsupported[name]}, which no role can take."
+            raise refuse("column-type-unsupported", detail, column=name)
+
+
+def find_name(names: Iterable[str], wanted: Collection[str]) -> str | None:
+    """The column whose lower-case name comes first in `wanted`."""
+    by_lower: dict[str, str] = {}
+    for name in names:
+        by_lower.setdefault(name.lower(), name)
+    return next((by_lower[name] for name in wanted if name in by_lower), None)
+
+
+def _find_label(source: RowSource, profiles: Profiles, roles: ColumnRoles) -> str:
+    if roles.label is not None:
+        return roles.label
+    scalars = {n: p for n, p in profiles.items() if not p.is_list}
+    label = find_name(scalars, LABELS)
+    corrected = find_name(scalars, (CORRECTED,))
+    if corrected and (not label or scalars[corrected].missing <= scalars[label].missing):
+        return corrected
+    if label is None:
+        raise missing_label(source.columns)
+    return label
+
+
+def missing_label(columns: Iterable[str]) -> BadDataset:
+    """The refusal for rows without labels."""
+    detail = (
+        f"No column looks like a label; there are: {_list(list(columns)) or 'none'}. Name it "
+        "`label`, or say which it is in the column roles."
+    )
+    return refuse("label-column-missing", detail)
+
+
+def _plan_images(label: str, free: Profiles, roles: ColumnRoles) -> Plan:
+    file = roles.file or find_name(free, FILES) or _find_file_by_content(free)
+    if file is None:
+        detail = "No column of the manifest names the image files. Call it `file`."
+        raise refuse("manifest-mismatch", detail)
+    return Plan("image", label, file=file)
+
+
+def _find_file_by_content(free: Profiles) -> str | None:
+    return next((name for name, profile in free.items() if names_images(profile)), None)
+
+
+def names_images(profile: ColumnProfile) -> bool:
+    """True if the first values all end as image files do."""
+    return bool(profile.samples) and all(
+        value.lower().endswith(IMAGE_SUFFIXES) for value in profile.samples
+    )
+
+
+def _plan_content(label: str, free: Profiles, roles: ColumnRoles) -> Plan:
+    lists = {n: p for n, p in free.items() if p.is_list}
+    if roles.features is not None:
+        return _plan_table(label, free, roles)
+    if roles.text is not None:
+        return Plan("text", label, text=roles.text)
+    if roles.embedding is not None:
+        return Plan("vector", label, embedding=roles.embedding)
+    if roles.pred_probs is not None:
+        return Plan("probabilities", label, pred_probs=roles.pred_probs)
+    if prefixed_features(free):
+        return _plan_table(label, free, roles)
+    if (embedding := _find_embedding(lists)) is not None:
+        return Plan("vector", label, embedding=embedding)
+    if (probabilities := find_name(lists, PROBABILITIES)) is not None:
+        return Plan("probabilities", label, pred_probs=probabilities)
+    if (text := _find_text(free)) is not None:
+        return Plan("text", label, text=text)
+    _refuse_bare_manifest(free)
+    return _plan_table(label, free, roles)
+
+
+def _find_embedding(lists: Profiles) -> str | None:
+    named = find_name(lists, EMBEDDINGS)
+    if named is not None:
+        return named
+    others = [n for n, p in lists.items() if p.floating_lists and not _is_leak(n)]
+    return others[0] if len(others) == 1 else None
+
+
+def prefixed_features(names: Iterable[str]) -> list[str]:
+    """Columns marked as features by their name."""
+    return [name for name in names if name.startswith(FEATURE_PREFIX)]
+
+
+def _find_text(free: Profiles) -> str | None:
+    strings = {n: p for n, p in free.items() if p.is_string and not _is_leak(n)}
+    # A column of that name that holds short codes or numbers is a feature, not a text.
+    worded = {n: p for n, p in strings.items() if not p.reads_as_number}
+    named = find_name(worded, TEXTS)
+    if named is not None and (named.lower() == "text" or worded[named].distinct_share > 0.2):
+        return named
+    numeric = [n for n, p in free.items() if p.reads_as_number and not _is_leak(n)]
+    prose = [n for n, p in strings.items() if p.is_prose]
+    inputs = [n for n in numeric if not LOOKS_LIKE_ID.fullmatch(n.lower())]
+    if not prose or len(inputs) >= 2:
+        return None
+    return max(prose, key=lambda name: strings[name].mean_length)
+
+
+def _refuse_bare_manifest(free: Profiles) -> None:
+    file = find_name((n for n, p in free.items() if names_images(p)), FILES)
+    if file is not None:
+        detail = f"Column {file} names images that are not here. Zip them together with this file."
+        raise refuse("manifest-mismatch", detail, column=file)
+
+
+def _is_leak(name: str) -> bool:
+    return LOOKS_LIKE_LABEL.fullmatch(name.lower()) is not None
+
+
+def _plan_table(label: str, free: Profiles, roles: ColumnRoles) -> Plan:
+    plan = Plan("table", label)
+    asked = list(roles.features) if roles.features is not None else prefixed_features(free)
+    taken = (roles.sample_id, roles.label)
+    for name, profile in free.items():
+        if name in taken or (asked and name not in asked):
+            continue
+        reason = _reason_to_ignore(profile, chosen=bool(asked))
+        if reason is None:
+            plan.features[name] = "numeric" if profile.reads_as_number else "categorical"
+        else:
+            plan.ignored[name] = reason
+    if not plan.features:
+        found = "; ".join(plan.warnings()) or "The file has no other columns."
+        detail = f"No column can serve as a feature. {found}"
+        raise refuse("no-features", detail)
+    return plan
+
+
+def _reason_to_ignore(profile: ColumnProfile, *, chosen: bool) -> str | None:
+    if profile.is_list:
+        return "lists are no features of a table"
+    if profile.present == 0:
+        return "no row has a value"
+    if len(profile.distinct) == 1 and profile.missing == 0:
+        return "every row has the same value"
+    if chosen:
+        return None
+    name = profile.name.lower()
+    if _is_leak(name):
+        return LEAK
+    if LOOKS_LIKE_ID.fullmatch(name) and profile.distinct_share > 0.9:
+        return "an identifier tells nothing of the class"
+    if not profile.reads_as_number and _is_id_like(profile):
+        return "nearly every row holds another string"
+    return None
+
+
+def _is_id_like(profile: ColumnProfile) -> bool:
+    many = len(profile.distinct) > CATEGORY_LIMIT
+    return many or (profile.distinct_share > 0.5 and len(profile.distinct) > FEW)
+
+
+def _find_sample_id(plan: Plan, free: Profiles, roles: ColumnRoles) -> None:
+    used = {plan.text, plan.file, plan.embedding, plan.pred_probs, *(roles.features or ())}
+    candidates = [n for n, p in free.items() if n not in used and not p.is_list]
+    plan.sample_id = roles.sample_id or find_name(candidates, SAMPLE_IDS)
+    if plan.sample_id is not None:
+        plan.features.pop(plan.sample_id, None)
+        plan.ignored.pop(plan.sample_id, None)
+
+
+def _note_ignored(plan: Plan, source: RowSource, roles: ColumnRoles) -> None:
+    single = (plan.label, plan.sample_id, plan.text, plan.file, plan.embedding, plan.pred_probs)
+    for name in source.columns:
+        if name in single or name in plan.features or name in plan.ignored:
+            continue
+        plan.ignored[name] = _reason_unused(name, plan, source, roles)
+
+
+def _reason_unused(name: str, plan: Plan, source: RowSource, roles: ColumnRoles) -> str:
+    if name in roles.ignored:
+        return "the column roles say so"
+    if name in source.unsupported:
+        return "no role can take that type"
+    if _is_leak(name):
+        return LEAK
+    if plan.kind == "table":
+        return "not among the features that are marked"
+    return f"the {plan.kind} alone is audited"
