@@ -104,6 +104,7 @@ def retry_or_fail(session: Session, claim: Claim, error: Exception) -> dict[str,
         return None
     else:
         problem = ServiceError(f"{type(error).__name__}: {error}").problem()
+    _lock(session, claim.subject_id)
     _close(session, claim, state=StepState.failed, problem=problem, finished_at=now())
     return problem
 
@@ -129,6 +130,7 @@ def exhausted(session: Session, *, queues: set[str]) -> list[Step]:
 
 def cancel(session: Session, subject_id: str) -> None:
     """Close every unfinished step; a worker that runs one finds out at its next renewal."""
+    _lock(session, subject_id)
     session.execute(
         update(Step)
         .where(
@@ -158,6 +160,16 @@ def progress_of(
         .limit(1)
     ).first()
     return (row[0], float(row[1]), row[2]) if row else (None, 0.0, None)
+
+
+def _lock(session: Session, subject_id: str) -> None:
+    """Lock a subject's steps in one order, so that two that fail at once do not wait in a circle."""
+    session.execute(
+        select(Step.shard)
+        .where(Step.subject_id == subject_id)
+        .order_by(Step.kind, Step.shard)
+        .with_for_update()
+    )
 
 
 def _key(step: Step) -> Any:
