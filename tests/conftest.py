@@ -1,0 +1,183 @@
+"""Fixtures for all tests: both databases, a storage, the application and callers of every role.
+
+Each test gets databases and folders of its own, copied from a template that the migrations made, so
+tests may run in any order and side by side.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import structlog
+from fastapi import FastAPI
+from sqlalchemy.engine import make_url
+from starlette.testclient import TestClient
+
+from service.config import Settings
+from service.database import Database
+from service.keys import create_key
+from service.migrate import upgrade
+from service.models import Role
+from service.storage import Storage
+from tests.factories import Store
+
+pytest_plugins = ["tests.servers"]
+
+KEPT = {"LABELAUDIT_SHARED_DATA"}
+CallAs = Callable[[Role | None], TestClient]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_from_outside() -> Iterator[None]:
+    """What is set in the shell that runs the tests must not decide what they find."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith("LABELAUDIT_") and name not in KEPT:
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs() -> Iterator[None]:
+    """Log events are made and dropped: tests that look at them capture them."""
+    with structlog.testing.capture_logs():
+        yield
+
+
+# ---------------------------------------------------------------------------------------- databases
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "labelaudit.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(private_postgres: str) -> str:
+    """The name of a migrated database on the private server."""
+    name = f"template_{uuid4().hex}"
+    with psycopg.connect(private_postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    database = Database(_named(private_postgres, name))
+    upgrade(database)
+    database.dispose()
+    return name
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    path = tmp_path / "labelaudit.sqlite3"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_url(private_postgres: str, postgres_template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(private_postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+        yield _named(private_postgres, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _named(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty, migrated database: the test runs once on each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def rung() -> list[set[str]]:
+    """The doorbells rung by `database`, in order."""
+    return []
+
+
+@pytest.fixture
+def database(database_url: str, rung: list[set[str]]) -> Iterator[Database]:
+    database = Database(database_url, ring=rung.append)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage(tmp_path / "storage")
+
+
+@pytest.fixture
+def store(database: Database, storage: Storage) -> Store:
+    """Where the factories write."""
+    return Store(database, storage)
+
+
+# ---------------------------------------------------------------------------------- the application
+
+
+@pytest.fixture
+def settings(database_url: str, storage: Storage, tmp_path: Path) -> Settings:
+    return Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        storage_dir=storage.root,
+        free_space_watermark_bytes=0,
+    )
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[FastAPI]:
+    """The application, started."""
+    from service.main import create_app
+
+    app = create_app(settings)
+    with TestClient(app, base_url="http://127.0.0.1"):
+        yield app
+
+
+@pytest.fixture
+def call_as(app: FastAPI, database: Database) -> CallAs:
+    """A client that calls with a new key of the given role, or with none."""
+
+    def make(role: Role | None) -> TestClient:
+        headers = {}
+        if role is not None:
+            with database.write() as session:
+                _, token = create_key(session, name=f"the {role}", role=role)
+            headers["Authorization"] = f"Bearer {token}"
+        return TestClient(
+            app, base_url="http://127.0.0.1", headers=headers, raise_server_exceptions=False
+        )
+
+    return make
+
+
+@pytest.fixture
+def anonymous(call_as: CallAs) -> TestClient:
+    return call_as(None)
+
+
+@pytest.fixture
+def annotator(call_as: CallAs) -> TestClient:
+    return call_as(Role.annotator)
+
+
+@pytest.fixture
+def uploader(call_as: CallAs) -> TestClient:
+    return call_as(Role.uploader)
+
+
+@pytest.fixture
+def admin(call_as: CallAs) -> TestClient:
+    return call_as(Role.admin)

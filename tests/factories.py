@@ -1,0 +1,191 @@
+"""Puts things into the store as a test needs them, without running what would make them."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from service import audits, datasets, steps, suspects
+from service.database import Database
+from service.ingest import Columns, IngestReport
+from service.keys import Principal
+from service.models import JobStatus, ReviewState, Role, Step, StepKind, StepState, Tier, new_id
+from service.storage import Received, Storage
+from service.training import TrainingConfig
+
+CLASSES = ("cat", "dog", "fox")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Store:
+    """A database and the storage beside it."""
+
+    database: Database
+    storage: Storage
+
+
+def person(name: str = "Ann", role: Role = Role.annotator) -> Principal:
+    """Somebody who calls; the key is the name's, so equal names are the same person."""
+    return Principal(key_id=f"k-{name}"[:16], name=name, role=role)
+
+
+def sample_id(position: int) -> str:
+    return f"sample-{position:05d}"
+
+
+def make_dataset(
+    store: Store,
+    *,
+    samples: int = 30,
+    classes: Sequence[str] = CLASSES,
+    unlabeled: Sequence[int] = (),
+) -> str:
+    """A ready text dataset; the sample at position p is given class p modulo their number."""
+    dataset_id = new_id("ds")
+    given = [None if p in unlabeled else p % len(classes) for p in range(samples)]
+    names = [None if label is None else classes[label] for label in given]
+    with store.storage.writing(datasets.samples_key(dataset_id)) as path:
+        table = pa.table(
+            {
+                "sample_id": pa.array([sample_id(p) for p in range(samples)], pa.string()),
+                "given_label": pa.array(names, pa.string()),
+                "text": pa.array([f"text number {p}" for p in range(samples)], pa.string()),
+            }
+        )
+        pq.write_table(table, path, row_group_size=datasets.ROW_GROUP)
+    upload = "sample_id,label,text\n" + "".join(
+        f"{sample_id(p)},{names[p] or ''},text number {p}\n" for p in range(samples)
+    )
+    with store.storage.writing(datasets.upload_key(dataset_id)) as path:
+        path.write_text(upload)
+    report = IngestReport(
+        kind="text",
+        format="csv",
+        sample_count=samples,
+        labeled_count=samples - len(unlabeled),
+        class_names=list(classes),
+        class_counts=[given.count(index) for index in range(len(classes))],
+        columns=Columns(sample_id="sample_id", label="label", text="text"),
+        warnings=[],
+    )
+    with store.database.write() as session:
+        datasets.create_dataset(
+            session,
+            dataset_id=dataset_id,
+            name="animals",
+            filename="animals.csv",
+            received=Received(len(upload), "0" * 64),
+            columns=None,
+            principal=person("Uma", Role.uploader),
+        )
+        datasets.publish(
+            session, dataset_id, report, ((p, sample_id(p), given[p]) for p in range(samples))
+        )
+        session.get_one(Step, (dataset_id, StepKind.ingest, 0)).state = StepState.done
+    return dataset_id
+
+
+def start_audit(store: Store, dataset_id: str, *, version: int | None = None) -> str:
+    """A queued audit with its first step."""
+    with store.database.write() as session:
+        return audits.start_audit(
+            session,
+            dataset_id,
+            config={**TrainingConfig().model_dump(mode="json"), "encoder": "auto"},
+            dataset_version=version,
+            principal=person("Uma", Role.uploader),
+        ).id
+
+
+def make_audit(
+    store: Store,
+    dataset_id: str,
+    *,
+    count: int | None = None,
+    version: int | None = None,
+    decided: Sequence[int] = (),
+) -> str:
+    """A completed audit that ranks position p at rank p + 1.
+
+    The first third of the ranks is obvious, the second possible, the last none; what has a tier has
+    the next class as its suggestion, the others have none.
+    """
+    audit_id = start_audit(store, dataset_id, version=version)
+    with store.database.read() as session:
+        dataset = datasets.get_dataset(session, dataset_id)
+    count = dataset.sample_count if count is None else count
+    classes = len(dataset.class_names)
+    ranking_id = new_id("ra")
+    with store.storage.writing(suspects.ranking_key(audit_id, ranking_id)) as path:
+        _write_signals(path, count, classes)
+    with store.database.write() as session:
+        steps.cancel(session, audit_id)
+        audits.begin(session, audit_id)
+        audits.ranked(
+            session,
+            audit_id,
+            ranking_id=ranking_id,
+            suspects=(_suspect(p, count, classes, p in decided) for p in range(count)),
+            summary={"noise_rate": {"estimate": 0.1, "low": 0.05, "high": 0.15}},
+        )
+    return audit_id
+
+
+def _suspect(position: int, count: int, classes: int, decided: bool) -> tuple[Any, ...]:
+    given = position % classes
+    predicted = (given + 1) % classes
+    tier = (Tier.obvious, Tier.possible, Tier.none)[min(2, 3 * position // count)]
+    suggested = None if tier is Tier.none else predicted
+    p_wrong = 1 - (position + 0.5) / count
+    return (
+        position + 1,
+        position,
+        sample_id(position),
+        given,
+        predicted,
+        suggested,
+        None if suggested is None else 0.9,
+        p_wrong,
+        max(0.0, p_wrong - 0.05),
+        min(1.0, p_wrong + 0.05),
+        tier.value,
+        f"most replicas say class {predicted}",
+        (ReviewState.decided if decided else ReviewState.open).value,
+    )
+
+
+def _write_signals(path: Any, count: int, classes: int) -> None:
+    rows = np.arange(count, dtype=np.int64)
+    table = pa.table(
+        {
+            "row": rows,
+            "signal.margin": np.linspace(-1, 1, count, dtype=np.float32),
+            "signal.agreement": np.full(count, np.nan, np.float32),
+            "top_labels": [[(int(row) + 1) % classes, int(row) % classes] for row in rows],
+            "top_probabilities": [[0.75, 0.25] for _ in rows],
+        }
+    )
+    pq.write_table(table, path, row_group_size=suspects.ROW_GROUP)
+
+
+def set_status(store: Store, audit_id: str, status: JobStatus) -> None:
+    with store.database.write() as session:
+        audits.get_audit(session, audit_id).status = status
+
+
+def in_threads(count: int, work: Callable[[int], Result]) -> list[Result]:
+    """What `work(0)` … `work(count - 1)` give when all begin at one moment, each in its thread."""
+    barrier = threading.Barrier(count)
+
+    def begin(number: int) -> Result:
+        barrier.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return [future.result() for future in [pool.submit(begin, n) for n in range(count)]]
