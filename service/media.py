@@ -18,7 +18,6 @@ MAX_PIXELS = 50_000_000
 MAX_FRAMES = 100
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 STORED, DEFLATED = 0, 8
-LOSSLESS_EDGE = 128
 
 # Pillow's own limit warns first and refuses at twice its value; ours is checked in `open_image`,
 # from the header, before a pixel is decoded.
@@ -114,13 +113,12 @@ def decode_image(data: bytes, *, size: int | None = None) -> Image.Image:
 
 
 def thumbnail(data: bytes, *, size: int = 512) -> bytes:
-    """A re-encoded WebP with no edge longer than `size`; lossless where pixels count (small ones).
+    """A re-encoded PNG with no edge longer than `size`: no losses that could pass for content.
 
     Raises BadImage or BadDataset as `open_image` does.
     """
-    image = decode_image(data, size=size)
     target = io.BytesIO()
-    image.save(target, "WEBP", lossless=max(image.size) <= LOSSLESS_EDGE, quality=85)
+    decode_image(data, size=size).save(target, "PNG")
     return target.getvalue()
 
 

@@ -261,11 +261,16 @@ def _check_duplicates(members: list[Member]) -> None:
     )
     seen: dict[str, str] = {}
     for member in members:
-        key = unicodedata.normalize("NFC", member.name).casefold()
+        key = fold(member.name)
         if key in seen:
             faults.add(f"collides with {seen[key]}", file=member.name)
         seen.setdefault(key, member.name)
     faults.raise_if_any()
+
+
+def fold(name: str) -> str:
+    """The form in which two names are the same file on some file system."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _check_nested(members: list[Member]) -> None:

@@ -62,14 +62,18 @@ class FolderSource:
         self.has_splits = firsts <= SPLITS and all(len(path) > depth + 2 for path in paths)
         self.depth = depth + self.has_splits
 
+    def label_of(self, file: str) -> str | None:
+        """The folder that is the class, None for a file in no folder."""
+        parts = file.split("/")
+        return parts[self.depth] if len(parts) > self.depth + 1 else None
+
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
         """One row an image, in the order of the archive; no label for images in no folder."""
         for start in range(0, len(self.files), BATCH_ROWS):
             files = self.files[start : start + BATCH_ROWS]
             self.progress = (start + len(files)) / len(self.files)
-            paths = [file.split("/") for file in files]
-            labels = [p[self.depth] if len(p) > self.depth + 1 else None for p in paths]
-            ids = ["/".join(path[len(self.root) :]) for path in paths]
+            labels = [self.label_of(file) for file in files]
+            ids = ["/".join(file.split("/")[len(self.root) :]) for file in files]
             values = {"sample_id": ids, "file": files, "label": labels}
             wanted = self.columns if columns is None else columns
             yield pa.RecordBatch.from_pydict(

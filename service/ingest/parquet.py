@@ -64,12 +64,21 @@ class ParquetSource:
         """Supported columns, strings decoded."""
         names = self.columns if columns is None else columns
         wanted = [name for name in names if name not in self.unsupported]
-        for batch in self.raw_batches(wanted):
+        for batch in self._raw_batches(wanted):
             for part in _bounded(batch, self.limits):
                 yield _decode(part)
 
-    def raw_batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
-        """Batches as stored, every column among them, for exports that must not touch them."""
+    def whole_batches(self) -> Iterator[Any]:
+        """Every column in the type it is stored as, for exports that must not touch them."""
+        for batch in self._raw_batches():
+            for part in _bounded(batch, self.limits):
+                arrays = [
+                    column if column.type == field.type else column.cast(field.type)
+                    for column, field in zip(part.columns, self.schema, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _raw_batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
         total = self._file.metadata.num_rows or 1
         read = 0
         names = None if columns is None else list(columns)
