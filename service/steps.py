@@ -163,7 +163,7 @@ def progress_of(
 
 
 def _lock(session: Session, subject_id: str) -> None:
-    """Lock a subject's steps in one order, so that two that fail at once do not wait in a circle."""
+    """Lock a subject's steps in one order: two that fail at once must not wait in a circle."""
     session.execute(
         select(Step.shard)
         .where(Step.subject_id == subject_id)
