@@ -10,7 +10,7 @@ from service.database import Database, clock
 from service.errors import BadDataset
 from service.models import Audit, JobStatus, Step, StepKind, StepState
 from service.steps import Claim, StepLost
-from tests.factories import Store, in_threads, make_dataset, start_audit
+from tests.factories import in_threads, make_dataset, start_audit
 
 LONG, EXPIRED = 60.0, -1.0
 
@@ -109,9 +109,14 @@ def test_what_a_fenced_worker_wrote_beside_its_finish_is_rolled_back(database):
     enqueue(database, "subject")
     stale = claimed(database, lease_seconds=EXPIRED)
     claimed(database)
-    with pytest.raises(StepLost), database.write() as session:
-        steps.enqueue(session, subject_id="what-it-made", kind=StepKind.rank)
-        steps.finish(session, stale)
+
+    def save_and_finish() -> None:
+        with database.write() as session:
+            steps.enqueue(session, subject_id="what-it-made", kind=StepKind.rank)
+            steps.finish(session, stale)
+
+    with pytest.raises(StepLost):
+        save_and_finish()
     assert claim(database) is None
 
 
@@ -337,9 +342,13 @@ def test_what_the_doorbell_announces_is_visible_when_it_rings(database_url):
 
 
 def test_no_doorbell_rings_after_a_rollback_or_without_work(database, rung):
-    with pytest.raises(RuntimeError), database.write() as session:
-        steps.enqueue(session, subject_id="subject", kind=StepKind.train)
-        raise RuntimeError("on second thought")
+    def think_twice() -> None:
+        with database.write() as session:
+            steps.enqueue(session, subject_id="subject", kind=StepKind.train)
+            raise RuntimeError("on second thought")
+
+    with pytest.raises(RuntimeError):
+        think_twice()
     with database.write() as session:
         session.scalar(select(clock()))
     assert rung == []
