@@ -1,0 +1,267 @@
+"""The Python client: everything it does is a documented call of the public API.
+
+client = Client()                      # the service that `labelaudit serve` runs here
+dataset = client.upload("photos/")     # a file, or a folder of one folder for each class
+audit = client.audit(dataset.id)
+audit.wait(print)
+for suspect in audit.suspects(limit=20):
+    print(suspect.rank, suspect.sample_id, suspect.given_label, suspect.suggested_label)
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+from service.address import Address, find_address
+from service.client.audit import AuditHandle, OnProgress, Progress
+from service.client.download import save
+from service.client.errors import (
+    ApiError,
+    CannotUpload,
+    ClientError,
+    JobFailed,
+    NoService,
+    ProblemError,
+)
+from service.client.packing import Upload, packed
+from service.client.transport import Transport
+from service.models import FINISHED, DatasetStatus, JobStatus, Role
+from service.schemas import (
+    AuditRead,
+    DatasetRead,
+    ExportFormat,
+    ExportRead,
+    KeyCreated,
+    KeyRead,
+    Me,
+    SampleRead,
+)
+
+__all__ = [
+    "ApiError",
+    "AuditHandle",
+    "CannotUpload",
+    "Client",
+    "ClientError",
+    "JobFailed",
+    "NoService",
+    "OnProgress",
+    "ProblemError",
+    "Progress",
+]
+
+CHUNK = 1 << 18
+POLL_SECONDS = 0.3
+UPLOAD_TIMEOUT = 600.0  # for one block, on a slow line or a busy disk
+
+OnBytes = Callable[[int, int], None]
+
+
+class Client:
+    """A connection to one service.
+
+    The address is what is given, else LABELAUDIT_URL and LABELAUDIT_TOKEN, else what
+    `labelaudit serve` left in the data directory.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        data_dir: str | Path | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        address = find_address(url, token, Path(data_dir) if data_dir else None)
+        if address is None:
+            raise NoService(
+                "No service is known. Start one with `labelaudit serve`, or set LABELAUDIT_URL and "
+                "LABELAUDIT_TOKEN."
+            )
+        self.address: Address = address
+        self._transport = Transport(address, timeout=timeout)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def me(self) -> Me:
+        """Whose key this is."""
+        return Me.model_validate(self._transport.get("/v1/me"))
+
+    # ------------------------------------------------------------------------------------ datasets
+
+    def upload(
+        self,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        label_column: str | None = None,
+        sample_id_column: str | None = None,
+        text_column: str | None = None,
+        file_column: str | None = None,
+        feature_columns: Sequence[str] | None = None,
+        wait: bool = True,
+        on_bytes: OnBytes | None = None,
+    ) -> DatasetRead:
+        """Upload a file or a folder and, unless told otherwise, wait until it is read.
+
+        Columns are guessed; name one where the guess would be wrong. `on_bytes(sent, size)` is
+        called as the upload goes.
+
+        Raises
+        ------
+        CannotUpload, ApiError, JobFailed
+            Nothing to upload there; refused at once; read and rejected, with the rows to mend.
+        """
+        source = Path(path)
+        params = {
+            "name": name or source.resolve().name,
+            "label_column": label_column,
+            "sample_id_column": sample_id_column,
+            "text_column": text_column,
+            "file_column": file_column,
+            "feature_column": list(feature_columns) if feature_columns else None,
+        }
+        with packed(source) as upload:
+            dataset = self._send(upload, params, on_bytes or (lambda _sent, _size: None))
+        return self.wait_for_dataset(dataset.id) if wait else dataset
+
+    def _send(self, upload: Upload, params: dict[str, Any], on_bytes: OnBytes) -> DatasetRead:
+        size = upload.path.stat().st_size
+        chosen = {key: value for key, value in params.items() if value is not None}
+        response = self._transport.request(
+            "POST",
+            "/v1/datasets",
+            params={"filename": upload.filename, **chosen},
+            content=_blocks(upload.path, size, on_bytes),
+            headers={"Content-Type": "application/octet-stream", "Content-Length": str(size)},
+            timeout=UPLOAD_TIMEOUT,
+        )
+        return DatasetRead.model_validate(response.json())
+
+    def wait_for_dataset(self, dataset_id: str, *, timeout: float | None = None) -> DatasetRead:
+        """Return once the dataset is ready. Raises JobFailed if it was rejected, TimeoutError."""
+        deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+        while True:
+            dataset = self.dataset(dataset_id)
+            if dataset.status is DatasetStatus.rejected:
+                raise JobFailed(dataset.problem or {"title": "The dataset was rejected"})
+            if dataset.status is DatasetStatus.ready:
+                return dataset
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Dataset {dataset_id} was not read within {timeout} s.")
+            time.sleep(POLL_SECONDS)
+
+    def dataset(self, dataset_id: str) -> DatasetRead:
+        return DatasetRead.model_validate(self._transport.get(_dataset(dataset_id)))
+
+    def datasets(self, *, limit: int | None = None) -> Iterator[DatasetRead]:
+        """Newest first."""
+        for item in self._transport.pages("/v1/datasets", limit=limit, page=100):
+            yield DatasetRead.model_validate(item)
+
+    def sample(self, dataset_id: str, sample_id: str) -> SampleRead:
+        """One sample: its content, the label it came with, and what was decided about it."""
+        path = f"{_dataset(dataset_id)}/samples/{quote(sample_id, safe='')}"
+        return SampleRead.model_validate(self._transport.get(path))
+
+    def delete(self, dataset_id: str) -> None:
+        """Delete the dataset, its audits, corrections and exports. This cannot be undone."""
+        self._transport.request("DELETE", _dataset(dataset_id))
+
+    # -------------------------------------------------------------------------------------- audits
+
+    def audit(self, dataset_id: str, **options: Any) -> AuditHandle:
+        """Start an audit. The options are those of `POST /v1/datasets/{id}/audits`."""
+        answer = self._transport.request("POST", f"{_dataset(dataset_id)}/audits", json=options)
+        return self.get_audit(answer.json()["id"])
+
+    def get_audit(self, audit_id: str) -> AuditHandle:
+        return AuditHandle(self._transport, audit_id)
+
+    def audits(
+        self, dataset_id: str | None = None, *, limit: int | None = None
+    ) -> Iterator[AuditRead]:
+        """Newest first."""
+        for item in self._transport.pages(
+            "/v1/audits", limit=limit, page=100, dataset_id=dataset_id
+        ):
+            yield AuditRead.model_validate(item)
+
+    # ------------------------------------------------------------------------------------- exports
+
+    def export(
+        self,
+        dataset_id: str,
+        format: ExportFormat = "original",
+        destination: str | Path = ".",
+        *,
+        dataset_version: int | None = None,
+    ) -> Path:
+        """Write the corrected dataset and download it to a folder or file. Raises JobFailed."""
+        body = {"format": format, "dataset_version": dataset_version}
+        started = self._transport.request("POST", f"{_dataset(dataset_id)}/exports", json=body)
+        export = ExportRead.model_validate(started.json())
+        while export.status not in FINISHED:
+            time.sleep(POLL_SECONDS)
+            export = ExportRead.model_validate(self._transport.get(f"/v1/exports/{export.id}"))
+        if export.status is not JobStatus.completed:
+            raise JobFailed(export.problem or {"title": f"The export was {export.status}"})
+        return save(self._transport, f"/v1/exports/{export.id}/file", Path(destination))
+
+    # ---------------------------------------------------------------------------- keys, catalogues
+
+    def keys(self) -> list[KeyRead]:
+        return [KeyRead.model_validate(item) for item in self._transport.get("/v1/keys")]
+
+    def create_key(
+        self, name: str, role: Role | str = Role.annotator, *, expires_at: datetime | None = None
+    ) -> KeyCreated:
+        """Make a key; its token is shown only in this answer."""
+        body = {
+            "name": name,
+            "role": str(role),
+            "expires_at": expires_at.isoformat() if expires_at else None,
+        }
+        return KeyCreated.model_validate(
+            self._transport.request("POST", "/v1/keys", json=body).json()
+        )
+
+    def revoke_key(self, key_id: str) -> KeyRead:
+        path = f"/v1/keys/{quote(key_id, safe='')}"
+        return KeyRead.model_validate(self._transport.request("DELETE", path).json())
+
+    def objectives(self) -> list[dict[str, Any]]:
+        """Every training objective: its paper, when to use it, its options."""
+        return list(self._transport.get("/v1/objectives"))
+
+    def encoders(self) -> list[dict[str, Any]]:
+        return list(self._transport.get("/v1/encoders"))
+
+
+def _dataset(dataset_id: str) -> str:
+    return f"/v1/datasets/{quote(dataset_id, safe='')}"
+
+
+def _blocks(path: Path, size: int, on_bytes: OnBytes) -> Iterator[bytes]:
+    sent = 0
+    with path.open("rb") as file:
+        while block := file.read(CHUNK):
+            yield block
+            sent += len(block)
+            on_bytes(sent, size)

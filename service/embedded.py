@@ -1,0 +1,219 @@
+"""The embedded default: one command runs the whole service from one data directory.
+
+The main process serves HTTP; a thread of it keeps the worker processes alive. One lock file makes
+sure that a data directory has one service only.
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import structlog
+import uvicorn
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
+
+from service import keys, migrate
+from service.address import Address, forget_address, write_address
+from service.config import Settings
+from service.database import Database
+from service.main import create_app
+from service.models import Role
+from service.supervisor import Supervisor
+
+log = structlog.get_logger()
+
+KEY_NAME = "embedded"
+LOOPBACK_NAMES = ["127.0.0.1", "localhost", "::1", "[::1]"]
+SHUTDOWN_SECONDS = 3  # an open progress stream would hold the server for ever
+
+Announce = Callable[["Running"], None]
+
+
+class CannotServe(Exception):
+    """The service cannot start; says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What is told once the service answers. `moved`: the usual port was taken."""
+
+    address: Address
+    data_dir: Path
+    loopback: bool
+    moved: bool
+
+
+def serve_embedded(
+    settings: Settings,
+    *,
+    announce: Announce,
+    port_is_fixed: bool = False,
+    follow: int | None = None,
+) -> None:
+    """Run until SIGINT or SIGTERM, or until the process `follow` is gone. Raises CannotServe."""
+    settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
+    os.umask(0o077)
+    _make_private(settings.data_dir)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    with _only_service(settings.data_dir), _listen(settings, port_is_fixed) as listener:
+        address = Address(_url(settings.host, listener), _prepare_database(settings))
+        running = Running(
+            address,
+            settings.data_dir,
+            loopback=is_loopback(settings.host),
+            moved=settings.port not in (0, listener.getsockname()[1]),
+        )
+        supervisor = Supervisor(
+            [sys.executable, "-m", "worker"],
+            count=settings.workers,
+            env={**os.environ, "LABELAUDIT_DATA_DIR": str(settings.data_dir)},
+            follow=follow,
+        )
+
+        def started() -> None:
+            write_address(settings.data_dir, address)
+            announce(running)
+
+        try:
+            with supervisor:
+                _serve_http(_embedded_app(settings), listener, started)
+        finally:
+            forget_address(settings.data_dir)
+
+
+def serve_only_http(settings: Settings) -> None:
+    """Production: the database is migrated and the workers are started by somebody else."""
+    with _listen(settings, port_is_fixed=True) as listener:
+        log.info("serving", url=_url(settings.host, listener))
+        _serve_http(create_app(settings), listener)
+
+
+class _Server(uvicorn.Server):
+    """Says when it has started to answer."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
+
+
+def _embedded_app(settings: Settings) -> ASGIApp:
+    app = create_app(settings)
+    # A page elsewhere could point its own name at 127.0.0.1; its Host header gives it away.
+    return TrustedHostMiddleware(app, LOOPBACK_NAMES) if is_loopback(settings.host) else app
+
+
+def _serve_http(
+    app: ASGIApp, listener: socket.socket, started: Callable[[], None] = lambda: None
+) -> None:
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    _Server(config, started).run(sockets=[listener])
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(0)  # unwinds through every `finally`
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _make_private(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotServe(f"The data directory {data_dir} cannot be made: {error}.") from error
+
+
+def is_served(data_dir: Path) -> bool:
+    """Whether a service holds this data directory now."""
+    try:
+        with (data_dir / "serve.lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@contextmanager
+def _only_service(data_dir: Path) -> Generator[None]:
+    """Hold the data directory's lock, which the system releases however this process ends."""
+    with (data_dir / "serve.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise CannotServe(
+                f"Another labelaudit service (process {holder}) uses the data directory {data_dir}."
+                " Use that one, stop it, or choose another directory with --data-dir."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextmanager
+def _listen(settings: Settings, port_is_fixed: bool) -> Generator[socket.socket]:
+    """A listening socket on the wanted port, or on a free one where the port is only a default."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            try:
+                listener.bind((settings.host, settings.port))
+            except OSError:
+                if port_is_fixed:
+                    raise
+                listener.bind((settings.host, 0))
+            listener.listen()
+        except OSError as error:
+            raise CannotServe(
+                f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror}. "
+                "Choose another with --host and --port."
+            ) from error
+        yield listener
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    """An address that a browser on this machine can open."""
+    port = listener.getsockname()[1]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)
+    return f"http://{shown}:{port}"
+
+
+def _prepare_database(settings: Settings) -> str:
+    """Newest schema, and a fresh admin key; the ones of earlier starts are revoked."""
+    database = Database(settings.resolved_database_url)
+    try:
+        migrate.upgrade(database)
+        with database.write() as session:
+            keys.revoke_by_name(session, KEY_NAME)
+            _, token = keys.create_key(session, name=KEY_NAME, role=Role.admin)
+    finally:
+        database.dispose()
+    return token

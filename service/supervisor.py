@@ -1,0 +1,98 @@
+"""Keeps worker processes running: a dead one is started again, later each time it dies young."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+log = structlog.get_logger()
+
+SHUTDOWN_SECONDS = 5.0
+FIRST_BACKOFF, LONGEST_BACKOFF, HEALTHY_SECONDS = 0.5, 30.0, 60.0
+
+
+class Supervisor:
+    """Keeps `count` processes running `command`, and starts a dead one again, later each time."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        count: int,
+        env: Mapping[str, str],
+        follow: int | None = None,
+    ) -> None:
+        self._command, self._env, self._follow = list(command), dict(env), follow
+        self._slots = [_Slot() for _ in range(count)]
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+
+    def __enter__(self) -> "Supervisor":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        for slot in self._slots:
+            if slot.process:
+                slot.process.terminate()
+        deadline = time.monotonic() + SHUTDOWN_SECONDS
+        for slot in self._slots:
+            if slot.process:
+                _end(slot.process, deadline - time.monotonic())
+
+    @property
+    def processes(self) -> list[int]:
+        """The ids of the processes that were started last."""
+        return [slot.process.pid for slot in self._slots if slot.process]
+
+    def _watch(self) -> None:
+        while True:
+            for slot in self._slots:
+                self._keep(slot)
+            if self._follow is not None and os.getppid() != self._follow:
+                self._follow = None
+                os.kill(os.getpid(), signal.SIGTERM)
+            if self._stop.wait(0.2):
+                return
+
+    def _keep(self, slot: "_Slot") -> None:
+        now = time.monotonic()
+        if slot.process is not None and slot.process.poll() is not None:
+            slot.postpone(now)
+            log.warning("worker_died", exit_code=slot.process.returncode, retry_in=slot.backoff)
+            slot.process = None
+        if slot.process is None and now >= slot.start_at:
+            # A session of its own: Ctrl-C in the terminal is for the supervisor to pass on.
+            slot.process = subprocess.Popen(self._command, env=self._env, start_new_session=True)
+            slot.started_at = now
+
+
+@dataclass
+class _Slot:
+    process: "subprocess.Popen[bytes] | None" = None
+    started_at: float = 0.0
+    start_at: float = 0.0
+    backoff: float = 0.0
+
+    def postpone(self, now: float) -> None:
+        healthy = now - self.started_at >= HEALTHY_SECONDS
+        self.backoff = (
+            FIRST_BACKOFF if healthy or not self.backoff else min(2 * self.backoff, LONGEST_BACKOFF)
+        )
+        self.start_at = now + self.backoff
+
+
+def _end(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+    """Wait, then kill: a step that was cut short is taken up again once its lease runs out."""
+    try:
+        process.wait(max(0.1, seconds))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
