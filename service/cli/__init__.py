@@ -1,0 +1,54 @@
+"""The command line. But for `serve`, `worker` and `migrate`, it is a client of the public API."""
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import version as installed_version
+
+import typer
+
+from service.cli import auditing, keys, serving, show
+from service.cli.start import start
+from service.client import ClientError
+
+app = typer.Typer(
+    name="labelaudit",
+    help="Find the wrong labels in a dataset, and mend them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+COMMANDS: tuple[Callable[..., None], ...] = (
+    start,
+    auditing.audit,
+    auditing.suspects,
+    auditing.summary,
+    auditing.correct,
+    auditing.revert,
+    auditing.export,
+    auditing.datasets,
+    auditing.delete,
+    auditing.objectives,
+    auditing.encoders,
+    serving.serve,
+    serving.worker,
+    serving.migrate,
+)
+for command in COMMANDS:
+    app.command()(command)
+app.add_typer(keys.app, name="keys")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(installed_version("labelaudit"))
+
+
+def main() -> None:
+    """0: done. 1: the service, or what was uploaded, stood in the way. 2: wrong usage."""
+    try:
+        app()
+    except (ClientError, TimeoutError) as error:
+        show.err.print(show.plain_lines(str(error)))
+        sys.exit(1)

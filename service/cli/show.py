@@ -1,0 +1,186 @@
+"""How things look in a terminal. What comes from a dataset is shown as text, never as markup."""
+
+import sys
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from service.client import Progress as AuditProgress
+from service.models import JobStatus, StepKind
+from service.schemas import DatasetRead, KeyRead, SuspectRead
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+STEPS = {
+    StepKind.encode: "Encoding the samples",
+    StepKind.train: "Training the models",
+    StepKind.rank: "Ranking the suspects",
+}
+TIER_STYLE = {"obvious": "bold red", "possible": "yellow", "none": "dim"}
+
+
+def plain(value: object, style: str = "") -> Text:
+    """Text from a dataset: control characters, which could drive the terminal, made visible."""
+    words = "".join(char if char.isprintable() else "�" for char in str(value))
+    return Text(words, style=style)
+
+
+def plain_lines(words: str) -> Text:
+    """Several lines, the first of them standing out."""
+    first, *rest = words.splitlines() or [""]
+    return Text("\n").join([plain(first, "bold red"), *(plain(line) for line in rest)])
+
+
+def as_json(value: Any) -> None:
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+
+
+def percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f} %"
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s left" if minutes else f"{rest} s left"
+
+
+class Steps:
+    """Progress bars on stderr: one for each stage of the way. Lines where there is no terminal."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def show(self, stage: str, share: float | None, left: str = "") -> None:
+        """`share` in [0, 1], None while it cannot be told."""
+        if stage not in self._tasks:
+            for finished in self._tasks.values():
+                self._bars.update(finished, total=1, completed=1, left="")
+            self._tasks[stage] = self._bars.add_task(stage, total=None, left="")
+            if not err.is_terminal:
+                err.print(f"{stage} …")
+        total = None if share is None else 1
+        self._bars.update(self._tasks[stage], total=total, completed=share or 0, left=left)
+
+    def uploading(self, sent: int, size: int) -> None:
+        self.show("Uploading", sent / size if size else 1.0)
+        if sent == size:
+            self.show("Reading the upload", None)
+
+    def auditing(self, progress: AuditProgress) -> None:
+        if progress.step is not None:
+            self.show(STEPS[progress.step], progress.progress, duration(progress.eta_seconds))
+        elif progress.status is JobStatus.queued:
+            self.show("Waiting for a worker", None)
+
+
+@contextmanager
+def steps() -> Generator[Steps]:
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}"),
+        console=err,
+        disable=not err.is_terminal,
+    )
+    with bars:
+        yield Steps(bars)
+
+
+def dataset(read: DatasetRead) -> None:
+    unlabeled = read.sample_count - read.labeled_count
+    out.print(
+        plain(read.name, "bold"),
+        f"{read.sample_count:,} samples ({read.kind}), {len(read.class_names)} classes"
+        + (f", {unlabeled:,} without a label" if unlabeled else ""),
+    )
+    for warning in read.warnings:
+        out.print(Text("  note: ", "yellow") + plain(warning))
+
+
+def summary(found: dict[str, Any]) -> None:
+    """The noise rate with its interval, the tiers, and what cannot be judged."""
+    rate = found.get("noise_rate")
+    if rate:
+        out.print(
+            f"Wrong labels: about [bold]{percent(rate['estimate'])}[/], "
+            f"between {percent(rate['low'])} and {percent(rate['high'])}"
+        )
+    for name, tier in (found.get("tiers") or {}).items():
+        out.print(Text(f"  {name:<9}", TIER_STYLE.get(name, "")), _promise(tier))
+    for words in found.get("cannot_judge") or ():
+        out.print(Text("Cannot be judged: ", "bold yellow") + plain(words))
+
+
+def _promise(tier: dict[str, Any]) -> str:
+    count, precision = tier["count"], tier.get("expected_precision")
+    if not count or precision is None:
+        return f"{count:,} samples"
+    at_least = f" (at least {percent(tier['lower_bound'])})" if tier.get("lower_bound") else ""
+    return f"{count:,} samples, of which {percent(precision)}{at_least} should really be wrong"
+
+
+def suspects(found: Iterable[SuspectRead]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, options in (
+        ("#", {"justify": "right"}),
+        ("sample", {"overflow": "fold"}),
+        ("given", {"overflow": "fold"}),
+        ("suggested", {"overflow": "fold"}),
+        ("p_wrong", {"no_wrap": True}),
+        ("tier", {"no_wrap": True}),
+        ("reason", {"ratio": 1}),
+    ):
+        table.add_column(name, **options)
+    for one in found:
+        table.add_row(
+            str(one.rank),
+            plain(one.sample_id),
+            plain(one.given_label),
+            _suggestion(one),
+            f"{one.p_wrong:.2f} [dim]({one.p_wrong_low:.2f} to {one.p_wrong_high:.2f})[/]",
+            Text(one.tier, TIER_STYLE.get(one.tier, "")),
+            plain(one.reason, "dim"),
+        )
+    out.print(table)
+
+
+def _suggestion(one: SuspectRead) -> Text:
+    if one.suggested_label is None:
+        return Text("–", "dim")
+    confidence = one.suggested_label_confidence
+    sure = f" {confidence:.0%}" if confidence is not None else ""
+    return plain(one.suggested_label) + Text(sure, "dim")
+
+
+def rows(names: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
+    table = Table(*names, box=None, pad_edge=False, header_style="bold")
+    for line in lines:
+        table.add_row(*(plain("" if value is None else value) for value in line))
+    out.print(table)
+
+
+def keys(found: Iterable[KeyRead]) -> None:
+    rows(
+        ("id", "name", "role", "created", "state"),
+        (
+            (
+                key.id,
+                key.name,
+                key.role,
+                f"{key.created_at:%Y-%m-%d %H:%M}",
+                "revoked" if key.revoked_at else "valid",
+            )
+            for key in found
+        ),
+    )
