@@ -51,8 +51,8 @@ def find_address(
 ) -> Address | None:
     """What was given, else LABELAUDIT_URL and LABELAUDIT_TOKEN, else what a service left behind.
 
-    A token goes only to the service it belongs to: the one left in the data directory is not used for
-    another URL.
+    A token goes only to the service it belongs to: the one left in the data directory is never sent
+    to another URL.
     """
     url = url or os.environ.get("LABELAUDIT_URL")
     token = token or os.environ.get("LABELAUDIT_TOKEN")

@@ -16,6 +16,21 @@ SHUTDOWN_SECONDS = 5.0
 FIRST_BACKOFF, LONGEST_BACKOFF, HEALTHY_SECONDS = 0.5, 30.0, 60.0
 
 
+@dataclass
+class _Slot:
+    process: "subprocess.Popen[bytes] | None" = None
+    started_at: float = 0.0
+    start_at: float = 0.0
+    backoff: float = 0.0
+
+    def postpone(self, now: float) -> None:
+        healthy = now - self.started_at >= HEALTHY_SECONDS
+        self.backoff = (
+            FIRST_BACKOFF if healthy or not self.backoff else min(2 * self.backoff, LONGEST_BACKOFF)
+        )
+        self.start_at = now + self.backoff
+
+
 class Supervisor:
     """Keeps `count` processes running `command`, and starts a dead one again, later each time."""
 
@@ -62,7 +77,7 @@ class Supervisor:
             if self._stop.wait(0.2):
                 return
 
-    def _keep(self, slot: "_Slot") -> None:
+    def _keep(self, slot: _Slot) -> None:
         now = time.monotonic()
         if slot.process is not None and slot.process.poll() is not None:
             slot.postpone(now)
@@ -70,23 +85,14 @@ class Supervisor:
             slot.process = None
         if slot.process is None and now >= slot.start_at:
             # A session of its own: Ctrl-C in the terminal is for the supervisor to pass on.
-            slot.process = subprocess.Popen(self._command, env=self._env, start_new_session=True)
             slot.started_at = now
-
-
-@dataclass
-class _Slot:
-    process: "subprocess.Popen[bytes] | None" = None
-    started_at: float = 0.0
-    start_at: float = 0.0
-    backoff: float = 0.0
-
-    def postpone(self, now: float) -> None:
-        healthy = now - self.started_at >= HEALTHY_SECONDS
-        self.backoff = (
-            FIRST_BACKOFF if healthy or not self.backoff else min(2 * self.backoff, LONGEST_BACKOFF)
-        )
-        self.start_at = now + self.backoff
+            try:
+                slot.process = subprocess.Popen(
+                    self._command, env=self._env, stdin=subprocess.DEVNULL, start_new_session=True
+                )
+            except OSError as error:  # no memory for another process; there may be some later
+                slot.postpone(now)
+                log.error("worker_not_started", error=str(error), retry_in=slot.backoff)
 
 
 def _end(process: "subprocess.Popen[bytes]", seconds: float) -> None:

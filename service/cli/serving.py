@@ -34,8 +34,9 @@ def serve(
     LABELAUDIT_DATABASE_URL set it serves HTTP alone; `labelaudit migrate` and `labelaudit worker`
     are run beside it.
     """
-    from service import embedded
+    from service import embedded, logs
 
+    logs.configure()
     given = {"host": host, "port": port, "workers": workers, "data_dir": data_dir}
     settings = Settings(**_set(given))
     try:

@@ -42,6 +42,8 @@ class ProblemError(ClientError):
         lines += [f"  {describe(error)}" for error in self.errors[:SHOWN]]
         if len(self.errors) > SHOWN:
             lines.append(f"  and {len(self.errors) - SHOWN} more")
+        if self.status >= 500 and self.request_id:
+            lines.append(f"  request_id {self.request_id}")
         return "\n".join(lines)
 
 
