@@ -297,11 +297,10 @@ def corrections_at(session: Session, dataset_id: str, version: int) -> dict[int,
         .order_by(Correction.seq)
     ).all()
     undone = {row.reverts for row in rows}
-    return {
-        row.position: row
-        for row in rows
-        if row.verdict not in (None, Verdict.skip) and row.id not in undone
+    standing = {
+        row.position: row for row in rows if row.verdict is not None and row.id not in undone
     }
+    return {position: row for position, row in standing.items() if row.verdict is not Verdict.skip}
 
 
 def _lock_suspects(
@@ -342,7 +341,8 @@ def _refuse_conflicts(
         suspect = suspects[decision.sample_id]
         if suspect.state is ReviewState.decided:
             standing = latest_decision(session, audit.dataset_id, suspect.position)
-            if standing is None or standing.id != decision.supersedes:
+            # none stands where an earlier audit's decision was reverted after this audit began
+            if standing is not None and standing.id != decision.supersedes:
                 decided.append(_conflict(suspect, standing))
         elif (
             suspect.lease_until is not None
@@ -364,12 +364,12 @@ def _refuse_conflicts(
         )
 
 
-def _conflict(suspect: Suspect, standing: Correction | None) -> dict[str, Any]:
+def _conflict(suspect: Suspect, standing: Correction) -> dict[str, Any]:
     return {
         "sample_id": suspect.sample_id,
-        "detail": f"decided by {standing.annotator}" if standing else "decided",
-        "correction_id": standing.id if standing else None,
-        "verdict": standing.verdict if standing else None,
+        "detail": f"decided by {standing.annotator}",
+        "correction_id": standing.id,
+        "verdict": standing.verdict,
     }
 
 
