@@ -1,4 +1,4 @@
-"""How the log looks: lines for people in a terminal, JSON for machines elsewhere. It goes to stderr.
+"""How the log looks, on stderr: lines for people in a terminal, JSON for machines elsewhere.
 
 Tracebacks never show local variables: those hold tokens and people's data.
 """

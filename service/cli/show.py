@@ -19,7 +19,7 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 STEPS = {
-    StepKind.encode: "Encoding the samples",
+    StepKind.encoding: "Encoding the samples",
     StepKind.train: "Training the models",
     StepKind.rank: "Ranking the suspects",
 }
