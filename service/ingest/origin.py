@@ -39,6 +39,6 @@ class Origin:
 
 def read_origin(samples: Path) -> Origin:
     """The origin of a canonical `samples.parquet`."""
-    metadata: dict[bytes, bytes] = pq.read_schema(samples).metadata or {}
+    metadata: dict[bytes, bytes] = pq.read_metadata(samples).metadata or {}
     fields: dict[str, Any] = json.loads(metadata[METADATA_KEY])
     return Origin(**fields)
