@@ -55,9 +55,10 @@ def once(
 def _insert(session: Session, caller: Principal, key: str, fingerprint: str) -> bool:
     dialect = session.get_bind().dialect.name
     statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(Idempotency)
-    inserted = session.execute(
-        statement.values(
-            key_id=caller.key_id, key=key, fingerprint=fingerprint
-        ).on_conflict_do_nothing()
+    # the row itself tells: psycopg's row count does not
+    inserted = session.scalar(
+        statement.values(key_id=caller.key_id, key=key, fingerprint=fingerprint)
+        .on_conflict_do_nothing()
+        .returning(Idempotency.key)
     )
-    return bool(inserted.rowcount)  # type: ignore[attr-defined]
+    return inserted is not None
