@@ -90,8 +90,7 @@ class Server(ABC):
     def kill9(self) -> None:
         """SIGKILL to every process of the server, as if the power went; the data stay."""
         if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             self.process.wait()
             self.process = None
 
@@ -102,10 +101,18 @@ class Server(ABC):
 
     def pause(self) -> None:
         """SIGSTOP: the server keeps its connections and answers nothing until `resume`."""
-        os.killpg(self.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        os.killpg(self.pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # PostgreSQL's backends leave its process group, so the children are named one by one.
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        pids = children.read_text().split() if children.exists() else []
+        for pid in (self.pid, *map(int, pids)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def log(self) -> str:
         path = self.folder / "server.log"

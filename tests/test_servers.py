@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -52,6 +53,20 @@ def test_postgres_speaks_utf8_and_the_wire_protocol_of_a_supported_version() -> 
         row = connection.execute("SELECT 'žluť', current_setting('server_encoding')").fetchone()
         assert row == ("žluť", "UTF8")
         assert connection.info.server_version >= 140000
+
+
+def test_a_paused_postgres_leaves_open_connections_hanging_until_it_is_resumed() -> None:
+    with (
+        private_postgres() as server,
+        psycopg.connect(server.url) as connection,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        server.pause()
+        answer = pool.submit(lambda: connection.execute("SELECT 7").fetchone())
+        with pytest.raises(TimeoutError):
+            answer.result(timeout=0.3)
+        server.resume()
+        assert answer.result(timeout=10) == (7,)
 
 
 def test_two_postgres_servers_do_not_see_each_other() -> None:
