@@ -144,4 +144,4 @@ def _stretch(image: Image.Image) -> Image.Image:
     pixels = np.nan_to_num(np.asarray(values, np.float32))  # (height, width)
     low, high = float(pixels.min()), float(pixels.max())
     scaled = (pixels - low) * (255.0 / ((high - low) or 1.0))
-    return Image.fromarray(scaled.astype(np.uint8))
+    return Image.fromarray(np.rint(scaled).astype(np.uint8))

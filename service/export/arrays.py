@@ -26,8 +26,8 @@ def rewrite_npz(
     if label is not None:
         rule = LabelColumns.of(list(source.headers), label)
         given = source.headers[label]
-        plan |= {name: (given, False) for name in rule.added}
-        plan |= {name: (given, True) for name in rule.corrected}
+        plan |= dict.fromkeys(rule.added, (given, False))
+        plan |= dict.fromkeys(rule.corrected, (given, True))
     with zipfile.ZipFile(target, "w") as archive:
         for done, (name, (header, corrected)) in enumerate(plan.items()):
             tell(done / len(plan))

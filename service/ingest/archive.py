@@ -223,7 +223,7 @@ def _locate(path: Path, files: list[zipfile.ZipInfo], directory_start: int) -> l
             members.append(Member(name, offset, *sizes, info))
     spans.sort()
     for (_, end, name), (start, _, other) in zip(
-        spans, [*spans[1:], (directory_start, 0, "the directory")], strict=True
+        spans, [*spans, (directory_start, 0, "the directory")][1:], strict=True
     ):
         if end > start:
             detail = f"The zip's members overlap: {name} runs into {other}. Make the zip anew."

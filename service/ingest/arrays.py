@@ -19,11 +19,13 @@ from numpy.lib import format as npy
 
 from service.errors import BadDataset
 from service.ingest.archive import Archive, Member
-from service.ingest.faults import refuse
+from service.ingest.faults import Faults, refuse
 from service.ingest.report import Limits
+from service.ingest.roles import EMBEDDINGS, LABELS, PROBABILITIES, SAMPLE_IDS
 from service.ingest.source import BATCH_BYTES, BATCH_ROWS
 
 CLASS_NAMES = ("class_names", "classes", "label_names", "target_names")
+KNOWN_NAMES = {*EMBEDDINGS, *LABELS, *PROBABILITIES, *SAMPLE_IDS}
 LONGEST_NAME = 4096  # bytes of one string in an array
 
 
@@ -58,6 +60,7 @@ class NpzSource:
         names = self._read_class_names(limits)
         rows = {n: h for n, h in self.headers.items() if n != self.class_names_column and h.shape}
         self.row_count = _common_length(rows, limits)
+        _check_ranks(rows)
         self.row_arrays = {n: h for n, h in rows.items() if h.shape[0] == self.row_count}
         self.unsupported = {
             n: f"{h.dtype} {h.shape}" for n, h in self.row_arrays.items() if not _is_supported(h)
@@ -180,14 +183,27 @@ def _read_npy_header(
 
 
 def _common_length(headers: dict[str, ArrayHeader], limits: Limits) -> int:
-    """Rows of the longest arrays with company, so that a stray table does not decide."""
-    lengths = [header.shape[0] for header in headers.values()]
+    """Rows of the arrays whose names we know, else of the longest. Refuses what does not match."""
+    named = {n: h for n, h in headers.items() if n.lower() in KNOWN_NAMES} or headers
+    lengths = {name: header.shape[0] for name, header in named.items()}
     if not lengths:
         raise refuse("too-few-samples", "The NPZ holds no arrays of samples.")
-    longest = max(lengths)
+    if named is not headers and len(set(lengths.values())) > 1:
+        faults = Faults("shape-mismatch", "The arrays do not have one row for each sample.")
+        for name, rows in lengths.items():
+            faults.add(f"{rows} rows", column=name)
+        faults.raise_if_any()
+    longest = max(lengths.values())
     if longest > limits.rows:
         raise refuse("too-many-rows", f"{longest} rows; the limit is {limits.rows}. Split it.")
     return longest
+
+
+def _check_ranks(headers: dict[str, ArrayHeader]) -> None:
+    for name, header in headers.items():
+        if name.lower() in (*EMBEDDINGS, *PROBABILITIES) and len(header.shape) != 2:
+            detail = f"{name} has shape {header.shape}; it must be 2-d, one row for each sample."
+            raise refuse("shape-mismatch", detail, column=name)
 
 
 def _is_supported(header: ArrayHeader) -> bool:

@@ -266,6 +266,11 @@ def _find_sample_id(plan: Plan, free: Profiles, roles: ColumnRoles) -> None:
     used = {plan.text, plan.file, plan.embedding, plan.pred_probs, *(roles.features or ())}
     candidates = [n for n, p in free.items() if n not in used and not p.is_list]
     plan.sample_id = roles.sample_id or find_name(candidates, SAMPLE_IDS)
+    if roles.sample_id is None and plan.sample_id not in (None, *SAMPLE_IDS[:2]):
+        profile = free[plan.sample_id]
+        if profile.missing or profile.distinct_share < 1:
+            plan.notes.append(f"{plan.sample_id} is not unique, so it does not name the samples.")
+            plan.sample_id = None
     if plan.sample_id is not None:
         plan.features.pop(plan.sample_id, None)
         plan.ignored.pop(plan.sample_id, None)
