@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer]
 
-ANCHOR_SHARES = (0.02, 0.05, 0.10)
+ANCHOR_SHARES = (0.05, 0.10, 0.20)
 ANCHOR_MINIMUM = 50  # fewer anchors than this say more about luck than about noise
 BLOCK_VALUES = 4_000_000  # a block of rows holds at most so many probabilities
 TINY = 1e-12
+LOG_FLOOR = 1e-4
+RATE_CAP = 2.0
 
 
 def blocks(n: int, width: int) -> Iterator[slice]:
@@ -25,11 +27,12 @@ def anchor_noise_matrix(
 ) -> Floats:
     """Noise matrix from the most confident predictions (Patrini et al., CVPR 2017, robustified).
 
-    Row i is the mean probability vector of the top 2, 5 and 10 % most confident samples
-    *predicted* i (at least 50), averaged over the three shares. Confident samples are taken for
-    members of their class, so what probability they give elsewhere is noise. Under-estimates
-    noise that sits on ambiguous samples. Rows are shrunk towards uniform noise at the pooled rate
-    with the weight of `strength` samples, so a class with few predictions borrows from the others.
+    Row i is the geometric mean of the probability vectors of the top 5, 10 and 20 % most confident
+    samples *predicted* i (at least 50), averaged over the three shares. Confident samples are taken
+    for members of their class, so what probability they give elsewhere is noise; the geometric mean
+    keeps a few ambiguous anchors from inventing a confusion. Under-estimates noise that sits on
+    ambiguous samples. Rows are shrunk towards uniform noise at the pooled rate with the weight of
+    `strength` samples, so a class with few predictions borrows from the others.
 
     Parameters
     ----------
@@ -40,7 +43,7 @@ def anchor_noise_matrix(
     -------
     (C, C) float, rows sum to 1.
     """
-    confidence, predicted = _tops(pooled, n, n_classes)
+    confidence, predicted = tops(pooled, n, n_classes)
     counts = np.bincount(predicted, minlength=n_classes)
     thresholds = np.full((len(ANCHOR_SHARES), n_classes), np.inf)
     for k in np.flatnonzero(counts):
@@ -51,13 +54,28 @@ def anchor_noise_matrix(
     sums = np.zeros((len(ANCHOR_SHARES), n_classes, n_classes))
     taken = np.zeros((len(ANCHOR_SHARES), n_classes))
     for block in blocks(n, n_classes):
-        rows = pooled(block)
+        logs = np.log(pooled(block) + LOG_FLOOR)
         for level in range(len(ANCHOR_SHARES)):
             chosen = confidence[block] >= thresholds[level, predicted[block]]
-            np.add.at(sums[level], predicted[block][chosen], rows[chosen])
+            np.add.at(sums[level], predicted[block][chosen], logs[chosen])
             np.add.at(taken[level], predicted[block][chosen], 1.0)
-    means = sums / np.maximum(taken, 1.0)[:, :, None]
-    return _shrunk(means.mean(axis=0), counts.astype(np.float64), strength)
+    rows = np.exp(sums / np.maximum(taken, 1.0)[:, :, None])
+    rows = np.where(taken[:, :, None] > 0, rows, np.eye(n_classes))
+    rows /= rows.sum(axis=2, keepdims=True)
+    return _shrunk(rows.mean(axis=0), counts.astype(np.float64), strength)
+
+
+def capped(matrix: Floats, factor: float = RATE_CAP) -> Floats:
+    """The matrix with no class's noise rate above `factor` times the median rate.
+
+    A class that no model can tell from another looks like one with very noisy labels. Noise rates
+    of classes do differ, but rarely by more than this; natural confusion does.
+    """
+    rates = 1.0 - np.diag(matrix)
+    allowed = np.minimum(rates, factor * np.median(rates) + LOG_FLOOR)
+    off = matrix - np.diag(np.diag(matrix))
+    result: Floats = off * (allowed / np.maximum(rates, TINY))[:, None] + np.diag(1.0 - allowed)
+    return result
 
 
 def confident_joint_noise_matrix(
@@ -151,9 +169,10 @@ def true_class_posterior(clean: Floats, matrix: Floats, labels: Integers) -> Flo
     return result
 
 
-def _tops(
+def tops(
     pooled: Callable[[slice], Floats], n: int, n_classes: int
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Largest probability (N,) and its class (N,) of every sample."""
     confidence = np.zeros(n, dtype=np.float32)
     predicted = np.zeros(n, dtype=np.intp)
     for block in blocks(n, n_classes):

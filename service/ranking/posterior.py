@@ -10,11 +10,14 @@ from service.ranking.evidence import Evidence
 from service.ranking.noise import (
     anchor_noise_matrix,
     blocks,
+    capped,
     clean_posterior,
     confident_joint_noise_matrix,
+    tops,
     true_class_posterior,
 )
 from service.ranking.pooling import Pool, fit_pool, log_probabilities
+from service.ranking.rate import RateClues
 from service.ranking.trajectory import Trajectory
 
 Floats = NDArray[np.float64]
@@ -37,9 +40,7 @@ class Posterior:
     others: Integers  # (N, k) classes other than the given one, most probable first
     others_share: Floats  # (N, k) P(true class | given label wrong); rows sum to 1
     matrix: Floats  # (C, C) noise matrix used, rows = true class
-    rate_by_anchors: float
-    rate_by_joint: float
-    error: float  # share of samples whose pooled prediction is not the given label
+    clues: RateClues
     weights: dict[str, float]  # of each family in the pool
 
 
@@ -50,7 +51,6 @@ def out_of_sample_posterior(evidence: Evidence, *, seed: int) -> Posterior:
     pool = fit_pool(families, labels, seed=seed)
     anchors = anchor_noise_matrix(pool, n, n_classes)
     joint = confident_joint_noise_matrix(pool, labels, n_classes)
-    matrix = (anchors + joint) / 2
     kept = max(1, min(TOP_CLASSES, n_classes - 1))
     result = Posterior(
         p_wrong=np.empty(n),
@@ -60,10 +60,8 @@ def out_of_sample_posterior(evidence: Evidence, *, seed: int) -> Posterior:
         predicted=np.empty(n, dtype=np.intp),
         others=np.empty((n, kept), dtype=np.intp),
         others_share=np.empty((n, kept)),
-        matrix=matrix,
-        rate_by_anchors=_rate(pool, anchors, labels, seed),
-        rate_by_joint=_rate(pool, joint, labels, seed),
-        error=_error(pool, labels, n_classes),
+        matrix=capped(anchors),
+        clues=_clues(pool, anchors, joint, labels, seed),
         weights=pool.weights,
     )
     for rows in blocks(n, n_classes):
@@ -139,9 +137,16 @@ def _rate(pool: Pool, matrix: Floats, labels: NDArray[np.integer], seed: int) ->
     return float(1.0 - true[np.arange(len(drawn)), drawn].mean()) if len(drawn) else 0.0
 
 
-def _error(pool: Pool, labels: NDArray[np.integer], n_classes: int) -> float:
-    wrong = sum(
-        int((pool(rows).argmax(axis=1) != labels[rows]).sum())
-        for rows in blocks(len(labels), n_classes)
+def _clues(
+    pool: Pool, anchors: Floats, joint: Floats, labels: NDArray[np.integer], seed: int
+) -> RateClues:
+    confidence, predicted = tops(pool, len(labels), len(anchors))
+    wrong = predicted != labels
+    half, fifth = np.quantile(confidence, [0.5, 0.8])
+    return RateClues(
+        anchors=_rate(pool, anchors, labels, seed),
+        joint=_rate(pool, joint, labels, seed),
+        error=float(wrong.mean()),
+        error_half=float(wrong[confidence >= half].mean()),
+        error_fifth=float(wrong[confidence >= fifth].mean()),
     )
-    return wrong / max(1, len(labels))

@@ -89,6 +89,12 @@ def aum_out_of_bag(block: Block) -> Signal:
     return _masked_mean(block.mean_margin, block.out_of_bag)
 
 
+def late_margin(block: Block) -> Signal:
+    """Mean margin over the second half of the epochs and all replicas. Low = bad."""
+    halves = [margin[len(margin) // 2 :].mean(axis=0) for margin in block.margin]
+    return _signal(np.concatenate(halves, axis=1).mean(axis=1))
+
+
 def disagreement_out_of_bag(block: Block) -> Signal:
     """Share of out-of-bag (late epoch, replica) pairs that predict another class. High = bad.
 
@@ -146,6 +152,7 @@ def memorised(block: Block) -> Signal:
 SIGNALS: dict[str, Callable[[Block], Signal]] = {
     "aum": aum,
     "aum_out_of_bag": aum_out_of_bag,
+    "late_margin": late_margin,
     "p_given": p_given,
     "p_given_out_of_bag": p_given_out_of_bag,
     "disagreement_out_of_bag": disagreement_out_of_bag,

@@ -45,7 +45,7 @@ def cannot_judge(fused: Fused, labels: NDArray[np.integer], n_classes: int) -> l
         words.append("there is only one class, so no other label can be suggested")
     if fused.noise_rate.estimate > TOO_NOISY:
         words.append("more than half of the labels look wrong; too noisy to audit without review")
-    if fused.posterior.error >= 0.9 * (1 - largest):
+    if fused.posterior.clues.error >= 0.9 * (1 - largest):
         words.append("the models predict the given labels no better than the largest class would")
     return words
 
