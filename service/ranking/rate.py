@@ -63,12 +63,13 @@ class RateClues:
 def noise_rate_interval(clues: RateClues, n: int) -> Interval:
     """Interval for the share of wrong labels.
 
-    The estimate is the median of three clues that agree when noise does not depend on how hard a
-    sample is. Disagreement that sits only on samples the models are unsure of may be honest
+    The estimate lies between the confident joint's and the median of three clues that agree when
+    noise does not depend on how hard a sample is. Disagreement that sits only on samples the models are unsure of may be honest
     ambiguity or may be noise; nothing but a reviewer can tell, so the upper end then rises towards
     the whole out-of-sample error (and a quarter beyond, because models learn part of such noise).
     """
-    estimate = float(np.median([clues.joint, clues.error_half, clues.error_fifth]))
+    median = float(np.median([clues.joint, clues.error_half, clues.error_fifth]))
+    estimate = (clues.joint + median) / 2
     evenness = clues.error_fifth / max(clues.error, 1e-9)
     unsure = np.clip((EVEN - evenness) / (EVEN - UNEVEN), 0.0, 1.0)
     share = SURE_SHARE + (1.0 - SURE_SHARE) * unsure

@@ -12,7 +12,13 @@ Floats = NDArray[np.float64]
 
 OBVIOUS_LOW = 0.5  # even the low end says: more likely wrong than right
 OBVIOUS_SHARE = 0.5  # and one other class takes at least half of what the given label loses
+OBVIOUS_MINIMUM = 5  # fewer than this are luck: call them possible
 SMALL_CLASS = 30
+# Chosen on one half of the benchmark's packs, confirmed on the other (docs/detection.md): the
+# precision promised where the noise rate could be anything from zero, what certainty about the
+# noise rate adds to it, and the ratio low / estimate from which on the rate counts as certain.
+PROMISE_BASE, PROMISE_GAIN, CERTAIN_RATIO = 0.50, 0.35, 0.6
+ONE_SIDED = 1.645  # standard deviations of a one-sided 95 % bound
 TOO_NOISY = 0.5
 
 
@@ -70,7 +76,8 @@ def assign_tiers(
         obvious = fused.p_wrong_low >= OBVIOUS_LOW
         obvious &= fused.posterior.others_share[:, 0] >= OBVIOUS_SHARE
         obvious &= ~np.isin(labels, small_classes(labels, n_classes))
-        tiers[obvious] = 2
+        if obvious.sum() >= OBVIOUS_MINIMUM:
+            tiers[obvious] = 2
     return tiers
 
 
@@ -79,8 +86,24 @@ def promises(fused: Fused, tiers: NDArray[np.int8]) -> dict[str, TierPromise]:
     result = {}
     for code, tier in enumerate((Tier.NONE, Tier.POSSIBLE, Tier.OBVIOUS)):
         chosen = tiers == code
-        count = int(chosen.sum())
-        expected = float(fused.p_wrong[chosen].mean()) if count else None
-        low = float(fused.p_wrong_low[chosen].mean()) if count else None
-        result[tier.value] = TierPromise(count, expected, low)
+        if not chosen.any():
+            result[tier.value] = TierPromise(0, None, None)
+            continue
+        expected, low = float(fused.p_wrong[chosen].mean()), float(fused.p_wrong_low[chosen].mean())
+        if tier is Tier.OBVIOUS:
+            low = min(low, _obvious_bound(fused, int(chosen.sum())))
+            expected = (expected + low) / 2  # models are surest where they are wrong together
+        result[tier.value] = TierPromise(int(chosen.sum()), expected, low)
     return result
+
+
+def _obvious_bound(fused: Fused, count: int) -> float:
+    """Precision the obvious tier should keep with 95 % confidence.
+
+    Models can be wrong together, and their confidence does not show it. How wide the noise-rate
+    interval is tells how much of the disagreement could be the models' own error; the rest is the
+    luck of a small tier.
+    """
+    ratio = fused.noise_rate.low / max(fused.noise_rate.estimate, 1e-9)
+    base = PROMISE_BASE + PROMISE_GAIN * min(1.0, ratio / CERTAIN_RATIO)
+    return max(0.0, base - ONE_SIDED * float(np.sqrt(base * (1 - base) / count)))
