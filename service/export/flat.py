@@ -1,6 +1,5 @@
 """The canonical samples with the decisions beside them, as CSV or Parquet."""
 
-import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from service.export.cells import escape, open_writer
 from service.export.corrections import CorrectedLabels
-from service.export.spreadsheet import escape
 from service.ingest.content import FEATURE
 from service.ingest.writer import ROW_GROUP
 
@@ -36,7 +35,7 @@ def write_flat_csv(
 ) -> None:
     """The same as CSV, without vectors: they have no place in a cell."""
     with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = open_writer(file)
         header = False
         for batch in _batches(samples, labels, tell, vectors=False):
             if not header:

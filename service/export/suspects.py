@@ -1,6 +1,5 @@
 """A ranking as a table with cleanlab's column names."""
 
-import csv
 import io
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -9,7 +8,7 @@ from typing import IO, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service.export.spreadsheet import escape
+from service.export.cells import escape, open_writer
 
 BATCH = 8192
 SCHEMA = pa.schema(
@@ -52,7 +51,7 @@ def write_suspects(
                 writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=SCHEMA))
         return
     text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text, lineterminator="\n")
+    writer = open_writer(text)
     writer.writerow(SUSPECT_COLUMNS)
     for row in complete:
         cells = (row[name] for name in SUSPECT_COLUMNS)

@@ -1,6 +1,5 @@
 """CSV, JSON Lines and Parquet rewritten: labels corrected, all other columns as they were."""
 
-import csv
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -10,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from service.export.cells import escape, open_writer
 from service.export.corrections import GIVEN, Correction, LabelColumns, RowEdits
-from service.export.spreadsheet import escape
 from service.ingest.delimited import CsvSource
 from service.ingest.jsonlines import JsonLinesSource
 from service.ingest.origin import Origin
@@ -66,7 +65,7 @@ def _rewrite_csv(
     kept = columns.index(GIVEN) if GIVEN in rule.added else None
     changes = edits.between(0, 2**62)
     with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=source.delimiter, lineterminator="\n")
+        writer = open_writer(file, source.delimiter)
         writer.writerow(columns)
         for row, record in source.rows():
             change = changes.get(row - 1)

@@ -67,15 +67,14 @@ class Archive:
             except (zipfile.BadZipFile, EOFError, zlib.error) as error:
                 raise _corrupt(f"{member.name} is damaged.") from error
 
-    def open(self, member: Member) -> IO[bytes]:
-        """A stream of the member's content; reads raise zipfile.BadZipFile on a bad checksum."""
-        archive = zipfile.ZipFile(self.path)
-        try:
-            return archive.open(member.info)
-        except zipfile.BadZipFile as error:
-            raise _corrupt(f"{member.name} is damaged.") from error
-        finally:
-            archive.close()  # the member keeps the file open until it is closed itself
+    def open(self, member: Member) -> zipfile.ZipExtFile:
+        """A stream of the member's content; reads raise zipfile.BadZipFile on a bad checksum.
+
+        `ZipFile.open` would do the same after it has read the whole directory once more.
+        """
+        file = self.path.open("rb")
+        file.seek(member.offset)
+        return zipfile.ZipExtFile(file, "r", member.info, close_fileobj=True)
 
     def spool(self, member: Member, folder: Path) -> Path:
         """A copy of the member under a generated name in `folder`, for readers that must seek."""

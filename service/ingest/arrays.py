@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -139,7 +139,7 @@ def _fortran_blocks(path: Path, header: ArrayHeader, start: int, rows: int) -> A
     return np.ascontiguousarray(mapped[start : start + rows])
 
 
-def _read_rows(stream: IO[bytes], header: ArrayHeader, rows: int) -> Any:
+def _read_rows(stream: zipfile.ZipExtFile, header: ArrayHeader, rows: int) -> Any:
     wanted = rows * header.row_bytes
     try:
         data = stream.read(wanted)
@@ -168,7 +168,7 @@ def read_header(archive: Archive, member: Member) -> ArrayHeader:
 
 
 def _read_npy_header(
-    stream: IO[bytes], name: str
+    stream: zipfile.ZipExtFile, name: str
 ) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     try:
         version = npy.read_magic(stream)
