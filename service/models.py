@@ -83,6 +83,10 @@ class Model(DeclarativeBase):
         float: Double(),
     }
 
+    def to_dict(self) -> dict[str, Any]:
+        """Every column by its name; `vars` lacks those that a new row has not read back yet."""
+        return {name: getattr(self, name) for name in self.__mapper__.columns.keys()}  # noqa: SIM118
+
 
 class Role(StrEnum):
     admin = "admin"

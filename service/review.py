@@ -153,6 +153,7 @@ def _set_lease_end(session: Session, ranking_id: str, ranks: list[int], seconds:
 
 
 def _leased(session: Session, audit_id: str, sample_id: str, lease_id: str) -> Suspect:
+    get_completed_audit(session, audit_id)
     suspect = session.scalars(
         select(Suspect)
         .where(

@@ -1,9 +1,9 @@
 """What the API takes and gives. Directions are said in every field: high = bad or low = bad."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from service.models import (
     DatasetStatus,
@@ -24,10 +24,22 @@ ExportFormat = Literal["original", "csv", "parquet", "patch"]
 def _storable(value: str) -> str:
     if "\x00" in value:
         raise ValueError("must not contain the NUL character")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must not contain half of a surrogate pair") from None
     return value
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie between the years 1 and 9999 in UTC") from None
+
+
 Words = Annotated[str, AfterValidator(_storable)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Schema(BaseModel):
@@ -102,7 +114,7 @@ class SampleRead(Schema):
 class AuditCreate(TrainingConfig):
     """How to audit. An empty object is a good answer."""
 
-    encoder: str | None = Field(
+    encoder: Words | None = Field(
         default="auto",
         max_length=300,
         description="`auto`, a name from `GET /v1/encoders`, or null to train a network on the "
@@ -267,7 +279,7 @@ class ExportRead(Schema):
 class KeyCreate(Request):
     name: Words = Field(min_length=1, max_length=200)
     role: Role = Role.annotator
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
 
 
 class KeyRead(Schema):

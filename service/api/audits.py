@@ -45,7 +45,7 @@ def list_audits(
     before = str(cursors.decode(cursor, str)[0]) if cursor else None
     found = audits.list_audits(session, dataset_id=dataset_id, before=before, limit=limit)
     return {
-        "items": [{**vars(audit), **audits.progress_of(session, audit)} for audit in found],
+        "items": [{**audit.to_dict(), **audits.progress_of(session, audit)} for audit in found],
         "next_cursor": cursors.encode(found[-1].id) if len(found) == limit else None,
     }
 
@@ -54,14 +54,14 @@ def list_audits(
 def read_audit(session: ReadSession, caller: Annotator, audit_id: str) -> dict[str, Any]:
     """Status, step, progress and the time left."""
     audit = audits.get_audit(session, audit_id)
-    return {**vars(audit), **audits.progress_of(session, audit)}
+    return {**audit.to_dict(), **audits.progress_of(session, audit)}
 
 
 @router.post("/{audit_id}/cancel", response_model=AuditRead, responses=documented(409))
 def cancel_audit(session: WriteSession, caller: Uploader, audit_id: str) -> dict[str, Any]:
     """Stop an audit. Its workers let go within seconds; what it had made is not published."""
     audit = audits.cancel_audit(session, audit_id)
-    return {**vars(audit), **audits.progress_of(session, audit)}
+    return {**audit.to_dict(), **audits.progress_of(session, audit)}
 
 
 @router.get("/{audit_id}/events", response_class=StreamingResponse)

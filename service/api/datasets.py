@@ -203,7 +203,7 @@ def start_audit(
         principal=caller,
     )
     response.headers["Location"] = f"/v1/audits/{audit.id}"
-    return {**vars(audit), **audits.progress_of(session, audit)}
+    return {**audit.to_dict(), **audits.progress_of(session, audit)}
 
 
 @router.post("/{dataset_id}/exports", status_code=202, response_model=ExportRead, tags=["exports"],
@@ -225,7 +225,7 @@ def start_export(
         principal=caller,
     )
     response.headers["Location"] = f"/v1/exports/{export.id}"
-    return {**vars(export), "download_url": None}
+    return {**export.to_dict(), "download_url": None}
 
 
 def media_url(dataset: Dataset, sample_id: str) -> str | None:

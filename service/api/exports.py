@@ -19,7 +19,7 @@ def read_export(session: ReadSession, caller: Annotator, export_id: str) -> dict
     """One export; `download_url` is set once it is completed."""
     export = exports.get_export(session, export_id)
     done = export.status is JobStatus.completed
-    return {**vars(export), "download_url": f"/v1/exports/{export_id}/file" if done else None}
+    return {**export.to_dict(), "download_url": f"/v1/exports/{export_id}/file" if done else None}
 
 
 @router.get("/{export_id}/file", response_class=FileResponse, responses=documented(409))

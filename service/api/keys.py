@@ -26,7 +26,7 @@ def create_key(session: WriteSession, caller: Admin, wanted: KeyCreate) -> dict[
     key, token = keys.create_key(
         session, name=wanted.name, role=wanted.role, expires_at=wanted.expires_at
     )
-    return {**vars(key), "token": token}
+    return {**key.to_dict(), "token": token}
 
 
 @router.get("/keys", response_model=list[KeyRead])

@@ -47,12 +47,14 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def problem(
     request: Request, body: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response:
-    body = {**body, "instance": request.url.path, "request_id": request.state.request_id}
+    request_id = request.state.request_id
+    body = {**body, "instance": request.url.path, "request_id": request_id}
     return Response(
         orjson.dumps(_printable(body), default=str),
         status_code=body["status"],
         media_type="application/problem+json",
-        headers=headers,
+        # what answers an unexpected error runs outside the middleware that sets this otherwise
+        headers={"X-Request-ID": request_id, **(headers or {})},
     )
 
 
