@@ -24,6 +24,7 @@ from service.migrate import upgrade
 from service.models import Model, Role
 from service.storage import Storage
 from tests.factories import Store
+from worker.runner import Worker
 
 pytest_plugins = ["tests.servers"]
 
@@ -182,3 +183,12 @@ def uploader(call_as: CallAs) -> TestClient:
 @pytest.fixture
 def admin(call_as: CallAs) -> TestClient:
     return call_as(Role.admin)
+
+
+# ----------------------------------------------------------------------------------------- a worker
+
+
+@pytest.fixture
+def worker(settings: Settings, database: Database, storage: Storage) -> Worker:
+    """A worker for both queues that runs in the test's own thread."""
+    return Worker(settings, database, storage, {"cpu", "gpu"}, name="tester")
