@@ -48,7 +48,12 @@ function address(path, query = {}) {
 }
 
 async function send(method, path, { body, query, headers = {}, keepalive = false, signal } = {}) {
-  const options = { method, keepalive, signal, headers: { Authorization: `Bearer ${token()}`, ...headers } };
+  const options = {
+    method,
+    keepalive,
+    signal,
+    headers: { Authorization: `Bearer ${token()}`, ...headers },
+  };
   if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers["Content-Type"] = "application/json";
@@ -101,13 +106,20 @@ export async function save(path, filename) {
 export function upload(file, query, onProgress) {
   const request = new XMLHttpRequest(); // fetch cannot tell how much it has sent
   const answer = new Promise((resolve, reject) => {
-    request.upload.addEventListener("progress", (event) => onProgress(event.loaded / (event.total || 1)));
+    request.upload.addEventListener("progress", (event) =>
+      onProgress(event.loaded / (event.total || 1)),
+    );
     request.addEventListener("load", async () => {
       if (request.status < 300) resolve(JSON.parse(request.responseText));
       else reject(await problemOf(request.status, request.responseText));
     });
     request.addEventListener("error", () =>
-      reject(new Problem(0, { title: "The upload broke off", detail: "The connection was lost. Try again." })),
+      reject(
+        new Problem(0, {
+          title: "The upload broke off",
+          detail: "The connection was lost. Try again.",
+        }),
+      ),
     );
     request.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")));
   });

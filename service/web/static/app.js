@@ -6,9 +6,10 @@ import { button, fill, h, problemBox } from "./dom.js";
 const main = document.getElementById("main");
 const top = document.getElementById("top");
 
+// An id is only ever letters, digits, - and _: an address must not be able to steer a call elsewhere.
 const VIEWS = [
-  [/^\/audits\/([^/]+)\/overview$/, () => import("./overview.js")],
-  [/^\/audits\/([^/]+)$/, () => import("./review.js")],
+  [/^\/audits\/([\w-]+)\/overview$/, () => import("./overview.js")],
+  [/^\/audits\/([\w-]+)$/, () => import("./review.js")],
   [/^\/$/, () => import("./home.js")],
 ];
 
@@ -20,7 +21,9 @@ window.addEventListener("hashchange", () => {
 window.addEventListener("signed-out", () => {
   if (!api.token()) return;
   api.signOut();
-  showSignIn("This key is not valid any more. Anything not saved yet is kept and sent after you sign in.");
+  showSignIn(
+    "This key is not valid any more. Anything not saved yet is kept and sent after you sign in.",
+  );
 });
 
 start();
@@ -32,19 +35,28 @@ async function start() {
     showTop(me);
     for (const [pattern, load] of VIEWS) {
       const match = pattern.exec(location.pathname);
-      if (match) return await (await load()).show(main, { me, id: decodeURIComponent(match[1] ?? "") });
+      if (match) return await (await load()).show(main, { me, id: match[1] });
     }
   } catch (error) {
     if (error.status === 401) return;
     fill(
       main,
-      h("div", { class: "narrow" }, problemBox(error, { actions: [button("Try again", () => location.reload())] })),
+      h(
+        "div",
+        { class: "narrow" },
+        problemBox(error, { actions: [button("Try again", () => location.reload())] }),
+      ),
     );
   }
 }
 
 function brand() {
-  return h("a", { class: "brand", href: "/" }, h("img", { src: "/static/icon.svg", alt: "", width: 22, height: 22 }), "labelaudit");
+  return h(
+    "a",
+    { class: "brand", href: "/" },
+    h("img", { src: "/static/icon.svg", alt: "", width: 22, height: 22 }),
+    "labelaudit",
+  );
 }
 
 function showTop(me) {
@@ -56,7 +68,12 @@ function showTop(me) {
     top,
     brand(),
     h("nav", { id: "crumbs", class: "crumbs", "aria-label": "Where you are" }),
-    h("span", { class: "me" }, h("span", { class: "quiet" }, me.name), button("Sign out", leave, { class: "link-button" })),
+    h(
+      "span",
+      { class: "me" },
+      h("span", { class: "quiet" }, me.name),
+      button("Sign out", leave, { class: "link-button" }),
+    ),
   );
 }
 
@@ -81,7 +98,8 @@ function showSignIn(message = "") {
       location.reload();
     } catch (error) {
       api.signOut();
-      fault.textContent = error.status === 401 ? "This key is not valid." : `${error.title}. ${error.detail}`;
+      fault.textContent =
+        error.status === 401 ? "This key is not valid." : `${error.title}. ${error.detail}`;
       input.select();
     }
   };
@@ -95,8 +113,11 @@ function showSignIn(message = "") {
       input,
       fault,
       h("button", { class: "button primary", type: "submit" }, "Continue"),
-      h("p", { id: "key-help", class: "quiet small" },
-        "The key was shown when it was made, or printed by the server at its first start. It stays in this tab and is forgotten when you close it."),
+      h(
+        "p",
+        { id: "key-help", class: "quiet small" },
+        "The key was shown when it was made, or printed by the server at its first start. It stays in this tab and is forgotten when you close it.",
+      ),
     ),
   );
   input.focus();

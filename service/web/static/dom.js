@@ -14,27 +14,43 @@ function build(element, props, children) {
   for (const [name, value] of Object.entries(props ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "on") {
-      for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
+      for (const [event, handler] of Object.entries(value))
+        element.addEventListener(event, handler);
     } else if (name === "vars") {
       // Through CSSOM: the content security policy forbids style attributes.
-      for (const [key, amount] of Object.entries(value)) element.style.setProperty(`--${key}`, amount);
+      for (const [key, amount] of Object.entries(value))
+        element.style.setProperty(`--${key}`, amount);
     } else if (name === "value") {
       element.value = value;
     } else {
       element.setAttribute(name, value === true ? "" : String(value));
     }
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children
+      .flat(Infinity)
+      .filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
 export function fill(parent, ...children) {
-  parent.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  parent.replaceChildren(
+    ...children
+      .flat(Infinity)
+      .filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return parent;
 }
 
 export function button(text, onClick, props = {}) {
   return h("button", { type: "button", class: "button", on: { click: onClick }, ...props }, text);
+}
+
+/** A name as nodes that may break behind `_`, `/`, `.` and `-`, which browsers do not do alone. */
+export function breakable(name) {
+  const parts = String(name).split(/(?<=[_/.-])(?=[^_/.-])/u);
+  return parts.flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part]));
 }
 
 export function announce(text) {
@@ -88,5 +104,10 @@ function offender(error) {
     error.sample_id,
     error.pointer,
   ].filter(Boolean);
-  return h("li", {}, where.length ? h("span", { class: "where" }, where.join(", ")) : null, error.detail ?? "");
+  return h(
+    "li",
+    {},
+    where.length ? h("span", { class: "where" }, where.join(", ")) : null,
+    error.detail ?? "",
+  );
 }

@@ -45,10 +45,15 @@ const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 export function ago(moment) {
   const seconds = (new Date(moment) - Date.now()) / 1000;
-  for (const [unit, length] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+  for (const [unit, length] of [
+    ["day", 86400],
+    ["hour", 3600],
+    ["minute", 60],
+  ]) {
     if (Math.abs(seconds) >= length) return relative.format(Math.round(seconds / length), unit);
   }
   return "just now";
 }
 
-export const shorten = (text, length = 60) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
+export const shorten = (text, length = 60) =>
+  text.length > length ? `${text.slice(0, length - 1)}…` : text;

@@ -1,0 +1,179 @@
+// The panel beside the sample: what the machine thinks, and one button for every verdict.
+
+import { breakable, h } from "./dom.js";
+import { trajectoryChart } from "./chart.js";
+import { percent } from "./format.js";
+
+const NUMBERED = 9; // keys 1 to 9
+const FEW_CLASSES = 10;
+const CLASS_SIGNALS = new Set(["majority_class", "neighbours_class"]);
+
+/** What keys 1 to 9 stand for: the suggestion first, then the other classes by probability. */
+export function choicesOf(item, classNames) {
+  const probability = new Map(item.top_labels.map((top) => [top.label, top.probability]));
+  const others = item.top_labels.map((top) => top.label);
+  // With few classes every one gets a key; with many, an arbitrary handful would only mislead.
+  if (classNames.length <= FEW_CLASSES)
+    others.push(...classNames.filter((name) => !probability.has(name)));
+  const choices = others
+    .filter((label) => label !== item.given_label && label !== item.suggested_label)
+    .map((label) => ({ verdict: "relabel", label, probability: probability.get(label) }));
+  const first =
+    item.suggested_label === null
+      ? null
+      : {
+          verdict: "accept_suggestion",
+          label: item.suggested_label,
+          probability: item.suggested_label_confidence,
+        };
+  return [first, ...choices].slice(0, NUMBERED);
+}
+
+export function decisionPanel(item, choices, act) {
+  const given = item.top_labels.find((top) => top.label === item.given_label);
+  const kept = given?.probability ?? null;
+  return h(
+    "section",
+    { class: "decision", "aria-label": "Decision" },
+    h(
+      "dl",
+      { class: "versus" },
+      h(
+        "div",
+        {},
+        h("dt", {}, "Given label"),
+        h("dd", { class: "given", dir: "auto" }, breakable(item.given_label)),
+      ),
+      h(
+        "div",
+        {},
+        h("dt", {}, item.suggested_label === null ? "Models say" : "Suggested label"),
+        h(
+          "dd",
+          { class: "suggested", dir: "auto" },
+          breakable(item.suggested_label ?? item.predicted_label),
+        ),
+      ),
+    ),
+    h(
+      "ol",
+      { class: "choices", "aria-label": "Classes, most likely first" },
+      choices.map((choice, index) =>
+        choice ? h("li", {}, choiceButton(choice, index, act)) : null,
+      ),
+    ),
+    h(
+      "div",
+      { class: "verdicts" },
+      verdict("Keep", "k", `${item.given_label}${kept === null ? "" : `, ${percent(kept)}`}`, () =>
+        act("keep", item.given_label),
+      ),
+      verdict("Search", "/", "all classes", () => act("search")),
+      verdict("Exclude", "x", "this sample from the dataset", () => act("exclude", null)),
+      verdict("Skip", "s", "and decide later", () => act("skip", null)),
+      verdict("Undo", "u", "the last decision", () => act("undo")),
+    ),
+  );
+}
+
+function choiceButton({ verdict: kind, label, probability }, index, act) {
+  const suggestion = kind === "accept_suggestion";
+  return h(
+    "button",
+    {
+      type: "button",
+      class: suggestion ? "choice suggestion" : "choice",
+      "data-key": String(index + 1),
+      "aria-keyshortcuts": String(index + 1),
+      vars: { share: probability ?? 0 },
+      on: { click: () => act(kind, label) },
+    },
+    h("kbd", { "aria-hidden": "true" }, String(index + 1)),
+    h("span", { class: "visually-hidden" }, suggestion ? "Accept the suggestion " : "Relabel as "),
+    h("span", { class: "choice-label", dir: "auto" }, breakable(label)),
+    h("span", { class: "choice-share" }, probability === undefined ? "" : percent(probability)),
+  );
+}
+
+function verdict(text, key, more, onClick) {
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "verdict",
+      "data-key": key,
+      title: `${text} ${more}`,
+      "aria-keyshortcuts": key,
+      on: { click: onClick },
+    },
+    h("kbd", { "aria-hidden": "true" }, key),
+    h("span", {}, text, h("span", { class: "visually-hidden" }, ` ${more}`)),
+  );
+}
+
+export function evidencePanel(item, classNames) {
+  return h(
+    "section",
+    { class: "evidence", "aria-label": "Evidence" },
+    h(
+      "div",
+      { class: "evidence-head" },
+      h("span", { class: `chip ${item.tier}` }, item.tier === "none" ? "not suspected" : item.tier),
+      h("span", { class: "quiet" }, `rank ${item.rank.toLocaleString("en")}`),
+    ),
+    pWrong(item),
+    item.reason ? h("p", { class: "reason", dir: "auto" }, breakable(sentence(item.reason))) : null,
+    h("h2", {}, "Probability of the given label, epoch by epoch"),
+    trajectoryChart(item.trajectory),
+    signals(item, classNames),
+    h("p", { class: "quiet small sample-id", dir: "auto" }, item.content.file ?? item.sample_id),
+  );
+}
+
+function pWrong({ p_wrong: p, p_wrong_low: low, p_wrong_high: high }) {
+  const words = `Probably wrong: ${percent(p)}, between ${percent(low)} and ${percent(high)}`;
+  return h(
+    "div",
+    { class: "p-wrong" },
+    h(
+      "p",
+      { "aria-label": words },
+      h("strong", {}, percent(p)),
+      " probably wrong ",
+      h("span", { class: "quiet band-words" }, `${percent(low)} – ${percent(high)}`),
+    ),
+    h(
+      "div",
+      { class: "band", "aria-hidden": "true", vars: { low, high, p } },
+      h("i", { class: "span" }),
+      h("i", { class: "point" }),
+    ),
+  );
+}
+
+const sentence = (text) =>
+  `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
+
+function signals(item, classNames) {
+  const known = Object.entries(item.signals ?? {}).filter(([, value]) => value !== null);
+  if (!known.length) return null;
+  const shown = (name, value) =>
+    CLASS_SIGNALS.has(name) ? (classNames[value] ?? value) : Number(value.toPrecision(3));
+  return h(
+    "details",
+    { class: "signals" },
+    h("summary", {}, "All signals"),
+    h(
+      "dl",
+      {},
+      known.map(([name, value]) =>
+        h(
+          "div",
+          {},
+          h("dt", {}, name.replaceAll("_", " ")),
+          h("dd", {}, String(shown(name, value))),
+        ),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,94 @@
+// Where you are: the dataset, review or overview, and which part of the queue.
+
+import { fill, h } from "./dom.js";
+import { shorten } from "./format.js";
+
+const QUEUES = {
+  "": ["Obvious and possible", {}],
+  obvious: ["Obvious only", { tier: ["obvious"] }],
+  possible: ["Possible only", { tier: ["possible"] }],
+  none: ["Not suspected", { tier: ["none"] }],
+  all: ["All samples", { tier: ["obvious", "possible", "none"] }],
+  skipped: ["Skipped", { state: "skipped" }],
+};
+
+export function reviewHead(dataset, auditId, view, ...actions) {
+  fill(
+    document.getElementById("crumbs"),
+    h("a", { href: "/" }, "Datasets"),
+    h("span", { "aria-hidden": "true" }, "/"),
+    h("span", { class: "here" }, shorten(dataset.name, 48)),
+  );
+  const tab = (name, title, href) =>
+    h("a", { href, class: "tab", "aria-current": view === name ? "page" : null }, title);
+  return h(
+    "div",
+    { class: "view-head" },
+    h(
+      "h1",
+      { class: "visually-hidden" },
+      `${view === "review" ? "Review" : "Overview"} of ${dataset.name}`,
+    ),
+    h(
+      "nav",
+      { class: "tabs", "aria-label": "Views of this audit" },
+      tab("review", "Review", `/audits/${auditId}`),
+      tab("overview", "Overview", `/audits/${auditId}/overview`),
+    ),
+    h("div", { class: "row" }, actions),
+  );
+}
+
+/** The filter of `POST …/queue/next`, from the address: ?queue=&given_label=&predicted_label= */
+export function filterFromAddress() {
+  const query = new URLSearchParams(location.search);
+  const filter = { ...(QUEUES[query.get("queue") ?? ""] ?? QUEUES[""])[1] };
+  for (const name of ["given_label", "predicted_label"]) {
+    if (query.get(name) !== null) filter[name] = query.get(name);
+  }
+  return filter;
+}
+
+export function queueAddress(auditId, changes) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(changes)) {
+    if (value !== null && value !== undefined && value !== "") query.set(name, value);
+  }
+  const text = query.toString();
+  return `/audits/${encodeURIComponent(auditId)}${text ? `?${text}` : ""}`;
+}
+
+export function filterBar(filter) {
+  const query = Object.fromEntries(new URLSearchParams(location.search));
+  const go = (changes) =>
+    location.assign(queueAddress(location.pathname.split("/")[2], { ...query, ...changes }));
+  const select = h(
+    "select",
+    { id: "queue", on: { change: () => go({ queue: select.value }) } },
+    Object.entries(QUEUES).map(([name, [title]]) => h("option", { value: name }, title)),
+  );
+  select.value = query.queue in QUEUES ? query.queue : "";
+  const chip = (name, words) =>
+    filter[name] === undefined
+      ? null
+      : h(
+          "button",
+          {
+            type: "button",
+            class: "filter-chip",
+            "aria-label": `Remove the filter: ${words} ${filter[name]}`,
+            on: { click: () => go({ [name]: "" }) },
+          },
+          h("span", { class: "quiet" }, `${words} `),
+          filter[name],
+          h("span", { "aria-hidden": "true" }, " ×"),
+        );
+  return h(
+    "div",
+    { class: "filters" },
+    h("label", { for: "queue", class: "visually-hidden" }, "Queue"),
+    select,
+    chip("given_label", "given"),
+    chip("predicted_label", "models say"),
+  );
+}

@@ -1,0 +1,110 @@
+// Shows one sample, whatever kind it is.
+
+import * as api from "./api.js";
+import { fill, h } from "./dom.js";
+import { number } from "./format.js";
+
+const TINY = 160; // pixels; below this an image is enlarged pixel by pixel
+const LONG_TEXT = 400;
+
+/** Begin to fetch what the sample will need; the answer is kept on the item itself. */
+export function preload(item) {
+  if (!item.media_url || item.picture) return;
+  item.picture = api
+    .blob(item.media_url, { query: { size: 1024 } })
+    .then((bytes) => URL.createObjectURL(bytes));
+  item.picture.catch(() => {}); // shown where the picture should be
+}
+
+export async function forgetPicture(item) {
+  const picture = item.picture;
+  item.picture = null;
+  try {
+    URL.revokeObjectURL(await picture);
+  } catch {
+    // it never came
+  }
+}
+
+export function sampleView(item) {
+  if (item.media_url) return imageView(item);
+  if (typeof item.content.text === "string") return textView(item.content.text);
+  if (item.content.row) return tableView(item.content.row);
+  return vectorView(item);
+}
+
+function imageView(item) {
+  const frame = h("div", { class: "picture", "aria-busy": "true" });
+  preload(item);
+  item.picture.then(
+    (url) => {
+      const image = h("img", { src: url, alt: `Sample ${item.sample_id}`, draggable: "false" });
+      image.addEventListener("load", () => {
+        frame.setAttribute("aria-busy", "false");
+        enlarge(image, frame);
+      });
+      image.addEventListener("error", () => noPicture(frame, "The image cannot be shown."));
+      fill(frame, image);
+    },
+    (problem) => noPicture(frame, problem.detail || "The image cannot be loaded."),
+  );
+  return frame;
+}
+
+function noPicture(frame, words) {
+  frame.setAttribute("aria-busy", "false");
+  fill(frame, h("p", { class: "quiet centred" }, words));
+}
+
+/** Tiny images grow by a whole factor, so that every pixel stays a square of the same size. */
+function enlarge(image, frame) {
+  const { naturalWidth: width, naturalHeight: height } = image;
+  if (Math.max(width, height) > TINY) return;
+  image.classList.add("tiny");
+  const fit = () => {
+    const room = Math.min(frame.clientWidth / width, frame.clientHeight / height);
+    image.style.setProperty("width", `${width * Math.max(1, Math.floor(room))}px`);
+  };
+  new ResizeObserver(fit).observe(frame);
+  fit();
+}
+
+function textView(text) {
+  const length = text.length > LONG_TEXT ? "long" : "short";
+  return h(
+    "div",
+    { class: "sheet" },
+    h("blockquote", { class: `sample-text ${length}`, dir: "auto" }, text),
+  );
+}
+
+function tableView(row) {
+  const rows = Object.entries(row).map(([name, value]) =>
+    h("div", {}, h("dt", { dir: "auto" }, name), h("dd", { dir: "auto" }, cell(value))),
+  );
+  return h("div", { class: "sheet" }, h("dl", { class: "sample-row" }, rows));
+}
+
+function cell(value) {
+  if (value === null || value === undefined) return h("span", { class: "quiet" }, "missing");
+  if (typeof value !== "number") return String(value);
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+}
+
+function vectorView(item) {
+  const size = item.content.dimensions;
+  return h(
+    "div",
+    { class: "sheet" },
+    h(
+      "div",
+      { class: "sample-vector" },
+      h("p", { class: "vector-id", dir: "auto" }, item.sample_id),
+      h(
+        "p",
+        { class: "quiet" },
+        `This sample came as ${size ? `${number(size)} numbers` : "numbers"} only, so there is nothing to look at here. Look it up by its id, or go by what the models say.`,
+      ),
+    ),
+  );
+}

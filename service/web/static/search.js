@@ -1,0 +1,126 @@
+// Pick one of thousands of classes by typing a part of its name.
+
+import { fill, h, modal } from "./dom.js";
+import { number, percent } from "./format.js";
+
+const SHOWN = 50;
+
+/** Names that contain every word of the query; those that begin with it first, likely ones before. */
+export function findClasses(query, names, probability) {
+  const words = query.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+  const found = [];
+  names.forEach((name, index) => {
+    const text = name.toLocaleLowerCase();
+    if (!words.every((word) => text.includes(word))) return;
+    const start =
+      words.length && text.startsWith(words[0])
+        ? 0
+        : words.length && new RegExp(`(^|[\\s_/.-])${escape(words[0])}`, "u").test(text)
+          ? 1
+          : 2;
+    found.push({ name, start, index, probability: probability.get(name) ?? 0 });
+  });
+  found.sort((a, b) => a.start - b.start || b.probability - a.probability || a.index - b.index);
+  return found.map((match) => match.name);
+}
+
+const escape = (text) => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
+
+export function openSearch(names, item, onPick) {
+  const probability = new Map(item.top_labels.map((top) => [top.label, top.probability]));
+  const list = h("ul", { id: "found", class: "found", role: "listbox", "aria-label": "Classes" });
+  const count = h("p", { class: "quiet small", role: "status" });
+  const input = h("input", {
+    class: "search-input",
+    type: "search",
+    role: "combobox",
+    "aria-label": "Class",
+    "aria-expanded": "true",
+    "aria-controls": "found",
+    "aria-autocomplete": "list",
+    autocomplete: "off",
+    spellcheck: "false",
+    autofocus: true,
+    placeholder: "Type a part of the name",
+  });
+  let matches = [];
+  let active = 0;
+  const pick = (name) => {
+    dialog.close();
+    onPick(name);
+  };
+  const mark = () => {
+    [...list.children].forEach((option, index) =>
+      option.setAttribute("aria-selected", String(index === active)),
+    );
+    const option = list.children[active];
+    if (option) {
+      input.setAttribute("aria-activedescendant", option.id);
+      option.scrollIntoView({ block: "nearest" });
+    } else {
+      input.removeAttribute("aria-activedescendant");
+    }
+  };
+  const update = () => {
+    matches = findClasses(input.value, names, probability);
+    active = 0;
+    fill(
+      list,
+      matches.slice(0, SHOWN).map((name, index) => option(name, index, probability, item, pick)),
+    );
+    count.textContent =
+      matches.length > SHOWN
+        ? `The first ${SHOWN} of ${number(matches.length)}; type on to narrow it down.`
+        : matches.length
+          ? ""
+          : "No class has this in its name.";
+    mark();
+  };
+  input.addEventListener("input", update);
+  input.addEventListener("keydown", (event) => {
+    const last = list.children.length - 1;
+    const to = {
+      ArrowDown: Math.min(active + 1, last),
+      ArrowUp: Math.max(active - 1, 0),
+      Home: 0,
+      End: last,
+    }[event.key];
+    if (to !== undefined && (event.key.startsWith("Arrow") || !input.value)) {
+      event.preventDefault();
+      active = to;
+      mark();
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      if (list.children[active]) pick(matches[active]);
+    }
+  });
+  const dialog = modal(
+    `Which of ${number(names.length)} classes?`,
+    h("div", { class: "dialog-body" }, input, list, count),
+  );
+  update();
+  input.focus();
+}
+
+function option(name, index, probability, item, pick) {
+  return h(
+    "li",
+    {
+      id: `found-${index}`,
+      role: "option",
+      "aria-selected": "false",
+      on: { click: () => pick(name) },
+    },
+    h("span", { dir: "auto" }, name),
+    h(
+      "span",
+      { class: "quiet small" },
+      [
+        name === item.given_label ? "given" : null,
+        probability.has(name) ? percent(probability.get(name)) : null,
+      ]
+        .filter(Boolean)
+        .join(" · "),
+    ),
+  );
+}

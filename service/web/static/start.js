@@ -1,0 +1,122 @@
+// Start an audit: the defaults are a good answer, the rest is folded away.
+
+import * as api from "./api.js";
+import { button, fill, h, modal, problemBox } from "./dom.js";
+
+export function openStart(dataset, onStarted) {
+  const faults = h("div");
+  const options = h("div", { class: "fields" }, h("p", { class: "quiet" }, "Loading …"));
+  const chosen = {};
+  const begin = async (event) => {
+    event.preventDefault();
+    go.disabled = true;
+    try {
+      onStarted(await api.post(`/v1/datasets/${dataset.id}/audits`, chosenOptions(chosen)));
+      dialog.close();
+    } catch (error) {
+      fill(faults, problemBox(error));
+      go.disabled = false;
+    }
+  };
+  const go = h(
+    "button",
+    { type: "submit", class: "button primary", autofocus: true },
+    "Start audit",
+  );
+  const details = h(
+    "details",
+    { class: "options", on: { toggle: () => load(dataset, options, chosen) } },
+    h("summary", {}, "Options"),
+    options,
+  );
+  const dialog = modal(
+    dataset.version
+      ? `Audit version ${dataset.version} of ${dataset.name}`
+      : `Audit ${dataset.name}`,
+    h(
+      "form",
+      { class: "dialog-body", on: { submit: begin } },
+      h(
+        "p",
+        {},
+        "Small noise-robust models are trained on bootstrap draws of the data. How they treat each sample, epoch by epoch, tells which labels are probably wrong.",
+      ),
+      details,
+      faults,
+      h(
+        "div",
+        { class: "row end" },
+        button("Not now", () => dialog.close()),
+        go,
+      ),
+    ),
+  );
+}
+
+function chosenOptions({ encoder, objective, replicas, epochs }) {
+  const body = {};
+  if (encoder?.value && encoder.value !== "auto")
+    body.encoder = encoder.value === "none" ? null : encoder.value;
+  if (objective?.value) body.objective = objective.value;
+  if (replicas?.value) body.replicas = Number(replicas.value);
+  if (epochs?.value) body.epochs = Number(epochs.value);
+  return body;
+}
+
+async function load(dataset, place, chosen) {
+  if (chosen.objective) return;
+  try {
+    const [encoders, objectives] = await Promise.all([
+      api.get("/v1/encoders"),
+      api.get("/v1/objectives"),
+    ]);
+    // A family ("timm:") needs a model's name behind the colon, so it is not one to pick from a list.
+    const fitting = encoders.filter(
+      (encoder) => encoder.kind === dataset.kind && !encoder.name.endsWith(":"),
+    );
+    chosen.encoder = h(
+      "select",
+      { id: "encoder" },
+      h("option", { value: "auto" }, "Automatic"),
+      fitting.map((encoder) => h("option", { value: encoder.name }, encoder.name)),
+      dataset.kind === "image" ? h("option", { value: "none" }, "None: train on the pixels") : null,
+    );
+    chosen.objective = h(
+      "select",
+      { id: "objective", "aria-describedby": "use-when" },
+      objectives.map((objective) => h("option", { value: objective.name }, objective.title)),
+    );
+    chosen.objective.value = "gce";
+    chosen.replicas = h("input", {
+      id: "replicas",
+      type: "number",
+      min: "1",
+      max: "256",
+      placeholder: "8",
+    });
+    chosen.epochs = h("input", {
+      id: "epochs",
+      type: "number",
+      min: "1",
+      max: "1000",
+      placeholder: "automatic",
+    });
+    const useWhen = h("p", { id: "use-when", class: "quiet small" });
+    const explain = () => {
+      useWhen.textContent =
+        objectives.find((objective) => objective.name === chosen.objective.value)?.use_when ?? "";
+    };
+    chosen.objective.addEventListener("change", explain);
+    explain();
+    fill(
+      place,
+      h("label", { for: "encoder" }, "Encoder", chosen.encoder),
+      h("label", { for: "objective" }, "Objective", chosen.objective),
+      useWhen,
+      h("label", { for: "replicas" }, "Replicas", chosen.replicas),
+      h("label", { for: "epochs" }, "Epochs", chosen.epochs),
+    );
+  } catch (error) {
+    fill(place, problemBox(error));
+  }
+}
