@@ -37,6 +37,7 @@ async function start() {
       const match = pattern.exec(location.pathname);
       if (match) return await (await load()).show(main, { me, id: match[1] });
     }
+    throw new api.Problem(404, { title: "There is nothing at this address" });
   } catch (error) {
     if (error.status === 401) return;
     fill(

@@ -103,11 +103,13 @@ export class Queue {
   release() {
     clearInterval(this.timer);
     this.timer = null;
-    for (const item of this.held.values()) {
-      api.post(`${this.base}/release`, lease(item), { keepalive: true }).catch(() => {});
-    }
+    const given = [...this.held.values()].map((item) =>
+      api.post(`${this.base}/release`, lease(item), { keepalive: true }).catch(() => {}),
+    );
     this.held.clear();
+    this.shown.clear();
     this.ahead = [];
+    return Promise.all(given);
   }
 }
 

@@ -137,7 +137,7 @@ class Review {
         filter: this.filter,
         dataset: this.dataset,
         auditId: this.auditId,
-        again: () => this.#next(),
+        again: () => this.queue.release().then(() => this.#next()),
         undo: this.history.length ? () => this.undo() : null,
       }),
     );
