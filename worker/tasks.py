@@ -68,21 +68,25 @@ def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
     audit, dataset = _load(worker, claim.subject_id)
     labels, positions = analysed_labels(worker, audit)
     _check_trainable(labels)
-    key = cache_key(dataset.sha256, audit.config["encoder"], positions)
-    target = worker.storage.path(f"encodings/{key}.npy")
-    if not target.exists():
-        encode(
-            str(dataset.kind),
-            worker.storage.path(datasets.samples_key(dataset.id)),
-            worker.storage.path(datasets.upload_key(dataset.id)),
-            encoder=audit.config["encoder"],
-            destination=target,
-            positions=positions,
-            device=worker.device,
-            on_progress=lambda done, total: hold(done / max(1, total)),
-        )
-    shape = np.load(target, mmap_mode="r").shape
-    specs = plan_shards(training_config(audit), shape=shape, n_classes=len(dataset.class_names))
+    key = cache_key(
+        str(dataset.kind),
+        upload_sha256=dataset.sha256,
+        encoder=audit.config["encoder"],
+        positions=positions,
+    )
+    inputs = encode(
+        str(dataset.kind),
+        worker.storage.path(datasets.samples_key(dataset.id)),
+        worker.storage.path(datasets.upload_key(dataset.id)),
+        encoder=audit.config["encoder"],
+        destination=worker.storage.path(key),
+        positions=positions,
+        device=worker.device,
+        on_progress=lambda done, total: hold(done / max(1, total)),
+    )
+    specs = plan_shards(
+        training_config(audit), shape=inputs.shape, n_classes=len(dataset.class_names)
+    )
     save_array(worker, f"{audits.folder(audit.id)}/labels.npy", labels)
     save_array(worker, f"{audits.folder(audit.id)}/positions.npy", positions)
     plan = {"encoding": key, "shards": [json.loads(spec.to_json()) for spec in specs]}
@@ -129,7 +133,7 @@ def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
     spec = ShardSpec(**audit.plan["shards"][claim.shard])
     run_shard(
         spec,
-        np.load(worker.storage.path(f"encodings/{audit.plan['encoding']}.npy"), mmap_mode="r"),
+        np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r"),
         np.load(worker.storage.path(f"{audits.folder(audit.id)}/labels.npy")),
         len(dataset.class_names),
         worker.storage.path(audits.shard_key(audit.id, claim.shard)),
