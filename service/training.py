@@ -83,6 +83,8 @@ _SPECS = (
         options=(
             Option("q", 0.7, "0 is cross entropy, 1 is half the mean absolute error",
                    "paper", 0.0, 1.0),
+            Option("warm_up", 0.5, "share of the epochs over which q rises from 0; 0 is the paper",
+                   "ours", 0.0, 1.0),
         ),
     ),
     ObjectiveSpec(

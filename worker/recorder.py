@@ -60,7 +60,7 @@ class Recorder:
     ) -> None:
         self.folder, self.epochs, self.device = folder, epochs, device
         self.n_samples, self.replicas = in_bag.shape
-        self.n_classes = n_classes
+        self.n_classes = int(n_classes)
         self.header = header
         self.in_bag = in_bag.to(device)
         self.epoch = 0

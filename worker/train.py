@@ -51,7 +51,9 @@ def train(
     objective.to(device).train()
     inputs, targets, weights = inputs.to(device), targets.to(device), in_bag.to(device)
     parameters = [*network.parameters(), *objective.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay)
+    optimiser = torch.optim.AdamW(
+        parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
+    )
     n_batches = -(-len(inputs) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, learning_rate, total_steps=epochs * n_batches + 1, cycle_momentum=False
