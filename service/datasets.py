@@ -13,7 +13,7 @@ from service.database import bulk_insert
 from service.errors import BadInput, NotFound, NotReady
 from service.ingest import IngestReport
 from service.keys import Principal
-from service.media import read_media
+from service.media import BadImage, read_media, thumbnail
 from service.models import Audit, Dataset, DatasetStatus, Export, Kind, Sample, StepKind
 from service.storage import Received, Storage
 
@@ -171,15 +171,21 @@ def content_of(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
             return {"dimensions": len(row["pred_probs"])}
 
 
-def read_image(storage: Storage, dataset: Dataset, position: int) -> bytes:
-    """The image's bytes as uploaded; untrusted, so re-encode before showing them."""
+def read_picture(storage: Storage, dataset: Dataset, position: int, *, size: int) -> bytes:
+    """The image made anew, at most `size` pixels a side: uploaded bytes are never served."""
     if dataset.kind is not Kind.image:
         raise BadInput(f"A {dataset.kind} dataset has no media.", type="no-media")
     row = read_row(storage, dataset.id, position)
-    return read_media(
+    uploaded = read_media(
         storage.path(upload_key(dataset.id)),
         row["media_offset"],
         row["media_compressed"],
         row["media_size"],
         row["media_method"],
     )
+    try:
+        return thumbnail(uploaded, size=size)
+    except BadImage as error:
+        raise BadInput(
+            f"The image {row['file']!r} cannot be decoded: {error}.", type="image-undecodable"
+        ) from error

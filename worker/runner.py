@@ -149,7 +149,8 @@ def run_one(worker: Worker) -> bool:
 
 def _claim(worker: Worker) -> Claim | None:
     with worker.database.write() as session:
-        for step in steps.exhausted(session, queues=worker.queues):
+        dead = steps.exhausted(session, queues=worker.queues)
+        for step in dead:
             _fail_subject(session, step.kind, step.subject_id, step.problem or {})
         claim = steps.claim(
             session,
@@ -160,6 +161,8 @@ def _claim(worker: Worker) -> Claim | None:
         if claim is not None and claim.kind in audits.SPAN:
             audits.begin(session, claim.subject_id)
             audits.report_progress(session, claim.subject_id)
+    for step in dead:
+        _delete_rejected(worker, step.kind, step.subject_id)
     return claim
 
 
@@ -171,6 +174,14 @@ def _after_error(worker: Worker, claim: Claim, error: Exception) -> None:
                 _fail_subject(session, claim.kind, claim.subject_id, problem)
     except StepLost:
         log.info("step_lost", subject=claim.subject_id)
+    else:
+        if problem is not None:
+            _delete_rejected(worker, claim.kind, claim.subject_id)
+
+
+def _delete_rejected(worker: Worker, kind: StepKind, subject_id: str) -> None:
+    if kind is StepKind.ingest:
+        worker.storage.delete(datasets.folder(subject_id))
 
 
 def _fail_subject(

@@ -17,7 +17,6 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
-from service.media import thumbnail
 from service.models import Dataset, Kind, new_id
 from service.schemas import (
     AuditCreate,
@@ -28,6 +27,7 @@ from service.schemas import (
     Page,
     SampleRead,
 )
+from service.storage import Received
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=documented())
 
@@ -75,11 +75,8 @@ async def upload_dataset(
         "file": file_column,
         "features": feature_column,
     }
-    received = await resources.storage.receive(
-        key, request.stream(), limit=resources.settings.max_upload_bytes
-    )
 
-    def register() -> Dataset:
+    def register(received: Received) -> Dataset:
         with resources.database.write() as session:
             return datasets.create_dataset(
                 session,
@@ -92,7 +89,10 @@ async def upload_dataset(
             )
 
     try:
-        dataset = await run_in_threadpool(register)
+        received = await resources.storage.receive(
+            key, request.stream(), limit=resources.settings.max_upload_bytes
+        )
+        dataset = await run_in_threadpool(register, received)
     except BaseException:
         resources.storage.delete(datasets.folder(dataset_id))
         raise
@@ -147,9 +147,8 @@ def read_media(
     """The sample's image, re-encoded (never the uploaded bytes), at most `size` pixels a side."""
     dataset = datasets.get_ready_dataset(session, dataset_id)
     sample = datasets.get_sample(session, dataset_id, sample_id)
-    picture = thumbnail(datasets.read_image(storage, dataset, sample.position), size=size)
     return Response(
-        picture,
+        datasets.read_picture(storage, dataset, sample.position, size=size),
         media_type="image/png",
         headers={
             "Cache-Control": "private, max-age=31536000, immutable",

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError, OperationalError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from service.errors import NotAuthenticated, ServiceError
 from service.schemas import Problem
@@ -90,6 +91,10 @@ def install(app: FastAPI) -> None:
             "detail": f"{request.method} {request.url.path}: {error.detail}",
         }
         return problem(request, body, dict(error.headers or {}))
+
+    @app.exception_handler(ClientDisconnect)
+    def caller_gone(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=499)  # nobody reads this
 
     @app.exception_handler(OperationalError)
     def database_gone(request: Request, error: OperationalError) -> Response:
