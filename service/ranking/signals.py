@@ -173,15 +173,16 @@ def trajectory_signals(
     if not trajectories:
         return {}
     result = {name: np.empty(len(labels), dtype=np.float32) for name in SIGNALS}
-    for rows, block in _blocks(trajectories, labels, n_classes):
+    for rows, block in trajectory_blocks(trajectories, labels, n_classes):
         for name, signal in SIGNALS.items():
             result[name][rows] = signal(block)
     return result
 
 
-def _blocks(
+def trajectory_blocks(
     trajectories: list[Trajectory], labels: NDArray[np.integer], n_classes: int
 ) -> Iterator[tuple[slice, Block]]:
+    """All samples in order, a bounded block at a time, with the slice each block covers."""
     per_sample = sum(t.margin.shape[0] * t.margin.shape[2] for t in trajectories) + n_classes
     step = max(1, BLOCK_VALUES // per_sample)
     for start in range(0, len(labels), step):

@@ -1,0 +1,170 @@
+"""What others do, on the same vectors: cleanlab's recipe, AUM of one network, nearest neighbours.
+
+Every peer maps a pack to scores (N,), high = bad, and where its score is a probability says so.
+"""
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from cleanlab.rank import get_label_quality_scores
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from benchmarks.packs import Pack
+from service.ranking.signals import aum, trajectory_blocks
+from service.ranking.trajectory import Trajectory
+from service.training import TrainingConfig
+from worker import families, objectives
+from worker.engine import plan_shards
+from worker.models import NETWORKS
+from worker.recorder import Recorder
+from worker.train import train
+
+Floats = NDArray[np.floating]
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Scores:
+    """(N,) scores, high = bad; `probability` where they estimate P(given label wrong)."""
+
+    values: Floats
+    probability: bool
+
+
+def standardised(vectors: NDArray[Any]) -> NDArray[np.float32]:
+    """The vectors as the engine's own families see them."""
+    tensor = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+    result: NDArray[np.float32] = families.standardise(tensor).numpy()
+    return result
+
+
+def logistic_probabilities(
+    vectors: NDArray[Any], labels: NDArray[np.int64], n_classes: int, *, seed: int, strength: float
+) -> Floats:
+    """Five-fold out-of-sample probabilities of scikit-learn's logistic regression, (N, C)."""
+    table = standardised(vectors)
+    counts = np.bincount(labels, minlength=n_classes)
+    folds = min(FOLDS, len(labels))
+    stratified = counts[counts > 0].min() >= folds
+    splitter = (StratifiedKFold if stratified else KFold)(folds, shuffle=True, random_state=seed)
+    probabilities = np.zeros((len(labels), n_classes))
+    for fitted, held_out in splitter.split(table, labels):
+        present = np.unique(labels[fitted])
+        if len(present) == 1:
+            probabilities[np.ix_(held_out, present)] = 1.0
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = LogisticRegression(C=strength, max_iter=300).fit(table[fitted], labels[fitted])
+        probabilities[np.ix_(held_out, present)] = model.predict_proba(table[held_out])
+    return probabilities
+
+
+class Cleanlab:
+    """cleanlab's usual recipe; the probabilities are computed once for all its scores."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Pack, int, Floats] | None = None
+
+    def score(self, pack: Pack, seed: int, method: str) -> Scores:
+        probabilities = self._probabilities(pack, seed)
+        if pack.n_classes < 2:
+            return Scores(np.zeros(len(pack.labels)), probability=False)
+        quality = get_label_quality_scores(pack.labels, probabilities, method=method)
+        return Scores(1.0 - quality, probability=method == "self_confidence")
+
+    def _probabilities(self, pack: Pack, seed: int) -> Floats:
+        if pack.pred_probs is not None:
+            return np.nan_to_num(pack.pred_probs, nan=1.0 / pack.n_classes)
+        assert pack.vectors is not None
+        if self._last is None or self._last[0] is not pack or self._last[1] != seed:
+            found = logistic_probabilities(
+                pack.vectors, pack.labels, pack.n_classes, seed=seed, strength=1.0
+            )
+            self._last = (pack, seed, found)
+        return self._last[2]
+
+
+def neighbours(pack: Pack, seed: int) -> Scores | None:
+    """1 - smoothed share of the given label among the 20 nearest neighbours."""
+    if pack.vectors is None:
+        return None
+    features = torch.from_numpy(standardised(pack.vectors))
+    shares = families.neighbours(
+        features, pack.labels, pack.n_classes, seed=seed, report=lambda _share: None
+    )
+    return Scores(1.0 - shares[np.arange(len(pack.labels)), pack.labels], probability=True)
+
+
+def aum_of_one_network(pack: Pack, seed: int) -> Scores | None:
+    """-AUM (Pleiss et al., 2020) of one perceptron with cross-entropy trained on every sample."""
+    if pack.vectors is None:
+        return None
+    config = TrainingConfig(objective="cross_entropy", families=("network",), seed=seed)
+    spec = plan_shards(config, shape=pack.vectors.shape, n_classes=pack.n_classes)[0]
+    inputs = torch.from_numpy(standardised(pack.vectors))
+    targets = torch.from_numpy(pack.labels)
+    generator = torch.Generator().manual_seed(seed)
+    network = NETWORKS["mlp"](
+        tuple(inputs.shape[1:]), pack.n_classes, 1, generator, hidden=spec.hidden
+    )
+    objective = objectives.create(
+        spec.objective,
+        spec.options,
+        n_classes=pack.n_classes,
+        n_samples=len(targets),
+        replicas=1,
+        epochs=spec.epochs,
+        targets=targets,
+        generator=generator,
+    )
+    in_bag = torch.ones((len(targets), 1), dtype=torch.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trajectory"
+        with Recorder(
+            path,
+            in_bag=in_bag,
+            n_classes=pack.n_classes,
+            epochs=spec.epochs,
+            device=torch.device("cpu"),
+            header={},
+        ) as recorder:
+            train(
+                network,
+                inputs,
+                targets,
+                objective=objective,
+                in_bag=in_bag,
+                recorder=recorder,
+                epochs=spec.epochs,
+                batch_size=spec.batch_size,
+                learning_rate=spec.learning_rate,
+                weight_decay=spec.weight_decay,
+                seed=seed,
+                device=torch.device("cpu"),
+            )
+        blocks = trajectory_blocks([Trajectory.load(path)], pack.labels, pack.n_classes)
+        margins = np.concatenate([aum(block) for _, block in blocks])
+    return Scores(-margins, probability=False)
+
+
+def peers() -> dict[str, Callable[[Pack, int], Scores | None]]:
+    """Name -> function of every peer; one dictionary a run, so that cleanlab's share a fit."""
+    recipe = Cleanlab()
+    return {
+        "cleanlab self_confidence": lambda pack, seed: recipe.score(pack, seed, "self_confidence"),
+        "cleanlab normalized_margin": lambda pack, seed: recipe.score(
+            pack, seed, "normalized_margin"
+        ),
+        "aum one network": aum_of_one_network,
+        "nearest neighbours": neighbours,
+    }
