@@ -1,0 +1,52 @@
+"""Encodings by content: the same samples of the same upload are encoded once."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.encoders import get_encoder
+
+# Bump when `encode_pixels` would give other pixels for the same images.
+PIXELS_VERSION = 1
+
+
+def cache_key(
+    kind: str,
+    *,
+    upload_sha256: str,
+    encoder: str | None,
+    positions: NDArray[np.integer] | None,
+) -> str:
+    """The storage key of an encoding: `encodings/<sha256 of everything that decides it>.npy`.
+
+    Two keys differ if the uploads, the encoders or their versions, or the positions differ. A model
+    in a local folder counts by its files' names, sizes and times of change.
+    """
+    parts = {
+        "upload": upload_sha256,
+        "kind": kind,
+        "encoder": encoder,
+        "version": PIXELS_VERSION if encoder is None else get_encoder(kind, encoder).version,
+        "folder": _folder_state(encoder),
+        "positions": None if positions is None else _digest(positions),
+    }
+    text = json.dumps(parts, sort_keys=True)
+    return f"encodings/{hashlib.sha256(text.encode()).hexdigest()}.npy"
+
+
+def _digest(positions: NDArray[np.integer]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(positions, dtype="<i8").tobytes()).hexdigest()
+
+
+def _folder_state(encoder: str | None) -> list[tuple[str, int, int]]:
+    folder = Path((encoder or "").partition(":")[2] or "/dev/null")
+    if not folder.is_dir():
+        return []
+    return sorted(
+        (str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    )

@@ -1,0 +1,99 @@
+"""Images -> vectors by a network that was trained on other images."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from worker.encoders import efficientnet
+from worker.encoders.encoding import Batch, Encoding
+from worker.encoders.pictures import Pixels, decoded, fitted, look_at, squeezed
+from worker.encoders.precision import compute_dtype
+from worker.encoders.samples import Samples
+
+# What EfficientNet-Lite0 sees: small pictures are enlarged, photographs reduced. On CIFAR images
+# 128 px beats 112 by three points of nearest-neighbour accuracy; 224 adds two more at three times
+# the cost.
+SMALL_EDGE, SMALL_INPUT, LARGE_INPUT = 128, 128, 224
+PIXELS_MIN, PIXELS_MAX, PIXELS_STEP = 28, 64, 4
+
+
+class Backbone(NamedTuple):
+    """A feature network and how its input is made: (pixels - mean) / scale, edge x edge."""
+
+    network: nn.Module
+    edge: int
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    features: int
+    dtype: type[np.generic]
+
+
+def encode_efficientnet(samples: Samples, *, device: torch.device, batch_size: int) -> Encoding:
+    """(N, 1280) float16, every number in [0, 6]."""
+    edge = SMALL_INPUT if look_at(samples).short_edge <= SMALL_EDGE else LARGE_INPUT
+    backbone = Backbone(
+        efficientnet.load(),
+        edge,
+        (efficientnet.PIXEL_MEAN,) * 3,
+        (efficientnet.PIXEL_SCALE,) * 3,
+        efficientnet.FEATURES,
+        np.float16,
+    )
+    return _encode(samples, backbone, device=device, batch_size=batch_size)
+
+
+def encode_timm(samples: Samples, *, name: str, device: torch.device, batch_size: int) -> Encoding:
+    """(N, D) float32 pooled features of a timm model. Raises BadInput if it cannot be had."""
+    from worker.encoders.hub import load_timm
+
+    return _encode(samples, load_timm(name), device=device, batch_size=batch_size)
+
+
+def encode_pixels(samples: Samples, *, batch_size: int) -> Encoding:
+    """(N, C, S, S) uint8 for a network trained end to end: S in 28..64, C = 1 if all is grey.
+
+    S is the median longer edge, so that most images keep the pixels they have; aspect is kept and
+    the rest is black.
+    """
+    look = look_at(samples)
+    steps = -(-look.long_edge // PIXELS_STEP)
+    edge = min(max(steps * PIXELS_STEP, PIXELS_MIN), PIXELS_MAX)
+    channels = 1 if look.grey else 3
+    batches = decoded(samples, fitted(edge, grey=look.grey), batch_size=batch_size)
+    return Encoding(
+        (channels, edge, edge),
+        np.uint8,
+        ((rows, pixels.transpose(0, 3, 1, 2)) for rows, pixels in batches),
+    )
+
+
+def _encode(
+    samples: Samples, backbone: Backbone, *, device: torch.device, batch_size: int
+) -> Encoding:
+    return Encoding(
+        (backbone.features,), backbone.dtype, _features(samples, backbone, device, batch_size)
+    )
+
+
+def _features(
+    samples: Samples, backbone: Backbone, device: torch.device, batch_size: int
+) -> Iterator[Batch]:
+    dtype = compute_dtype(device)
+    network = backbone.network.to(device, dtype)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean = torch.tensor(backbone.mean, device=device).view(1, 3, 1, 1)
+    scale = torch.tensor(backbone.scale, device=device).view(1, 3, 1, 1)
+    for rows, pixels in decoded(samples, squeezed(backbone.edge), batch_size=batch_size):
+        with torch.inference_mode():
+            inputs = (_channels_first(pixels, device).float() - mean) / scale
+            features = network(inputs.to(dtype)).float().cpu().numpy()
+        yield rows, cast(NDArray[Any], features)
+
+
+def _channels_first(pixels: Pixels, device: torch.device) -> Tensor:
+    """(B, H, W, C) -> (B, C, H, W), a view: channels_last without a copy."""
+    return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)
