@@ -165,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         type=Injection.parse,
         default=[],
-        help="flips to inject where the truth is clean, as symmetric:0.1 asymmetric:0.2 instance:0.2",
+        help="flips where the truth is clean, as symmetric:0.1 asymmetric:0.2 instance:0.2",
     )
     parser.add_argument("--engine-only", action="store_true", help="leave the peers out")
     return parser

@@ -126,7 +126,7 @@ def _encode_labels(
 
 def _normalised(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     totals = probabilities.sum(axis=1, keepdims=True)
-    result: NDArray[np.float32] = probabilities / np.where(totals > 0, totals, np.float32(1))
+    result = (probabilities / np.where(totals > 0, totals, 1)).astype(np.float32)
     return result
 
 

@@ -25,6 +25,7 @@ Integers = NDArray[np.intp]
 
 TOP_CLASSES = 5
 RATE_ROWS = 20_000
+SMALLEST_SHARE = 1e-30  # where every other class underflows they are all alike
 LARGEST_SPREAD = 4.0  # on the logit scale; families clipped at their floor say no more than this
 
 
@@ -104,9 +105,9 @@ def _fill(result: Posterior, rows: slice, pool: Pool, labels: NDArray[np.integer
     result.margin[rows] = np.log(np.maximum(noisy.max(axis=1), 1e-12) / np.maximum(given, 1e-12))
     true[every, labels] = -1.0
     order = np.argsort(-true, axis=1, kind="stable")[:, : result.others.shape[1]]
-    share = np.maximum(true[every[:, None], order], 0.0)
+    share = np.maximum(true[every[:, None], order], SMALLEST_SHARE)
     result.others[rows] = order
-    result.others_share[rows] = share / np.maximum(share.sum(axis=1, keepdims=True), 1e-12)
+    result.others_share[rows] = share / share.sum(axis=1, keepdims=True)
 
 
 def _family_spread(

@@ -12,6 +12,8 @@ from service.ranking.tiers import assign_tiers, cannot_judge, promises, small_cl
 
 Floats = NDArray[np.float64]
 
+SEEN = 1e-6  # expected samples below which a true class counts as absent
+
 
 def rank_suspects(evidence: Evidence, *, seed: int = 0) -> Ranking:
     """Rank all samples by how probably their given label is wrong.
@@ -118,7 +120,8 @@ def _joint(fused: Fused, labels: NDArray[np.intp], n_classes: int) -> Floats:
 
 def _row_normalised(joint: Floats) -> Floats:
     totals = joint.sum(axis=1, keepdims=True)
-    result: Floats = np.where(totals > 0, joint / np.maximum(totals, 1e-12), np.eye(len(joint)))
+    seen = totals > SEEN
+    result: Floats = np.where(seen, joint / np.where(seen, totals, 1.0), np.eye(len(joint)))
     return result
 
 

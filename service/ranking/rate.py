@@ -64,9 +64,10 @@ def noise_rate_interval(clues: RateClues, n: int) -> Interval:
     """Interval for the share of wrong labels.
 
     The estimate lies between the confident joint's and the median of three clues that agree when
-    noise does not depend on how hard a sample is. Disagreement that sits only on samples the models are unsure of may be honest
-    ambiguity or may be noise; nothing but a reviewer can tell, so the upper end then rises towards
-    the whole out-of-sample error (and a quarter beyond, because models learn part of such noise).
+    noise does not depend on how hard a sample is. Disagreement that sits only on samples the
+    models are unsure of may be honest ambiguity or may be noise; nothing but a reviewer can tell,
+    so the upper end then rises towards the whole out-of-sample error (and a quarter beyond, because
+    models learn part of such noise).
     """
     median = float(np.median([clues.joint, clues.error_half, clues.error_fifth]))
     estimate = (clues.joint + median) / 2
