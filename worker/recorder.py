@@ -136,10 +136,11 @@ class Recorder:
         self._sum_in, self._sum_out = array(self.n_classes), array(self.n_classes)
 
     def _add_probabilities(self, indices: Tensor, probs: Tensor) -> None:
-        inside = (self.in_bag[indices] > 0).to(probs.dtype).unsqueeze(1)  # (B, 1, K)
-        in_bag = torch.bmm(inside, probs).squeeze(1)  # (B, C)
-        self._sum_in[indices] += in_bag
-        self._sum_out[indices] += probs.sum(1) - in_bag
+        inside = self.in_bag[indices] > 0  # (B, K)
+        chosen = torch.stack([inside, ~inside], dim=1).to(probs.dtype)  # (B, 2, K)
+        sums = torch.bmm(chosen, probs)  # (B, 2, K) x (B, K, C) -> (B, 2, C)
+        self._sum_in[indices] += sums[:, 0]
+        self._sum_out[indices] += sums[:, 1]
 
     def _finish(self) -> None:
         if self.epoch != self.epochs:
