@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.audits import dataset_of, get_completed_audit
 from service.database import clock
-from service.errors import BadInput, Conflict, LeaseLost, NotFound, NotReady
+from service.errors import BadCursor, BadInput, Conflict, LeaseLost, NotFound, NotReady
 from service.keys import Principal
 from service.models import (
     Audit,
@@ -64,6 +64,14 @@ def newest_ranking(session: Session, audit_id: str) -> Ranking:
     ).first()
     if ranking is None:
         raise NotReady("The audit has no ranking yet; wait until its status is `completed`.")
+    return ranking
+
+
+def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:
+    """The ranking that a cursor names, if it is this audit's."""
+    ranking = session.get(Ranking, ranking_id)
+    if ranking is None or ranking.audit_id != audit_id:
+        raise BadCursor("This cursor belongs to another audit.")
     return ranking
 
 

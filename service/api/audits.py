@@ -1,9 +1,10 @@
 """/v1/audits: status, progress stream, summary, the ranked list."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from tempfile import TemporaryFile
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -31,6 +32,7 @@ router = APIRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
 POLL_SECONDS = 0.5
 PING_SECONDS = 15.0
 PAGE = 5_000
+EVENT_ID = re.compile(r"[0-9]{1,18}")
 
 
 @router.get("", response_model=Page[AuditRead], responses=documented(400))
@@ -78,7 +80,7 @@ async def stream_events(
     stream ends when the audit does.
     """
     await run_in_threadpool(_events, resources, audit_id, 0)  # a 404 must come before the stream
-    begin = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
+    begin = int(last_event_id) if last_event_id and EVENT_ID.fullmatch(last_event_id) else 0
     return StreamingResponse(
         _stream(request, resources, audit_id, begin),
         media_type="text/event-stream",
@@ -140,15 +142,16 @@ def list_suspects(
 ) -> dict[str, Any]:
     """The ranked list, worst first. Pages never shift: the ranking they walk is immutable."""
     dataset = _dataset(session, audit_id)
-    ranking_id, after = review.newest_ranking(session, audit_id).id, 0
+    ranking, after = review.newest_ranking(session, audit_id), 0
     if cursor:
-        ranking_id, after = cursors.decode(cursor, str, int)  # type: ignore[assignment]
+        ranking_id, rank = cursors.decode(cursor, str, int)
+        ranking, after = review.get_ranking(session, audit_id, str(ranking_id)), int(rank)
     wanted = _filter(dataset, tier, given_label, predicted_label, state)
-    found = review.list_suspects(session, ranking_id, wanted=wanted, after=after, limit=limit)
+    found = review.list_suspects(session, ranking.id, wanted=wanted, after=after, limit=limit)
     return {
-        "ranking_id": ranking_id,
+        "ranking_id": ranking.id,
         "items": [present.suspect_row(suspect, dataset.class_names) for suspect in found],
-        "next_cursor": cursors.encode(ranking_id, found[-1].rank) if len(found) == limit else None,
+        "next_cursor": cursors.encode(ranking.id, found[-1].rank) if len(found) == limit else None,
     }
 
 
@@ -163,15 +166,20 @@ def download_suspects(
     """The whole ranked list with cleanlab's column names, as CSV or Parquet."""
     dataset = _dataset(session, audit_id)
     ranking_id = review.newest_ranking(session, audit_id).id
-    file = TemporaryFile()  # noqa: SIM115 (closed when the answer has been sent)
+    file = TemporaryFile()  # noqa: SIM115 (closed when it has been sent)
     write_suspects(_rows(resources, ranking_id, dataset.class_names), file, format)
     file.seek(0)
     kind = "text/csv" if format == "csv" else "application/vnd.apache.parquet"
     return StreamingResponse(
-        iter(lambda: file.read(2**18), b""),
+        _content(file),
         media_type=kind,
         headers={"Content-Disposition": f'attachment; filename="suspects-{audit_id}.{format}"'},
     )
+
+
+def _content(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        yield from iter(lambda: file.read(2**18), b"")
 
 
 def _rows(resources: Resources, ranking_id: str, names: list[str]) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,12 @@ def decode(cursor: str, *kinds: type[str] | type[int]) -> tuple[str | int, ...]:
     except (binascii.Error, ValueError) as error:
         raise BadCursor("This cursor was not given out by this service.") from error
     fits = isinstance(parts, list) and len(parts) == len(kinds)
-    if not fits or any(type(part) is not kind for part, kind in zip(parts, kinds, strict=True)):
+    if not fits or not all(map(_is_storable, parts, kinds)):
         raise BadCursor("This cursor belongs to another list.")
     return tuple(parts)
+
+
+def _is_storable(part: object, kind: type) -> bool:
+    if isinstance(part, int):
+        return type(part) is kind and abs(part) < 2**63
+    return isinstance(part, kind) and "\x00" not in str(part)
