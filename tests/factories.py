@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from service import audits, datasets, steps, suspects
 from service.database import Database
-from service.ingest import Columns, IngestReport
+from service.ingest import ColumnRoles, Limits, ingest
 from service.keys import Principal
 from service.models import JobStatus, ReviewState, Role, Step, StepKind, StepState, Tier, new_id
 from service.storage import Received, Storage
@@ -50,30 +50,19 @@ def make_dataset(
     dataset_id = new_id("ds")
     given = [None if p in unlabeled else p % len(classes) for p in range(samples)]
     names = [None if label is None else classes[label] for label in given]
-    with store.storage.writing(datasets.samples_key(dataset_id)) as path:
-        table = pa.table(
-            {
-                "sample_id": pa.array([sample_id(p) for p in range(samples)], pa.string()),
-                "given_label": pa.array(names, pa.string()),
-                "text": pa.array([f"text number {p}" for p in range(samples)], pa.string()),
-            }
-        )
-        pq.write_table(table, path, row_group_size=datasets.ROW_GROUP)
     upload = "sample_id,label,text\n" + "".join(
         f"{sample_id(p)},{names[p] or ''},text number {p}\n" for p in range(samples)
     )
     with store.storage.writing(datasets.upload_key(dataset_id)) as path:
         path.write_text(upload)
-    report = IngestReport(
-        kind="text",
-        format="csv",
-        sample_count=samples,
-        labeled_count=samples - len(unlabeled),
-        class_names=list(classes),
-        class_counts=[given.count(index) for index in range(len(classes))],
-        columns=Columns(sample_id="sample_id", label="label", text="text"),
-        warnings=[],
+    report = ingest(
+        store.storage.path(datasets.upload_key(dataset_id)),
+        filename="animals.csv",
+        roles=ColumnRoles(sample_id="sample_id", label="label", text="text"),
+        destination=store.storage.path(datasets.folder(dataset_id)),
+        limits=Limits(smallest_dataset=1),
     )
+    assert report.class_names == list(classes)
     with store.database.write() as session:
         datasets.create_dataset(
             session,
