@@ -59,7 +59,7 @@ def _left_out(samples: Path, labels: CorrectedLabels, origin: Origin) -> set[str
     excluded = sorted(position for position, label in labels.items() if label.excluded)
     files = {row["file"] for row in read_rows(samples, excluded, ["file"])}
     position = 0
-    with pq.ParquetFile(samples) as file:
+    with pq.ParquetFile(samples, pre_buffer=False) as file:
         for batch in file.iter_batches(columns=["file"], use_threads=False):
             for name in batch[0].to_pylist():
                 kept = position not in labels or not labels[position].excluded

@@ -102,7 +102,7 @@ class LabelColumns:
 
 def read_rows(samples: Path, positions: list[int], columns: list[str]) -> Iterator[dict[str, Any]]:
     """Some rows of `samples.parquet`, one row group at a time. `positions` must be sorted."""
-    with pq.ParquetFile(samples) as file:
+    with pq.ParquetFile(samples, pre_buffer=False) as file:
         start = 0
         for group in range(file.metadata.num_row_groups):
             end = start + file.metadata.row_group(group).num_rows

@@ -55,7 +55,7 @@ def _cells(column: Any, escape_formulas: bool) -> list[Any]:
 def _batches(
     samples: Path, labels: CorrectedLabels, tell: Progress, *, vectors: bool
 ) -> Iterator[Any]:
-    with pq.ParquetFile(samples) as file:
+    with pq.ParquetFile(samples, pre_buffer=False) as file:
         names = _choose(file.schema_arrow, vectors)
         first = 0
         for batch in file.iter_batches(ROW_GROUP, columns=list(names), use_threads=False):

@@ -1,7 +1,9 @@
 """Parquet: what it would expand to is bounded before and while it is read."""
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from service.errors import BadDataset
 from service.ingest.faults import refuse
 from service.ingest.report import Limits
 from service.ingest.source import BATCH_BYTES, BATCH_ROWS
 
-BUFFER = 1 << 20
+# Arrow would otherwise hold all that a row group has of a column.
+STREAMED: dict[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20}
+WORST_BATCH = 64 << 20
 TEXT_WIDTH = 4  # the least that a string costs: its place in a dictionary
 INVALID = (pa.ArrowException, OSError, ValueError)
 
 
 class ParquetSource:
-    """A Parquet file; strings stay dictionary-encoded until their lengths are known."""
+    """A Parquet file, read in batches that are small where its strings are long."""
 
     format = "parquet"
 
@@ -29,8 +34,7 @@ class ParquetSource:
         self.progress = 0.0
         try:
             schema = pq.read_schema(path)
-            self._texts = [f.name for f in schema if _is_text(f.type)]
-            self._file = pq.ParquetFile(path, read_dictionary=self._texts, buffer_size=BUFFER)
+            self._file = pq.ParquetFile(path, **STREAMED)
         except INVALID as error:
             raise refuse("parquet-invalid", f"The Parquet file cannot be read: {error}.") from error
         self.schema = schema
@@ -39,6 +43,10 @@ class ParquetSource:
         described = {name: find_class_label(schema, name) for name in schema.names}
         self.class_names = {name: names for name, names in described.items() if names}
         self._check_size()
+        try:
+            self._batch_rows = self._plan_batches()
+        except INVALID as error:
+            raise refuse("parquet-invalid", f"The Parquet file is damaged: {error}.") from error
 
     def _check_size(self) -> None:
         metadata = self._file.metadata
@@ -60,34 +68,84 @@ class ParquetSource:
             detail = f"The file expands to {size} bytes; the limit is {self.limits.unpacked_table}."
             raise refuse("parquet-too-large", detail)
 
+    def _plan_batches(self) -> list[int]:
+        """Rows of a batch, for each row group: as many as surely fit in memory.
+
+        A dictionary holds a long string once for any number of rows, so neither the file's size nor
+        its metadata tells what the rows expand to. The dictionary itself does: it comes along when
+        one row is read.
+        """
+        texts = [field.name for field in self.schema if _is_text(_plain(field.type))]
+        if not texts:
+            return [BATCH_ROWS] * self._file.metadata.num_row_groups
+        plan = []
+        with pq.ParquetFile(self.path, read_dictionary=texts, **STREAMED) as file:
+            for group in range(file.metadata.num_row_groups):
+                rows = file.iter_batches(1, row_groups=[group], columns=texts, use_threads=False)
+                first = next(rows, None)
+                longest = 1 if first is None else self._longest(first)
+                plan.append(max(1, min(BATCH_ROWS, WORST_BATCH // (longest * len(texts)))))
+        return plan
+
+    def _longest(self, batch: Any) -> int:
+        """Bytes of the longest string among the dictionaries of a batch."""
+        longest = 1
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            values = column.dictionary if pa.types.is_dictionary(column.type) else column
+            length = pc.max(pc.binary_length(values)).as_py() or 0
+            if length > self.limits.field:
+                raise self._too_long(name)
+            longest = max(longest, length)
+        return longest
+
+    def _too_long(self, name: str) -> BadDataset:
+        detail = f"A value of {name} is longer than {self.limits.field} bytes."
+        return refuse("parquet-too-large", detail, column=name)
+
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
         """Supported columns, strings decoded."""
         names = self.columns if columns is None else columns
         wanted = [name for name in names if name not in self.unsupported]
         for batch in self._raw_batches(wanted):
-            for part in _bounded(batch, self.limits):
-                yield _decode(part)
+            yield from self._split(_decode(batch))
+
+    def _split(self, batch: Any) -> Iterator[Any]:
+        """The batch, halved until it fits BATCH_BYTES; refuses values that are too long."""
+        size = 0
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if _is_text(column.type):
+                lengths = pc.binary_length(column)
+                if (pc.max(lengths).as_py() or 0) > self.limits.field:
+                    raise self._too_long(name)
+                size += pc.sum(lengths).as_py() or 0
+        if size <= BATCH_BYTES or batch.num_rows <= 1:
+            yield batch
+            return
+        middle = batch.num_rows // 2
+        yield from self._split(batch.slice(0, middle))
+        yield from self._split(batch.slice(middle))
 
     def whole_batches(self) -> Iterator[Any]:
         """Every column in the type it is stored as, for exports that must not touch them."""
         for batch in self._raw_batches():
-            for part in _bounded(batch, self.limits):
-                arrays = [
-                    column if column.type == field.type else column.cast(field.type)
-                    for column, field in zip(part.columns, self.schema, strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
 
     def _raw_batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
         total = self._file.metadata.num_rows or 1
         read = 0
         names = None if columns is None else list(columns)
         try:
-            for batch in self._file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
-                read += batch.num_rows
-                self.progress = read / total
-                # Arrow returns columns in the file's order, whatever order they were asked in.
-                yield batch if names is None else batch.select(names)
+            for rows, groups in itertools.groupby(enumerate(self._batch_rows), itemgetter(1)):
+                for batch in self._file.iter_batches(
+                    rows,
+                    row_groups=[group for group, _ in groups],
+                    columns=names,
+                    use_threads=False,
+                ):
+                    read += batch.num_rows
+                    self.progress = read / total
+                    # Arrow returns columns in the file's order, not in the order asked for.
+                    yield batch if names is None else batch.select(names)
         except INVALID as error:
             detail = f"The Parquet file is damaged after row {read}: {error}."
             raise refuse("parquet-invalid", detail) from error
@@ -115,23 +173,8 @@ def _is_supported(type: Any) -> bool:
     return _is_text(type) or any(check(type) for check in scalar)
 
 
-def _bounded(batch: Any, limits: Limits) -> Iterator[Any]:
-    """The batch, halved until its decoded strings fit BATCH_BYTES."""
-    size = 0
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
-            continue
-        lengths = pc.binary_length(column.dictionary).take(column.indices)
-        if (pc.max(lengths).as_py() or 0) > limits.field:
-            detail = f"A value of {name} is longer than {limits.field} bytes."
-            raise refuse("parquet-too-large", detail, column=name)
-        size += pc.sum(lengths).as_py() or 0
-    if size <= BATCH_BYTES or batch.num_rows <= 1:
-        yield batch
-        return
-    middle = batch.num_rows // 2
-    yield from _bounded(batch.slice(0, middle), limits)
-    yield from _bounded(batch.slice(middle), limits)
+def _plain(type: Any) -> Any:
+    return type.value_type if pa.types.is_dictionary(type) else type
 
 
 def _decode(batch: Any) -> Any:
