@@ -1,6 +1,6 @@
 """Opens an upload: one table, or an archive of images, arrays, or a table with either."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,16 +42,34 @@ class Pack:
     notes: list[str] = field(default_factory=list)
 
 
-def open_pack(
-    upload: Path, filename: str, roles: ColumnRoles, limits: Limits, workspace: Path
-) -> Pack:
-    """Raises BadDataset or UnsupportedMediaType. `workspace` takes members that must be seeked."""
-    container = detect(upload, filename)
-    if container == "zip":
-        return _open_zip(open_archive(upload, limits), filename, roles, limits, workspace)
-    source = open_table(upload, filename, limits)
-    profiles = profile_columns(source)
-    return Pack(source.format, source, plan_roles(source, profiles, roles), profiles)
+@dataclass(frozen=True)
+class Opening:
+    """What is asked of an upload. `workspace` takes members that must be seeked; `tell` gets the
+    share that has been looked at."""
+
+    filename: str
+    roles: ColumnRoles
+    limits: Limits
+    workspace: Path
+    tell: Callable[[float], None]
+
+    def table(self, archive: Archive, name: str) -> RowSource:
+        """A table among the members of an archive."""
+        spooled = archive.spool(archive.members[name], self.workspace)
+        return open_table(spooled, name, self.limits)
+
+    def profile(self, source: RowSource) -> Profiles:
+        """What the columns hold."""
+        return profile_columns(source, self.tell)
+
+
+def open_pack(upload: Path, opening: Opening) -> Pack:
+    """Raises BadDataset or UnsupportedMediaType."""
+    if detect(upload, opening.filename) == "zip":
+        return _open_zip(open_archive(upload, opening.limits), opening)
+    source = open_table(upload, opening.filename, opening.limits)
+    profiles = opening.profile(source)
+    return Pack(source.format, source, plan_roles(source, profiles, opening.roles), profiles)
 
 
 def open_table(path: Path, filename: str, limits: Limits) -> RowSource:
@@ -66,24 +84,24 @@ def open_table(path: Path, filename: str, limits: Limits) -> RowSource:
     raise refuse("archive-nested", f"{filename} is a zip inside the zip. Unpack it.")
 
 
-def _open_zip(
-    archive: Archive, filename: str, roles: ColumnRoles, limits: Limits, workspace: Path
-) -> Pack:
+def _open_zip(archive: Archive, opening: Opening) -> Pack:
     names = [name for name in archive.members if not is_junk(name)]
-    _refuse_documents(filename, names)
+    _refuse_documents(opening.filename, names)
     if names and all(name.endswith(".npy") for name in names):
-        return _open_arrays(archive, roles, limits)
+        return _open_arrays(archive, opening)
     tables = sorted((n for n in names if n.lower().endswith(TABLE_SUFFIXES)), key=_manifest_order)
     arrays = [name for name in names if name.lower().endswith(".npz")]
     images = find_images(archive)
     if images:
-        pack = _open_images(archive, images, tables, roles, limits, workspace)
+        pack = _open_images(archive, images, tables, opening)
     elif tables and len(arrays) == 1:
-        pack = _open_aligned(archive, tables[0], arrays[0], roles, limits, workspace)
+        pack = _open_aligned(archive, tables[0], arrays[0], opening)
     elif len(tables) == 1:
-        pack = _open_zipped_table(archive, tables[0], roles, limits, workspace)
+        pack = _open_zipped_table(archive, tables[0], opening)
     else:
-        detail = f"{filename} holds no images and not one table but {len(tables)}. {ACCEPTED}"
+        detail = (
+            f"{opening.filename} holds no images and not one table but {len(tables)}. {ACCEPTED}"
+        )
         raise UnsupportedMediaType(detail)
     used = {member.name for member in images} | {pack.table, pack.arrays}
     others = [name for name in names if name not in used]
@@ -107,11 +125,11 @@ def _manifest_order(name: str) -> tuple[int, int, str]:
     return place, name.count("/"), name
 
 
-def _open_arrays(archive: Archive, roles: ColumnRoles, limits: Limits) -> Pack:
-    source = NpzSource(archive, limits)
-    profiles = profile_columns(source)
+def _open_arrays(archive: Archive, opening: Opening) -> Pack:
+    source = NpzSource(archive, opening.limits)
+    profiles = opening.profile(source)
     try:
-        plan = plan_roles(source, profiles, roles)
+        plan = plan_roles(source, profiles, opening.roles)
     except BadDataset as error:
         if error.type != "label-column-missing":
             raise
@@ -120,23 +138,18 @@ def _open_arrays(archive: Archive, roles: ColumnRoles, limits: Limits) -> Pack:
 
 
 def _open_images(
-    archive: Archive,
-    images: list[Member],
-    tables: list[str],
-    roles: ColumnRoles,
-    limits: Limits,
-    workspace: Path,
+    archive: Archive, images: list[Member], tables: list[str], opening: Opening
 ) -> Pack:
     folder = FolderSource(images)
     problem = None
     for table in tables:
         try:
-            return _open_manifest(archive, images, table, roles, limits, workspace)
+            return _open_manifest(archive, images, table, opening)
         except BadDataset as error:
             if error.type not in ("label-column-missing", "manifest-mismatch"):
                 raise
             problem = problem or error
-    profiles = profile_columns(folder)
+    profiles = opening.profile(folder)
     if len(profiles["label"].distinct) < 2 and problem is not None:
         raise problem
     if not profiles["label"].present:
@@ -152,45 +165,30 @@ def _open_images(
     return pack
 
 
-def _open_manifest(
-    archive: Archive,
-    images: list[Member],
-    table: str,
-    roles: ColumnRoles,
-    limits: Limits,
-    workspace: Path,
-) -> Pack:
-    source = open_table(archive.spool(archive.members[table], workspace), table, limits)
-    profiles = profile_columns(source)
-    plan = plan_roles(source, profiles, roles, media=True)
+def _open_manifest(archive: Archive, images: list[Member], table: str, opening: Opening) -> Pack:
+    source = opening.table(archive, table)
+    profiles = opening.profile(source)
+    plan = plan_roles(source, profiles, opening.roles, media=True)
     prefix = find_prefix(archive, table, profiles[plan.file or ""].samples)
     return Pack(
         "image-manifest", source, plan, profiles, archive, images, table=table, prefix=prefix
     )
 
 
-def _open_zipped_table(
-    archive: Archive, table: str, roles: ColumnRoles, limits: Limits, workspace: Path
-) -> Pack:
-    source = open_table(archive.spool(archive.members[table], workspace), table, limits)
-    profiles = profile_columns(source)
-    plan = plan_roles(source, profiles, roles)
+def _open_zipped_table(archive: Archive, table: str, opening: Opening) -> Pack:
+    source = opening.table(archive, table)
+    profiles = opening.profile(source)
+    plan = plan_roles(source, profiles, opening.roles)
     return Pack("zipped-table", source, plan, profiles, archive, table=table)
 
 
-def _open_aligned(
-    archive: Archive,
-    table: str,
-    arrays: str,
-    roles: ColumnRoles,
-    limits: Limits,
-    workspace: Path,
-) -> Pack:
-    rows = open_table(archive.spool(archive.members[table], workspace), table, limits)
-    inner = open_archive(archive.spool(archive.members[arrays], workspace), limits)
-    source = AlignedSource(rows, NpzSource(inner, limits))
-    profiles = profile_columns(source)
-    plan = plan_roles(source, profiles, roles)
+def _open_aligned(archive: Archive, table: str, arrays: str, opening: Opening) -> Pack:
+    rows = opening.table(archive, table)
+    spooled = archive.spool(archive.members[arrays], opening.workspace)
+    inner = open_archive(spooled, opening.limits)
+    source = AlignedSource(rows, NpzSource(inner, opening.limits))
+    profiles = opening.profile(source)
+    plan = plan_roles(source, profiles, opening.roles)
     return Pack("array-manifest", source, plan, profiles, archive, table=table, arrays=arrays)
 
 

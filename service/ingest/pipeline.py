@@ -11,7 +11,7 @@ from service.ingest.content import Content, Probabilities, Table, Text, Vectors
 from service.ingest.images import Images
 from service.ingest.labels import LabelReader, choose_coding
 from service.ingest.origin import Origin
-from service.ingest.packs import Pack, open_pack
+from service.ingest.packs import Opening, Pack, open_pack
 from service.ingest.report import ColumnRoles, IngestReport, Limits
 from service.ingest.roles import Plan
 from service.ingest.sample_ids import SampleIds
@@ -41,8 +41,10 @@ def ingest(
     try:
         with tempfile.TemporaryDirectory(dir=destination, prefix=".ingest.") as workspace:
             tell(0.0)
-            pack = open_pack(upload, filename, roles, limits, Path(workspace))
-            tell(PLAN_SHARE)
+            opening = Opening(
+                filename, roles, limits, Path(workspace), lambda share: tell(PLAN_SHARE * share)
+            )
+            pack = open_pack(upload, opening)
             report = _write(pack, destination, limits, tell)
             tell(1.0)
             return report

@@ -1,5 +1,6 @@
 """One pass over a source: what each column holds, so that its role can be guessed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,11 +130,12 @@ class ColumnProfile:
             self.largest = max(self.largest, ends["max"].as_py())
 
 
-def profile_columns(source: RowSource) -> dict[str, ColumnProfile]:
-    """Profiles of the columns that some role can take, in file order."""
+def profile_columns(source: RowSource, tell: Callable[[float], None]) -> dict[str, ColumnProfile]:
+    """Profiles of the columns that some role can take, in file order; `tell` gets the share."""
     names = [name for name in source.columns if name not in source.unsupported]
     profiles = {name: ColumnProfile(name) for name in names}
     for batch in source.batches(names):
         for name, column in zip(names, batch.columns, strict=True):
             profiles[name].add(column)
+        tell(source.progress)
     return profiles
