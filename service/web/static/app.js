@@ -13,16 +13,18 @@ const VIEWS = [
   [/^\/$/, () => import("./home.js")],
 ];
 
+let asking = false;
+
 api.takeTokenFromAddress();
 window.addEventListener("hashchange", () => {
   api.takeTokenFromAddress();
   location.reload();
 });
 window.addEventListener("signed-out", () => {
-  if (!api.token()) return;
+  if (asking) return; // the form says itself that the key is wrong
   api.signOut();
   showSignIn(
-    "This key is not valid any more. Anything not saved yet is kept and sent after you sign in.",
+    "This key is not valid. Decisions not saved yet are kept here and sent after you sign in.",
   );
 });
 
@@ -79,6 +81,7 @@ function showTop(me) {
 }
 
 function showSignIn(message = "") {
+  asking = true;
   document.title = "Sign in · labelaudit";
   fill(top, brand());
   const input = h("input", {

@@ -15,7 +15,7 @@ export async function show(main, { me }) {
   document.title = "Datasets · labelaudit";
   const mayUpload = me.role !== "annotator";
   const list = h("div", { class: "datasets", "aria-busy": "true" }, skeleton(), skeleton());
-  const home = { list, mayUpload, audits: new Map() };
+  const home = { list, mayUpload, audits: new Map(), added: [] };
   fill(
     main,
     h(
@@ -34,16 +34,15 @@ export async function show(main, { me }) {
     home.audits.set(audit.dataset_id, [...(home.audits.get(audit.dataset_id) ?? []), audit]);
   }
   list.setAttribute("aria-busy", "false");
-  fill(
-    list,
-    datasets.items.length
-      ? datasets.items.map((dataset) => section(home, dataset))
-      : empty(mayUpload),
-  );
+  const listed = new Set(datasets.items.map((dataset) => dataset.id));
+  const early = home.added.filter((dataset) => !listed.has(dataset.id)); // uploaded meanwhile
+  const shown = [...early, ...datasets.items];
+  fill(list, shown.length ? shown.map((dataset) => section(home, dataset)) : empty(mayUpload));
   offerOlder(home, datasets.next_cursor);
 }
 
 function addDataset(home, dataset) {
+  home.added.unshift(dataset);
   home.list.querySelector(".empty")?.remove();
   const added = section(home, dataset);
   home.list.prepend(added);

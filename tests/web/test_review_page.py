@@ -1,0 +1,420 @@
+"""Reviewing in a real browser, against the real application."""
+
+import io
+import zipfile
+
+import pytest
+from PIL import Image
+from sqlalchemy import select, update
+
+from service import audits, review
+from service.models import Correction, Dataset, Role, Sample, Suspect, Verdict
+from tests.factories import CLASSES, make_audit, make_dataset, person, sample_id
+
+pytestmark = pytest.mark.browser
+
+MANY = [f"class {number:04d}" for number in range(3000)]
+WRITTEN = "!Object.keys(sessionStorage).some((name) => name.startsWith('labelaudit.outbox'))"
+
+
+def log_of(served):
+    """(sample, verdict, corrected class index, is it a revert) of every correction, in order."""
+    with served.store.database.read() as session:
+        rows = session.scalars(select(Correction).order_by(Correction.seq)).all()
+        return [
+            (row.sample_id, row.verdict, row.corrected_label, bool(row.reverts)) for row in rows
+        ]
+
+
+def leased(served):
+    with served.store.database.read() as session:
+        query = select(Suspect.sample_id).where(Suspect.lease_id.is_not(None))
+        return set(session.scalars(query).all())
+
+
+@pytest.fixture
+def audit(served):
+    """Thirty texts of three classes; ranks 1 to 10 are obvious, 11 to 20 possible."""
+    return make_audit(served.store, make_dataset(served.store))
+
+
+def test_the_key_in_the_link_signs_in_and_leaves_the_address_bar(served, visit):
+    visitor = visit()
+    assert visitor.page.url == f"{served.url}/"
+    assert visitor.text(".me").startswith("Ann")
+    assert visitor.page.evaluate("document.cookie") == ""
+
+
+def test_a_key_that_is_not_valid_is_asked_for_again(served, visit):
+    visitor = visit(token="la_wrong_key")
+    visitor.expected.append("401")
+    visitor.page.fill("#key", "la_wrong_again")
+    visitor.page.keyboard.press("Enter")
+    visitor.until("document.querySelector('#key-error').textContent === 'This key is not valid.'")
+    visitor.page.fill("#key", served.key())
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_selector(".me")
+
+
+def test_one_key_decides_one_sample(served, visit, audit):
+    visitor = visit()
+    visitor.review(audit)
+    assert visitor.text(".given") == "cat"
+    assert visitor.text(".suggested") == "dog"
+    for key in "1k2xs":
+        visitor.press(key)
+    visitor.until(WRITTEN)
+    assert log_of(served) == [
+        (sample_id(0), Verdict.accept_suggestion, 1, False),
+        (sample_id(1), Verdict.keep, 1, False),
+        (sample_id(2), Verdict.relabel, 1, False),  # given fox, suggested cat, so 2 is dog
+        (sample_id(3), Verdict.exclude, None, False),
+        (sample_id(4), Verdict.skip, None, False),
+    ]
+
+
+def test_the_counters_follow_the_decisions(served, visit, audit):
+    visitor = visit()
+    visitor.review(audit)
+    for key in "1kx1":
+        visitor.press(key)
+    assert "4 decided, 6 left" in visitor.text(".count.obvious")
+    assert "75 3 in 4 looks" in visitor.text(".count.rate")
+    visitor.until(WRITTEN)
+    visitor.review(audit)  # counted from the log after a reload
+    visitor.until("document.querySelector('#rate').textContent === '75'")
+
+
+def test_undo_brings_the_sample_back_and_keeps_both_lines_of_the_log(served, visit, audit):
+    visitor = visit()
+    visitor.review(audit)
+    visitor.press("x")
+    visitor.until(WRITTEN)
+    visitor.press("u")
+    assert visitor.text(".sample-id") == sample_id(0)
+    visitor.press("k")
+    visitor.until(WRITTEN)
+    assert log_of(served) == [
+        (sample_id(0), Verdict.exclude, None, False),
+        (sample_id(0), None, None, True),
+        (sample_id(0), Verdict.keep, 0, False),
+    ]
+    for _ in range(6):  # it is not served a second time
+        visitor.page.wait_for_selector(".decision")
+        assert visitor.text(".sample-id") != sample_id(0)
+        visitor.press("k")
+
+
+def test_search_finds_one_of_thousands_of_classes(served, visit):
+    dataset_id = make_dataset(served.store)
+    with served.store.database.write() as session:
+        session.get_one(Dataset, dataset_id).class_names = [*CLASSES, *MANY]
+    visitor = visit()
+    visitor.review(make_audit(served.store, dataset_id))
+    visitor.press("/")
+    visitor.page.keyboard.type("2987")
+    visitor.until("document.querySelectorAll('[role=option]').length === 1")
+    visitor.page.keyboard.press("Enter")
+    visitor.until(WRITTEN)
+    assert log_of(served) == [(sample_id(0), Verdict.relabel, 2987 + len(CLASSES), False)]
+
+
+def test_keys_do_nothing_while_a_class_is_typed(served, visit, audit):
+    visitor = visit()
+    visitor.review(audit)
+    visitor.press("/")
+    visitor.page.keyboard.type("1kxsu")
+    visitor.page.keyboard.press("Escape")
+    assert visitor.text(".sample-id") == sample_id(0)
+    assert log_of(served) == []
+
+
+def test_buttons_do_what_keys_do_and_keep_the_focus(served, visit, audit):
+    visitor = visit()
+    visitor.review(audit)
+    visitor.page.focus(".choice.suggestion")
+    for _ in range(3):
+        visitor.page.keyboard.press("Enter")
+    visitor.until(WRITTEN)
+    assert [verdict for _, verdict, _, _ in log_of(served)] == [Verdict.accept_suggestion] * 3
+    assert visitor.page.evaluate("document.activeElement.dataset.key") == "1"
+
+
+def test_single_keys_can_be_turned_off(served, visit, audit):
+    visitor = visit()
+    visitor.review(audit)
+    visitor.press("?")
+    visitor.page.click("dialog input[type=checkbox]")
+    visitor.page.keyboard.press("Escape")
+    visitor.press("x")
+    assert visitor.text(".sample-id") == sample_id(0)
+    assert log_of(served) == []
+
+
+def test_every_decision_is_said_aloud(served, visit, audit):
+    visitor = visit()
+    visitor.review(audit)
+    assert "Given cat; suggested dog, 90%" in visitor.said()
+    visitor.press("1")
+    visitor.until("document.querySelector('#announcer').textContent.startsWith('Changed to dog.')")
+    assert "Rank 2, obvious" in visitor.said()
+
+
+def test_the_end_of_the_queue_offers_the_corrected_dataset(served, visit):
+    visitor = visit()
+    visitor.review(make_audit(served.store, make_dataset(served.store, samples=6)))
+    for _ in range(4):  # the last two of the six are not suspected
+        visitor.press("1")
+    visitor.page.wait_for_selector(".end")
+    assert "4 errors found in 4 looks" in visitor.text(".end")
+    visitor.page.click(".end .button.primary")
+    visitor.page.click("dialog [value=csv]")
+    with visitor.page.expect_response("**/exports"):
+        visitor.page.click("dialog [type=submit]")
+    served.work()
+    visitor.page.wait_for_selector(".export-state .button")
+    with visitor.page.expect_download() as download:
+        visitor.page.click(".export-state .button")
+    assert b"dog" in download.value.path().read_bytes()
+
+
+def test_decisions_outlive_a_lost_connection_and_a_reload(served, visit, audit):
+    visitor = visit()
+    visitor.expected += ["ERR_INTERNET_DISCONNECTED", "ERR_FAILED"]
+    visitor.review(audit)
+    visitor.page.route("**/corrections", lambda route: route.abort("internetdisconnected"))
+    visitor.press("1")
+    visitor.press("k")
+    visitor.page.wait_for_selector(".notice.slow")
+    assert "2 decisions not saved yet" in visitor.text(".notices")
+    visitor.page.unroute("**/corrections")
+    visitor.page.on("dialog", lambda dialog: dialog.accept())  # "leave this page?"
+    visitor.review(audit)
+    visitor.until(WRITTEN)
+    # Sent side by side while the page was left, and once more after it came back: stored once.
+    assert {line[:2] for line in log_of(served)} == {
+        (sample_id(0), Verdict.accept_suggestion),
+        (sample_id(1), Verdict.keep),
+    }
+    assert len(log_of(served)) == 2
+
+
+def test_a_decision_that_meets_a_colleagues_is_shown_and_can_replace_it(served, visit, audit):
+    ann = visit()
+    ann.expected.append("409")
+    ann.review(audit)
+    decide_as_ben(served, audit, sample_id(0))
+    ann.press("x")
+    ann.page.wait_for_selector(".notice.bad")
+    assert "decided by Ben (keep)" in ann.text(".notices")
+    ann.page.click("text=Use mine instead")
+    ann.until(WRITTEN)
+    assert [line[1] for line in log_of(served)] == [Verdict.keep, Verdict.exclude]
+    assert ann.text(".notices") == ""
+
+
+def decide_as_ben(served, audit, sample):
+    """Ben keeps a sample that Ann has on her page, since her lease has run out."""
+    with served.store.database.write() as session:
+        session.execute(update(Suspect).where(Suspect.sample_id == sample).values(lease_until=0.0))
+        kept = review.Decision(sample_id=sample, verdict=Verdict.keep)
+        review.submit(session, audit, [kept], principal=person("Ben"))
+
+
+def test_leaving_gives_the_samples_back(served, visit, audit):
+    visitor = visit()
+    visitor.review(audit)
+    visitor.page.wait_for_timeout(300)
+    assert sample_id(0) in leased(served)
+    visitor.go("/", ".datasets")
+    visitor.page.wait_for_timeout(500)
+    assert leased(served) == set()
+
+
+def test_two_reviewers_never_see_the_same_sample(served, visit, audit):
+    ann, ben = visit(), visit(token=served.key(name="Ben"))
+    ann.review(audit)
+    ben.review(audit)
+    assert ann.text(".sample-id") != ben.text(".sample-id")
+
+
+def test_names_in_a_dataset_are_never_markup(served, visit):
+    classes = ["</script><b>bold", "<img src=x onerror=alert(1)>", "{{7*7}}"]
+    audit = make_audit(served.store, make_dataset(served.store, classes=classes))
+    visitor = visit()
+    visitor.review(audit)
+    assert visitor.text(".given") == classes[0]
+    assert visitor.text(".suggested") == classes[1]
+    assert visitor.page.query_selector("#main b, #main img") is None
+
+
+def test_a_filtered_queue_serves_only_its_pair(served, visit, audit):
+    visitor = visit()
+    visitor.review(audit, "?given_label=fox&predicted_label=cat&queue=possible")
+    seen = []
+    while visitor.page.query_selector(".end") is None:
+        seen.append(visitor.text(".sample-id"))
+        visitor.press("k")
+        visitor.page.wait_for_function(
+            "(last) => document.querySelector('.end') ||"
+            " (document.querySelector('.sample-id')?.textContent ?? last) !== last",
+            arg=seen[-1],
+        )
+    assert seen == [sample_id(11), sample_id(14), sample_id(17)]
+
+
+def test_a_tiny_image_is_enlarged_pixel_by_pixel(served, visit):
+    dataset_id = upload(visit(role=Role.uploader), served, picture_folders())
+    audit = make_audit(served.store, dataset_id)
+    with served.store.database.write() as session:  # the factory's ids are not the upload's
+        for sample in session.scalars(select(Sample)):
+            where = Suspect.position == sample.position
+            session.execute(update(Suspect).where(where).values(sample_id=sample.sample_id))
+    visitor = visit()
+    visitor.review(audit)
+    visitor.page.wait_for_selector("img.tiny")
+    image = visitor.page.evaluate(
+        """() => { const image = document.querySelector("img.tiny");
+          return [image.src.split(":")[0], image.naturalWidth, image.clientWidth,
+                  getComputedStyle(image).imageRendering] }"""
+    )
+    source, own, shown, rendering = image
+    assert (source, own, rendering) == ("blob", 8, "pixelated")
+    assert shown > 100
+    assert shown % own == 0
+
+
+def picture_folders():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(12):
+            picture = io.BytesIO()
+            Image.new("RGB", (8, 8), (number * 20, 90, 160)).save(picture, "PNG")
+            archive.writestr(f"{'cat' if number % 2 else 'dog'}/{number}.png", picture.getvalue())
+    return {"name": "pets.zip", "mimeType": "application/zip", "buffer": buffer.getvalue()}
+
+
+def upload(visitor, served, file):
+    """Upload through the page and let a worker read it; returns the dataset's id."""
+    with visitor.page.expect_response(lambda answer: answer.request.method == "POST"):
+        visitor.page.set_input_files("#file", file)
+    served.work()
+    visitor.page.wait_for_selector(".understood, .dataset .notice.bad")
+    with served.store.database.read() as session:
+        return session.scalars(select(Dataset.id)).one()
+
+
+def table(rows):
+    text = "id,text,label\n" + "".join(
+        f"{name},some words {name},{label}\n" for name, label in rows
+    )
+    return {"name": "words.csv", "mimeType": "text/csv", "buffer": text.encode()}
+
+
+def test_an_upload_shows_how_its_columns_were_understood(served, visit):
+    visitor = visit(role=Role.uploader)
+    upload(visitor, served, table((number, "ab"[number % 2]) for number in range(40)))
+    shown = visitor.text(".understood")
+    for words in (
+        "texts, from csv",
+        "Label\nlabel",
+        "Sample id\nid",
+        "Text\ntext",
+        "Classes\na\nb",
+    ):
+        assert words in shown
+    visitor.page.click("text=Start audit")
+    visitor.page.click("dialog [type=submit]")
+    visitor.page.wait_for_selector("text=Waiting for a worker")
+
+
+def test_a_refused_upload_names_its_rows(served, visit):
+    visitor = visit(role=Role.uploader)
+    rows = [(number, "ab"[number % 2]) for number in range(20)]
+    visitor.page.click("text=Name the columns")
+    visitor.page.fill("#sample_id_column", "id")
+    upload(visitor, served, table([*rows, (3, "a"), (7, "b")]))
+    assert "row 21, column id" in visitor.text(".offenders")
+    assert "row 22, column id" in visitor.text(".offenders")
+
+
+def test_an_annotator_is_not_offered_what_the_role_may_not_do(served, visit, audit):
+    visitor = visit()
+    visitor.go("/", ".dataset:not(.skeleton)")
+    assert visitor.page.query_selector(".drop") is None
+    assert visitor.page.query_selector("text=Audit again") is None
+
+
+def test_progress_arrives_by_itself(served, visit):
+    audit_id = make_audit(served.store, make_dataset(served.store))
+    with served.store.database.write() as session:
+        audits.get_audit(session, audit_id).status = "running"
+    visitor = visit()
+    visitor.page.wait_for_selector("progress")
+    with served.store.database.write() as session:
+        audits.get_audit(session, audit_id).status = "completed"
+        audits.report_progress(session, audit_id)
+    visitor.page.wait_for_selector("text=Review")
+    visitor.until("document.querySelector('#announcer').textContent.includes('completed')")
+
+
+@pytest.fixture
+def summarised(served, audit):
+    """The audit with a whole summary."""
+    matrix = [[0.9, 0.1, 0.0], [0.02, 0.98, 0.0], [0.0, 0.0, 1.0]]
+    rate = {"estimate": 0.08, "low": 0.04, "high": 0.2}
+    with served.store.database.write() as session:
+        audits.get_audit(session, audit).summary = {
+            "noise_rate": rate,
+            "noise_matrix": matrix,
+            "class_names": ["cat", "dog", "fox"],
+            "per_class": [
+                {
+                    "class": name,
+                    "given_count": 10,
+                    "estimated_wrong_count": 10 * (1 - matrix[index][index]),
+                    "noise_rate": rate,
+                    "most_confused_with": "cat" if name == "dog" else None,
+                }
+                for index, name in enumerate(["cat", "dog", "fox"])
+            ],
+            "tiers": {
+                "obvious": {"count": 10, "expected_precision": 0.93, "lower_bound": 0.81},
+                "possible": {"count": 10, "expected_precision": 0.4, "lower_bound": 0.1},
+                "none": {"count": 10, "expected_precision": None, "lower_bound": None},
+            },
+            "cannot_judge": ["too few samples (under 30) to judge these classes: fox"],
+            "missing": [],
+        }
+    return audit
+
+
+def test_the_overview_says_how_noisy_and_what_it_cannot_judge(visit, summarised):
+    visitor = visit()
+    visitor.go(f"/audits/{summarised}/overview", ".overview")
+    assert "4.0% – 20%" in visitor.text(".noise-rate")
+    assert "Too few samples (under 30) to judge these classes: fox." in visitor.text(".notice")
+    assert "93%" in visitor.text(".tiers")
+    assert "low end 81%" in visitor.text(".tiers")
+
+
+def test_a_cell_of_the_noise_matrix_leads_to_its_queue(visit, summarised):
+    visitor = visit()
+    visitor.go(f"/audits/{summarised}/overview", ".overview")
+    visitor.page.click("a[aria-label='10% of cat given as dog']")
+    visitor.page.wait_for_selector(".filter-chip")
+    assert "given dog" in visitor.text(".filters")
+    assert "models say cat" in visitor.text(".filters")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_view_scrolls_sideways_on_a_phone(visit, summarised, scheme):
+    phone = {"width": 390, "height": 844}
+    visitor = visit(viewport=phone, color_scheme=scheme, is_mobile=True, has_touch=True)
+    for path, ready in [
+        ("/", ".audit"),
+        (f"/audits/{summarised}", ".decision"),
+        (f"/audits/{summarised}/overview", ".overview"),
+    ]:
+        visitor.go(path, ready)
+        assert visitor.page.evaluate("document.documentElement.scrollWidth") == phone["width"]
