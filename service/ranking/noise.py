@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Reals = NDArray[np.floating]  # float64, or float32 where speed counts
 Integers = NDArray[np.integer]
 
 ANCHOR_SHARES = (0.05, 0.10, 0.20)
@@ -137,11 +138,11 @@ def em_noise_matrix(
     return matrix
 
 
-def clean_posterior(noisy: Floats, matrix: Floats, *, iterations: int = 80) -> Floats:
+def clean_posterior(noisy: Reals, matrix: Floats, *, iterations: int = 40) -> Reals:
     """Undo a noise matrix: q with `q @ T ≈ noisy` (Richardson-Lucy / EM deconvolution).
 
     `q <- q * ((noisy / (q T)) T')`, renormalised; stays a distribution where a matrix inverse
-    would not.
+    would not. Computes in the precision of `noisy`.
 
     Parameters
     ----------
@@ -152,14 +153,16 @@ def clean_posterior(noisy: Floats, matrix: Floats, *, iterations: int = 80) -> F
     -------
     (n, C) float, P(true = k | x).
     """
+    forth = matrix.astype(noisy.dtype)
+    back = np.ascontiguousarray(forth.T)
     clean = noisy.copy()
     for _ in range(iterations):
-        clean = clean * ((noisy / np.maximum(clean @ matrix, TINY)) @ matrix.T)
+        clean *= (noisy / np.maximum(clean @ forth, TINY)) @ back
         clean /= np.maximum(clean.sum(axis=1, keepdims=True), TINY)
     return clean
 
 
-def true_class_posterior(clean: Floats, matrix: Floats, labels: Integers) -> Floats:
+def true_class_posterior(clean: Reals, matrix: Floats, labels: Integers) -> Floats:
     """P(true = k | x, given label), (n, C): `q_k T[k, y] / sum_m q_m T[m, y]`.
 
     `1 - result[label]` is P(given label wrong); high = bad.

@@ -95,7 +95,7 @@ def _out_of_bag(trajectories: list[Trajectory]) -> NDArray[np.float32]:
 def _fill(result: Posterior, rows: slice, pool: Pool, labels: NDArray[np.integer]) -> None:
     noisy = pool(rows)
     every = np.arange(len(labels))
-    clean = clean_posterior(noisy, result.matrix)
+    clean = clean_posterior(noisy.astype(np.float32), result.matrix)
     true = true_class_posterior(clean, result.matrix, labels)
     result.p_wrong[rows] = 1.0 - true[every, labels]
     result.predicted[rows] = clean.argmax(axis=1)
@@ -134,7 +134,9 @@ def _rate(pool: Pool, matrix: Floats, labels: NDArray[np.integer], seed: int) ->
     if len(labels) > RATE_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(len(labels), RATE_ROWS, replace=False))
     drawn = labels[rows]
-    true = true_class_posterior(clean_posterior(pool(rows), matrix), matrix, drawn)
+    true = true_class_posterior(
+        clean_posterior(pool(rows).astype(np.float32), matrix), matrix, drawn
+    )
     return float(1.0 - true[np.arange(len(drawn)), drawn].mean()) if len(drawn) else 0.0
 
 
