@@ -42,8 +42,9 @@ def _digest(positions: NDArray[np.integer]) -> str:
 
 
 def _folder_state(encoder: str | None) -> list[tuple[str, int, int]]:
-    folder = Path((encoder or "").partition(":")[2] or "/dev/null")
-    if not folder.is_dir():
+    name = (encoder or "").partition(":")[2]
+    folder = Path(name)
+    if not name or not folder.is_dir():
         return []
     return sorted(
         (str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns)

@@ -62,7 +62,8 @@ class TableTransformer:
         # fmin and fmax pass over NaN; a column of nothing else compares as False.
         low, high = np.fmin.reduce(numbers), np.fmax.reduce(numbers)
         self.varying = low < high
-        self.gappy = np.isnan(numbers).any(axis=0)
+        absent = np.isnan(numbers)
+        self.gappy = absent.any(axis=0) & ~absent.all(axis=0)
         self.several = np.array([len(set(column)) > 1 for column in categories.T], dtype=bool)
         self.categories = OneHotEncoder(
             min_frequency=int(np.clip(len(numbers) // 50, 1, RARE)),
@@ -74,7 +75,7 @@ class TableTransformer:
         if self.varying.any():
             self.numbers.fit(numbers[:, self.varying])
         if self.gappy.any():
-            self.missing.fit(numbers)
+            self.missing.fit(numbers[:, self.gappy])
         if self.several.any():
             self.categories.fit(categories[:, self.several])
         self.width = self.transform(numbers[:1], categories[:1]).shape[1]
@@ -87,7 +88,7 @@ class TableTransformer:
         if self.varying.any():
             parts.append(self.numbers.transform(numbers[:, self.varying]))
         if self.gappy.any():
-            parts.append(self.missing.transform(numbers))
+            parts.append(self.missing.transform(numbers[:, self.gappy]))
         if self.several.any():
             parts.append(self.categories.transform(categories[:, self.several]))
         return np.hstack(parts).astype(np.float32)
