@@ -116,8 +116,9 @@ def summary(found: dict[str, Any]) -> None:
             f"Wrong labels: about [bold]{percent(rate['estimate'])}[/], "
             f"between {percent(rate['low'])} and {percent(rate['high'])}"
         )
-    for name, tier in (found.get("tiers") or {}).items():
-        out.print(Text(f"  {name:<9}", TIER_STYLE.get(name, "")), _promise(tier))
+    tiers = found.get("tiers") or {}
+    for name in (name for name in TIER_STYLE if name in tiers):  # worst first
+        out.print(Text(f"  {name:<9}", TIER_STYLE[name]), _promise(tiers[name]))
     for words in found.get("cannot_judge") or ():
         out.print(Text("Cannot be judged: ", "bold yellow") + plain(words))
 

@@ -17,7 +17,7 @@ from service.client import audit as audit_module
 from service.client import transport as transport_module
 from service.models import JobStatus, Role, Tier
 from service.schemas import CorrectionCreate
-from tests.client.conftest import LiveService, free_port
+from tests.live import LiveService, free_port
 
 
 def test_an_upload_becomes_a_ranked_list_with_the_wrong_labels_first(
@@ -99,7 +99,7 @@ def test_a_rejected_upload_names_the_rows_to_mend(client: Client, tmp_path: Path
         rows = [["id", "text", "label"], *([1 + n % 20, f"t{n}", "ab"[n % 2]] for n in range(40))]
         csv.writer(file).writerows(rows)
     with pytest.raises(JobFailed) as caught:
-        client.upload(path)
+        client.upload(path, sample_id_column="id")
     assert caught.value.errors[0]["row"]
     assert f"row {caught.value.errors[0]['row']}" in str(caught.value)
 

@@ -1,0 +1,125 @@
+"""The commands that speak to a running service."""
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+
+def audited(run: Run, upload: Path) -> dict[str, str]:
+    """The ids of a new dataset and its audit."""
+    answer = json.loads(run("audit", upload, "--json", "--limit", "3").out)
+    return {"dataset": answer["dataset"]["id"], "audit": answer["audit_id"]}
+
+
+def test_an_audit_shows_the_noise_rate_the_tiers_and_the_worst_first(
+    run: Run, probabilities_file: Path
+) -> None:
+    result = run("audit", probabilities_file, "--name", "my predictions", "--limit", "15")
+    assert result.code == 0, result.err
+    assert result.err.count("…") == 4  # uploading, reading, waiting, ranking
+    for words in ("my predictions", "300 samples", "Wrong labels: about", "obvious", "possible"):
+        assert words in result.out
+    for sample_id in ("s000", "s020", "s040"):
+        assert sample_id in result.out
+    assert "/audits/au_" in result.out.splitlines()[-1]
+    assert "token" not in result.out
+    assert "Ranking the suspects" not in result.out  # progress belongs on stderr
+
+
+def test_json_is_all_there_is_on_stdout(
+    run: Run, probabilities_file: Path, wrong_ids: list[str]
+) -> None:
+    result = run("audit", probabilities_file, "--json", "--limit", "15")
+    answer = json.loads(result.out)
+    assert {one["sample_id"] for one in answer["suspects"]} == set(wrong_ids)
+    assert answer["summary"]["noise_rate"]
+
+
+def test_the_whole_review_can_be_done_from_the_command_line(
+    run: Run, probabilities_file: Path, tmp_path: Path
+) -> None:
+    ids = audited(run, probabilities_file)
+    listed = run("suspects", ids["audit"], "--tier", "obvious", "--json").out
+    assert {one["tier"] for one in json.loads(listed)} == {"obvious"}
+
+    corrected = run("correct", ids["audit"], "s000", "relabel", "fox", "--note", "a fox")
+    assert "-> fox" in corrected.out
+    correction_id = corrected.out.partition(":")[0]
+    assert run("revert", ids["audit"], correction_id).code == 0
+    assert run("correct", ids["audit"], "s000", "accept_suggestion").code == 0
+
+    exported = run("export", ids["dataset"], "--format", "csv")
+    assert exported.code == 0, exported.err
+    assert (tmp_path / exported.out.strip()).stat().st_size > 0
+
+    assert run("suspects", ids["audit"], "-o", "all.csv").code == 0
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == 301
+    assert "Wrong labels" in run("summary", ids["audit"]).out
+
+    assert ids["audit"] in run("datasets").out
+    assert run("delete", ids["dataset"], "--yes").code == 0
+    assert ids["dataset"] not in run("datasets").out
+
+
+def test_a_dataset_that_is_there_can_be_audited_again(run: Run, probabilities_file: Path) -> None:
+    ids = audited(run, probabilities_file)
+    again = json.loads(run("audit", ids["dataset"], "--json", "--seed", "7").out)
+    assert again["dataset"]["id"] == ids["dataset"]
+    assert again["audit_id"] != ids["audit"]
+
+
+def test_keys_are_made_listed_and_revoked(run: Run) -> None:
+    token = run("keys", "create", "Ann", "--role", "uploader").out.strip()
+    assert token.startswith("la_")
+    key_id = token.split("_")[1]
+    assert key_id in run("keys", "list").out
+    assert token not in run("keys", "list").out
+    assert "revoked" in run("keys", "revoke", key_id).out
+
+
+def test_the_menus_are_listed(run: Run) -> None:
+    assert "gce" in run("objectives").out
+    assert "efficientnet" in run("encoders").out
+    assert run("version").out.strip().count(".") == 2
+
+
+def test_a_problem_is_printed_with_its_rows_and_the_exit_code_is_1(
+    run: Run, tmp_path: Path
+) -> None:
+    rows = ["id,text,label", *(f"{n % 20},text {n},{'ab'[n % 2]}" for n in range(40))]
+    (tmp_path / "twice.csv").write_text("\n".join(rows))
+    result = run("audit", "twice.csv", "--sample-id-column", "id")
+    assert result.code == 1
+    assert "The file cannot become a dataset" in result.err
+    assert "row " in result.err
+    assert "Traceback" not in result.err
+
+
+def test_an_unknown_audit_is_an_error_of_one_line(run: Run) -> None:
+    result = run("suspects", "au_nothing")
+    assert result.code == 1
+    assert result.err.strip() == "Not found: There is no audit 'au_nothing'."
+
+
+def test_wrong_usage_exits_with_2(run: Run, probabilities_file: Path) -> None:
+    assert run("correct", "au_x", "s000", "perhaps").code == 2
+    assert run("correct", "au_x", "s000", "relabel").code == 2
+    assert run("audit", probabilities_file, "--set", "epochs").code == 2
+    assert run("start", "nowhere.csv").code == 2
+
+
+def test_options_of_the_api_are_passed_on_and_checked_there(
+    run: Run, probabilities_file: Path
+) -> None:
+    result = run("audit", probabilities_file, "--set", "objective_options.q=7")
+    assert result.code == 1
+    assert "q must lie in [0, 1]" in result.err
+
+
+def test_control_characters_of_a_dataset_never_reach_the_terminal(
+    run: Run, tmp_path: Path, probabilities_file: Path
+) -> None:
+    result = run("audit", probabilities_file, "--name", "evil \x1b[31m[bold]name[/bold]")
+    assert "\x1b" not in result.out
+    assert "[bold]name[/bold]" in result.out

@@ -1,0 +1,41 @@
+"""Processes that die young are started again ever more slowly."""
+
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from service import supervisor
+from service.supervisor import Supervisor
+
+
+def test_a_process_that_dies_at_once_is_started_again_with_growing_pauses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "FIRST_BACKOFF", 0.2)
+    starts = tmp_path / "starts"
+    script = f"import time; open({str(starts)!r}, 'a').write(f'{{time.time()}}\\n')"
+    with Supervisor([sys.executable, "-I", "-c", script], count=1, env={}):
+        time.sleep(2.5)
+    moments = [float(line) for line in starts.read_text().split()]
+    pauses = [after - before for before, after in pairwise(moments)]
+    assert len(pauses) >= 2
+    assert pauses[1] > 1.3 * pauses[0]
+
+
+def test_a_process_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "SHUTDOWN_SECONDS", 0.5)
+    script = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
+    began = time.monotonic()
+    with Supervisor([sys.executable, "-I", "-c", script], count=2, env={}) as running:
+        time.sleep(0.5)
+        assert len(running.processes) == 2
+    assert time.monotonic() - began < 5
+
+
+def test_a_command_that_cannot_be_started_is_no_crash() -> None:
+    with Supervisor(["/nowhere/python"], count=1, env={}) as running:
+        time.sleep(0.5)
+        assert running.processes == []
