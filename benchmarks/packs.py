@@ -7,6 +7,7 @@ inside images.zip, or features `f_*`), or an `.npz` with `embedding` or `pred_pr
 
 import struct
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def read_packs(path: Path, cache: Path) -> list[Pack]:
     if path.is_file():
         return [_read_npz(path, path.stem)]
     if (path / "samples.parquet").exists():
-        return [_read_table(path, cache)]
+        return list(_read_table(path, cache))
     arrays = sorted(path.glob("*.npz"))
     if not arrays:
         raise FileNotFoundError(f"{path} holds neither samples.parquet nor an .npz")
@@ -92,16 +93,28 @@ def _read_npz(file: Path, name: str) -> Pack:
     )
 
 
-def _read_table(folder: Path, cache: Path) -> Pack:
+def _read_table(folder: Path, cache: Path) -> Iterator[Pack]:
+    """The pack of a table; a column `task` parts it into packs that share their samples' form."""
     table = pq.read_table(folder / "samples.parquet")
+    vectors = _vectors_beside(folder, len(table))
+    tasks = table["task"].to_pylist() if "task" in table.column_names else [None] * len(table)
+    for task in dict.fromkeys(tasks):
+        chosen = np.flatnonzero([value == task for value in tasks])
+        name = folder.name if task is None else f"{folder.name}/{task}"
+        part = None if vectors is None else vectors[chosen]
+        yield _read_task(folder, name, table.take(pa.array(chosen)), part, cache)
+
+
+def _read_task(
+    folder: Path, name: str, table: pa.Table, vectors: NDArray[Any] | None, cache: Path
+) -> Pack:
     given = table[LABEL_KEY].to_pylist()
-    names = table.column_names
-    truth = table["true_label"].to_pylist() if "true_label" in names else [None] * len(given)
+    unknown = [None] * len(given)
+    truth = table["true_label"].to_pylist() if "true_label" in table.column_names else unknown
     labels, known, class_names = _encode_labels(given, truth, None)
     kept = np.flatnonzero(labels >= 0)
-    vectors = _vectors_beside(folder, len(table))
-    vectors = _encoded(folder, table, kept, cache) if vectors is None else vectors[kept]
-    return Pack(folder.name, labels[kept], known[kept], class_names, vectors=vectors)
+    vectors = _encoded(folder, table, kept, cache / name) if vectors is None else vectors[kept]
+    return Pack(name, labels[kept], known[kept], class_names, vectors=vectors)
 
 
 def _as_indices(values: NDArray[Any]) -> NDArray[np.int64]:
@@ -141,10 +154,9 @@ def _vectors_beside(folder: Path, rows: int) -> NDArray[Any] | None:
 
 
 def _encoded(
-    folder: Path, table: pa.Table, kept: NDArray[np.intp], cache: Path
+    folder: Path, table: pa.Table, kept: NDArray[np.intp], work: Path
 ) -> NDArray[np.float32]:
     """Vectors of the kept rows by the product's default encoder for their kind."""
-    work = cache / folder.resolve().name
     work.mkdir(parents=True, exist_ok=True)
     kind, upload, columns = _as_samples(folder, table)
     samples = work / "samples.parquet"
