@@ -34,6 +34,7 @@ audited again.
 * Directions: `p_wrong` is high = bad; `label_score`, margins and `p_given` are low = bad.
 * Lists are worst first or newest first, and walked with `cursor`.
 """
+MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is held in memory; uploads have a limit of their own
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -68,7 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.middleware("http")(_identify)
     problems.install(app)
     for part in (datasets, audits, review, exports, keys, catalogue, health):
-        app.include_router(part.router)
+        app.include_router(part.router, max_body_size=MAX_BODY_BYTES)
     app.include_router(web)
     return app
 
@@ -103,3 +104,6 @@ async def _sweep(
             await run_in_threadpool(look)
         except Exception as error:  # the sweep must outlive a database that is away
             log.warning("sweep_failed", error=str(error))
+
+
+app = create_app(Settings())

@@ -1,5 +1,6 @@
 """/v1/datasets"""
 
+import sys
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -46,6 +47,7 @@ ANY_FILE = {
     response_model=DatasetRead,
     responses=documented(413, 415, 507),
     openapi_extra=ANY_FILE,
+    max_body_size=sys.maxsize,  # it is streamed, up to the setting's limit
 )
 async def upload_dataset(
     request: Request,
