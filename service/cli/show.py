@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -54,33 +54,34 @@ def duration(seconds: float | None) -> str:
 
 
 class Steps:
-    """Progress bars on stderr: one for each stage of the way. Lines where there is no terminal."""
+    """A bar on stderr that shows what is being done; lines where there is no terminal."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
+        self._bar = bars.add_task("", total=None, left="")
+        self._doing = ""
 
-    def show(self, stage: str, share: float | None, left: str = "") -> None:
+    def show(self, doing: str, share: float | None = None, left: str = "") -> None:
         """`share` in [0, 1], None while it cannot be told."""
-        if stage not in self._tasks:
-            for finished in self._tasks.values():
-                self._bars.update(finished, total=1, completed=1, left="")
-            self._tasks[stage] = self._bars.add_task(stage, total=None, left="")
-            if not err.is_terminal:
-                err.print(f"{stage} …")
+        if doing != self._doing and not err.is_terminal:
+            err.print(f"{doing} …")
+        self._doing = doing
         total = None if share is None else 1
-        self._bars.update(self._tasks[stage], total=total, completed=share or 0, left=left)
+        self._bars.update(
+            self._bar, description=doing, total=total, completed=share or 0, left=left
+        )
 
     def uploading(self, sent: int, size: int) -> None:
-        self.show("Uploading", sent / size if size else 1.0)
+        self.show("Uploading", sent / size)
         if sent == size:
-            self.show("Reading the upload", None)
+            self.show("Reading the upload")
 
     def auditing(self, progress: AuditProgress) -> None:
         if progress.step is not None:
-            self.show(STEPS[progress.step], progress.progress, duration(progress.eta_seconds))
+            doing = STEPS.get(progress.step, progress.step.capitalize())
+            self.show(doing, progress.progress, duration(progress.eta_seconds))
         elif progress.status is JobStatus.queued:
-            self.show("Waiting for a worker", None)
+            self.show("Waiting for a worker")
 
 
 @contextmanager
@@ -91,6 +92,7 @@ def steps() -> Generator[Steps]:
         TaskProgressColumn(),
         TextColumn("{task.fields[left]}"),
         console=err,
+        transient=True,
         disable=not err.is_terminal,
     )
     with bars:
@@ -118,17 +120,20 @@ def summary(found: dict[str, Any]) -> None:
         )
     tiers = found.get("tiers") or {}
     for name in (name for name in TIER_STYLE if name in tiers):  # worst first
-        out.print(Text(f"  {name:<9}", TIER_STYLE[name]), _promise(tiers[name]))
+        out.print(Text(f"  {name:<9}", TIER_STYLE[name]), _promise(name, tiers[name]))
     for words in found.get("cannot_judge") or ():
         out.print(Text("Cannot be judged: ", "bold yellow") + plain(words))
 
 
-def _promise(tier: dict[str, Any]) -> str:
-    count, precision = tier["count"], tier.get("expected_precision")
-    if not count or precision is None:
-        return f"{count:,} samples"
-    at_least = f" (at least {percent(tier['lower_bound'])})" if tier.get("lower_bound") else ""
-    return f"{count:,} samples, of which {percent(precision)}{at_least} should really be wrong"
+def _promise(name: str, tier: dict[str, Any]) -> str:
+    """What to expect of a tier; how few at least matters only where people are sent to look."""
+    words, precision, lower = f"{tier['count']:,} samples", tier["expected_precision"], None
+    if precision is None:
+        return words
+    if name != "none":
+        lower = tier["lower_bound"]
+    at_least = f" (at least {percent(lower)})" if lower is not None else ""
+    return f"{words}, of which {percent(precision)}{at_least} should really be wrong"
 
 
 def suspects(found: Iterable[SuspectRead]) -> None:

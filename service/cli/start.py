@@ -123,12 +123,13 @@ def _show_score(demo: Demo | None, handle: AuditHandle) -> None:
     if demo is None:
         return
     score = _score(demo, handle)["demo"]
-    found = " and ".join(
-        f"{really} of the first {count}" for count, really in score["found_among_first"].items()
+    found = ", ".join(
+        f"{really} of the first {count} suspects"
+        for count, really in score["found_among_first"].items()
     )
     show.out.print(
         f"\nThe truth about this demo: {score['wrong']} of its labels ({show.percent(demo.share)}) "
-        f"were made wrong on purpose, {found} suspects among them."
+        f"were made wrong on purpose. Found of them: {found}."
     )
 
 
@@ -148,6 +149,7 @@ def _service(data_dir: Path) -> Generator[Service]:
     if is_served(data_dir):
         yield Service(_wait_for_address(data_dir, None), None)
         return
+    show.err.print("Starting the service …")
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     forget_address(data_dir)
     command = [sys.executable, "-m", "service.cli", "serve", "--follow", str(os.getpid())]
