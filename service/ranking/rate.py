@@ -76,7 +76,8 @@ def noise_rate_interval(clues: RateClues, n: int) -> Interval:
     share = SURE_SHARE + (1.0 - SURE_SHARE) * unsure
     largest = max(estimate, LEARNED_NOISE * clues.error)
     sampling = float(np.sqrt(max(estimate * (1 - estimate), 1.0 / n) / (n * CONFIDENT_SHARE)))
-    low = min(clues.anchors, clues.error_half, clues.error_fifth) - sampling
+    smallest = min(clues.anchors, clues.error_half, clues.error_fifth)
+    low = smallest * min(1.0, evenness / UNEVEN) ** 2 - sampling  # all of it may be ambiguity
     high = max(estimate + share * (largest - estimate), clues.joint) + sampling
     return Interval.ordered(estimate, low, high)
 
