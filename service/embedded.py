@@ -65,6 +65,7 @@ def serve_embedded(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     with _only_service(settings.data_dir), _listen(settings, port_is_fixed) as listener:
+        forget_address(settings.data_dir)  # of a service that was killed
         address = Address(_url(settings.host, listener), _prepare_database(settings))
         running = Running(
             address,
@@ -75,7 +76,7 @@ def serve_embedded(
         supervisor = Supervisor(
             [sys.executable, "-m", "worker"],
             count=settings.workers,
-            env={**os.environ, "LABELAUDIT_DATA_DIR": str(settings.data_dir)},
+            env=_worker_environment(settings),
             follow=follow,
         )
 
@@ -88,6 +89,17 @@ def serve_embedded(
                 _serve_http(_embedded_app(settings), listener, started)
         finally:
             forget_address(settings.data_dir)
+
+
+def _worker_environment(settings: Settings) -> dict[str, str]:
+    """Workers share the cores, and leave them alone while they wait."""
+    share = max(1, (os.cpu_count() or 1) // max(1, settings.workers))
+    return {
+        "OMP_NUM_THREADS": str(share),
+        "OMP_WAIT_POLICY": "PASSIVE",
+        **os.environ,
+        "LABELAUDIT_DATA_DIR": str(settings.data_dir),
+    }
 
 
 def serve_only_http(settings: Settings) -> None:
