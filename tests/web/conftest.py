@@ -17,7 +17,7 @@ from service.database import Database
 from service.keys import create_key
 from service.models import Role
 from service.storage import Storage
-from tests.factories import Store
+from tests.factories import Store, make_audit, make_dataset
 from worker.runner import Worker, run_one
 
 # Read before any fixture clears the environment.
@@ -93,6 +93,12 @@ def served(sqlite_url: str, tmp_path: Path) -> Iterator[Served]:
             server.should_exit = True
             thread.join()
             database.dispose()
+
+
+@pytest.fixture
+def audit(served):
+    """Thirty texts of three classes; ranks 1 to 10 are obvious, 11 to 20 possible."""
+    return make_audit(served.store, make_dataset(served.store))
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,10 @@
 """Reviewing in a real browser, against the real application."""
 
-import io
-import zipfile
-
 import pytest
-from PIL import Image
 from sqlalchemy import select, update
 
-from service import audits, review
-from service.models import Correction, Dataset, Role, Sample, Suspect, Verdict
+from service import review
+from service.models import Correction, Dataset, Suspect, Verdict
 from tests.factories import CLASSES, make_audit, make_dataset, person, sample_id
 
 pytestmark = pytest.mark.browser
@@ -30,30 +26,6 @@ def leased(served):
     with served.store.database.read() as session:
         query = select(Suspect.sample_id).where(Suspect.lease_id.is_not(None))
         return set(session.scalars(query).all())
-
-
-@pytest.fixture
-def audit(served):
-    """Thirty texts of three classes; ranks 1 to 10 are obvious, 11 to 20 possible."""
-    return make_audit(served.store, make_dataset(served.store))
-
-
-def test_the_key_in_the_link_signs_in_and_leaves_the_address_bar(served, visit):
-    visitor = visit()
-    assert visitor.page.url == f"{served.url}/"
-    assert visitor.text(".me").startswith("Ann")
-    assert visitor.page.evaluate("document.cookie") == ""
-
-
-def test_a_key_that_is_not_valid_is_asked_for_again(served, visit):
-    visitor = visit(token="la_wrong_key")
-    visitor.expected.append("401")
-    visitor.page.fill("#key", "la_wrong_again")
-    visitor.page.keyboard.press("Enter")
-    visitor.until("document.querySelector('#key-error').textContent === 'This key is not valid.'")
-    visitor.page.fill("#key", served.key())
-    visitor.page.keyboard.press("Enter")
-    visitor.page.wait_for_selector(".me")
 
 
 def test_one_key_decides_one_sample(served, visit, audit):
@@ -261,160 +233,3 @@ def test_a_filtered_queue_serves_only_its_pair(served, visit, audit):
             arg=seen[-1],
         )
     assert seen == [sample_id(11), sample_id(14), sample_id(17)]
-
-
-def test_a_tiny_image_is_enlarged_pixel_by_pixel(served, visit):
-    dataset_id = upload(visit(role=Role.uploader), served, picture_folders())
-    audit = make_audit(served.store, dataset_id)
-    with served.store.database.write() as session:  # the factory's ids are not the upload's
-        for sample in session.scalars(select(Sample)):
-            where = Suspect.position == sample.position
-            session.execute(update(Suspect).where(where).values(sample_id=sample.sample_id))
-    visitor = visit()
-    visitor.review(audit)
-    visitor.page.wait_for_selector("img.tiny")
-    image = visitor.page.evaluate(
-        """() => { const image = document.querySelector("img.tiny");
-          return [image.src.split(":")[0], image.naturalWidth, image.clientWidth,
-                  getComputedStyle(image).imageRendering] }"""
-    )
-    source, own, shown, rendering = image
-    assert (source, own, rendering) == ("blob", 8, "pixelated")
-    assert shown > 100
-    assert shown % own == 0
-
-
-def picture_folders():
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for number in range(12):
-            picture = io.BytesIO()
-            Image.new("RGB", (8, 8), (number * 20, 90, 160)).save(picture, "PNG")
-            archive.writestr(f"{'cat' if number % 2 else 'dog'}/{number}.png", picture.getvalue())
-    return {"name": "pets.zip", "mimeType": "application/zip", "buffer": buffer.getvalue()}
-
-
-def upload(visitor, served, file):
-    """Upload through the page and let a worker read it; returns the dataset's id."""
-    with visitor.page.expect_response(lambda answer: answer.request.method == "POST"):
-        visitor.page.set_input_files("#file", file)
-    served.work()
-    visitor.page.wait_for_selector(".understood, .dataset .notice.bad")
-    with served.store.database.read() as session:
-        return session.scalars(select(Dataset.id)).one()
-
-
-def table(rows):
-    text = "id,text,label\n" + "".join(
-        f"{name},some words {name},{label}\n" for name, label in rows
-    )
-    return {"name": "words.csv", "mimeType": "text/csv", "buffer": text.encode()}
-
-
-def test_an_upload_shows_how_its_columns_were_understood(served, visit):
-    visitor = visit(role=Role.uploader)
-    upload(visitor, served, table((number, "ab"[number % 2]) for number in range(40)))
-    shown = visitor.text(".understood")
-    for words in (
-        "texts, from csv",
-        "Label\nlabel",
-        "Sample id\nid",
-        "Text\ntext",
-        "Classes\na\nb",
-    ):
-        assert words in shown
-    visitor.page.click("text=Start audit")
-    visitor.page.click("dialog [type=submit]")
-    visitor.page.wait_for_selector("text=Waiting for a worker")
-
-
-def test_a_refused_upload_names_its_rows(served, visit):
-    visitor = visit(role=Role.uploader)
-    rows = [(number, "ab"[number % 2]) for number in range(20)]
-    visitor.page.click("text=Name the columns")
-    visitor.page.fill("#sample_id_column", "id")
-    upload(visitor, served, table([*rows, (3, "a"), (7, "b")]))
-    assert "row 21, column id" in visitor.text(".offenders")
-    assert "row 22, column id" in visitor.text(".offenders")
-
-
-def test_an_annotator_is_not_offered_what_the_role_may_not_do(served, visit, audit):
-    visitor = visit()
-    visitor.go("/", ".dataset:not(.skeleton)")
-    assert visitor.page.query_selector(".drop") is None
-    assert visitor.page.query_selector("text=Audit again") is None
-
-
-def test_progress_arrives_by_itself(served, visit):
-    audit_id = make_audit(served.store, make_dataset(served.store))
-    with served.store.database.write() as session:
-        audits.get_audit(session, audit_id).status = "running"
-    visitor = visit()
-    visitor.page.wait_for_selector("progress")
-    with served.store.database.write() as session:
-        audits.get_audit(session, audit_id).status = "completed"
-        audits.report_progress(session, audit_id)
-    visitor.page.wait_for_selector("text=Review")
-    visitor.until("document.querySelector('#announcer').textContent.includes('completed')")
-
-
-@pytest.fixture
-def summarised(served, audit):
-    """The audit with a whole summary."""
-    matrix = [[0.9, 0.1, 0.0], [0.02, 0.98, 0.0], [0.0, 0.0, 1.0]]
-    rate = {"estimate": 0.08, "low": 0.04, "high": 0.2}
-    with served.store.database.write() as session:
-        audits.get_audit(session, audit).summary = {
-            "noise_rate": rate,
-            "noise_matrix": matrix,
-            "class_names": ["cat", "dog", "fox"],
-            "per_class": [
-                {
-                    "class": name,
-                    "given_count": 10,
-                    "estimated_wrong_count": 10 * (1 - matrix[index][index]),
-                    "noise_rate": rate,
-                    "most_confused_with": "cat" if name == "dog" else None,
-                }
-                for index, name in enumerate(["cat", "dog", "fox"])
-            ],
-            "tiers": {
-                "obvious": {"count": 10, "expected_precision": 0.93, "lower_bound": 0.81},
-                "possible": {"count": 10, "expected_precision": 0.4, "lower_bound": 0.1},
-                "none": {"count": 10, "expected_precision": None, "lower_bound": None},
-            },
-            "cannot_judge": ["too few samples (under 30) to judge these classes: fox"],
-            "missing": [],
-        }
-    return audit
-
-
-def test_the_overview_says_how_noisy_and_what_it_cannot_judge(visit, summarised):
-    visitor = visit()
-    visitor.go(f"/audits/{summarised}/overview", ".overview")
-    assert "4.0% – 20%" in visitor.text(".noise-rate")
-    assert "Too few samples (under 30) to judge these classes: fox." in visitor.text(".notice")
-    assert "93%" in visitor.text(".tiers")
-    assert "low end 81%" in visitor.text(".tiers")
-
-
-def test_a_cell_of_the_noise_matrix_leads_to_its_queue(visit, summarised):
-    visitor = visit()
-    visitor.go(f"/audits/{summarised}/overview", ".overview")
-    visitor.page.click("a[aria-label='10% of cat given as dog']")
-    visitor.page.wait_for_selector(".filter-chip")
-    assert "given dog" in visitor.text(".filters")
-    assert "models say cat" in visitor.text(".filters")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_view_scrolls_sideways_on_a_phone(visit, summarised, scheme):
-    phone = {"width": 390, "height": 844}
-    visitor = visit(viewport=phone, color_scheme=scheme, is_mobile=True, has_touch=True)
-    for path, ready in [
-        ("/", ".audit"),
-        (f"/audits/{summarised}", ".decision"),
-        (f"/audits/{summarised}/overview", ".overview"),
-    ]:
-        visitor.go(path, ready)
-        assert visitor.page.evaluate("document.documentElement.scrollWidth") == phone["width"]

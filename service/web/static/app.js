@@ -42,15 +42,14 @@ async function start() {
     throw new api.Problem(404, { title: "There is nothing at this address" });
   } catch (error) {
     if (error.status === 401) return;
-    fill(
-      main,
-      h(
-        "div",
-        { class: "narrow" },
-        problemBox(error, { actions: [button("Try again", () => location.reload())] }),
-      ),
-    );
+    fill(main, h("div", { class: "narrow" }, problemBox(error, { actions: [wayOut(error)] })));
   }
+}
+
+function wayOut(error) {
+  return error.passing
+    ? button("Try again", () => location.reload())
+    : h("a", { class: "button", href: "/" }, "Back to the datasets");
 }
 
 function brand() {

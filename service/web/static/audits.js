@@ -26,17 +26,20 @@ export function auditRow(audit, mayCancel) {
 }
 
 async function watch(element, audit, mayCancel) {
-  const follow = streams < MOST_STREAMS ? stream : poll;
-  await follow(element, audit, (news) => {
-    Object.assign(audit, news);
+  do {
+    const follow = streams < MOST_STREAMS ? stream : poll;
+    await follow(element, audit, (news) => {
+      Object.assign(audit, news);
+      draw(element, audit, mayCancel);
+    });
+    try {
+      // The whole of it: events say nothing of why an audit failed.
+      Object.assign(audit, await api.get(`/v1/audits/${audit.id}`));
+    } catch {
+      return;
+    }
     draw(element, audit, mayCancel);
-  });
-  try {
-    Object.assign(audit, await api.get(`/v1/audits/${audit.id}`)); // the whole of it, with any problem
-  } catch {
-    return;
-  }
-  draw(element, audit, mayCancel);
+  } while (!ENDED.includes(audit.status) && element.isConnected);
   if (audit.status === "completed") announce("The audit is completed. Its queue is ready.");
 }
 

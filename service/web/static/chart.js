@@ -30,6 +30,7 @@ export function trajectoryChart(trajectory) {
   return h(
     "figure",
     { class: "chart" },
+    h("h2", {}, "Probability of the given label, epoch by epoch"),
     svg(
       "svg",
       {

@@ -65,6 +65,11 @@ export function decisionPanel(item, choices, act) {
     h(
       "div",
       { class: "verdicts" },
+      item.suggested_label === null
+        ? null
+        : verdict("Accept", "1", item.suggested_label, () =>
+            act("accept_suggestion", item.suggested_label),
+          ),
       verdict("Keep", "k", `${item.given_label}${kept === null ? "" : `, ${percent(kept)}`}`, () =>
         act("keep", item.given_label),
       ),
@@ -100,7 +105,7 @@ function verdict(text, key, more, onClick) {
     "button",
     {
       type: "button",
-      class: "verdict",
+      class: text === "Accept" ? "verdict accept" : "verdict",
       "data-key": key,
       title: `${text} ${more}`,
       "aria-keyshortcuts": key,
@@ -123,7 +128,6 @@ export function evidencePanel(item, classNames) {
     ),
     pWrong(item),
     item.reason ? h("p", { class: "reason", dir: "auto" }, breakable(sentence(item.reason))) : null,
-    h("h2", {}, "Probability of the given label, epoch by epoch"),
     trajectoryChart(item.trajectory),
     signals(item, classNames),
     h("p", { class: "quiet small sample-id", dir: "auto" }, item.content.file ?? item.sample_id),

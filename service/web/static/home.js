@@ -78,7 +78,7 @@ const skeleton = () =>
   h("div", { class: "dataset skeleton", "aria-hidden": "true" }, h("div"), h("div"), h("div"));
 
 function section(home, dataset) {
-  const element = h("section", { class: "dataset", "aria-label": dataset.name });
+  const element = h("article", { class: "dataset", "aria-label": dataset.name });
   draw(home, element, dataset);
   if (dataset.status === "processing") watch(home, element, dataset.id);
   return element;
@@ -124,6 +124,7 @@ function draw(home, element, dataset) {
     dataset.status === "rejected"
       ? problemBox(dataset.problem ?? {}, {
           title: dataset.problem?.title ?? "This file cannot become a dataset",
+          actions: home.mayUpload ? [clearAway(element, dataset)] : [],
         })
       : null,
     (dataset.warnings ?? []).length
@@ -136,6 +137,19 @@ function draw(home, element, dataset) {
     dataset.status === "ready" ? understood(dataset, audits.length === 0) : null,
     rows,
   );
+}
+
+/** A refused file holds no data, so its entry may go without a question. */
+function clearAway(element, dataset) {
+  const act = async () => {
+    try {
+      await api.remove(`/v1/datasets/${dataset.id}`);
+      element.remove();
+    } catch (error) {
+      element.append(problemBox(error));
+    }
+  };
+  return button("Remove from the list", act, { class: "link-button" });
 }
 
 function facts(dataset) {

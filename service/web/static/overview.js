@@ -1,7 +1,7 @@
 // The overview of an audit: how noisy, where, how far the tiers can be believed, what it cannot judge.
 
 import * as api from "./api.js";
-import { button, fill, h, problemBox } from "./dom.js";
+import { breakable, button, fill, h, problemBox } from "./dom.js";
 import { openExport } from "./export.js";
 import { finePercent, number, percent, plural } from "./format.js";
 import { matrixSection } from "./matrix.js";
@@ -234,7 +234,7 @@ function classRow(row, id, worst) {
     h(
       "th",
       { scope: "row", dir: "auto" },
-      h("a", { href: queueAddress(id, { given_label: row.class }) }, row.class),
+      h("a", { href: queueAddress(id, { given_label: row.class }) }, breakable(row.class)),
     ),
     h("td", { class: "num" }, number(row.given_count)),
     h("td", { class: "num" }, number(Math.round(row.estimated_wrong_count))),
@@ -267,7 +267,7 @@ function classRow(row, id, worst) {
                 predicted_label: row.most_confused_with,
               }),
             },
-            row.most_confused_with,
+            breakable(row.most_confused_with),
           ),
     ),
   );

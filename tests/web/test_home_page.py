@@ -1,0 +1,132 @@
+"""Signing in, uploading and watching an audit, in a real browser against the real application."""
+
+import io
+import zipfile
+
+import pytest
+from PIL import Image
+from sqlalchemy import select, update
+
+from service import audits
+from service.models import Dataset, JobStatus, Role, Sample, Suspect
+from tests.factories import make_audit, make_dataset, start_audit
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_key_in_the_link_signs_in_and_leaves_the_address_bar(served, visit):
+    visitor = visit()
+    assert visitor.page.url == f"{served.url}/"
+    assert visitor.text(".me").startswith("Ann")
+    assert visitor.page.evaluate("document.cookie") == ""
+
+
+def test_a_key_that_is_not_valid_is_asked_for_again(served, visit):
+    visitor = visit(token="la_wrong_key")
+    visitor.expected.append("401")
+    visitor.page.fill("#key", "la_wrong_again")
+    visitor.page.keyboard.press("Enter")
+    visitor.until("document.querySelector('#key-error').textContent === 'This key is not valid.'")
+    visitor.page.fill("#key", served.key())
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_selector(".me")
+
+
+def picture_folders():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(12):
+            picture = io.BytesIO()
+            Image.new("RGB", (8, 8), (number * 20, 90, 160)).save(picture, "PNG")
+            archive.writestr(f"{'cat' if number % 2 else 'dog'}/{number}.png", picture.getvalue())
+    return {"name": "pets.zip", "mimeType": "application/zip", "buffer": buffer.getvalue()}
+
+
+def upload(visitor, served, file):
+    """Upload through the page and let a worker read it; returns the dataset's id."""
+    with visitor.page.expect_response(lambda answer: answer.request.method == "POST"):
+        visitor.page.set_input_files("#file", file)
+    served.work()
+    visitor.page.wait_for_selector(".understood, .dataset .notice.bad")
+    with served.store.database.read() as session:
+        return session.scalars(select(Dataset.id)).one()
+
+
+def table(rows):
+    text = "id,text,label\n" + "".join(
+        f"{name},some words {name},{label}\n" for name, label in rows
+    )
+    return {"name": "words.csv", "mimeType": "text/csv", "buffer": text.encode()}
+
+
+def test_an_upload_shows_how_its_columns_were_understood(served, visit):
+    visitor = visit(role=Role.uploader)
+    upload(visitor, served, table((number, "ab"[number % 2]) for number in range(40)))
+    shown = visitor.text(".understood")
+    for words in (
+        "texts, from csv",
+        "Label\nlabel",
+        "Sample id\nid",
+        "Text\ntext",
+        "Classes\na\nb",
+    ):
+        assert words in shown
+    visitor.page.click("text=Start audit")
+    visitor.page.click("dialog [type=submit]")
+    visitor.page.wait_for_selector("text=Waiting for a worker")
+
+
+def test_a_refused_upload_names_its_rows(served, visit):
+    visitor = visit(role=Role.uploader)
+    rows = [(number, "ab"[number % 2]) for number in range(20)]
+    visitor.page.click("text=Name the columns")
+    visitor.page.fill("#sample_id_column", "id")
+    upload(visitor, served, table([*rows, (3, "a"), (7, "b")]))
+    assert "row 21, column id" in visitor.text(".offenders")
+    assert "row 22, column id" in visitor.text(".offenders")
+
+
+def test_an_annotator_is_not_offered_what_the_role_may_not_do(served, visit, audit):
+    visitor = visit()
+    visitor.go("/", ".dataset:not(.skeleton)")
+    assert visitor.page.query_selector(".drop") is None
+    assert visitor.page.query_selector("text=Audit again") is None
+
+
+def test_progress_arrives_by_itself(served, visit):
+    audit_id = start_audit(served.store, make_dataset(served.store))
+    visitor = visit()
+    visitor.page.wait_for_selector("text=Waiting for a worker")
+    with served.store.database.write() as session:
+        audits.begin(session, audit_id)
+        audits.record_event(
+            session, audit_id, {"status": "running", "step": "train", "progress": 0.5}
+        )
+    visitor.page.wait_for_selector("text=Training and watching every sample")
+    assert visitor.page.evaluate("document.querySelector('progress').value") == 0.5
+    with served.store.database.write() as session:
+        audits.get_audit(session, audit_id).status = JobStatus.completed
+        audits.report_progress(session, audit_id)
+    visitor.page.wait_for_selector(".audit.completed >> text=Review")
+    visitor.until("document.querySelector('#announcer').textContent.includes('completed')")
+
+
+def test_a_tiny_image_is_enlarged_pixel_by_pixel(served, visit):
+    dataset_id = upload(visit(role=Role.uploader), served, picture_folders())
+    audit = make_audit(served.store, dataset_id)
+    with served.store.database.write() as session:  # the factory's ids are not the upload's
+        for sample in session.scalars(select(Sample)):
+            where = Suspect.position == sample.position
+            session.execute(update(Suspect).where(where).values(sample_id=sample.sample_id))
+    visitor = visit()
+    visitor.review(audit)
+    visitor.page.wait_for_selector("img.tiny")
+    image = visitor.page.evaluate(
+        """() => { const image = document.querySelector("img.tiny");
+          return [image.src.split(":")[0], image.naturalWidth, image.clientWidth,
+                  getComputedStyle(image).imageRendering] }"""
+    )
+    source, own, shown, rendering = image
+    assert (source, own, rendering) == ("blob", 8, "pixelated")
+    assert shown > 100
+    assert shown % own == 0
