@@ -18,6 +18,8 @@ def load_timm(name: str) -> Backbone:
             "pip install 'labelaudit[timm]'.",
             type="encoder-unavailable",
         ) from error
+    except Exception as error:  # a torchvision built for another torch fails in its own ways
+        raise unavailable(f"timm:{name}", error) from error
     source = f"local-dir:{name}" if Path(name).is_dir() else name
     try:
         model = timm.create_model(source, pretrained=True, num_classes=0).eval()
@@ -38,7 +40,7 @@ def load_timm(name: str) -> Backbone:
 def unavailable(name: str, error: Exception) -> BadInput:
     reason = str(error).strip().splitlines() or [type(error).__name__]
     return BadInput(
-        f"The encoder {name!r} cannot be loaded: {reason[0]} Name a folder on the worker, or a hub "
-        "model where workers may reach the hub.",
+        f"The encoder {name!r} cannot be loaded: {reason[0].rstrip('.')}. Name a folder on the "
+        "worker, or a hub model where workers may reach the hub.",
         type="encoder-unavailable",
     )
