@@ -83,7 +83,7 @@ _SPECS = (
         options=(
             Option("q", 0.7, "0 is cross entropy, 1 is half the mean absolute error",
                    "paper", 0.0, 1.0),
-            Option("warm_up", 0.5, "share of the epochs over which q rises from 0; 0 is the paper",
+            Option("warm_up", 0.0, "share of the epochs over which q rises from 0; 0 is the paper",
                    "ours", 0.0, 1.0),
         ),
     ),
@@ -171,7 +171,7 @@ class TrainingConfig(BaseModel):
     )
     hidden: int = Field(128, ge=1, le=4096, description="Hidden units of each mlp replica.")
     learning_rate: float = Field(
-        1e-3, gt=0, le=1, description="AdamW's peak rate at batch 256; scaled by sqrt(batch / 256)."
+        2e-3, gt=0, le=1, description="AdamW's peak rate at batch 256; scaled by sqrt(batch / 256)."
     )
     weight_decay: float = Field(1e-2, ge=0, le=10)
     batch_size: int | None = Field(

@@ -5,18 +5,22 @@ folder, and writes the same bytes whenever and wherever (CPU) it runs.
 """
 
 import json
+import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from service.errors import BadInput
+from service.ranking.evidence import Evidence
 from service.ranking.trajectory import Trajectory
 from service.training import TrainingConfig, resolve_options
 from worker import families, objectives
@@ -24,16 +28,17 @@ from worker.models import NETWORKS
 from worker.recorder import Recorder, publish_folder
 from worker.train import poisson_bootstrap, train
 
-if TYPE_CHECKING:
-    from service.ranking.evidence import Evidence
-
 SHARD_FILE = "shard.json"
 PROBABILITIES_FILE = "probabilities.npy"
 OnProgress = Callable[[float], None]
 
 _SMALL = 20_000 * 64  # numbers in a table that scikit-learn's families still fit in seconds
-_TARGET_STEPS = 1500  # optimiser steps after which small tables have converged
+_FEW_EPOCHS = 20  # averages over epochs need some, however many steps they take
+# Optimiser steps to convergence. Few features make curved classes that take long to fit; many make
+# nearly linear ones, which a longer training only memorises.
+_STEPS, _STEPS_FEW_FEATURES, _FEW_FEATURES = 1500, 4500, 128
 _LOGIT_BUDGET = 2**25  # B * K * C: bounds a batch's activations to about 128 MiB each
+_ONE_THREAD_WORK = 2**26  # multiplications in a batch's largest product, below which threads wait
 
 
 @dataclass(frozen=True)
@@ -64,38 +69,55 @@ class ShardSpec:
 def plan_shards(
     config: TrainingConfig, *, shape: tuple[int, ...], n_classes: int
 ) -> list[ShardSpec]:
-    """The shards of an audit of inputs of `shape`: (N, D) vectors or (N, channels, H, W) images."""
-    n_samples, images = shape[0], len(shape) == 4
+    """The shards of an audit of inputs of `shape`: (N, D) vectors or (N, channels, H, W) images.
+
+    Raises
+    ------
+    BadInput
+        The network or the families asked for cannot read such inputs.
+    """
+    images = len(shape) == 4
     chosen = config.families or _suitable_families(shape)
+    if images and set(chosen) != {"network"}:
+        raise BadInput("Images without an encoder can only be read by the family network.")
     shards: list[ShardSpec] = []
     if "network" in chosen:
         for first in range(0, config.replicas, config.replicas_per_shard):
             replicas = min(config.replicas_per_shard, config.replicas - first)
-            batch = config.batch_size or _batch_size(n_samples, replicas * n_classes)
-            steps_per_epoch = -(-n_samples // batch)
-            network = config.network
-            if network == "auto":
-                network = "cnn" if images else "mlp"
-            shards.append(
-                ShardSpec(
-                    number=len(shards),
-                    family="network",
-                    seed=config.seed + 1000 * len(shards),
-                    objective=config.objective,
-                    options=resolve_options(config.objective, config.objective_options),
-                    network=network,
-                    replicas=replicas,
-                    epochs=config.epochs or max(20, -(-_TARGET_STEPS // steps_per_epoch)),
-                    hidden=config.hidden,
-                    batch_size=batch,
-                    learning_rate=config.learning_rate * (batch / 256) ** 0.5,
-                    weight_decay=config.weight_decay,
-                )
-            )
+            shards.append(_network_shard(config, len(shards), replicas, shape, n_classes))
     for family in families.FAMILIES:
-        if family in chosen and not images:
+        if family in chosen:
             shards.append(ShardSpec(number=len(shards), family=family, seed=config.seed))
     return shards
+
+
+def _network_shard(
+    config: TrainingConfig, number: int, replicas: int, shape: tuple[int, ...], n_classes: int
+) -> ShardSpec:
+    images = len(shape) == 4
+    network = config.network
+    if network == "auto":
+        network = "cnn" if images else "mlp"
+    if (network == "cnn") != images:
+        reads = "images without an encoder" if network == "cnn" else "vectors"
+        raise BadInput(f"The network {network} reads {reads}; the inputs here are not such.")
+    batch = config.batch_size or _batch_size(shape[0], replicas * n_classes)
+    steps = _STEPS_FEW_FEATURES if len(shape) == 2 and shape[1] < _FEW_FEATURES else _STEPS
+    steps_per_epoch = -(-shape[0] // batch)
+    return ShardSpec(
+        number=number,
+        family="network",
+        seed=config.seed + 1000 * number,
+        objective=config.objective,
+        options=resolve_options(config.objective, config.objective_options),
+        network=network,
+        replicas=replicas,
+        epochs=config.epochs or max(_FEW_EPOCHS, -(-steps // steps_per_epoch)),
+        hidden=config.hidden,
+        batch_size=batch,
+        learning_rate=config.learning_rate * (batch / 256) ** 0.5,
+        weight_decay=config.weight_decay,
+    )
 
 
 def run_shard(
@@ -116,11 +138,12 @@ def run_shard(
     """
     if is_complete(spec, folder):
         return
+    if len(inputs) != len(labels):
+        raise ValueError(f"{len(inputs)} inputs but {len(labels)} labels")
+    run = _run_network if spec.family == "network" else _run_family
     report = on_progress or (lambda _share: None)
-    if spec.family == "network":
-        _run_network(spec, inputs, labels, n_classes, folder, torch.device(device), report)
-    else:
-        _run_family(spec, inputs, labels, n_classes, folder, torch.device(device), report)
+    with _threads(spec, inputs.shape):
+        run(spec, inputs, labels, n_classes, folder, torch.device(device), report)
 
 
 def is_complete(spec: ShardSpec, folder: Path) -> bool:
@@ -133,10 +156,8 @@ def is_complete(spec: ShardSpec, folder: Path) -> bool:
 
 def load_evidence(
     folders: Iterable[Path], labels: NDArray[np.integer[Any]], n_classes: int
-) -> "Evidence":
+) -> Evidence:
     """What ranking reads, from the folders that `run_shard` wrote."""
-    from service.ranking.evidence import Evidence
-
     trajectories: list[Trajectory] = []
     probabilities: dict[str, NDArray[np.float32]] = {}
     for folder in folders:
@@ -225,6 +246,20 @@ def _run_family(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     report(1.0)
+
+
+@contextmanager
+def _threads(spec: ShardSpec, shape: tuple[int, ...]) -> Iterator[None]:
+    """One thread where a batch is too little work to share: there, threads mostly wait, and beside
+    other processes they wait ten times as long as the work takes."""
+    before = torch.get_num_threads()
+    work = spec.batch_size * spec.replicas * spec.hidden * math.prod(shape[1:])
+    if spec.network in ("linear", "mlp") and work < _ONE_THREAD_WORK:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _as_tensor(inputs: NDArray[Any]) -> Tensor:

@@ -14,7 +14,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 Probabilities = NDArray[np.float64]
@@ -70,7 +70,7 @@ def neighbours(
     votes = torch.full((n_samples, n_classes), _PRIOR_MASS / n_classes, device=device)
     weights = torch.linspace(1.0, 0.2, max(k, 1), device=device)[:k]
     block = max(1, _BLOCK_ELEMENTS // len(chosen))
-    for rows in torch.arange(n_samples, device=device).split(block):
+    for rows in torch.split(torch.arange(n_samples, device=device), block):
         # The nearest are those with the largest <x, y> - |y|^2 / 2; |x|^2 is the same for all.
         closeness = torch.addmm(-half_norms, features[rows], pool.T)  # (b, D) x (D, R) -> (b, R)
         own = (position[rows] >= 0).nonzero().squeeze(1)

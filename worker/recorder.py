@@ -149,13 +149,13 @@ class Recorder:
             mapped.flush()
         self._files.clear()
         inside = (self.in_bag > 0).sum(1)
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "in_bag": self.in_bag.cpu().numpy().astype(np.uint8),
             "probs_in_bag": _mean_rows(self._sum_in, inside),
             "probs_out_of_bag": _mean_rows(self._sum_out, self.replicas - inside),
         }
-        for name, values in arrays.items():
-            np.save(self._work / f"{name}.npy", values)
+        for name, array in arrays.items():
+            np.save(self._work / f"{name}.npy", array)
         header = {
             "schema_version": SCHEMA_VERSION,
             "epochs": self.epochs,
