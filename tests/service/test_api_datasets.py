@@ -115,7 +115,7 @@ def test_an_upload_the_database_refuses_leaves_nothing(uploader, storage, monkey
 
 
 def test_datasets_are_listed_newest_first_page_by_page(store, annotator):
-    made = [make_dataset(store, samples=3) for _ in range(5)]
+    made = [make_dataset(store, samples=6) for _ in range(5)]
     seen, cursor = [], None
     while True:
         query = {"limit": 2} | ({"cursor": cursor} if cursor else {})

@@ -258,7 +258,7 @@ def test_a_claim_starts_its_progress_anew(database):
 
 
 def test_the_last_of_eight_shards_that_finish_at_once_starts_exactly_one_ranking(store):
-    dataset_id = make_dataset(store, samples=3)
+    dataset_id = make_dataset(store, samples=6)
     for _ in range(15):
         audit_id = start_audit(store, dataset_id)
         with store.database.write() as session:
@@ -281,7 +281,7 @@ def test_the_last_of_eight_shards_that_finish_at_once_starts_exactly_one_ranking
 
 
 def test_no_ranking_starts_while_a_shard_is_missing(store):
-    audit_id = start_audit(store, make_dataset(store, samples=3))
+    audit_id = start_audit(store, make_dataset(store, samples=6))
     with store.database.write() as session:
         steps.cancel(session, audit_id)
         audits.encoded(session, audit_id, plan={}, shards=3)
@@ -294,7 +294,7 @@ def test_no_ranking_starts_while_a_shard_is_missing(store):
 
 
 def test_two_shards_that_fail_at_once_fail_the_audit_once(store):
-    audit_id = start_audit(store, make_dataset(store, samples=3))
+    audit_id = start_audit(store, make_dataset(store, samples=6))
     with store.database.write() as session:
         steps.cancel(session, audit_id)
         audits.encoded(session, audit_id, plan={}, shards=4)
