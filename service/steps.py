@@ -103,7 +103,10 @@ def retry_or_fail(session: Session, claim: Claim, error: Exception) -> dict[str,
         _close(session, claim, state=StepState.ready, ready_at=clock() + RETRY_AFTER_SECONDS)
         return None
     else:
-        problem = ServiceError(f"{type(error).__name__}: {error}").problem()
+        problem = ServiceError(
+            f"The {claim.kind} step failed {claim.attempt} times with an unexpected "
+            f"{type(error).__name__}. The worker's log has the details; start it again once mended."
+        ).problem()
     _lock(session, claim.subject_id)
     _close(session, claim, state=StepState.failed, problem=problem, finished_at=now())
     return problem

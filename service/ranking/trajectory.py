@@ -34,7 +34,7 @@ SAMPLE_ARRAYS = ("in_bag", "probs_in_bag", "probs_out_of_bag")
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The record of one shard of replicas. The epoch arrays may be memory-mapped files."""
+    """The record of one shard of replicas. The arrays may be memory-mapped files."""
 
     margin: NDArray[np.float16]  # (E, N, K) low = bad
     p_given: NDArray[np.float16]  # (E, N, K) low = bad
@@ -54,7 +54,7 @@ class Trajectory:
 
     @classmethod
     def load(cls, folder: Path) -> "Trajectory":
-        """Open a trajectory folder; epoch arrays stay on disk and are read where they are touched.
+        """Open a trajectory folder; arrays stay on disk and are read where they are touched.
 
         Raises
         ------
@@ -66,6 +66,5 @@ class Trajectory:
             raise ValueError(
                 f"trajectory schema {header['schema_version']} is newer than this code"
             )
-        epoch = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in EPOCH_ARRAYS}
-        sample = {name: np.load(folder / f"{name}.npy") for name in SAMPLE_ARRAYS}
-        return cls(**epoch, **sample)
+        names = (*EPOCH_ARRAYS, *SAMPLE_ARRAYS)
+        return cls(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names})
