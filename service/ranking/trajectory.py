@@ -1,22 +1,20 @@
 """What crosses from training to ranking: how every replica treated every sample, epoch by epoch.
 
-A trajectory is a folder of plain `.npy` files that anyone can open with `numpy.load`. With E epochs,
-N samples, K replicas and C classes:
+A trajectory is a folder of plain `.npy` files that anyone can open with `numpy.load`. With E
+epochs, N samples, K replicas and C classes:
 
-| file                        | shape     | type           | meaning                                          |
-|-----------------------------|-----------|----------------|--------------------------------------------------|
-| `margin.npy`                | (E, N, K) | float16        | given logit minus largest other logit; low = bad |
-| `p_given.npy`               | (E, N, K) | float16        | softmax probability of the given label; low = bad|
-| `loss.npy`                  | (E, N, K) | float16        | the objective's own loss; high = bad             |
-| `predicted.npy`             | (E, N, K) | uint8 / uint16 | class with the largest logit                     |
-| `in_bag.npy`                | (N, K)    | uint8          | times the replica's bootstrap drew the sample    |
-| `probs_in_bag.npy`          | (N, C)    | float32        | mean softmax over late epochs, in-bag replicas   |
-| `probs_out_of_bag.npy`      | (N, C)    | float32        | the same over replicas that never trained on it  |
-| `trajectory.json`           |           |                | schema version, E, N, K, C, objective, seed      |
+    margin.npy            (E, N, K) float16       given logit minus largest other logit; low = bad
+    p_given.npy           (E, N, K) float16       softmax probability of the given label; low = bad
+    loss.npy              (E, N, K) float16       the objective's own loss; high = bad
+    predicted.npy         (E, N, K) uint8/uint16  class with the largest logit
+    in_bag.npy            (N, K) uint8            times the replica's bootstrap drew the sample
+    probs_in_bag.npy      (N, C) float32          mean softmax of late epochs, in-bag replicas
+    probs_out_of_bag.npy  (N, C) float32          the same, of replicas that never trained on it
+    trajectory.json                               schema version, E, N, K, C, objective, seed
 
-Rows of the probability arrays sum to 1, or are NaN where no replica qualifies (a sample that was in
-every bag). Values are recorded on the training pass, before the step that uses them, so an epoch's
-entry shows the network as it met the sample.
+Rows of the probability arrays sum to 1, or are NaN where no replica qualifies (a sample that was
+in every bag). Values are recorded on the training pass, before the step that uses them, so an
+epoch's entry shows the network as it met the sample.
 """
 
 import json
