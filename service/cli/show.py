@@ -1,5 +1,6 @@
 """How things look in a terminal. What comes from a dataset is shown as text, never as markup."""
 
+import os
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,11 @@ from service.client import Progress as AuditProgress
 from service.models import JobStatus, StepKind
 from service.schemas import DatasetRead, KeyRead, SuspectRead
 
-out = Console(highlight=False)
+PIPE_WIDTH = 160
+
+# Without a terminal there is no width to keep to: lines are for grep, not for the eye.
+_fitted = sys.stdout.isatty() or "COLUMNS" in os.environ
+out = Console(highlight=False, width=None if _fitted else PIPE_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 STEPS = {
