@@ -213,6 +213,8 @@ def _locate(path: Path, files: list[zipfile.ZipInfo], directory_start: int) -> l
     spans = []
     with path.open("rb") as file:
         for info in files:
+            if info.header_offset < 0:
+                raise _corrupt(f"{info.filename} is not where the directory says.")
             offset = _data_offset(file, info)
             spans.append((info.header_offset, offset + info.compress_size, info.filename))
             name = _true_name(info)

@@ -79,7 +79,9 @@ class NpzSource:
             detail = f"There are {header.shape[0]} class names; the limit is {limits.classes}."
             raise refuse("too-many-classes", detail, column=self.class_names_column)
         names = [
-            text for block in read_blocks(self.archive, header) for text in to_text(block).tolist()
+            text
+            for block in read_blocks(self.archive, header)
+            for text in _to_strings(block).to_pylist()
         ]
         if len(set(names)) < len(names):
             detail = "class_names holds a name twice."
@@ -174,11 +176,11 @@ def _read_npy_header(
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran_order, dtype = read(stream)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, EOFError) as error:
-        detail = f"{name} is not an array that numpy can read: {str(error)[:200]}."
-        raise refuse("array-header-invalid", detail, file=name) from error
     except (zipfile.BadZipFile, zlib.error) as error:
         raise _damaged(name) from error
+    except Exception as error:  # numpy reads the header as Python source, which fails in any way
+        detail = f"{name} is not an array that numpy can read: {str(error)[:200]}."
+        raise refuse("array-header-invalid", detail, file=name) from error
     return tuple(shape), fortran_order, dtype, stream.tell()
 
 
@@ -220,9 +222,16 @@ def read_blocks(archive: Archive, header: ArrayHeader) -> Iterator[Any]:
             yield stream.read(min(rows, header.shape[0] - start))
 
 
-def to_text(block: Any) -> Any:
-    """Strings of a bytes or integer array; unicode arrays as they are."""
-    return np.char.decode(block, "utf-8") if block.dtype.kind == "S" else block.astype(str)
+def _to_strings(block: Any) -> Any:
+    """Arrow strings of bytes, unicode or integers. Raises BadDataset (`invalid-character`)."""
+    try:
+        texts = np.char.decode(block, "utf-8") if block.dtype.kind == "S" else block.astype(str)
+        strings = pa.array(texts.tolist(), pa.string())
+        strings.validate(full=True)
+    except (ValueError, pa.ArrowInvalid) as error:
+        detail = "An array of strings holds what is no character. Save it as UTF-8."
+        raise refuse("invalid-character", detail) from error
+    return strings
 
 
 def _to_arrow(block: Any) -> Any:
@@ -230,6 +239,6 @@ def _to_arrow(block: Any) -> Any:
         flat = pa.array(np.ascontiguousarray(block, np.float32).ravel())
         return pa.FixedSizeListArray.from_arrays(flat, block.shape[1])
     if block.dtype.kind in "US":
-        return pa.array(to_text(block).tolist(), pa.string())
+        return _to_strings(block)
     native = block.astype(block.dtype.newbyteorder("="))
     return pa.array(native.astype(np.float64) if native.dtype.kind == "f" else native)

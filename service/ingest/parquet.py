@@ -19,7 +19,7 @@ from service.ingest.source import BATCH_BYTES, BATCH_ROWS
 # Arrow would otherwise hold all that a row group has of a column.
 STREAMED: dict[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20}
 WORST_BATCH = 64 << 20
-TEXT_WIDTH = 4  # the least that a string costs: its place in a dictionary
+LEAST_WIDTH = 4  # the place of a string in a dictionary, or of a list among the others
 INVALID = (pa.ArrowException, OSError, ValueError)
 
 
@@ -58,12 +58,8 @@ class ParquetSource:
         if metadata.num_rows > self.limits.rows:
             detail = f"The file has {metadata.num_rows} rows; the limit is {self.limits.rows}."
             raise refuse("parquet-too-large", detail)
-        size = 0
-        for group in range(metadata.num_row_groups):
-            for column in range(metadata.num_columns):
-                chunk = metadata.row_group(group).column(column)
-                width = 8 if chunk.physical_type in ("INT64", "DOUBLE", "INT96") else TEXT_WIDTH
-                size += max(chunk.num_values * width, chunk.total_uncompressed_size)
+        # What pyarrow tells of a single column is not used: it ends the process if that is damaged.
+        size = metadata.num_rows * sum(_width(field.type) for field in self.schema)
         if size > self.limits.unpacked_table:
             detail = f"The file expands to {size} bytes; the limit is {self.limits.unpacked_table}."
             raise refuse("parquet-too-large", detail)
@@ -76,27 +72,34 @@ class ParquetSource:
         one row is read.
         """
         texts = [field.name for field in self.schema if _is_text(_plain(field.type))]
-        if not texts:
-            return [BATCH_ROWS] * self._file.metadata.num_row_groups
+        lists = [n for n, t in zip(self.columns, self.schema.types, strict=True) if _is_vector(t)]
+        groups = self._file.metadata.num_row_groups
+        if not texts + lists:
+            return [BATCH_ROWS] * groups
         plan = []
         with pq.ParquetFile(self.path, read_dictionary=texts, **STREAMED) as file:
-            for group in range(file.metadata.num_row_groups):
-                rows = file.iter_batches(1, row_groups=[group], columns=texts, use_threads=False)
+            for group in range(groups):
+                rows = file.iter_batches(
+                    1, row_groups=[group], columns=texts + lists, use_threads=False
+                )
                 first = next(rows, None)
-                longest = 1 if first is None else self._longest(first)
-                plan.append(max(1, min(BATCH_ROWS, WORST_BATCH // (longest * len(texts)))))
+                widest = 1 if first is None else self._widest_row(first)
+                plan.append(max(1, min(BATCH_ROWS, WORST_BATCH // widest)))
         return plan
 
-    def _longest(self, batch: Any) -> int:
-        """Bytes of the longest string among the dictionaries of a batch."""
-        longest = 1
+    def _widest_row(self, batch: Any) -> int:
+        """Bytes of a row with the longest of the known strings and lists as long as the first."""
+        total = 1
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if _is_vector(column.type):
+                total += 8 * (pc.max(pc.list_value_length(column)).as_py() or 0)
+                continue
             values = column.dictionary if pa.types.is_dictionary(column.type) else column
-            length = pc.max(pc.binary_length(values)).as_py() or 0
-            if length > self.limits.field:
+            longest = pc.max(pc.binary_length(values)).as_py() or 0
+            if longest > self.limits.field:
                 raise self._too_long(name)
-            longest = max(longest, length)
-        return longest
+            total += longest
+        return total
 
     def _too_long(self, name: str) -> BadDataset:
         detail = f"A value of {name} is longer than {self.limits.field} bytes."
@@ -142,6 +145,7 @@ class ParquetSource:
                     columns=names,
                     use_threads=False,
                 ):
+                    _validate(batch)
                     read += batch.num_rows
                     self.progress = read / total
                     # Arrow returns columns in the file's order, not in the order asked for.
@@ -155,14 +159,31 @@ def _is_text(type: Any) -> bool:
     return bool(pa.types.is_string(type) or pa.types.is_large_string(type))
 
 
+def _is_vector(type: Any) -> bool:
+    types = pa.types
+    if not (types.is_list(type) or types.is_large_list(type) or types.is_fixed_size_list(type)):
+        return False
+    return bool(types.is_floating(type.value_type) or types.is_integer(type.value_type))
+
+
+def _width(type: Any) -> int:
+    """Bytes that a value takes at the least."""
+    if pa.types.is_fixed_size_list(type):
+        return int(type.list_size) * _width(type.value_type)
+    try:
+        return max(1, int(type.bit_width) // 8)
+    except ValueError:  # no fixed width
+        return LEAST_WIDTH
+
+
 def _is_supported(type: Any) -> bool:
     types = pa.types
     if isinstance(type, pa.BaseExtensionType):
         return False
     if types.is_dictionary(type):
         return _is_supported(type.value_type) and not types.is_nested(type.value_type)
-    if types.is_list(type) or types.is_large_list(type) or types.is_fixed_size_list(type):
-        return bool(types.is_floating(type.value_type) or types.is_integer(type.value_type))
+    if types.is_nested(type):
+        return _is_vector(type)
     scalar = (
         types.is_integer,
         types.is_floating,
@@ -175,6 +196,14 @@ def _is_supported(type: Any) -> bool:
 
 def _plain(type: Any) -> Any:
     return type.value_type if pa.types.is_dictionary(type) else type
+
+
+def _validate(batch: Any) -> None:
+    """Raises pa.ArrowInvalid for text that is no UTF-8 and for codes without a category."""
+    batch.validate(full=True)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type):
+            column.dictionary.validate(full=True)
 
 
 def _decode(batch: Any) -> Any:
