@@ -1,6 +1,7 @@
 """The private servers are what every database test and fault drill stands on."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,17 +114,19 @@ def test_a_server_dies_with_the_process_that_started_it_even_by_sigkill(kind: st
         f"from tests.servers import {kind}\n"
         "import time\n"
         f"with {kind}() as server:\n"
-        "    print(server.pid, flush=True)\n"
+        "    print(server.pid, server.folder, flush=True)\n"
         "    time.sleep(60)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        pid = int(process.stdout.readline())
+        told, folder = process.stdout.readline().split()
+        pid = int(told)
         assert _alive(pid)
         os.kill(process.pid, signal.SIGKILL)
     assert _soon_dead(pid)
+    shutil.rmtree(folder)
 
 
 def test_missing_binaries_are_explained() -> None:
