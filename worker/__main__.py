@@ -23,11 +23,12 @@ def main() -> None:
 
         app.worker_main(["worker", "-Q", ",".join(queues), "--loglevel=INFO"])
         return
-    stop = threading.Event()
+    worker = Worker.open(settings(), set(queues))
+    stop = worker.stopping
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=_watch_parent, args=(os.getppid(), stop), daemon=True).start()
-    poll(Worker.open(settings(), set(queues)), stop)
+    poll(worker)
 
 
 def _watch_parent(parent: int, stop: threading.Event) -> None:

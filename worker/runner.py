@@ -31,6 +31,10 @@ GRACE_SECONDS = 10.0  # a fenced step that does not stop by itself is ended with
 Save = Callable[[Session], None]
 
 
+class Stopping(Exception):
+    """This worker was told to stop: its step goes back for somebody else."""
+
+
 @dataclass
 class Worker:
     """What every step needs, opened once in the process that runs it."""
@@ -40,6 +44,7 @@ class Worker:
     storage: Storage
     queues: set[str]
     name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
     def device(self) -> str:
@@ -66,7 +71,8 @@ class Hold:
     """Keeps a claimed step's lease from a thread of its own, and carries its progress.
 
     Calling it with a share in [0, 1] tells how far the step is; it raises StepLost once the step
-    has been cancelled or taken over, which is how a handler learns to stop.
+    has been cancelled or taken over, and Stopping once the worker was told to stop, which is how a
+    handler learns of it.
     """
 
     def __init__(self, worker: Worker, claim: Claim) -> None:
@@ -89,6 +95,8 @@ class Hold:
         self.progress = max(self.progress, min(1.0, share))
         if self._lost.is_set():
             raise StepLost(self.claim)
+        if self.worker.stopping.is_set():
+            raise Stopping
         if time.monotonic() - self._told >= PROGRESS_SECONDS:
             self._told = time.monotonic()
             self._renew(tell=True)
@@ -139,6 +147,9 @@ def run_one(worker: Worker) -> bool:
                     audits.report_progress(session, claim.subject_id)
     except StepLost:
         logger.info("step_lost")
+    except Stopping:
+        logger.info("step_given_back")
+        _give_back(worker, claim)
     except Exception as error:
         logger.warning("step_error", exc_info=not isinstance(error, ServiceError))
         _after_error(worker, claim, error)
@@ -164,6 +175,14 @@ def _claim(worker: Worker) -> Claim | None:
     for step in dead:
         _delete_rejected(worker, step.kind, step.subject_id)
     return claim
+
+
+def _give_back(worker: Worker, claim: Claim) -> None:
+    try:
+        with worker.database.write() as session:
+            steps.give_back(session, claim)
+    except StepLost:
+        log.info("step_lost", subject=claim.subject_id)
 
 
 def _after_error(worker: Worker, claim: Claim, error: Exception) -> None:
@@ -196,13 +215,13 @@ def _fail_subject(
             audits.fail_audit(session, subject_id, problem)
 
 
-def poll(worker: Worker, stop: threading.Event, *, idle_seconds: float = 0.3) -> None:
+def poll(worker: Worker, *, idle_seconds: float = 0.3) -> None:
     """Run steps as they come until told to stop: the embedded default's worker."""
-    while not stop.is_set():
+    while not worker.stopping.is_set():
         try:
             busy = run_one(worker)
         except Exception as error:  # the database may be away for a moment
             log.warning("poll_failed", error=str(error))
             busy = False
         if not busy:
-            stop.wait(idle_seconds)
+            worker.stopping.wait(idle_seconds)

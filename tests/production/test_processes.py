@@ -21,7 +21,7 @@ from tests.processes import Deployment, Process, deployed
 pytestmark = pytest.mark.slow
 
 SOON = {"step_lease_seconds": 2, "sweep_seconds": 0.5, "device": "cpu"}
-LONG_TRAINING = {"epochs": 400, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
+LONG_TRAINING = {"epochs": 250, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
 PATIENCE = 120.0
 
 
@@ -154,19 +154,22 @@ def test_a_worker_killed_in_the_middle_of_training_changes_nothing(deployment, c
     assert result(client, audit) == result(client, undisturbed)
 
 
-def test_a_worker_told_to_stop_loses_nothing(deployment, client):
-    upload = road.vectors(300, **LONG_TRAINING)
-    dataset = road.send(client, upload, rest, seconds=PATIENCE)
-    audit = road.start(client, dataset, upload.wish)
-    until(lambda: training(deployment, audit))
-    worker = worker_that_trains(deployment)
-    worker.stop(seconds=PATIENCE)
-    worker.start()
-    completed(client, audit)
+def test_a_worker_told_to_stop_gives_its_step_back(embedded):
+    with embedded.client() as client:
+        upload = road.vectors(300, **LONG_TRAINING)
+        dataset = road.send(client, upload, rest, seconds=PATIENCE)
+        audit = road.start(client, dataset, upload.wish)
+        until(lambda: training(embedded, audit))
+        worker = worker_that_trains(embedded)
+        assert worker.stop(seconds=10) == 0
+        assert training(embedded, audit) is None
+        worker.start()
+        completed(client, audit)
+        assert attempts(embedded, audit) == [1, 1]
 
 
 def test_an_audit_cancelled_in_the_middle_of_training_frees_its_worker(deployment, client):
-    upload = road.vectors(300, **{**LONG_TRAINING, "epochs": 1000, "replicas": 16})
+    upload = road.vectors(300, **{**LONG_TRAINING, "epochs": 1000})
     dataset = road.send(client, upload, rest, seconds=PATIENCE)
     audit = road.start(client, dataset, upload.wish)
     until(lambda: training(deployment, audit))

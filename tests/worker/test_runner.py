@@ -107,7 +107,7 @@ def test_an_error_is_tried_again_and_then_fails_the_audit_with_its_problem(
         assert run_one(worker) is True
     found = audit(database, audit_id)
     assert found.status is JobStatus.failed
-    assert found.problem["detail"] == "ZeroDivisionError: no such thing"
+    assert "ZeroDivisionError" in found.problem["detail"]
     assert found.finished_at is not None
     assert run_one(worker) is False
     with database.read() as session:
@@ -306,6 +306,33 @@ def test_a_step_that_will_not_stop_is_ended_with_its_process(
     assert ended.is_set()
 
 
+def test_a_worker_told_to_stop_gives_its_step_back_at_once(worker, database, handle, audit_id):
+    def work(_worker: Worker, _claim: steps.Claim, hold: Hold):
+        worker.stopping.set()
+        hold(0.5)
+        return save_plan(audit_id)()
+
+    handle(work)
+    run_one(worker)
+    found = step(database, audit_id)
+    assert (found.state, found.attempt, found.lease_until) == (StepState.ready, 0, None)
+    worker.stopping.clear()
+    handle(save_plan(audit_id))
+    run_one(worker)
+    assert step(database, audit_id).state is StepState.done
+
+
+def test_a_step_lost_while_its_worker_stops_is_left_alone(worker, database, handle, audit_id):
+    def work(_worker: Worker, _claim: steps.Claim, hold: Hold):
+        take_over(database, audit_id)
+        worker.stopping.set()
+        hold(0.5)
+
+    handle(work)
+    run_one(worker)
+    assert step(database, audit_id).owner == "other"
+
+
 def test_progress_is_told_to_the_stream_and_never_falls(
     worker, database, handle, audit_id, monkeypatch
 ):
@@ -356,8 +383,7 @@ def test_a_database_away_for_a_heartbeat_does_not_end_the_step(
 
 def test_the_poller_runs_what_comes_until_it_is_told_to_stop(worker, store, database, handle):
     handle(lambda *_: save_nothing)
-    stop = threading.Event()
-    thread = threading.Thread(target=poll, args=(worker, stop), kwargs={"idle_seconds": 0.01})
+    thread = threading.Thread(target=poll, args=(worker,), kwargs={"idle_seconds": 0.01})
     thread.start()
     dataset_id = make_dataset(store)
     subjects = [start_audit(store, dataset_id) for _ in range(3)]
@@ -366,23 +392,23 @@ def test_the_poller_runs_what_comes_until_it_is_told_to_stop(worker, store, data
         if all(step(database, subject).state is StepState.done for subject in subjects):
             break
         time.sleep(0.02)
-    stop.set()
+    worker.stopping.set()
     thread.join(5)
     assert not thread.is_alive()
     assert {step(database, subject).state for subject in subjects} == {StepState.done}
 
 
 def test_the_poller_survives_a_database_that_is_away(worker, monkeypatch):
-    stop, calls = threading.Event(), []
+    calls = []
 
     def away(_worker: Worker) -> bool:
         calls.append(True)
         if len(calls) == 3:
-            stop.set()
+            worker.stopping.set()
         raise ConnectionError
 
     monkeypatch.setattr(runner, "run_one", away)
-    poll(worker, stop, idle_seconds=0.01)
+    poll(worker, idle_seconds=0.01)
     assert len(calls) == 3
 
 
