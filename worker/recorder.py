@@ -176,11 +176,28 @@ def _mean_rows(sums: Tensor, replicas: Tensor) -> NDArray[np.float32]:
 
 
 def publish_folder(work: Path, folder: Path) -> None:
-    """Make a finished working folder appear as `folder`, at once and durably."""
-    for path in sorted(work.iterdir()):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    if folder.exists():
-        shutil.rmtree(folder)
+    """Make a finished working folder appear as `folder`, at once and durably.
+
+    A folder that is there already is replaced; of two processes that finish the same shard, the
+    later one wins, and both wrote the same bytes.
+    """
+    for path in (*sorted(work.iterdir()), work):
+        _sync(path)
     work.chmod(0o755)
-    work.rename(folder)
+    while True:
+        try:
+            work.rename(folder)
+            break
+        except OSError:
+            if not folder.is_dir():
+                raise
+            shutil.rmtree(folder, ignore_errors=True)
+    _sync(folder.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
