@@ -165,7 +165,9 @@ def test_an_error_the_caller_made_fails_the_step_at_once_with_its_problem(databa
     assert found.problem == problem == error.problem()
 
 
-def test_the_last_attempts_error_fails_the_step_in_a_sentence_without_its_insides(database, monkeypatch):
+def test_the_last_attempts_error_fails_the_step_in_a_sentence_without_its_insides(
+    database, monkeypatch
+):
     monkeypatch.setattr(steps, "RETRY_AFTER_SECONDS", 0.0)
     enqueue(database, "subject")
     problems = []
