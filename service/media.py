@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from service.errors import BadDataset
+from service.errors import BadDataset, BadInput
 
 MAX_PIXELS = 50_000_000
 MAX_FRAMES = 100
@@ -24,8 +24,10 @@ STORED, DEFLATED = 0, 8
 Image.MAX_IMAGE_PIXELS = None
 
 
-class BadImage(Exception):
+class BadImage(BadInput):
     """The bytes are not a picture that can be shown."""
+
+    title, default_type = "The image cannot be decoded", "image-undecodable"
 
 
 def read_media(upload: Path, offset: int, compressed: int, size: int, method: int) -> bytes:
