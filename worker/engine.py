@@ -24,8 +24,9 @@ from service.ranking.evidence import Evidence
 from service.ranking.trajectory import Trajectory
 from service.training import TrainingConfig, resolve_options
 from worker import families, objectives
-from worker.models import NETWORKS
-from worker.recorder import Recorder, publish_folder
+from worker.models import NETWORKS, Network
+from worker.objectives import Objective
+from worker.recorder import Recorder, first_late_epoch, publish_folder
 from worker.train import poisson_bootstrap, train
 
 SHARD_FILE = "shard.json"
@@ -36,7 +37,7 @@ _SMALL = 20_000 * 64  # numbers in a table that scikit-learn's families still fi
 _FEW_EPOCHS = 20  # averages over epochs need some, however many steps they take
 # Optimiser steps to convergence. Few features make curved classes that take long to fit; many make
 # nearly linear ones, which a longer training only memorises.
-_STEPS, _STEPS_FEW_FEATURES, _FEW_FEATURES = 1500, 4500, 128
+_STEPS, _STEPS_FEW_FEATURES, _FEW_FEATURES = 1000, 4500, 128
 _LOGIT_BUDGET = 2**25  # B * K * C: bounds a batch's activations to about 128 MiB each
 _ONE_THREAD_WORK = 2**26  # multiplications in a batch's largest product, below which threads wait
 
@@ -184,9 +185,13 @@ def _run_network(
     targets = torch.from_numpy(labels.astype(np.int64))
     generator = torch.Generator().manual_seed(spec.seed)
     sized = {"hidden": spec.hidden} if spec.network == "mlp" else {}
-    network = NETWORKS[spec.network](
-        tuple(features.shape[1:]), n_classes, spec.replicas, generator, **sized
-    )
+
+    def fresh_network() -> Network:
+        return NETWORKS[spec.network](
+            tuple(features.shape[1:]), n_classes, spec.replicas, generator, **sized
+        )
+
+    network = fresh_network()
     in_bag = poisson_bootstrap(len(targets), spec.replicas, spec.seed + 1)
     objective = objectives.create(
         spec.objective,
@@ -197,30 +202,43 @@ def _run_network(
         epochs=spec.epochs,
         targets=targets,
         generator=generator,
+        features=network.features,
     )
+    stages = objective.stages
     with Recorder(
         folder,
         in_bag=in_bag,
         n_classes=n_classes,
         epochs=spec.epochs,
         device=device,
-        header={"objective": spec.objective, "seed": spec.seed, "spec": asdict(spec)},
+        header={
+            "objective": spec.objective,
+            "seed": spec.seed,
+            "stages": list(stages),
+            "spec": asdict(spec),
+        },
+        first_late=sum(stages[:-1]) + first_late_epoch(stages[-1]),
     ) as recorder:
-        train(
-            network,
-            features,
-            targets,
-            objective=objective,
-            in_bag=in_bag,
-            recorder=recorder,
-            epochs=spec.epochs,
-            batch_size=spec.batch_size,
-            learning_rate=spec.learning_rate,
-            weight_decay=spec.weight_decay,
-            seed=spec.seed + 2,
-            device=device,
-            on_epoch=lambda epoch: report(epoch / spec.epochs),
-        )
+        stage: Objective | None = objective
+        while stage is not None:
+            train(
+                network,
+                features,
+                targets,
+                objective=stage,
+                in_bag=in_bag,
+                recorder=recorder,
+                epochs=stage.stages[0],
+                batch_size=spec.batch_size,
+                learning_rate=spec.learning_rate,
+                weight_decay=spec.weight_decay,
+                seed=spec.seed + 2,
+                device=device,
+                on_epoch=lambda _epoch: report(recorder.epoch / spec.epochs),
+            )
+            recorder.keep(stage.arrays())
+            stage = stage.next_stage()
+            network = fresh_network()
 
 
 def _run_family(
