@@ -2,7 +2,8 @@
 
 Every network maps a batch to logits of shape (B, K, C): replica k sees the same batch as the others
 but owns its own slice of every parameter, so one step of an elementwise optimiser (SGD, AdamW) on
-the summed losses is exactly one step of each replica by itself.
+the summed losses is exactly one step of each replica by itself. It does so in two halves, of which
+the first gives the representation (B, K, F) that the last layer reads.
 """
 
 import math
@@ -19,7 +20,24 @@ def _uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) ->
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
 
 
-class WideLinear(nn.Module):
+class Network(nn.Module):
+    """What the training loop asks of a network."""
+
+    features: int  # width F of the representation
+
+    def represent(self, inputs: Tensor) -> Tensor:
+        """(B, ...) -> (B, K, F)."""
+        raise NotImplementedError
+
+    def classify(self, representation: Tensor) -> Tensor:
+        """(B, K, F) -> logits (B, K, C)."""
+        raise NotImplementedError
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.classify(self.represent(inputs))
+
+
+class WideLinear(Network):
     """K softmax regressions on vectors: (B, D) -> (B, K, C) by one matrix product."""
 
     def __init__(
@@ -27,16 +45,19 @@ class WideLinear(nn.Module):
     ) -> None:
         super().__init__()
         (features,) = shape
-        self.replicas, self.n_classes = replicas, n_classes
+        self.features, self.replicas, self.n_classes = features, replicas, n_classes
         self.weight = _uniform((features, replicas * n_classes), features, generator)
         self.bias = nn.Parameter(torch.zeros(replicas * n_classes))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        logits = torch.addmm(self.bias, inputs, self.weight)
+    def represent(self, inputs: Tensor) -> Tensor:
+        return inputs.unsqueeze(1).expand(-1, self.replicas, -1)  # the same for every replica
+
+    def classify(self, representation: Tensor) -> Tensor:
+        logits = torch.addmm(self.bias, representation[:, 0], self.weight)
         return logits.view(-1, self.replicas, self.n_classes)  # (B, K*C) -> (B, K, C)
 
 
-class WideMlp(nn.Module):
+class WideMlp(Network):
     """K perceptrons with one hidden layer: (B, D) x (D, K*H), ReLU, then a batched (K, H, C)."""
 
     def __init__(
@@ -50,20 +71,23 @@ class WideMlp(nn.Module):
     ) -> None:
         super().__init__()
         (features,) = shape
-        self.replicas, self.hidden = replicas, hidden
+        self.features, self.replicas, self.hidden = hidden, replicas, hidden
         self.weight_in = _uniform((features, replicas * hidden), features, generator)
         self.bias_in = nn.Parameter(torch.zeros(replicas * hidden))
         self.weight_out = _uniform((replicas, hidden, n_classes), hidden, generator)
         self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def represent(self, inputs: Tensor) -> Tensor:
         hidden = F.relu(torch.addmm(self.bias_in, inputs, self.weight_in))
-        hidden = hidden.view(-1, self.replicas, self.hidden).transpose(0, 1)  # (K, B, H)
-        logits = torch.baddbmm(self.bias_out, hidden, self.weight_out)  # (K, B, C)
+        return hidden.view(-1, self.replicas, self.hidden)  # (B, K*H) -> (B, K, H)
+
+    def classify(self, representation: Tensor) -> Tensor:
+        by_replica = representation.transpose(0, 1)  # (K, B, H)
+        logits = torch.baddbmm(self.bias_out, by_replica, self.weight_out)  # (K, B, C)
         return logits.transpose(0, 1)
 
 
-class WideCnn(nn.Module):
+class WideCnn(Network):
     """K small convolutional networks on uint8 images (B, channels, height, width).
 
     The first convolution is shared work (all replicas read the same image), the later ones are
@@ -99,19 +123,22 @@ class WideCnn(nn.Module):
         self.weight_out = _uniform((replicas, self.features, n_classes), self.features, generator)
         self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
 
-    def forward(self, images: Tensor) -> Tensor:
-        maps = images.float().div_(127.5).sub_(1.0) if images.dtype == torch.uint8 else images
+    def represent(self, inputs: Tensor) -> Tensor:
+        maps = inputs.float().div_(127.5).sub_(1.0) if inputs.dtype == torch.uint8 else inputs
         layers = zip(self.kernels, self.scales, self.shifts, self.groups, strict=True)
         for kernel, scale, shift, groups in layers:
             maps = F.conv2d(maps, kernel, padding=1, groups=groups)
             maps = F.relu(F.batch_norm(maps, None, None, scale, shift, training=True))
             maps = F.max_pool2d(maps, 2)
-        pooled = maps.mean(dim=(2, 3)).view(-1, self.replicas, self.features)  # (B, K, F)
-        logits = torch.baddbmm(self.bias_out, pooled.transpose(0, 1), self.weight_out)
+        return maps.mean(dim=(2, 3)).view(-1, self.replicas, self.features)  # (B, K, F)
+
+    def classify(self, representation: Tensor) -> Tensor:
+        by_replica = representation.transpose(0, 1)
+        logits = torch.baddbmm(self.bias_out, by_replica, self.weight_out)
         return logits.transpose(0, 1)  # (K, B, C) -> (B, K, C)
 
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {
+NETWORKS: dict[str, Callable[..., Network]] = {
     "linear": WideLinear,
     "mlp": WideMlp,
     "cnn": WideCnn,

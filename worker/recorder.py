@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,6 +47,7 @@ class Recorder:
     folder : where the trajectory will lie; an older one there is replaced
     in_bag : (N, K) uint8, times each replica's bootstrap drew each sample
     header : facts added to trajectory.json (objective, seed, ...)
+    first_late : epoch from which class probabilities are averaged; a third of all where not given
     """
 
     def __init__(
@@ -57,11 +59,14 @@ class Recorder:
         epochs: int,
         device: torch.device,
         header: dict[str, Any],
+        first_late: int | None = None,
     ) -> None:
         self.folder, self.epochs, self.device = folder, epochs, device
         self.n_samples, self.replicas = in_bag.shape
         self.n_classes = int(n_classes)
         self.header = header
+        self.first_late = first_late_epoch(epochs) if first_late is None else first_late
+        self._kept: dict[str, NDArray[Any]] = {}
         self.in_bag = in_bag.to(device)
         self.epoch = 0
         self._open_device_arrays()
@@ -106,7 +111,7 @@ class Recorder:
         self._epoch["p_given"][indices] = (given - logits.logsumexp(2)).exp()
         self._epoch["loss"][indices] = losses.detach()
         self._epoch["predicted"][indices] = logits.argmax(2)
-        if self.epoch >= first_late_epoch(self.epochs):
+        if self.epoch >= self.first_late:
             self._add_probabilities(indices, logits.softmax(2))
 
     def end_epoch(self) -> None:
@@ -126,6 +131,10 @@ class Recorder:
             clipped = values.clamp(-_FLOAT16_MAX, _FLOAT16_MAX).to(torch.float16)
             self._files[name][self.epoch] = clipped.cpu().numpy()
         self.epoch += 1
+
+    def keep(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Lay further arrays beside the trajectory, each as `<name>.npy`."""
+        self._kept.update(arrays)
 
     def _open_device_arrays(self) -> None:
         def array(columns: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -154,7 +163,7 @@ class Recorder:
             "probs_in_bag": _mean_rows(self._sum_in, inside),
             "probs_out_of_bag": _mean_rows(self._sum_out, self.replicas - inside),
         }
-        for name, array in arrays.items():
+        for name, array in (self._kept | arrays).items():
             np.save(self._work / f"{name}.npy", array)
         header = {
             "schema_version": SCHEMA_VERSION,
@@ -162,7 +171,7 @@ class Recorder:
             "samples": self.n_samples,
             "replicas": self.replicas,
             "classes": self.n_classes,
-            "first_late_epoch": first_late_epoch(self.epochs),
+            "first_late_epoch": self.first_late,
         } | self.header
         (self._work / "trajectory.json").write_text(json.dumps(header, indent=1, sort_keys=True))
         publish_folder(self._work, self.folder)

@@ -1,10 +1,12 @@
 """The training loop: K replicas at once, the recorder fed by the training pass itself."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from worker.models import Network
 from worker.objectives import Objective
 from worker.recorder import Recorder
 
@@ -21,7 +23,7 @@ def poisson_bootstrap(n_samples: int, replicas: int, seed: int) -> Tensor:
 
 
 def train(
-    network: nn.Module,
+    network: Network,
     inputs: Tensor,
     targets: Tensor,
     *,
@@ -50,13 +52,9 @@ def train(
     network.to(device).train()
     objective.to(device).train()
     inputs, targets, weights = inputs.to(device), targets.to(device), in_bag.to(device)
-    parameters = [*network.parameters(), *objective.parameters()]
-    optimiser = torch.optim.AdamW(
-        parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
-    )
     n_batches = -(-len(inputs) // batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, learning_rate, total_steps=epochs * n_batches + 1, cycle_momentum=False
+    optimiser, schedule = _optimiser(
+        network, objective, learning_rate, weight_decay, steps=epochs * n_batches
     )
     generator = torch.Generator().manual_seed(seed)
 
@@ -68,7 +66,9 @@ def train(
             batch = inputs[indices]
             if batch.dtype == torch.float16:
                 batch = batch.float()
-            logits = network(batch)  # (B, K, C)
+            representation = network.represent(batch)  # (B, K, F)
+            logits = network.classify(representation)  # (B, K, C)
+            objective.observe(representation)
             losses = objective(logits, targets[indices], indices)  # (B, K)
             recorder.record(indices, targets[indices], logits, losses)
             optimiser.zero_grad()
@@ -80,3 +80,29 @@ def train(
         recorder.end_epoch()
         if on_epoch is not None:
             on_epoch(epoch + 1)
+
+
+def _optimiser(
+    network: Network,
+    objective: Objective,
+    learning_rate: float,
+    weight_decay: float,
+    *,
+    steps: int,
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """AdamW over one cycle, or at a constant rate where the objective relies on that.
+
+    The objective's own parameters form a group with their own rate and no weight decay: what they
+    should shrink towards is the objective's to say.
+    """
+    groups: list[dict[str, Any]] = [{"params": list(network.parameters()), "lr": learning_rate}]
+    if own := list(objective.parameters()):
+        rate = learning_rate * objective.rate
+        groups.append({"params": own, "lr": rate, "weight_decay": 0.0})
+    optimiser = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
+    if objective.constant_rate:
+        return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, lambda _step: 1.0)
+    peaks = [group["lr"] for group in groups]
+    return optimiser, torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, peaks, total_steps=steps + 1, cycle_momentum=False
+    )

@@ -1,9 +1,11 @@
 """What every objective is to the training loop."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Optional
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -11,7 +13,8 @@ from torch import Tensor, nn
 class Setting:
     """What an objective may know about the run it is part of, when it is built.
 
-    `targets` (N,) int64 are the given labels; `generator` seeds whatever the objective draws.
+    `targets` (N,) int64 are the given labels; `generator` seeds whatever the objective draws;
+    `features` is the width F of the representation that it may observe, 0 where there is none.
     """
 
     n_classes: int
@@ -20,6 +23,7 @@ class Setting:
     epochs: int
     targets: Tensor
     generator: torch.Generator
+    features: int = 0
 
 
 class Objective(nn.Module):
@@ -32,11 +36,15 @@ class Objective(nn.Module):
 
     What a method may need beyond the loss, it has without the loop knowing its name: tensors kept
     per sample (`register_buffer`, read and written at `indices`), learned parameters (trained
-    beside the network's), a schedule (`start_epoch`), a projection after each step (`after_step`),
-    label updates (`end_epoch`).
+    beside the network's; frozen while `requires_grad` is off), the network's representation
+    (`observe`), a schedule (`start_epoch`), a projection after each step (`after_step`), label
+    updates (`end_epoch`), a second training of a fresh network (`stages`, `next_stage`), and
+    findings to keep beside the trajectory (`arrays`).
     """
 
     name: ClassVar[str]
+    rate: float = 1.0  # learning rate of the objective's own parameters, times the network's
+    constant_rate: ClassVar[bool] = False  # for methods that rely on an unannealed learning rate
 
     def __init__(self, setting: Setting, **options: Any) -> None:
         super().__init__()
@@ -45,6 +53,9 @@ class Objective(nn.Module):
 
     def forward(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:
         raise NotImplementedError
+
+    def observe(self, representation: Tensor) -> None:
+        """Called before each loss with what the network's last layer reads, (B, K, F)."""
 
     def start_epoch(self, epoch: int) -> None:
         """Called before the first batch of epoch 0, 1, ..."""
@@ -55,8 +66,70 @@ class Objective(nn.Module):
     def end_epoch(self, epoch: int) -> None:
         """Called after the last batch of the epoch; every sample was seen exactly once in it."""
 
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Epochs of each training that the run consists of; every one starts a fresh network."""
+        return (self.setting.epochs,)
+
+    def next_stage(self) -> Optional["Objective"]:
+        """The objective of the training that follows this one; None after the last."""
+        return None
+
+    def noise_matrix(self) -> Tensor | None:
+        """(C, C) mean over replicas of P(given = column | true = row), None without a model."""
+        return None
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """What is worth keeping when training has ended, by file name without `.npy`."""
+        matrix = self.noise_matrix()
+        return {} if matrix is None else {"noise_matrix": as_array(matrix)}
+
+
+class WarmedUp(Objective):
+    """An objective that trains its first epochs with cross entropy, then with its own `loss`."""
+
+    def __init__(self, setting: Setting, *, warm_up: float, **options: Any) -> None:
+        super().__init__(setting, warm_up=warm_up, **options)
+        self.warm_epochs = round(warm_up * setting.epochs)
+        self.warm = False
+
+    def start_epoch(self, epoch: int) -> None:
+        self.warm = epoch < self.warm_epochs
+
+    def forward(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:
+        if self.warm:
+            return -log_p_given(logits, targets)
+        return self.loss(logits, targets, indices)
+
+    def loss(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:
+        raise NotImplementedError
+
 
 def log_p_given(logits: Tensor, targets: Tensor) -> Tensor:
     """log softmax of the given label: (B, K, C), (B,) -> (B, K), in (-inf, 0]; low = bad."""
-    index = targets.view(-1, 1, 1).expand(-1, logits.shape[1], 1)  # (B,) -> (B, K, 1)
-    return logits.gather(2, index).squeeze(2) - logits.logsumexp(2)
+    return of_given(logits, targets) - logits.logsumexp(2)
+
+
+def of_given(values: Tensor, targets: Tensor) -> Tensor:
+    """The given label's entry of every row: (B, K, C), (B,) -> (B, K)."""
+    index = targets.view(-1, 1, 1).expand(-1, values.shape[1], 1)  # (B,) -> (B, K, 1)
+    return values.gather(2, index).squeeze(2)
+
+
+def as_array(tensor: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.detach().float().cpu().numpy()
+    return array
+
+
+class Draws:
+    """Random numbers on whatever device asks, from one seed."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self._seed = int(torch.randint(2**62, (), generator=generator))
+        self._generator: torch.Generator | None = None
+
+    def uniform(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Uniform on [0, 1), of the given shape, on the device and in the type of `like`."""
+        if self._generator is None or self._generator.device != like.device:
+            self._generator = torch.Generator(like.device).manual_seed(self._seed)
+        return torch.rand(shape, generator=self._generator, device=like.device, dtype=like.dtype)

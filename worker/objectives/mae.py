@@ -1,9 +1,9 @@
 from torch import Tensor
 
-from worker.objectives.base import Objective, Setting, log_p_given
+from worker.objectives.base import WarmedUp, log_p_given
 
 
-class MeanAbsoluteError(Objective):
+class MeanAbsoluteError(WarmedUp):
     """Ghosh, Kumar and Sastry, AAAI 2017, https://arxiv.org/abs/1712.09482.
 
     `|e_y - s|_1 = 2 - 2 s_y`, in [0, 2]. Summed over all labels it is the constant 2C - 2, which
@@ -14,14 +14,5 @@ class MeanAbsoluteError(Objective):
 
     name = "mae"
 
-    def __init__(self, setting: Setting, *, warm_up: float) -> None:
-        super().__init__(setting, warm_up=warm_up)
-        self.warm_epochs = round(warm_up * setting.epochs)
-        self.warm = False
-
-    def start_epoch(self, epoch: int) -> None:
-        self.warm = epoch < self.warm_epochs
-
-    def forward(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:  # noqa: ARG002
-        log_p = log_p_given(logits, targets)
-        return -log_p if self.warm else 2.0 - 2.0 * log_p.exp()
+    def loss(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:  # noqa: ARG002
+        return 2.0 - 2.0 * log_p_given(logits, targets).exp()

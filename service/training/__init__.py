@@ -1,0 +1,22 @@
+"""What an audit may be asked to train: every objective and its options, checked without torch.
+
+`worker/objectives` implements exactly the names declared here; the API validates against this
+package alone and shows it to people as the menu of methods.
+"""
+
+from service.training.config import FAMILIES, NETWORKS, TrainingConfig
+from service.training.option import Matrix, ObjectiveSpec, Option, OptionValue, Origin
+from service.training.registry import OBJECTIVES, resolve_options
+
+__all__ = [
+    "FAMILIES",
+    "NETWORKS",
+    "OBJECTIVES",
+    "Matrix",
+    "ObjectiveSpec",
+    "Option",
+    "OptionValue",
+    "Origin",
+    "TrainingConfig",
+    "resolve_options",
+]
