@@ -151,7 +151,7 @@ def read_media(
     sample = datasets.get_sample(session, dataset_id, sample_id)
     return Response(
         datasets.read_picture(storage, dataset, sample.position, size=size),
-        media_type="image/webp",
+        media_type="image/png",
         headers={
             "Cache-Control": "private, max-age=31536000, immutable",
             "Content-Security-Policy": "sandbox; default-src 'none'",
