@@ -46,7 +46,7 @@ def few_digits(classes: int, count: int) -> tuple[NDArray[Any], NDArray[Any]]:
     return digits.images[chosen], digits.target[chosen].astype(np.int64)
 
 
-def images(count: int = 200) -> Upload:
+def images(count: int = 160) -> Upload:
     """A zip with a folder of PNGs for each class."""
     pixels, labels = few_digits(3, count)
     noisy, wrong = with_noise(labels, 3)
@@ -57,7 +57,7 @@ def images(count: int = 200) -> Upload:
             png = io.BytesIO()
             Image.fromarray((image * 15).astype(np.uint8)).save(png, "PNG")
             archive.writestr(name, png.getvalue())
-    wish = {"encoder": None, "epochs": 12, "replicas": 4}
+    wish = {"encoder": None, "epochs": 20, "replicas": 3}
     found = frozenset(names[row] for row in wrong)
     return Upload(target.getvalue(), "digits.zip", "image", found, wish)
 
@@ -143,7 +143,7 @@ def as_csv(header: list[str], rows: list[list[Any]]) -> bytes:
 # ----------------------------------------------------------------------------------------- the road
 
 
-def send(client: Client, upload: Upload, wait: Wait, *, seconds: float = 60) -> dict[str, Any]:
+def send(client: Client, upload: Upload, wait: Wait, *, seconds: float = 200) -> dict[str, Any]:
     """Upload and wait until the dataset is ready."""
     answer = client.post(
         "/v1/datasets", params={"filename": upload.filename}, content=upload.content
@@ -163,7 +163,7 @@ def start(client: Client, dataset: dict[str, Any], wish: dict[str, Any]) -> str:
     return location
 
 
-def finished(client: Client, path: str, wait: Wait, *, seconds: float = 60) -> dict[str, Any]:
+def finished(client: Client, path: str, wait: Wait, *, seconds: float = 200) -> dict[str, Any]:
     """The job once nothing more will happen to it."""
     deadline = time.monotonic() + seconds
     while True:
