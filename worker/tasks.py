@@ -52,7 +52,7 @@ def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
 def _sample_rows(samples: Path, class_names: list[str]) -> Iterator[tuple[int, str, int | None]]:
     index = {name: number for number, name in enumerate(class_names)}
     position = 0
-    with pq.ParquetFile(samples) as file:
+    with pq.ParquetFile(samples, pre_buffer=False) as file:
         for batch in file.iter_batches(columns=["sample_id", "given_label"]):
             ids, labels = (column.to_pylist() for column in batch.columns)
             for sample_id, label in zip(ids, labels, strict=True):
@@ -186,7 +186,7 @@ def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence,
 
 
 def _pred_probs(samples: Path) -> NDArray[np.float32]:
-    with pq.ParquetFile(samples) as file:
+    with pq.ParquetFile(samples, pre_buffer=False) as file:
         parts = [
             np.asarray(batch.column(0).flatten(), np.float32).reshape(len(batch), -1)
             for batch in file.iter_batches(columns=["pred_probs"])

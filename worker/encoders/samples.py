@@ -55,7 +55,7 @@ class Samples:
         """The wanted samples in file order, at most one row group at a time."""
         order = np.argsort(self.positions, kind="stable")
         wanted = self.positions[order]
-        with pq.ParquetFile(self.parquet) as file:
+        with pq.ParquetFile(self.parquet, pre_buffer=False) as file:
             start = 0
             for group in range(file.num_row_groups):
                 stop = start + file.metadata.row_group(group).num_rows
