@@ -16,9 +16,10 @@ class InstanceTransition(MatrixLoss):
     `-log sum_k s_k T(x)[k, y]` with `T(x) = softmax_rows(V0 + sum_r a_r(h) V_r)`, where
     V0 = log T is the given or estimated matrix (see `MatrixLoss`), h the network's representation,
     a a linear function of it that sends no gradient back into the network, and the V_r, 0 at the
-    start, are learned after the warm-up. `lambda_mixture` |a|^2 and `mu_distance` |T(x) - T|_F^2
-    keep T(x) near T: the data alone cannot tell a T(x) from a prediction that explains the same
-    labels. With V_r = 0 this is forward correction.
+    start, are learned after the warm-up (with a given T, after as many epochs of forward loss).
+    `lambda_mixture` |a|^2 and `mu_distance` |T(x) - T|_F^2 keep T(x) near T: the data alone cannot
+    tell a T(x) from a prediction that explains the same labels. With V_r = 0 this is forward
+    correction.
     """
 
     name = "instance_transition"
@@ -33,6 +34,7 @@ class InstanceTransition(MatrixLoss):
         lambda_mixture: float,
         mu_distance: float,
         rate: float,
+        warm_up: float,
         **options: object,
     ) -> None:
         n_classes, replicas = setting.n_classes, setting.replicas
@@ -41,7 +43,8 @@ class InstanceTransition(MatrixLoss):
                 f"{self.name} holds a matrix for each sample and reads at most {MAX_CLASSES} "
                 f"classes, not {n_classes}; use the objective forward."
             )
-        super().__init__(setting, parts=parts, **options)  # type: ignore[arg-type]
+        super().__init__(setting, warm_up=warm_up, parts=parts, **options)  # type: ignore[arg-type]
+        self.unlock_epoch = max(self.warm_epochs, round(warm_up * setting.epochs))
         self.lambda_mixture, self.mu_distance, self.rate = lambda_mixture, mu_distance, rate
         bound = max(1, setting.features) ** -0.5
         mixture = torch.empty((replicas, setting.features, parts))
@@ -59,7 +62,7 @@ class InstanceTransition(MatrixLoss):
 
     def start_epoch(self, epoch: int) -> None:
         super().start_epoch(epoch)
-        self.requires_grad_(not self.warm)
+        self.requires_grad_(epoch >= self.unlock_epoch)
         self.seen.zero_()
 
     def observe(self, representation: Tensor) -> None:

@@ -79,7 +79,7 @@ class JointOptimization(Objective):
     def forward(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:  # noqa: ARG002
         log_probs = logits.log_softmax(2)
         probs = log_probs.exp()
-        self.history[self.epoch % self.window, indices] = probs.detach().half()
+        self.history[self.epoch % self.window, indices] = probs.detach().to(self.history)
         classification = -(self.labels[indices] * log_probs).sum(2)
         entropy = -(probs * log_probs).sum(2)
         return classification + self.alpha * self._prior_loss(log_probs) + self.beta * entropy

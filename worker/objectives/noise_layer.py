@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor, nn
 
-from worker.objectives.base import Objective, Setting, of_given
+from worker.objectives.base import Objective, Setting, log_p_given, of_given
 from worker.objectives.matrix_loss import log_mixture
 
 _TINY = 1e-8  # keeps the gradient of log T finite where the projection has set T to 0
@@ -80,18 +80,24 @@ class NoiseLayer(Objective):
             return self._with_outliers(logits, targets, self.outlier_alpha)
         if self.counting:
             self._count(logits, targets)
-        log_probs = logits.log_softmax(2)
         if not self.unlocked:
-            return -of_given(log_probs, targets)
+            return -log_p_given(logits, targets)
         matrix = self.matrix()
         log_columns = (matrix.index_select(2, targets) + _TINY).log().permute(2, 0, 1)  # (B, K, C)
         trace = matrix.diagonal(dim1=1, dim2=2).sum(1)
         charge = self.lambda_trace * trace + self.ridge * self.weight.square().sum((1, 2))  # (K,)
-        return charge - log_mixture(log_probs, log_columns)
+        return charge - log_mixture(logits.log_softmax(2), log_columns)
 
     def matrix(self) -> Tensor:
         """(K, C, C), rows = true class."""
-        return self.weight.softmax(2) if self.softmax and self.unlocked else self.weight
+        if not self.unlocked:
+            return self.weight
+        if self.softmax:
+            return self.weight.softmax(2)
+        # Adds 0, but takes from the gradient what only changes a row's sum: raising a whole row
+        # would look like progress, and renormalising it after the step pull it to uniform.
+        mean = self.weight.mean(2, keepdim=True)
+        return self.weight + (mean.detach() - mean)
 
     @torch.no_grad()
     def after_step(self) -> None:
