@@ -17,6 +17,7 @@ from service.ranking.evidence import Evidence
 from service.ranking.posterior import Posterior, out_of_sample_posterior
 from service.ranking.rate import Interval, noise_rate_interval, shift_to_mean
 from service.ranking.signals import Signal, family_signals, trajectory_signals
+from service.ranking.trajectory_model import fit_trajectory_model
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +46,11 @@ def fuse(evidence: Evidence, *, seed: int) -> Fused:
     """Estimate P(given label wrong), in [0, 1], high = bad, for every sample of the evidence."""
     signals = trajectory_signals(evidence.trajectories, evidence.labels, evidence.n_classes)
     signals |= family_signals(evidence.probabilities, evidence.labels)
+    if evidence.trajectories:
+        model = fit_trajectory_model(
+            evidence.trajectories, evidence.labels, evidence.n_classes, signals
+        )
+        signals["p_wrong_trajectory"] = model.p_wrong.astype(np.float32)
     posterior = out_of_sample_posterior(evidence, seed=seed)
     rate = noise_rate_interval(posterior.clues, len(evidence))
     values = logit(np.clip(posterior.p_wrong, CERTAIN, 1 - CERTAIN))

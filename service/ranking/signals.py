@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr
 
 from service.ranking.trajectory import Trajectory
 
@@ -134,6 +135,28 @@ def spread_margin(block: Block) -> Signal:
     return _signal(block.mean_margin.std(axis=1))
 
 
+def aleatoric(block: Block) -> Signal:
+    """Doubt that the out-of-bag replicas share: mean over them of H(p_k), in bits. High = bad.
+
+    p_k is replica k's mean p(given) over late epochs and H the entropy of "the given label holds or
+    not": class probabilities of single replicas are not recorded, so this is the exact part for the
+    given label, not for all classes. In [0, 1]; NaN where fewer than two replicas are out of bag.
+    """
+    chances = _late_out_of_bag(block)
+    return _signal(_nan_mean(_binary_entropy(chances)))
+
+
+def epistemic(block: Block) -> Signal:
+    """Doubt that more data would settle: H(mean p_k) minus `aleatoric`, in bits. High = uncertain.
+
+    The mutual information between "the given label holds" and the choice of replica (Depeweg et
+    al., ICML 2018); their sum is the predictive entropy. In [0, 1]; NaN as there.
+    """
+    chances = _late_out_of_bag(block)
+    total = _binary_entropy(_nan_mean(chances))
+    return _signal(np.maximum(total - _nan_mean(_binary_entropy(chances)), 0.0))
+
+
 def majority_class(block: Block) -> Signal:
     """Class that most replicas predict at their last epoch (smallest index on a tie)."""
     return _signal(block.votes.argmax(axis=1))
@@ -160,6 +183,8 @@ SIGNALS: dict[str, Callable[[Block], Signal]] = {
     "first_learned": first_learned,
     "spread_p_given": spread_p_given,
     "spread_margin": spread_margin,
+    "aleatoric": aleatoric,
+    "epistemic": epistemic,
     "majority_class": majority_class,
     "majority_share": majority_share,
     "memorised": memorised,
@@ -210,6 +235,28 @@ def _masked_mean(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> Signal
     counts = mask.sum(axis=1)
     sums = np.where(mask, values, 0.0).sum(axis=1)
     result: Signal = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
+    return result
+
+
+def _late_out_of_bag(block: Block) -> NDArray[np.float64]:
+    """(n, K) p(given), mean over late epochs; NaN in the bag, and where one replica is alone."""
+    late = [p[-max(1, len(p) // LATE_SHARE) :].mean(axis=0) for p in block.p_given]
+    alone = block.out_of_bag.sum(axis=1, keepdims=True) < 2
+    chances = np.concatenate(late, axis=1).astype(np.float64)
+    return np.where(block.out_of_bag & ~alone, chances, np.nan)
+
+
+def _nan_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of each row's numbers; NaN where it has none."""
+    known = ~np.isnan(values)
+    counts = known.sum(axis=1)
+    sums = np.where(known, values, 0.0).sum(axis=1)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def _binary_entropy(chances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Entropy of yes or no with those chances, in bits; NaN stays."""
+    result: NDArray[np.float64] = (entr(chances) + entr(1.0 - chances)) / np.log(2.0)
     return result
 
 
