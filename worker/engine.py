@@ -181,8 +181,20 @@ def _run_network(
     device: torch.device,
     report: OnProgress,
 ) -> None:
-    features = _as_tensor(inputs)
     targets = torch.from_numpy(labels.astype(np.int64))
+    train_network(spec, _as_tensor(inputs), targets, n_classes, folder, device, report)
+
+
+def train_network(
+    spec: ShardSpec,
+    features: Tensor,
+    targets: Tensor,
+    n_classes: int,
+    folder: Path,
+    device: torch.device,
+    report: OnProgress,
+) -> Network:
+    """Every stage of the spec's objective, recorded into `folder`; the last stage's network."""
     generator = torch.Generator().manual_seed(spec.seed)
     sized = {"hidden": spec.hidden} if spec.network == "mlp" else {}
 
@@ -238,7 +250,9 @@ def _run_network(
             )
             recorder.keep(stage.arrays())
             stage = stage.next_stage()
-            network = fresh_network()
+            if stage is not None:
+                network = fresh_network()
+    return network
 
 
 def _run_family(
