@@ -50,5 +50,5 @@ def main() -> None:
     try:
         app()
     except (ClientError, TimeoutError) as error:
-        show.err.print(show.plain_lines(str(error)))
+        show.err.print(show.plain_lines(str(error)), soft_wrap=True)
         sys.exit(1)

@@ -48,7 +48,7 @@ def serve(
         else:
             embedded.serve_only_http(settings)
     except embedded.CannotServe as error:
-        show.err.print(f"[bold red]Cannot serve:[/] {error}")
+        show.err.print(f"[bold red]Cannot serve:[/] {error}", soft_wrap=True)
         raise typer.Exit(1) from error
 
 

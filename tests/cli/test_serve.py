@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from service.address import read_address
-from service.client import ApiError, Client
+from service.client import ApiError, Client, NoService
 from tests.cli.conftest import Served, command, environment
+from tests.live import free_port
 
 Serve = Callable[..., Served]
 
@@ -161,6 +162,35 @@ def test_listening_to_other_machines_prints_no_token(serve: Serve) -> None:
     printed = served.stop()
     assert address.token not in printed
     assert "session.json" in printed
+
+
+def test_with_a_database_of_its_own_it_serves_http_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'database.sqlite3'}"
+    outside = environment(tmp_path / "data") | {"LABELAUDIT_DATABASE_URL": url}
+
+    def call(*words: str) -> str:
+        return subprocess.run(
+            command(*words), env=outside, capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+
+    call("migrate")
+    token = call("keys", "create", "first", "--role", "admin", "--direct").strip()
+    port = free_port()
+    with subprocess.Popen(command("serve", "--port", str(port)), env=outside) as process:
+        with Client(f"http://127.0.0.1:{port}", token) as client:
+            eventually(lambda: answers(client))
+            assert client.me().name == "first"
+        assert children(process.pid) == []
+        assert read_address(tmp_path / "data") is None
+        process.terminate()
+        assert process.wait(30) in (0, -signal.SIGTERM)
+
+
+def answers(client: Client) -> bool:
+    try:
+        return bool(client.me())
+    except NoService:
+        return False
 
 
 def test_start_audits_a_file_shows_the_suspects_and_leaves_nothing_running(
