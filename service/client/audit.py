@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 
 from service.client.download import save
 from service.client.errors import ApiError, JobFailed, NoService
-from service.client.transport import Transport
+from service.client.transport import BUSY, Transport
 from service.models import FINISHED, JobStatus, ReviewState, StepKind, Tier, Verdict
 from service.schemas import (
     AuditRead,
@@ -78,20 +79,20 @@ class AuditHandle:
         seen, last_answer = 0, time.monotonic()
         while True:
             try:
-                for number, progress in self._events(seen, deadline):
-                    seen, last_answer = number, time.monotonic()
-                    tell(progress)
+                with suppress(NoService):  # no stream, or no more of it: ask for the status
+                    for number, progress in self._events(seen, deadline):
+                        seen, last_answer = number, time.monotonic()
+                        tell(progress)
                 audit = self.read()
                 last_answer = time.monotonic()
+            except (NoService, ApiError) as error:
+                away = isinstance(error, NoService) or error.status in BUSY
+                if not away or time.monotonic() - last_answer > OUTAGE_SECONDS:
+                    raise
+            else:
                 tell(Progress.model_validate(audit.model_dump()))
                 if audit.status in FINISHED:
                     return _completed(audit)
-            except NoService:
-                if time.monotonic() - last_answer > OUTAGE_SECONDS:
-                    raise
-            except ApiError as error:
-                if error.status < 500 or time.monotonic() - last_answer > OUTAGE_SECONDS:
-                    raise
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Audit {self.id} has not finished within {timeout} s.")
             time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
