@@ -10,6 +10,7 @@ import pytest
 
 from service.client import CannotUpload
 from service.client.packing import packed
+from tests.ingest.uploads import shared_data, take_in
 
 
 def write_samples(folder: Path, rows: int = 4) -> Path:
@@ -104,3 +105,19 @@ def test_a_folder_of_nothing_says_what_would_do(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotUpload, match="nowhere"), packed(tmp_path / "nowhere"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("pack", "kind"),
+    [
+        ("pneumoniamnist", "image"),
+        ("labelme_crowd_embeddings", "vector"),
+        ("student_grades", "table"),
+        ("hausa_newsclass", "text"),
+    ],
+)
+def test_a_real_pack_is_understood_as_what_it_is(tmp_path: Path, pack: str, kind: str) -> None:
+    with packed(shared_data(pack)) as upload:
+        report, samples = take_in(upload.path, tmp_path / "taken", filename=upload.filename)
+    assert report.kind == kind
+    assert not [name for name in samples.column_names if "true_label" in name]
