@@ -126,10 +126,11 @@ class Draws:
 
     def __init__(self, generator: torch.Generator) -> None:
         self._seed = int(torch.randint(2**62, (), generator=generator))
-        self._generator: torch.Generator | None = None
+        self._generators: dict[torch.device, torch.Generator] = {}
 
     def uniform(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Uniform on [0, 1), of the given shape, on the device and in the type of `like`."""
-        if self._generator is None or self._generator.device != like.device:
-            self._generator = torch.Generator(like.device).manual_seed(self._seed)
-        return torch.rand(shape, generator=self._generator, device=like.device, dtype=like.dtype)
+        if like.device not in self._generators:
+            self._generators[like.device] = torch.Generator(like.device).manual_seed(self._seed)
+        generator = self._generators[like.device]
+        return torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
