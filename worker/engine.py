@@ -143,7 +143,7 @@ def run_shard(
         raise ValueError(f"{len(inputs)} inputs but {len(labels)} labels")
     run = _run_network if spec.family == "network" else _run_family
     report = on_progress or (lambda _share: None)
-    with _threads(spec, inputs.shape):
+    with threads_for(spec, inputs.shape):
         run(spec, inputs, labels, n_classes, folder, torch.device(device), report)
 
 
@@ -281,7 +281,7 @@ def _run_family(
 
 
 @contextmanager
-def _threads(spec: ShardSpec, shape: tuple[int, ...]) -> Iterator[None]:
+def threads_for(spec: ShardSpec, shape: tuple[int, ...]) -> Iterator[None]:
     """One thread where a batch is too little work to share: there, threads mostly wait, and beside
     other processes they wait ten times as long as the work takes."""
     before = torch.get_num_threads()

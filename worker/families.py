@@ -22,32 +22,39 @@ Report = Callable[[float], None]
 
 NEIGHBOURS = 30
 _PRIOR_MASS = 3.0  # pseudo-counts, spread evenly over the classes
-_MAX_REFERENCES = 50_000  # neighbours are sought among at most so many samples
-_BLOCK_ELEMENTS = 2**24
+_MAX_REFERENCES = 12_000  # neighbours are sought among at most so many samples
+_BLOCK_ELEMENTS = 2**22  # a block of similarities stays in the processor's cache
 _DIFFERENT_UNITS = 30.0
 
 
 def standardise(features: Tensor) -> Tensor:
-    """Columns centred, then all divided by one number, so that the mean square is 1. (N, D).
+    """Columns centred and scaled as `standardisation` says, missing values 0. (N, D)."""
+    mean, scale = standardisation(features)
+    return torch.nan_to_num(features - mean, nan=0.0, posinf=0.0, neginf=0.0) / scale
 
-    Embeddings carry their information in the directions of large variance, so columns keep their
-    proportions: on 15,000 image embeddings this finds label errors with an average precision of
-    .780 against .763 with every column scaled by itself. Only where columns plainly have different
-    units (the largest deviation above 30 times the median one) is each scaled by itself.
-    Missing values and constant columns become 0.
+
+def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
+    """What is taken from each column, and what it is then divided by. (N, D) -> (D,), (D,).
+
+    All columns are divided by one number, so that the mean square is 1: embeddings carry their
+    information in the directions of large variance, so columns keep their proportions: on 15,000
+    image embeddings this finds label errors with an average precision of .780 against .763 with
+    every column scaled by itself. Only where columns plainly have different units (the largest
+    deviation above 30 times the median one) is each scaled by itself. Constant columns are divided
+    by infinity.
     """
     mean = torch.nan_to_num(features.nanmean(0))
     centred = torch.nan_to_num(features - mean, nan=0.0, posinf=0.0, neginf=0.0)
     deviation = centred.square().mean(0).sqrt()
     alive = deviation > 1e-6 * (1.0 + mean.abs())
-    if not bool(alive.any()):
-        return torch.zeros_like(centred)
-    varying = deviation[alive]
-    if varying.max() > _DIFFERENT_UNITS * varying.median():
-        scale = deviation
-    else:
-        scale = varying.square().mean().sqrt()
-    return torch.where(alive, centred / scale, torch.zeros((), device=features.device))
+    scale = torch.full_like(deviation, torch.inf)
+    if bool(alive.any()):
+        varying = deviation[alive]
+        if varying.max() > _DIFFERENT_UNITS * varying.median():
+            scale[alive] = varying
+        else:
+            scale[alive] = varying.square().mean().sqrt()
+    return mean, scale
 
 
 def neighbours(
@@ -56,7 +63,7 @@ def neighbours(
     """Smoothed label histogram of the 30 nearest other samples, leave-one-out. -> (N, C).
 
     Euclidean distance; a neighbour's vote falls linearly with its rank, from 1 to 0.2. Beyond
-    50,000 samples the neighbours are sought among a random 50,000, which bounds the work.
+    12,000 samples the neighbours are sought among a random 12,000, which bounds the work.
     """
     n_samples, device = len(labels), features.device
     generator = torch.Generator().manual_seed(seed)

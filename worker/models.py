@@ -7,11 +7,13 @@ the first gives the representation (B, K, F) that the last layer reads.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+BATCH_NORM_EPS = 1e-5
 
 
 def _uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> nn.Parameter:
@@ -91,8 +93,8 @@ class WideCnn(Network):
     """K small convolutional networks on uint8 images (B, channels, height, width).
 
     The first convolution is shared work (all replicas read the same image), the later ones are
-    grouped by replica. Batch normalisation uses the batch alone: nothing here is ever evaluated
-    outside the training pass.
+    grouped by replica. Batch normalisation uses the batch alone until `settle` has fixed its means
+    and variances: an audit looks at the training pass, only a model that is kept is asked later.
     """
 
     def __init__(
@@ -122,13 +124,45 @@ class WideCnn(Network):
         )
         self.weight_out = _uniform((replicas, self.features, n_classes), self.features, generator)
         self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
+        self.settled: list[tuple[Tensor, Tensor]] | None = None  # mean and variance by layer
 
     def represent(self, inputs: Tensor) -> Tensor:
+        return self._represent(inputs, self.settled, training=self.settled is None)
+
+    def settle(self, batches: Iterable[Tensor]) -> None:
+        """Fix the means and variances of batch normalisation at their averages over `batches`."""
+        found = [(torch.zeros_like(s), torch.ones_like(s)) for s in self.scales]
+        for number, batch in enumerate(batches, start=1):
+            self._represent(batch, found, training=True, momentum=1.0 / number)
+        self.settled = found
+
+    def folded(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each convolution's kernel and bias with the settled normalisation folded in."""
+        assert self.settled is not None
+        for kernel, scale, shift, (mean, variance) in zip(
+            self.kernels, self.scales, self.shifts, self.settled, strict=True
+        ):
+            factor = scale / torch.sqrt(variance + BATCH_NORM_EPS)
+            yield kernel * factor.view(-1, 1, 1, 1), shift - mean * factor
+
+    def _represent(
+        self,
+        inputs: Tensor,
+        running: list[tuple[Tensor, Tensor]] | None,
+        *,
+        training: bool,
+        momentum: float = 0.0,
+    ) -> Tensor:
         maps = inputs.float().div_(127.5).sub_(1.0) if inputs.dtype == torch.uint8 else inputs
-        layers = zip(self.kernels, self.scales, self.shifts, self.groups, strict=True)
-        for kernel, scale, shift, groups in layers:
+        averages: Sequence[tuple[Tensor | None, Tensor | None]]
+        averages = running or [(None, None)] * len(self.kernels)
+        layers = zip(self.kernels, self.scales, self.shifts, self.groups, averages, strict=True)
+        for kernel, scale, shift, groups, (mean, variance) in layers:
             maps = F.conv2d(maps, kernel, padding=1, groups=groups)
-            maps = F.relu(F.batch_norm(maps, None, None, scale, shift, training=True))
+            maps = F.batch_norm(
+                maps, mean, variance, scale, shift, training, momentum, BATCH_NORM_EPS
+            )
+            maps = F.relu(maps)
             maps = F.max_pool2d(maps, 2)
         return maps.mean(dim=(2, 3)).view(-1, self.replicas, self.features)  # (B, K, F)
 

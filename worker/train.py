@@ -29,7 +29,7 @@ def train(
     *,
     objective: Objective,
     in_bag: Tensor,
-    recorder: Recorder,
+    recorder: Recorder | None = None,
     epochs: int,
     batch_size: int,
     learning_rate: float,
@@ -38,7 +38,7 @@ def train(
     device: torch.device,
     on_epoch: Callable[[int], None] | None = None,
 ) -> None:
-    """Train every replica of `network` and record how it treats every sample.
+    """Train every replica of `network` and record, if asked to, how it treats every sample.
 
     inputs (N, ...) and targets (N,) live on the device for the whole run; in_bag (N, K) weights
     each replica's loss. `on_epoch(epoch)` is called after each epoch, 1 to `epochs`, and may raise
@@ -70,14 +70,16 @@ def train(
             logits = network.classify(representation)  # (B, K, C)
             objective.observe(representation)
             losses = objective(logits, targets[indices], indices)  # (B, K)
-            recorder.record(indices, targets[indices], logits, losses)
+            if recorder is not None:
+                recorder.record(indices, targets[indices], logits, losses)
             optimiser.zero_grad()
             (losses * weights[indices]).mean(0).sum().backward()
             optimiser.step()
             schedule.step()
             objective.after_step()
         objective.end_epoch(epoch)
-        recorder.end_epoch()
+        if recorder is not None:
+            recorder.end_epoch()
         if on_epoch is not None:
             on_epoch(epoch + 1)
 
