@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, ndtri
+from scipy.special import logit, ndtri
 from scipy.stats import rankdata
 
+from service.ranking.bands import banded
 from service.ranking.evidence import Evidence
 from service.ranking.posterior import Posterior, out_of_sample_posterior
-from service.ranking.rate import Interval, noise_rate_interval, shift_to_mean
+from service.ranking.rate import Interval, noise_rate_interval
 from service.ranking.signals import Signal, family_signals, trajectory_signals
 from service.ranking.trajectory_model import fit_trajectory_model
 
@@ -54,15 +55,13 @@ def fuse(evidence: Evidence, *, seed: int) -> Fused:
     posterior = out_of_sample_posterior(evidence, seed=seed)
     rate = noise_rate_interval(posterior.clues, len(evidence))
     values = logit(np.clip(posterior.p_wrong, CERTAIN, 1 - CERTAIN))
-    logits = shift_to_mean(ordered_like(_views(posterior, signals), values), rate.estimate)
-    p_wrong = expit(logits)
-    low = expit(shift_to_mean(logits, rate.low) - posterior.spread)
-    high = expit(shift_to_mean(logits, rate.high) + posterior.spread)
+    logits = ordered_like(_views(posterior, signals), values)
+    p_wrong, low, high = banded(logits, posterior.spread, rate)
     known = posterior.known
     return Fused(
         p_wrong=np.where(known, p_wrong, rate.estimate),
-        p_wrong_low=np.where(known, np.minimum(low, p_wrong), 0.0),
-        p_wrong_high=np.where(known, np.maximum(high, p_wrong), 1.0),
+        p_wrong_low=np.where(known, low, 0.0),
+        p_wrong_high=np.where(known, high, 1.0),
         noise_rate=rate,
         signals=signals,
         posterior=posterior,

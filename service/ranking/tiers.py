@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from service.ranking.bands import UNFOUNDED, foundation, surest_low
 from service.ranking.fusion import Fused
 
 Floats = NDArray[np.float64]
@@ -14,12 +15,7 @@ OBVIOUS_LOW = 0.5  # even the low end says: more likely wrong than right
 OBVIOUS_SHARE = 0.5  # and one other class takes at least half of what the given label loses
 OBVIOUS_MINIMUM = 5  # fewer than this are luck: call them possible
 SMALL_CLASS = 30
-UNFOUNDED = 0.1  # low / estimate of the noise rate below which nothing is called obvious
 NOTABLE_RATE = 0.02
-# Chosen on one half of the benchmark's packs, confirmed on the other (docs/detection.md): the
-# precision promised where the noise rate could be anything from zero, what certainty about the
-# noise rate adds to it, and the ratio low / estimate from which on the rate counts as certain.
-PROMISE_BASE, PROMISE_GAIN, CERTAIN_RATIO = 0.50, 0.35, 0.6
 ONE_SIDED = 1.645  # standard deviations of a one-sided 95 % bound
 TOO_NOISY = 0.5
 
@@ -53,7 +49,7 @@ def cannot_judge(fused: Fused, labels: NDArray[np.integer], n_classes: int) -> l
         words.append("there is only one class, so no other label can be suggested")
     if fused.noise_rate.estimate > TOO_NOISY:
         words.append("more than half of the labels look wrong; too noisy to audit without review")
-    if fused.noise_rate.estimate > NOTABLE_RATE and _founded(fused) < UNFOUNDED:
+    if fused.noise_rate.estimate > NOTABLE_RATE and foundation(fused.noise_rate) < UNFOUNDED:
         words.append(
             "the models disagree with labels only where they are unsure themselves; wrong labels"
             " and honest ambiguity cannot be told apart without review"
@@ -83,7 +79,7 @@ def assign_tiers(
         obvious = fused.p_wrong_low >= OBVIOUS_LOW
         obvious &= fused.posterior.others_share[:, 0] >= OBVIOUS_SHARE
         obvious &= ~np.isin(labels, small_classes(labels, n_classes))
-        if obvious.sum() >= OBVIOUS_MINIMUM and _founded(fused) >= UNFOUNDED:
+        if obvious.sum() >= OBVIOUS_MINIMUM and foundation(fused.noise_rate) >= UNFOUNDED:
             tiers[obvious] = 2
     return tiers
 
@@ -99,7 +95,6 @@ def promises(fused: Fused, tiers: NDArray[np.int8]) -> dict[str, TierPromise]:
         expected, low = float(fused.p_wrong[chosen].mean()), float(fused.p_wrong_low[chosen].mean())
         if tier is Tier.OBVIOUS:
             low = min(low, _obvious_bound(fused, int(chosen.sum())))
-            expected = (expected + low) / 2  # models are surest where they are wrong together
         result[tier.value] = TierPromise(int(chosen.sum()), expected, low)
     return result
 
@@ -111,10 +106,5 @@ def _obvious_bound(fused: Fused, count: int) -> float:
     interval is tells how much of the disagreement could be the models' own error; the rest is the
     luck of a small tier.
     """
-    base = PROMISE_BASE + PROMISE_GAIN * min(1.0, _founded(fused) / CERTAIN_RATIO)
+    base = surest_low(fused.noise_rate)
     return max(0.0, base - ONE_SIDED * float(np.sqrt(base * (1 - base) / count)))
-
-
-def _founded(fused: Fused) -> float:
-    """Share of the estimated noise that cannot be the models' own error, in [0, 1]."""
-    return fused.noise_rate.low / max(fused.noise_rate.estimate, 1e-9)
