@@ -24,14 +24,21 @@ class TrainingConfig(BaseModel):
     network: Literal["auto", "linear", "mlp", "cnn"] = Field(
         "auto", description="auto: mlp on vectors, cnn on images that have no encoder."
     )
-    replicas: int = Field(8, ge=1, le=256, description="Bootstrap models of the audit.")
+    replicas: int | None = Field(
+        None, ge=1, le=256, description="Bootstrap models. null: 16, or 8 above 10,000 samples."
+    )
     replicas_per_shard: int = Field(
         8, ge=1, le=64, description="Replicas that one task trains together as one wide network."
     )
     epochs: int | None = Field(
         None, ge=1, le=1000, description="null: enough passes for the size of the dataset."
     )
-    hidden: int = Field(128, ge=1, le=4096, description="Hidden units of each mlp replica.")
+    hidden: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="Hidden units of each mlp replica. null: 128, or 64 above 20,000 samples.",
+    )
     learning_rate: float = Field(
         2e-3, gt=0, le=1, description="AdamW's peak rate at batch 256; scaled by sqrt(batch / 256)."
     )

@@ -57,8 +57,10 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_small_vectors_are_read_by_every_family() -> None:
     specs = plan_shards(TrainingConfig(), shape=(2000, 30), n_classes=4)
-    assert [spec.family for spec in specs] == ["network", "neighbours", "logistic", "trees"]
-    assert [spec.number for spec in specs] == [0, 1, 2, 3]
+    families = [spec.family for spec in specs]
+    assert families == ["network", "network", "neighbours", "logistic", "trees"]
+    assert [spec.number for spec in specs] == [0, 1, 2, 3, 4]
+    assert [spec.replicas for spec in specs[:2]] == [8, 8]
 
 
 def test_large_vectors_are_left_to_networks_and_neighbours() -> None:
@@ -88,8 +90,8 @@ def test_a_plan_survives_the_way_through_json() -> None:
 def test_every_size_gets_enough_steps_in_batches_that_fit(n: int) -> None:
     spec = plan_shards(TrainingConfig(), shape=(n, 256), n_classes=5000)[0]
     steps = spec.epochs * -(-n // spec.batch_size)
-    assert steps >= 1000
-    assert spec.epochs >= 20
+    assert steps >= (1000 if n <= 20_000 else 600)
+    assert spec.epochs >= (20 if n <= 20_000 else 12)
     assert 2 <= spec.batch_size <= 1024
     assert spec.batch_size * spec.replicas * 5000 <= 2**25
 
