@@ -1,8 +1,9 @@
 """Audits: start, move from step to step, tell progress, cancel, finish.
 
-queued -> encode -> train (one step a shard) -> rank -> completed. The last shard to finish starts
-the ranking by counting `remaining` down in its own finishing transaction, which two shards cannot
-both bring to zero.
+queued -> encode -> train (one step a shard) -> rank -> completed, and only then a step that trains
+the robust model: nobody waits for it, and its failure leaves the ranking as it is. The last shard
+to finish starts the ranking by counting `remaining` down in its own finishing transaction, which
+two shards cannot both bring to zero.
 """
 
 from collections.abc import Iterable, Sequence

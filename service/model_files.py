@@ -10,9 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
+from sqlalchemy.orm import Session
 
-from service import audits
+from service import audits, steps
+from service.errors import NotFound, NotReady
+from service.models import JobStatus, Kind, Step, StepKind, StepState
 from service.storage import Storage
 from service.tabular import TableColumns
 
@@ -23,6 +26,14 @@ DESCRIPTION = "model.json"
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
 FILES = (DESCRIPTION, WEIGHTS, ONNX)
+STATUS = {
+    StepState.ready: JobStatus.queued,
+    StepState.running: JobStatus.running,
+    StepState.done: JobStatus.completed,
+    StepState.failed: JobStatus.failed,
+    StepState.cancelled: JobStatus.cancelled,
+}
+TOP = 10  # classes in an answer
 
 
 class Measured(BaseModel):
@@ -97,6 +108,36 @@ def file_key(audit_id: str, name: str) -> str:
     return f"{folder(audit_id)}/{name}"
 
 
+def want_model(session: Session, audit_id: str) -> None:
+    """Have the model trained; the audit itself is completed without it."""
+    steps.enqueue(session, subject_id=audit_id, kind=StepKind.model, queue="gpu")
+
+
+def get_step(session: Session, audit_id: str) -> Step:
+    """The step that trains an audit's model. Raises NotFound, or NotReady before the ranking."""
+    audit = audits.get_completed_audit(session, audit_id)
+    step = session.get(Step, (audit_id, StepKind.model, 0))
+    if step is None:
+        dataset = audits.dataset_of(session, audit)
+        raise NotFound(
+            "This audit has no model: it ranked the probabilities that were uploaded."
+            if dataset.kind is Kind.probabilities
+            else "This audit has no model, it is older than models are. Audit the dataset again.",
+            type="no-model",
+        )
+    return step
+
+
+def require_model(session: Session, audit_id: str) -> None:
+    """Raises NotReady unless the model's files are there, NotFound if they never will be."""
+    step = get_step(session, audit_id)
+    if step.state is StepState.failed:
+        reason = (step.problem or {}).get("detail", "no reason is known")
+        raise NotFound(f"Training the model failed: {reason}", type="no-model")
+    if step.state is not StepState.done:
+        raise NotReady("The model is still being trained; ask again when it is `completed`.")
+
+
 def read_description(storage: Storage, audit_id: str) -> ModelDescription:
     path = storage.path(file_key(audit_id, DESCRIPTION))
     return ModelDescription.model_validate_json(path.read_bytes())
@@ -104,6 +145,10 @@ def read_description(storage: Storage, audit_id: str) -> ModelDescription:
 
 def read_weights(folder: Path) -> dict[str, Floats]:
     return load_file(folder / WEIGHTS)
+
+
+def write_weights(weights: dict[str, Floats], folder: Path) -> None:
+    save_file(weights, folder / WEIGHTS)
 
 
 def head_logits(weights: dict[str, Floats], vectors: Floats) -> NDArray[np.float64]:
@@ -123,12 +168,10 @@ def softmax(logits: NDArray[np.float64], temperature: float) -> NDArray[np.float
     return shares
 
 
-def answers(
-    model: ModelDescription, logits: NDArray[np.float64], *, top: int
-) -> list[dict[str, Any]]:
-    """One object a row: label, calibrated confidence, `cannot_say`, and the `top` classes."""
+def answers(model: ModelDescription, logits: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """One object a row: label, calibrated confidence, `cannot_say`, and the likeliest classes."""
     probabilities = softmax(logits, model.temperature)
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]  # (n, top), best first
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]  # (n, TOP), best first
     confidence = probabilities.max(axis=1)
     return [
         {

@@ -124,6 +124,8 @@ class StepKind(StrEnum):
     encoding = "encode"  # `encode` is a method of str
     train = "train"
     rank = "rank"
+    model = "model"
+    predict = "predict"
     export = "export"
 
 

@@ -38,7 +38,14 @@ def enqueue(
 ) -> None:
     """Add ready steps; the doorbell rings once the transaction has committed."""
     for shard in range(shards):
-        session.add(Step(subject_id=subject_id, kind=kind, shard=shard, queue=queue))
+        add_one(session, subject_id=subject_id, kind=kind, shard=shard, queue=queue)
+
+
+def add_one(
+    session: Session, *, subject_id: str, kind: StepKind, shard: int, queue: str = "cpu"
+) -> None:
+    """Add one ready step of a number that the caller chose."""
+    session.add(Step(subject_id=subject_id, kind=kind, shard=shard, queue=queue))
     session.info.setdefault(DOORBELLS, set()).add(queue)
 
 

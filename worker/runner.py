@@ -211,6 +211,8 @@ def _fail_subject(
             datasets.reject(session, subject_id, problem)
         case StepKind.export:
             exports.fail_export(session, subject_id, problem)
+        case StepKind.model | StepKind.predict:
+            pass  # their own state tells; the ranking that they came after stands
         case _:
             audits.fail_audit(session, subject_id, problem)
 

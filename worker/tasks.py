@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from service import audits, datasets, exports, review, suspects
+from service import audits, datasets, exports, model_files, review, suspects
 from service.errors import BadInput
 from service.export import Correction, export
 from service.ingest import ColumnRoles, ingest
@@ -23,6 +24,7 @@ from service.models import Audit, Dataset, Export, Kind, Sample, StepKind, Tier,
 from service.ranking import TIER_NAMES, Evidence, Ranking, rank_suspects, reasons
 from service.steps import Claim
 from service.training import TrainingConfig
+from worker.final.tasks import run_model, run_predict
 from worker.runner import Hold, Save, Worker
 
 Handler = Callable[[Worker, Claim, Hold], Save]
@@ -155,13 +157,19 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
         suspects.write_ranking(ranking, path)
     rows = _suspect_rows(worker, audit, dataset, ranking, positions)
     hold(0.8)
-    return lambda session: audits.ranked(
-        session,
-        audit.id,
-        ranking_id=ranking_id,
-        suspects=rows,
-        summary=ranking.summary.to_dict(dataset.class_names),
-    )
+
+    def save(session: Session) -> None:
+        audits.ranked(
+            session,
+            audit.id,
+            ranking_id=ranking_id,
+            suspects=rows,
+            summary=ranking.summary.to_dict(dataset.class_names),
+        )
+        if dataset.kind is not Kind.probabilities:
+            model_files.want_model(session, audit.id)
+
+    return save
 
 
 def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence, NDArray[np.int64]]:
@@ -307,5 +315,7 @@ HANDLERS: dict[StepKind, Handler] = {
     StepKind.encoding: run_encode,
     StepKind.train: run_train,
     StepKind.rank: run_rank,
+    StepKind.model: run_model,
+    StepKind.predict: run_predict,
     StepKind.export: run_export,
 }

@@ -74,7 +74,7 @@ def encode(
     target = torch.device(device)
     if batch_size is None:
         batch_size = BATCH_SIZES.get(kind, {}).get(target.type, 64)
-    encoding = _start(chosen, encoder, target, batch_size)
+    encoding = start(chosen, encoder, target, batch_size)
     done = 0
     with writing_array(destination, (len(chosen), *encoding.shape), encoding.dtype) as array:
         for rows, values in encoding.batches:
@@ -87,9 +87,8 @@ def encode(
     return _described(destination, encoder, reused=False)
 
 
-def _start(
-    samples: Samples, encoder: str | None, device: torch.device, batch_size: int
-) -> Encoding:
+def start(samples: Samples, encoder: str | None, device: torch.device, batch_size: int) -> Encoding:
+    """Begin to encode samples; nothing is computed before the first batch is asked for."""
     # Imported one by one: an audit of a table should not wait for transformers to load.
     family, colon, name = (encoder or "").partition(":")
     match family + colon:

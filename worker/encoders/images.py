@@ -32,12 +32,18 @@ class Backbone(NamedTuple):
     dtype: type[np.generic]
 
 
-def encode_efficientnet(samples: Samples, *, device: torch.device, batch_size: int) -> Encoding:
-    """(N, 1280) float16, every number in [0, 6]."""
-    edge = SMALL_INPUT if look_at(samples).short_edge <= SMALL_EDGE else LARGE_INPUT
+def efficientnet_edge(samples: Samples) -> int:
+    """The edge in pixels to which these images are brought."""
+    return SMALL_INPUT if look_at(samples).short_edge <= SMALL_EDGE else LARGE_INPUT
+
+
+def encode_efficientnet(
+    samples: Samples, *, device: torch.device, batch_size: int, edge: int | None = None
+) -> Encoding:
+    """(N, 1280) float16, every number in [0, 6]. Images to come need the `edge` of the first."""
     backbone = Backbone(
         efficientnet.load(),
-        edge,
+        edge or efficientnet_edge(samples),
         (efficientnet.PIXEL_MEAN,) * 3,
         (efficientnet.PIXEL_SCALE,) * 3,
         efficientnet.FEATURES,
@@ -62,8 +68,13 @@ def encode_pixels(samples: Samples, *, batch_size: int) -> Encoding:
     look = look_at(samples)
     steps = -(-look.long_edge // PIXELS_STEP)
     edge = min(max(steps * PIXELS_STEP, PIXELS_MIN), PIXELS_MAX)
-    channels = 1 if look.grey else 3
-    batches = decoded(samples, fitted(edge, grey=look.grey), batch_size=batch_size)
+    return encode_pixels_as(samples, (1 if look.grey else 3, edge), batch_size=batch_size)
+
+
+def encode_pixels_as(samples: Samples, form: tuple[int, int], *, batch_size: int) -> Encoding:
+    """(N, C, S, S) uint8 where `form` is C, 1 or 3, and S."""
+    channels, edge = form
+    batches = decoded(samples, fitted(edge, grey=channels == 1), batch_size=batch_size)
     return Encoding(
         (channels, edge, edge),
         np.uint8,

@@ -20,6 +20,7 @@ from sklearn.preprocessing import (
 )
 
 from service.errors import BadDataset
+from service.tabular import MISSING, CategoryColumn, NumberColumn, TableColumns, soft_clip
 from worker.encoders.encoding import Batch, Encoding
 from worker.encoders.samples import Samples
 
@@ -27,16 +28,6 @@ PREFIX = "feature."
 FITTED_ROWS, FITTED_CELLS = 50_000, 20_000_000
 MAX_CATEGORIES = 32
 RARE = 10
-MISSING = "\0missing"
-CLIP_AT = 3.0
-
-
-def soft_clip(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Any real numbers -> (-3, 3), nearly unchanged within (-1, 1).
-
-    David Holzmüller et al.: Better by Default, https://arxiv.org/abs/2407.04491
-    """
-    return values / np.sqrt(1.0 + (values / CLIP_AT) ** 2)
 
 
 class TableTransformer:
@@ -93,10 +84,57 @@ class TableTransformer:
             parts.append(self.categories.transform(categories[:, self.several]))
         return np.hstack(parts).astype(np.float32)
 
+    def columns(self, numbers: list[str], categories: list[str]) -> TableColumns:
+        """What was learned, as plain numbers; the names are those of the fitted columns."""
+        filled, first, robust, _, last = (step for _, step in self.numbers.steps)
+        varying = np.array(numbers)[self.varying].tolist() if numbers else []
+        several = np.array(categories)[self.several].tolist() if categories else []
+        marks = np.array(numbers)[self.gappy].tolist() if numbers else []
+        used = {*varying, *several, *marks}
+        return TableColumns(
+            numbers=[
+                NumberColumn(
+                    name=name,
+                    filled=filled.statistics_[place],
+                    centre=first.mean_[place] + first.scale_[place] * robust.center_[place],
+                    scale=first.scale_[place] * robust.scale_[place],
+                    clipped_centre=last.mean_[place],
+                    clipped_scale=last.scale_[place],
+                )
+                for place, name in enumerate(varying)
+            ],
+            marks=marks,
+            categories=[self._category(place, name) for place, name in enumerate(several)],
+            ignored=[name for name in (*numbers, *categories) if name not in used],
+        )
+
+    def _category(self, place: int, name: str) -> CategoryColumn:
+        rare = self.categories.infrequent_categories_[place]
+        pooled = set() if rare is None else set(rare.tolist())
+        values = [v for v in self.categories.categories_[place].tolist() if v not in pooled]
+        return CategoryColumn(name=name, values=values, rare=len(values) if pooled else None)
+
 
 def encode_table(samples: Samples) -> Encoding:
     """(N, D) float32. Raises BadDataset if no column tells two rows apart."""
-    columns = [name for name in samples.columns if name.startswith(PREFIX)]
+    transformer = fit_table(samples)
+    return Encoding(
+        (transformer.width,), np.float32, _batches(samples, _columns(samples), transformer)
+    )
+
+
+def fitted_columns(samples: Samples) -> TableColumns:
+    """What `encode_table` reads the same samples by, for rows to come."""
+    columns = _columns(samples)
+    floating = {name for name in columns if pa.types.is_floating(samples.columns[name])}
+    return fit_table(samples).columns(
+        [name.removeprefix(PREFIX) for name in columns if name in floating],
+        [name.removeprefix(PREFIX) for name in columns if name not in floating],
+    )
+
+
+def fit_table(samples: Samples) -> TableTransformer:
+    columns = _columns(samples)
     count = min(FITTED_ROWS, max(FITTED_CELLS // max(len(columns), 1), 1000))
     parts = [_split(rows.table) for rows in samples.spread(count).read(columns)]
     numbers, categories = (np.concatenate(side) for side in zip(*parts, strict=True))
@@ -107,7 +145,11 @@ def encode_table(samples: Samples) -> Encoding:
             "learn from. Upload columns that vary.",
             type="no-usable-feature",
         )
-    return Encoding((transformer.width,), np.float32, _batches(samples, columns, transformer))
+    return transformer
+
+
+def _columns(samples: Samples) -> list[str]:
+    return [name for name in samples.columns if name.startswith(PREFIX)]
 
 
 def _batches(

@@ -1,0 +1,143 @@
+"""The two steps of a model: train it once the ranking is there, and ask it about new samples."""
+
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from service import audits, datasets, model_files, predictions, review
+from service.model_files import ModelDescription
+from service.models import Audit, Suspect
+from service.ranking import TIER_NAMES
+from service.steps import Claim
+from service.training import TrainingConfig
+from worker.final.labels import Judgement, clean
+from worker.runner import Hold, Save, Worker
+
+Value = TypeVar("Value")
+
+
+def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
+    """Ranking and encoding -> the files of the robust model."""
+    import torch
+
+    from worker.encoders.samples import Samples
+    from worker.final.calibration import TARGET_ACCURACY, calibrate
+    from worker.final.encoding import describe_encoder
+    from worker.final.fit import fit, plan_final
+    from worker.final.graph import write_onnx
+
+    with worker.database.read() as session:
+        audit = audits.get_audit(session, claim.subject_id)
+        dataset = audits.dataset_of(session, audit)
+    assert audit.plan is not None
+    folder = audits.folder(audit.id)
+    labels = np.load(worker.storage.path(f"{folder}/labels.npy"))
+    positions = np.load(worker.storage.path(f"{folder}/positions.npy"))
+    inputs = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r")
+    cleaned = clean(labels, _judgement(worker, audit, positions), dataset.class_names)
+    spec = plan_final(_training_config(audit), inputs.shape, len(dataset.class_names))
+    fitted = fit(
+        spec,
+        inputs,
+        cleaned,
+        len(dataset.class_names),
+        device=torch.device(worker.device),
+        report=lambda share: hold(0.9 * share),
+    )
+    calibration = calibrate(fitted.held_out, cleaned.targets, cleaned.judged, seed=spec.seed)
+    samples = Samples.open(
+        worker.storage.path(datasets.samples_key(dataset.id)),
+        worker.storage.path(datasets.upload_key(dataset.id)),
+        positions,
+    )
+    encoder, table = describe_encoder(str(dataset.kind), audit.config["encoder"], samples)
+    hold(0.95)
+    model = ModelDescription(
+        audit_id=audit.id,
+        dataset_id=dataset.id,
+        dataset_version=audit.dataset_version,
+        kind=str(dataset.kind),
+        class_names=dataset.class_names,
+        encoder=encoder,
+        table=table,
+        network=fitted.network,
+        input_shape=list(inputs.shape[1:]),
+        replicas=spec.replicas,
+        temperature=calibration.temperature,
+        threshold=calibration.threshold,
+        target_accuracy=TARGET_ACCURACY,
+        held_out=calibration.held_out,
+        answered=calibration.answered,
+        trained_on=cleaned.counts,
+    )
+    with worker.storage.writing(model_files.folder(audit.id)) as path:
+        path.mkdir()
+        model_files.write_weights(fitted.weights, path)
+        write_onnx(model, fitted.weights, path / model_files.ONNX)
+        (path / model_files.DESCRIPTION).write_text(model.model_dump_json(indent=1))
+    return lambda _session: None  # the step's own state says that the files are there
+
+
+def _judgement(worker: Worker, audit: Audit, positions: NDArray[np.int64]) -> Judgement:
+    """The newest ranking and the decisions of the audit's dataset version, in sample order."""
+    columns = (
+        Suspect.position,
+        Suspect.tier,
+        Suspect.suggested_label,
+        Suspect.suggested_label_confidence,
+        Suspect.p_wrong,
+    )
+    with worker.database.read() as session:
+        ranking = review.newest_ranking(session, audit.id)
+        rows = session.execute(
+            select(*columns).where(Suspect.ranking_id == ranking.id).order_by(Suspect.position)
+        ).all()
+        decided = review.corrections_at(session, audit.dataset_id, audit.dataset_version)
+    return Judgement(
+        tier=np.array([TIER_NAMES.index(row.tier) for row in rows], np.int8),
+        suggested=np.array([_or(row.suggested_label, -1) for row in rows], np.int64),
+        suggested_confidence=np.array([_or(row.suggested_label_confidence, 0.0) for row in rows]),
+        p_wrong=np.array([row.p_wrong for row in rows]),
+        decided=np.isin(positions, list(decided)),
+    )
+
+
+def _or(value: Value | None, otherwise: Value) -> Value:
+    return otherwise if value is None else value
+
+
+def _training_config(audit: Audit) -> TrainingConfig:
+    known = TrainingConfig.model_fields
+    return TrainingConfig(**{key: value for key, value in audit.config.items() if key in known})
+
+
+def run_predict(worker: Worker, claim: Claim, hold: Hold) -> Save:
+    """New texts or images -> what the audit's model says about them."""
+    from worker.final.encoding import encode_like
+
+    audit_id, storage = claim.subject_id, worker.storage
+    model = model_files.read_description(storage, audit_id)
+    asked = predictions.folder(audit_id, claim.shard)
+    inputs = encode_like(
+        model,
+        storage.path(f"{asked}/{predictions.SAMPLES}"),
+        storage.path(f"{asked}/{predictions.UPLOAD}"),
+        device=worker.device,
+    )
+    hold(0.8)
+    weights = model_files.read_weights(storage.path(model_files.folder(audit_id)))
+    found = model_files.answers(model, _logits(model, weights, inputs))
+    predictions.write_answers(storage, audit_id, claim.shard, found)
+    return lambda _session: None
+
+
+def _logits(
+    model: ModelDescription, weights: dict[str, model_files.Floats], inputs: NDArray[Any]
+) -> NDArray[np.float64]:
+    if model.network != "cnn":
+        return model_files.head_logits(weights, inputs)
+    from worker.final.fit import cnn_logits
+
+    return cnn_logits(weights, inputs)
