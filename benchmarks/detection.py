@@ -1,6 +1,10 @@
 """How well the engine finds wrong labels, beside its peers, on packs with known errors.
 
     python -m benchmarks.detection PACK... [--noise symmetric:0.1] [--seeds 0 1 2] [--json FILE]
+    python -m benchmarks.detection PACK... --engine-only --verdicts 100 [--drawn]
+
+With `--verdicts` the truth plays the reviewer (40 % obvious, 40 % possible, 20 % random controls
+from outside the tiers), and the engine's line is repeated with what it prints afterwards.
 
 Every method sees the same vectors and labels. Encoding is shared by all and not timed; the engine's
 seconds include its training. Only samples whose true label is known are scored.
@@ -12,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +27,13 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from benchmarks.injection import Injection, inject, is_clean
 from benchmarks.packs import Pack, read_packs
 from benchmarks.peers import peers
-from service.ranking import TIER_NAMES, Evidence, Ranking, rank_suspects
+from service.ranking import TIER_NAMES, Evidence, Ranking, Verdicts, rank_suspects
 from service.training import TrainingConfig
 from worker.engine import load_evidence, plan_shards, run_shard
 
 Floats = NDArray[np.floating]
 ENGINE = "labelaudit"
+REVIEW_SEED, SIZE_SEED = 104729, 15485863
 BINS = 15
 
 
@@ -51,17 +57,16 @@ def run(options: argparse.Namespace, cache: Path) -> Iterator[dict[str, Any]]:
     for path in options.packs:
         for pack in read_packs(path, cache):
             for seed in options.seeds:
-                for noisy in _variants(pack, options.noise, seed):
-                    yield from _compare(noisy, seed, options.engine_only)
+                for noisy in _variants(_fewer(pack, options.samples, seed), options.noise, seed):
+                    yield from _compare(noisy, seed, options)
 
 
-def rank_pack(pack: Pack, seed: int) -> Ranking:
-    """The product's own road: plan, train every shard, rank."""
+@contextmanager
+def evidence_of(pack: Pack, seed: int) -> Iterator[Evidence]:
+    """The product's own road: plan and train every shard."""
     if pack.pred_probs is not None:
-        evidence = Evidence(
-            pack.labels, pack.n_classes, probabilities={"pred_probs": pack.pred_probs}
-        )
-        return rank_suspects(evidence, seed=seed)
+        yield Evidence(pack.labels, pack.n_classes, probabilities={"pred_probs": pack.pred_probs})
+        return
     assert pack.vectors is not None
     config = TrainingConfig(seed=seed)
     shards = plan_shards(config, shape=pack.vectors.shape, n_classes=pack.n_classes)
@@ -69,7 +74,29 @@ def rank_pack(pack: Pack, seed: int) -> Ranking:
         paths = [Path(folder) / str(shard.number) for shard in shards]
         for shard, path in zip(shards, paths, strict=True):
             run_shard(shard, pack.vectors, pack.labels, pack.n_classes, path)
-        return rank_suspects(load_evidence(paths, pack.labels, pack.n_classes), seed=seed)
+        yield load_evidence(paths, pack.labels, pack.n_classes)
+
+
+def reviewed(pack: Pack, ranking: Ranking, count: int, seed: int, *, drawn: bool) -> Verdicts:
+    """What a reviewer who knows the truth says of `count` samples.
+
+    40 % from the obvious tier (what it lacks is taken from possible), 40 % from possible, worst
+    first or, with `drawn`, at random; 20 % at random from outside the tiers.
+    """
+    generator = np.random.default_rng([REVIEW_SEED, seed])
+    known = pack.truth >= 0
+    sizes = {"none": count - 2 * round(0.4 * count), "obvious": round(0.4 * count)}
+    sizes["obvious"] = min(sizes["obvious"], int((known & (ranking.tier_names == "obvious")).sum()))
+    sizes["possible"] = count - sizes["none"] - sizes["obvious"]
+    rows, at_random = [], []
+    for tier, size in sizes.items():
+        members = ranking.order[(known & (ranking.tier_names == tier))[ranking.order]]
+        random = drawn or tier == "none"
+        chosen = generator.permutation(members)[:size] if random else members[:size]
+        rows.append(chosen)
+        at_random.append(np.full(len(chosen), random))
+    every = np.concatenate(rows)
+    return Verdicts(every, (pack.truth != pack.labels)[every], np.concatenate(at_random))
 
 
 def calibration_error(probabilities: Floats, wrong: NDArray[np.bool_]) -> float:
@@ -90,17 +117,29 @@ def _variants(pack: Pack, noise: list[Injection], seed: int) -> Iterator[Pack]:
         yield pack
 
 
-def _compare(pack: Pack, seed: int, engine_only: bool) -> Iterator[dict[str, Any]]:
+def _fewer(pack: Pack, samples: int | None, seed: int) -> Pack:
+    """The pack, or that many of its samples, drawn at random."""
+    if samples is None or samples >= len(pack.labels):
+        return pack
+    generator = np.random.default_rng([SIZE_SEED, seed])
+    kept = np.sort(generator.choice(len(pack.labels), samples, replace=False))
+    return pack.rows(kept)
+
+
+def _compare(pack: Pack, seed: int, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     started = time.perf_counter()
-    ranking = rank_pack(pack, seed)
-    seconds = time.perf_counter() - started
-    record = _record(pack, seed, ENGINE, ranking.p_wrong, seconds, probability=True)
-    rate = ranking.summary.noise_rate
-    record["noise_rate"] |= rate.to_dict()
-    record["tiers"] = {name: _tier(pack, ranking, name) for name in ("obvious", "possible")}
-    record["cannot_judge"] = ranking.summary.to_dict(pack.class_names)["cannot_judge"]
-    yield record
-    if engine_only:
+    with evidence_of(pack, seed) as evidence:
+        ranking = rank_suspects(evidence, seed=seed)
+        seconds = time.perf_counter() - started
+        yield _engine_record(pack, seed, ENGINE, ranking, seconds)
+        if options.verdicts:
+            verdicts = reviewed(pack, ranking, options.verdicts, seed, drawn=options.drawn)
+            started = time.perf_counter()
+            after = rank_suspects(evidence, seed=seed, verdicts=verdicts)
+            seconds = time.perf_counter() - started
+            method = f"{ENGINE} +{len(verdicts)} verdicts"
+            yield _engine_record(pack, seed, method, after, seconds)
+    if options.engine_only:
         return
     for method, score in peers().items():
         started = time.perf_counter()
@@ -109,6 +148,16 @@ def _compare(pack: Pack, seed: int, engine_only: bool) -> Iterator[dict[str, Any
         if scores is not None:
             values, probability = scores.values, scores.probability
             yield _record(pack, seed, method, values, seconds, probability=probability)
+
+
+def _engine_record(
+    pack: Pack, seed: int, method: str, ranking: Ranking, seconds: float
+) -> dict[str, Any]:
+    record = _record(pack, seed, method, ranking.p_wrong, seconds, probability=True)
+    record["noise_rate"] |= ranking.summary.noise_rate.to_dict()
+    record["tiers"] = {name: _tier(pack, ranking, name) for name in ("obvious", "possible")}
+    record["cannot_judge"] = ranking.summary.to_dict(pack.class_names)["cannot_judge"]
+    return record
 
 
 def _record(
@@ -167,6 +216,9 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="flips where the truth is clean, as symmetric:0.1 asymmetric:0.2 instance:0.2",
     )
+    parser.add_argument("--verdicts", type=int, default=0, help="how many the truth gives")
+    parser.add_argument("--drawn", action="store_true", help="draw verdicts at random in each tier")
+    parser.add_argument("--samples", type=int, help="take so many samples of each pack at random")
     parser.add_argument("--engine-only", action="store_true", help="leave the peers out")
     return parser
 

@@ -46,6 +46,16 @@ class Pack:
     ) -> "Pack":
         return replace(self, name=f"{self.name}+{suffix}", labels=labels, truth=truth)
 
+    def rows(self, kept: NDArray[np.integer]) -> "Pack":
+        """Those samples alone."""
+        return replace(
+            self,
+            labels=self.labels[kept],
+            truth=self.truth[kept],
+            vectors=None if self.vectors is None else self.vectors[kept],
+            pred_probs=None if self.pred_probs is None else self.pred_probs[kept],
+        )
+
 
 def read_packs(path: Path, cache: Path) -> list[Pack]:
     """All packs at a path; a folder of several `.npz` files without a table holds one in each.

@@ -1,5 +1,7 @@
 """Evidence -> Ranking: the whole road of this package."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,15 +9,25 @@ from service.ranking.evidence import Evidence
 from service.ranking.fusion import Fused, fuse
 from service.ranking.posterior import TOP_CLASSES
 from service.ranking.rate import Interval
-from service.ranking.result import ClassSummary, Ranking, Summary
-from service.ranking.tiers import assign_tiers, cannot_judge, promises, small_classes
+from service.ranking.result import TIER_NAMES, ClassSummary, Ranking, Summary, VerdictCount
+from service.ranking.tiers import (
+    Basis,
+    Review,
+    assign_tiers,
+    cannot_judge,
+    promises,
+    small_classes,
+)
+from service.ranking.verdicts import VERIFIED, Verdicts, recalibrate
 
 Floats = NDArray[np.float64]
 
 SEEN = 1e-6  # expected samples below which a true class counts as absent
 
 
-def rank_suspects(evidence: Evidence, *, seed: int = 0) -> Ranking:
+def rank_suspects(
+    evidence: Evidence, *, seed: int = 0, verdicts: Verdicts | None = None
+) -> Ranking:
     """Rank all samples by how probably their given label is wrong.
 
     Parameters
@@ -24,15 +36,25 @@ def rank_suspects(evidence: Evidence, *, seed: int = 0) -> Ranking:
     seed : int
         Draws the rows that calibration is fitted on in datasets above 20,000 samples; smaller ones
         use every row, so the seed changes nothing.
+    verdicts : Verdicts, optional
+        What reviewers decided so far: p_wrong, tiers and summary follow them, the order does not.
 
     Returns
     -------
-    Ranking, arrays in sample order; the same evidence and seed give the same bits.
+    Ranking, arrays in sample order; the same evidence, seed and verdicts give the same bits.
     """
     labels = evidence.labels.astype(np.intp)
     fused = fuse(evidence, seed=seed)
     withheld = cannot_judge(fused, labels, evidence.n_classes)
     tier = assign_tiers(fused, labels, evidence.n_classes, withhold=bool(withheld))
+    review = None
+    if verdicts is not None and len(verdicts):
+        review = Review(verdicts, strata=tier)
+        fused = _reviewed(fused, review)
+        withheld = cannot_judge(fused, labels, evidence.n_classes)
+        tier = assign_tiers(
+            fused, labels, evidence.n_classes, withhold=bool(withheld), reviewed=True
+        )
     suggested, confidence = _suggestions(fused, labels, tier)
     classes, probabilities = _top(fused, labels, evidence.n_classes)
     return Ranking(
@@ -49,9 +71,22 @@ def rank_suspects(evidence: Evidence, *, seed: int = 0) -> Ranking:
         top_probabilities=probabilities,
         signals=fused.signals,
         order=worst_first(fused),
-        summary=_summary(evidence, fused, labels, tier, withheld),
+        summary=_summary(evidence, fused, labels, tier, withheld, review),
         replicas=sum(t.replicas for t in evidence.trajectories),
         epochs=max((t.epochs for t in evidence.trajectories), default=0),
+    )
+
+
+def _reviewed(fused: Fused, review: Review) -> Fused:
+    """The same order with the numbers that reviewers' verdicts ask for."""
+    found = recalibrate(fused.p_wrong, review.strata, review.verdicts, rate=fused.noise_rate)
+    known = fused.posterior.known
+    return replace(
+        fused,
+        p_wrong=np.where(known, found.p_wrong, found.noise_rate.estimate),
+        p_wrong_low=np.where(known, found.p_wrong_low, 0.0),
+        p_wrong_high=np.where(known, found.p_wrong_high, 1.0),
+        noise_rate=found.noise_rate,
     )
 
 
@@ -90,6 +125,7 @@ def _summary(
     labels: NDArray[np.intp],
     tier: NDArray[np.int8],
     withheld: list[str],
+    review: Review | None,
 ) -> Summary:
     joint = _joint(fused, labels, evidence.n_classes)
     small = small_classes(labels, evidence.n_classes)
@@ -102,10 +138,29 @@ def _summary(
         noise_rate=fused.noise_rate,
         noise_matrix=_row_normalised(joint),
         per_class=_per_class(fused, labels, joint),
-        tiers=promises(fused, tier),
+        tiers=promises(fused, tier, review),
         cannot_judge=words,
         missing=_missing(evidence),
+        verdicts=_counts(review),
+        basis=_basis(review),
     )
+
+
+def _counts(review: Review | None) -> dict[str, VerdictCount]:
+    """Verdicts by the tier that the models alone gave the sample."""
+    if review is None:
+        return {name: VerdictCount(0, 0) for name in TIER_NAMES}
+    parts = [review.verdicts.within(review.strata == code) for code in range(len(TIER_NAMES))]
+    counts = [VerdictCount(len(part), int(part.wrong.sum())) for part in parts]
+    return dict(zip(TIER_NAMES, counts, strict=True))
+
+
+def _basis(review: Review | None) -> Basis:
+    """The noise rate is verified once controls were drawn from what the models left alone."""
+    if review is None:
+        return Basis.ESTIMATED
+    outside = review.verdicts.within(review.strata == TIER_NAMES.index("none"))
+    return Basis.VERIFIED if outside.drawn.sum() >= VERIFIED else Basis.ESTIMATED
 
 
 def _joint(fused: Fused, labels: NDArray[np.intp], n_classes: int) -> Floats:

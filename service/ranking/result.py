@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from service.ranking.rate import Interval
 from service.ranking.signals import Signal
-from service.ranking.tiers import TierPromise
+from service.ranking.tiers import Basis, TierPromise
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +28,14 @@ class ClassSummary:
 
 
 @dataclass(frozen=True)
+class VerdictCount:
+    """Samples that people decided, and how many of them have a wrong label."""
+
+    n: int
+    wrong: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """What is estimated about the dataset as a whole."""
 
@@ -37,6 +45,8 @@ class Summary:
     tiers: dict[str, TierPromise]
     cannot_judge: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    verdicts: dict[str, VerdictCount] = field(default_factory=dict)  # by the models' own tier
+    basis: Basis = Basis.ESTIMATED  # of the noise rate
 
     def to_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
         """JSON-ready, with class names instead of indices."""
@@ -61,11 +71,21 @@ class Summary:
                     "count": promise.count,
                     "expected_precision": promise.expected_precision,
                     "lower_bound": promise.lower_bound,
+                    "basis": promise.basis.value,
                 }
                 for name, promise in self.tiers.items()
             },
             "cannot_judge": [words.format(*class_names) for words in self.cannot_judge],
             "missing": list(self.missing),
+            "basis": self.basis.value,
+            "verdicts": {
+                "n": sum(count.n for count in self.verdicts.values()),
+                "wrong": sum(count.wrong for count in self.verdicts.values()),
+                "by_tier": {
+                    name: {"n": count.n, "wrong": count.wrong}
+                    for name, count in self.verdicts.items()
+                },
+            },
         }
 
 

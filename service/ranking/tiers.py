@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from service.ranking.bands import UNFOUNDED, foundation, surest_low
 from service.ranking.fusion import Fused
+from service.ranking.verdicts import Verdicts, tier_precision
 
 Floats = NDArray[np.float64]
 
 OBVIOUS_LOW = 0.5  # even the low end says: more likely wrong than right
+REVIEWED_LOW = 0.65  # bands that verdicts have narrowed are to be taken at their word
 OBVIOUS_SHARE = 0.5  # and one other class takes at least half of what the given label loses
 OBVIOUS_MINIMUM = 5  # fewer than this are luck: call them possible
 SMALL_CLASS = 30
@@ -28,6 +30,13 @@ class Tier(StrEnum):
     NONE = "none"
 
 
+class Basis(StrEnum):
+    """What a printed figure rests on."""
+
+    ESTIMATED = "estimated"  # models alone, or with too few verdicts
+    VERIFIED = "verified"  # verdicts
+
+
 @dataclass(frozen=True)
 class TierPromise:
     """How many samples a tier holds and how many of them should really be wrong."""
@@ -35,6 +44,7 @@ class TierPromise:
     count: int
     expected_precision: float | None  # None where the tier is empty
     lower_bound: float | None
+    basis: Basis = Basis.ESTIMATED
 
 
 def cannot_judge(fused: Fused, labels: NDArray[np.integer], n_classes: int) -> list[str]:
@@ -66,9 +76,14 @@ def small_classes(labels: NDArray[np.integer], n_classes: int) -> NDArray[np.int
 
 
 def assign_tiers(
-    fused: Fused, labels: NDArray[np.integer], n_classes: int, *, withhold: bool
+    fused: Fused,
+    labels: NDArray[np.integer],
+    n_classes: int,
+    *,
+    withhold: bool,
+    reviewed: bool = False,
 ) -> NDArray[np.int8]:
-    """(N,) int8: 0 none, 1 possible, 2 obvious."""
+    """(N,) int8: 0 none, 1 possible, 2 obvious; `reviewed` says that verdicts set the bands."""
     n = len(labels)
     tiers = np.zeros(n, dtype=np.int8)
     budget = round(float(fused.p_wrong[fused.posterior.known].sum()))
@@ -76,7 +91,7 @@ def assign_tiers(
     order = order[fused.posterior.known[order]]
     tiers[order[:budget]] = 1
     if not withhold:
-        obvious = fused.p_wrong_low >= OBVIOUS_LOW
+        obvious = fused.p_wrong_low >= (REVIEWED_LOW if reviewed else OBVIOUS_LOW)
         obvious &= fused.posterior.others_share[:, 0] >= OBVIOUS_SHARE
         obvious &= ~np.isin(labels, small_classes(labels, n_classes))
         if obvious.sum() >= OBVIOUS_MINIMUM and foundation(fused.noise_rate) >= UNFOUNDED:
@@ -84,18 +99,34 @@ def assign_tiers(
     return tiers
 
 
-def promises(fused: Fused, tiers: NDArray[np.int8]) -> dict[str, TierPromise]:
+@dataclass(frozen=True)
+class Review:
+    """What people decided, and the models' own tiers, which their controls were drawn from."""
+
+    verdicts: Verdicts
+    strata: NDArray[np.int8]  # (N,)
+
+
+def promises(
+    fused: Fused, tiers: NDArray[np.int8], review: Review | None = None
+) -> dict[str, TierPromise]:
     """Expected precision and its lower bound for each tier, by name."""
     result = {}
     for code, tier in enumerate((Tier.NONE, Tier.POSSIBLE, Tier.OBVIOUS)):
         chosen = tiers == code
-        if not chosen.any():
+        count = int(chosen.sum())
+        if not count:
             result[tier.value] = TierPromise(0, None, None)
             continue
         expected, low = float(fused.p_wrong[chosen].mean()), float(fused.p_wrong_low[chosen].mean())
+        basis = Basis.ESTIMATED
         if tier is Tier.OBVIOUS:
-            low = min(low, _obvious_bound(fused, int(chosen.sum())))
-        result[tier.value] = TierPromise(int(chosen.sum()), expected, low)
+            low = min(low, _obvious_bound(fused, count))
+        if review is not None:
+            found = tier_precision(chosen, fused, review.strata, review.verdicts, bound=low)
+            expected, low = found.expected, found.low
+            basis = Basis.VERIFIED if found.verified else Basis.ESTIMATED
+        result[tier.value] = TierPromise(count, expected, low, basis)
     return result
 
 
