@@ -37,20 +37,42 @@ class Stratum:
     known: int
     known_wrong: int
     rest: Interval  # share of wrong labels among the other `size - known`
+    sampled: bool = True  # False where models say so, which err in all strata together
 
 
 def stratified(strata: Sequence[Stratum]) -> Interval:
     """Share of wrong labels over all strata.
 
-    The ends of independent strata are combined by the root of summed squares (MOVER; Zou & Donner,
-    Statistics in Medicine 2008), which plain addition would make far too wide.
+    The ends of sampled strata, which are independent, are combined by the root of summed squares
+    (MOVER; Zou & Donner, Statistics in Medicine 2008), which plain addition would make far too
+    wide; what the models said is added plainly.
     """
     total = max(1, sum(stratum.size for stratum in strata))
     certain = sum(stratum.known_wrong for stratum in strata) / total
     shares = [(stratum.size - stratum.known) / total for stratum in strata]
-    rests = [stratum.rest for stratum in strata]
-    pairs = list(zip(shares, rests, strict=True))
-    estimate = certain + sum(share * rest.estimate for share, rest in pairs)
-    down = sqrt(sum((share * (rest.estimate - rest.low)) ** 2 for share, rest in pairs))
-    up = sqrt(sum((share * (rest.high - rest.estimate)) ** 2 for share, rest in pairs))
-    return Interval.ordered(estimate, max(certain, estimate - down), estimate + up)
+    parts = list(zip(shares, strata, strict=True))
+    estimate = certain + sum(share * stratum.rest.estimate for share, stratum in parts)
+    down, up = _Doubt(), _Doubt()
+    for share, stratum in parts:
+        rest = stratum.rest
+        down.add(share * (rest.estimate - rest.low), stratum.sampled)
+        up.add(share * (rest.high - rest.estimate), stratum.sampled)
+    return Interval.ordered(estimate, max(certain, estimate - down.total), estimate + up.total)
+
+
+@dataclass
+class _Doubt:
+    """Half a width, gathered from parts that are independent or not."""
+
+    squares: float = 0.0
+    plain: float = 0.0
+
+    def add(self, half: float, independent: bool) -> None:
+        if independent:
+            self.squares += half**2
+        else:
+            self.plain += half
+
+    @property
+    def total(self) -> float:
+        return sqrt(self.squares) + self.plain

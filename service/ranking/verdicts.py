@@ -107,10 +107,10 @@ def recalibrate(
         raise ValueError(f"needs verdicts on rows within 0..{len(p_wrong) - 1}")
     line = fit_platt(p_wrong[rows], verdicts.wrong, _weights(verdicts, strata))
     values, low, high = line(p_wrong)
-    parts = [
-        _stratum(np.flatnonzero(strata == code), values, verdicts.within(strata == code), rate)
-        for code in np.unique(strata)
-    ]
+    parts = []
+    for code in np.unique(strata):
+        members = np.flatnonzero(strata == code)
+        parts.append(_stratum(members, p_wrong, values, verdicts.within(strata == code), rate))
     return Recalibrated(values, low, high, stratified(parts), line)
 
 
@@ -125,23 +125,30 @@ def _weights(verdicts: Verdicts, strata: NDArray[np.integer]) -> Floats:
 
 
 def _stratum(
-    members: NDArray[np.intp], p_wrong: Floats, verdicts: Verdicts, rate: Interval
+    members: NDArray[np.intp],
+    before: Floats,
+    after: Floats,
+    verdicts: Verdicts,
+    rate: Interval,
 ) -> Stratum:
     """What is known of one stratum and how the rest of it is estimated."""
     rest = np.setdiff1d(members, verdicts.rows, assume_unique=True)
-    models = float(p_wrong[rest].mean()) if rest.size else 0.0
+    models = float(after[rest].mean()) if rest.size else 0.0
     drawn = verdicts.wrong[verdicts.drawn]
     if drawn.size >= ENOUGH:
         estimate = (drawn.sum() + PRIOR_VERDICTS * models) / (drawn.size + PRIOR_VERDICTS)
         share = Interval.ordered(estimate, *wilson(float(drawn.sum()), drawn.size))
     else:
+        old = float(before[rest].mean()) if rest.size else 0.0
         doubt = max(rate.estimate, 1e-9)
-        share = Interval.ordered(models, models * rate.low / doubt, models * rate.high / doubt)
+        low = min(models, old) * rate.low / doubt
+        share = Interval.ordered(models, low, max(models, old) * rate.high / doubt)
     return Stratum(
         size=len(members),
         known=len(verdicts),
         known_wrong=int(verdicts.wrong.sum()),
         rest=share,
+        sampled=drawn.size >= ENOUGH,
     )
 
 
@@ -175,22 +182,24 @@ def tier_precision(
     strata : (N,) int, as given to `recalibrate`
     verdicts : all of them
     """
-    parts, drawn = [], 0
+    parts, drawn, left = [], 0, 0
     for code in np.unique(strata[chosen]):
         cell = chosen & (strata == code)
         inside = verdicts.within(cell)
         drawn += int(inside.drawn.sum())
         rest = np.setdiff1d(np.flatnonzero(cell), inside.rows, assume_unique=True)
+        left += rest.size
         parts.append(
             Stratum(
                 size=int(cell.sum()),
                 known=len(inside),
                 known_wrong=int(inside.wrong.sum()),
                 rest=_cell(fused, rest, inside.wrong[inside.drawn], bound),
+                sampled=inside.drawn.sum() >= ENOUGH,
             )
         )
     whole = stratified(parts)
-    return Precision(whole.estimate, whole.low, verified=drawn >= VERIFIED)
+    return Precision(whole.estimate, whole.low, verified=drawn >= VERIFIED or not left)
 
 
 def _cell(fused: Scored, rest: NDArray[np.intp], drawn: Bools, bound: float) -> Interval:
