@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.report:
         records = json.loads(options.report.read_text())
-        write_table(records, options.markdown)
+        write_table(records, options.markdown, options.plot.name)
         write_plot(records, options.plot)
         return 0
     if not options.data and not options.images:

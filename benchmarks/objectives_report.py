@@ -20,12 +20,12 @@ Records = list[dict[str, Any]]
 Cell = tuple[float, float, int]  # mean, standard deviation over seeds, seeds
 
 
-def write_table(records: Records, document: Path) -> None:
-    """Put the results between the document's two markers."""
+def write_table(records: Records, document: Path, picture: str) -> None:
+    """Put the results, and the picture of them, between the document's two markers."""
     text = document.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    document.write_text(f"{before}{BEGIN}\n\n{_tables(records)}\n{END}{after}")
+    document.write_text(f"{before}{BEGIN}\n\n{_tables(records, picture)}\n{END}{after}")
 
 
 def write_plot(records: Records, path: Path) -> None:
@@ -70,9 +70,9 @@ def summarise(records: Records, measure: str) -> dict[tuple[str, str, str], Cell
     }
 
 
-def _tables(records: Records) -> str:
+def _tables(records: Records, picture: str) -> str:
     columns, methods = _columns(records), _methods(records)
-    parts = []
+    parts = [f"![Test accuracy and average precision of every objective]({picture})\n"]
     for measure, title in MEASURES.items():
         cells = summarise(records, measure)
         lines = [f"### {title}", "", f"| objective | {' | '.join(map(_title, columns))} |"]
@@ -88,11 +88,13 @@ def _tables(records: Records) -> str:
 def _cell(cell: Cell | None, measure: str, best: float) -> str:
     if cell is None:
         return "–"
-    mean, spread, _ = cell
+    mean, spread, seeds = cell
     if measure == "seconds":
         return f"{mean:.1f}"
     factor, digits = (100, 1) if measure in ("accuracy", "recovery") else (1, 3)
-    text = f"{factor * mean:.{digits}f} ± {factor * spread:.{digits}f}"
+    text = f"{factor * mean:.{digits}f}"
+    if seeds > 1:
+        text += f" ± {factor * spread:.{digits}f}"
     return f"**{text}**" if mean == best else text
 
 

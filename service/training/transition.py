@@ -7,14 +7,14 @@ from service.training.option import ObjectiveSpec, Option, OptionValue
 _SOURCE = (
     Option("noise_matrix", None, "T as a list of rows, one for each true class, each summing to 1; "
            "classes in the dataset's order", "ours"),
-    Option("matrix_source", "anchors", "where T comes from: confident samples of each class, the "
-           "confident joint, maximum likelihood, or noise_matrix as given",
-           "ours", choices=("anchors", "confident_joint", "em", "given")),
-    Option("warm_up", 0.3, "share of the epochs that train with cross entropy first; T is "
+    Option("matrix_source", "confident_joint", "where T comes from: the confident joint, confident "
+           "samples of each class (anchors), maximum likelihood (em), or noise_matrix as given",
+           "ours", choices=("confident_joint", "anchors", "em", "given")),
+    Option("warm_up", 0.2, "share of the epochs that train with cross entropy first; T is "
            "estimated at their end (with a given T: 0 epochs)", "ours", 0.05, 0.95),
 )  # fmt: skip
 _UNLOCK = Option(
-    "frozen", 0.3, "share of the epochs that the noise model stays at its start", "ours", 0.0, 1.0
+    "frozen", 0.1, "share of the epochs that the noise model stays at its start", "ours", 0.0, 1.0
 )
 _RATE = Option(
     "rate", 1.0, "learning rate of the noise model as a multiple of the network's", "ours", 0, 100

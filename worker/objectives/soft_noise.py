@@ -34,6 +34,9 @@ class SoftNoise(MatrixLoss):
 
     def prepare(self, matrix: Matrix) -> None:
         if self.kind == "inverse":
+            if self.source != "given":
+                matrix = invertible(matrix)
+                self.matrix.copy_(torch.from_numpy(matrix))
             weights = inverse(matrix, self.name)
         elif self.kind == "posterior":
             joint = matrix * true_prior(matrix, self.setting.targets.cpu().numpy())[:, None]
@@ -58,14 +61,25 @@ class BackwardCorrection(SoftNoise):
     """Patrini et al., CVPR 2017, https://arxiv.org/abs/1609.03683.
 
     `-sum_j T^-1[y, j] log s_j`: an unbiased estimate of the cross entropy with the true labels,
-    which may be negative. As in the authors' code s is kept above 1e-7, which bounds it below. A T
-    with a condition number above 1e6 is refused: its inverse would only amplify chance.
+    which may be negative. As in the authors' code s is kept above 1e-7, which bounds it below. A
+    given T with a condition number above 1e6 is refused: its inverse would only amplify chance; an
+    estimated one is moved towards the identity until it has an inverse.
     """
 
     name = "backward"
 
     def __init__(self, setting: Setting, **options: object) -> None:
         super().__init__(setting, matrix_kind="inverse", **options)
+
+
+def invertible(matrix: Matrix) -> Matrix:
+    """T, mixed with as many tenths of the identity as its condition number needs: (C, C)."""
+    mixed = matrix
+    for tenths in range(1, 10):
+        if np.linalg.cond(mixed) <= MAX_CONDITION:
+            break
+        mixed = (1.0 - tenths / 10) * matrix + tenths / 10 * np.eye(len(matrix))
+    return mixed
 
 
 def inverse(matrix: Matrix, name: str) -> Matrix:

@@ -7,6 +7,7 @@ import torch
 from service.errors import BadInput
 from tests.worker.objectives.building import CLASSES, NOISE, a_batch, build, minimiser, per_label
 from worker.objectives.estimation import estimate, true_prior
+from worker.objectives.soft_noise import invertible
 
 T = torch.tensor(NOISE, dtype=torch.float64)
 GIVEN = CLASSES @ T
@@ -118,6 +119,12 @@ def test_a_matrix_that_cannot_be_inverted_is_refused_with_a_way_out(name: str) -
     alike = [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
     with pytest.raises(BadInput, match=r"cannot be inverted safely.*forward"):
         build(name, noise_matrix=alike, **options)
+
+
+def test_an_estimated_matrix_is_moved_just_far_enough_to_be_inverted() -> None:
+    alike = np.array([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(invertible(alike), 0.9 * alike + 0.1 * np.eye(3))
+    np.testing.assert_array_equal(invertible(np.asarray(NOISE)), np.asarray(NOISE))
 
 
 def test_a_matrix_of_another_size_is_refused() -> None:
