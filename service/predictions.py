@@ -4,6 +4,7 @@ Vectors and table rows are answered at once, here. Texts and images need their e
 written down like a small dataset and a worker reads them; the answers are kept for an hour.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -19,13 +20,16 @@ from sqlalchemy.orm import Session
 from service import audits, model_files, steps
 from service.errors import BadInput, NotFound
 from service.media import STORED, BadImage, verify_image
-from service.model_files import ModelDescription
+from service.model_description import ModelDescription
 from service.models import Step, StepKind, StepState, now
 from service.storage import Storage
 from service.tabular import Cell
 
 SAMPLES, UPLOAD, ANSWERS = "samples.parquet", "upload", "answers.json"
 KEPT = timedelta(hours=1)
+GONE = "There is no such prediction; answers are kept for an hour."
+NUMBERS = 2**31
+NUMBER = re.compile(r"[0-9]{1,10}")
 ASKED_WITH = {"image": "images", "text": "texts", "table": "rows", "vector": "vectors"}
 
 
@@ -105,7 +109,7 @@ def write_images(storage: Storage, audit_id: str, images: Sequence[bytes]) -> in
 
 def _write(storage: Storage, audit_id: str, columns: dict[str, Any], upload: bytes) -> int:
     storage.require_space()
-    number = secrets.randbelow(2**31)
+    number = secrets.randbelow(NUMBERS)
     ids = [str(index) for index in range(len(next(iter(columns.values()))))]
     with storage.writing(folder(audit_id, number)) as path:
         path.mkdir()
@@ -132,11 +136,18 @@ def enqueue(session: Session, audit_id: str, number: int) -> list[str]:
     return [folder(audit_id, step.shard) for step in old]
 
 
+def as_number(text: str) -> int:
+    """Raises NotFound for what never was the number of a prediction."""
+    if not NUMBER.fullmatch(text) or int(text) >= NUMBERS:
+        raise NotFound(GONE)
+    return int(text)
+
+
 def get_step(session: Session, audit_id: str, number: int) -> Step:
     audits.get_audit(session, audit_id)
-    step = session.get(Step, (audit_id, StepKind.predict, number)) if number < 2**31 else None
+    step = session.get(Step, (audit_id, StepKind.predict, number))
     if step is None:
-        raise NotFound("There is no such prediction; answers are kept for an hour.")
+        raise NotFound(GONE)
     return step
 
 

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from service.model_files import ModelDescription
+from service.model_description import ModelDescription
 from service.models import (
     DatasetStatus,
     JobStatus,

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -18,6 +18,7 @@ from service.api.dependencies import (
     Uploader,
 )
 from service.api.problems import documented
+from service.errors import NotFound
 from service.models import FINISHED, JobStatus
 from service.schemas import ModelRead, PredictionRead, PredictRequest
 
@@ -63,10 +64,13 @@ def download_model(
     storage: StorageDep,
     caller: Annotator,
     audit_id: str,
-    file: Literal["model.json", "model.safetensors", "model.onnx"],
+    file: str,
 ) -> FileResponse:
-    """One file of the model: weights, description, or the whole head as an ONNX graph."""
+    """One file of the model: `model.safetensors`, the weights; `model.json`, all else that a
+    prediction needs; `model.onnx`, standardisation, network and calibration in one graph."""
     model_files.require_model(session, audit_id)
+    if file not in model_files.FILES:
+        raise NotFound(f"A model has the files {', '.join(model_files.FILES)}, not {file!r}.")
     return FileResponse(
         storage.path(model_files.file_key(audit_id, file)),
         filename=f"{audit_id}-{file}",
@@ -115,10 +119,10 @@ def read_prediction(
     resources: ResourcesDep,
     caller: Annotator,
     audit_id: str,
-    number: Annotated[int, Path(ge=0)],
+    number: str,
 ) -> dict[str, Any]:
     """Predictions that were not ready when they were asked for."""
-    return _look(resources, audit_id, number)
+    return _look(resources, audit_id, predictions.as_number(number))
 
 
 def _ask(

@@ -12,7 +12,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from service.model_files import Floats, ModelDescription
+from service.model_description import ModelDescription
+from service.model_files import Floats
 
 OPSET, IR_VERSION = 17, 8  # what runtimes since 2022 read
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.model_files import LabelCounts
+from service.model_description import LabelCounts
 from service.ranking import TIER_NAMES
 
 POSSIBLE, OBVIOUS = TIER_NAMES.index("possible"), TIER_NAMES.index("obvious")

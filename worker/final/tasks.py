@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 
 from service import audits, datasets, model_files, predictions, review
-from service.model_files import ModelDescription
+from service.model_description import ModelDescription
 from service.models import Audit, Suspect
 from service.ranking import TIER_NAMES
 from service.steps import Claim
