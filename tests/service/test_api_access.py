@@ -105,6 +105,7 @@ FOR_UPLOADERS = [
     ("DELETE", "/v1/datasets/unknown"),
     ("POST", "/v1/datasets/unknown/audits"),
     ("POST", "/v1/audits/unknown/cancel"),
+    ("POST", "/v1/audits/unknown/predict"),
 ]
 FOR_ADMINS = [("POST", "/v1/keys"), ("GET", "/v1/keys"), ("DELETE", "/v1/keys/unknown")]
 
@@ -140,6 +141,7 @@ def test_unknown_ids_are_not_found_by_any_operation(app, admin):
             "/queue/renew": {"sample_id": "x", "lease_id": "y"},
             "/queue/release": {"sample_id": "x", "lease_id": "y"},
             "/corrections": {"corrections": [{"sample_id": "x", "verdict": "keep"}]},
+            "/predict": {"texts": ["x"]},
         }
         end = next((body for end, body in bodies.items() if path.endswith(end)), {})
         answer = admin.request(method, path, json=end if method == "POST" else None)

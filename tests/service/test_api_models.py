@@ -164,7 +164,7 @@ def test_the_files_are_what_the_description_says(uploader, worker, storage):
     assert json.loads(uploader.get(f"{audit}/model/model.json").content) == description
     assert sum(description["trained_on"]["classes"].values()) == 150
     assert 0 < description["held_out"]["accuracy_low"] <= description["held_out"]["accuracy"]
-    assert uploader.get(f"{audit}/model/model.pickle").status_code == 422
+    assert uploader.get(f"{audit}/model/model.pickle").status_code == 404
 
 
 @on_sqlite
