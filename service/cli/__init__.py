@@ -6,7 +6,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from service.cli import auditing, keys, serving, show
+from service.cli import auditing, keys, models, serving, show
 from service.cli.start import start
 from service.client import ClientError
 
@@ -30,6 +30,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     auditing.delete,
     auditing.objectives,
     auditing.encoders,
+    models.model,
+    models.predict,
     serving.serve,
     serving.worker,
     serving.migrate,

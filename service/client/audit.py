@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from service.client.download import save
 from service.client.errors import ApiError, JobFailed, NoService
+from service.client.model import ModelHandle
 from service.client.transport import BUSY, Transport
 from service.models import FINISHED, JobStatus, ReviewState, StepKind, Tier, Verdict
 from service.schemas import (
@@ -124,6 +125,10 @@ class AuditHandle:
         """Noise rate with its interval, noise matrix (rows = true class), tiers, classes."""
         answer: dict[str, Any] = self._transport.get(f"{self._path}/summary")
         return answer
+
+    def model(self) -> ModelHandle:
+        """The robust model, which is trained once the audit is completed."""
+        return ModelHandle(self._transport, self.id)
 
     def suspects(
         self,
