@@ -173,9 +173,10 @@ def ranked(
     suspects: Iterable[Sequence[Any]],
     summary: dict[str, Any],
 ) -> None:
-    """Publish the ranking; `suspects` are rows in the suspect table's column order, worst first."""
+    """Publish the first ranking; `suspects` are rows in the suspect table's column order, worst
+    first."""
     audit = get_audit(session, audit_id)
-    session.add(Ranking(id=ranking_id, audit_id=audit_id))
+    session.add(Ranking(id=ranking_id, audit_id=audit_id, summary=summary))
     session.flush()
     table = Suspect.__table__
     assert isinstance(table, Table)

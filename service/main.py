@@ -12,7 +12,18 @@ from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from service import steps
-from service.api import audits, catalogue, datasets, exports, health, keys, models, problems, review
+from service.api import (
+    audits,
+    catalogue,
+    datasets,
+    exports,
+    health,
+    keys,
+    models,
+    problems,
+    rankings,
+    review,
+)
 from service.api.dependencies import Resources
 from service.broker import doorbell
 from service.config import Settings
@@ -68,7 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.middleware("http")(_identify)
     problems.install(app)
-    for part in (datasets, audits, review, models, exports, keys, catalogue, health):
+    for part in (datasets, audits, rankings, review, models, exports, keys, catalogue, health):
         app.include_router(part.router, max_body_size=MAX_BODY_BYTES)
     app.include_router(web)
     return app

@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -280,13 +281,16 @@ class Step(Model):
 
 
 class Ranking(Model):
-    """An immutable order of an audit's samples."""
+    """An immutable order of an audit's samples: number 0 by the models alone, the later ones with
+    the verdicts of their time."""
 
     __tablename__ = "ranking"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     audit_id: Mapped[str] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    number: Mapped[int] = mapped_column(default=0, server_default="0")
+    summary: Mapped[dict[str, Any] | None]
 
 
 class Suspect(Model):
@@ -315,6 +319,7 @@ class Suspect(Model):
     lease_id: Mapped[str | None] = mapped_column(String(40))
     lease_holder: Mapped[str | None] = mapped_column(String(16))
     lease_until: Mapped[float | None]
+    control: Mapped[bool] = mapped_column(default=False, server_default=false())  # leased as one
 
     __table_args__ = (
         UniqueConstraint("ranking_id", "sample_id"),
@@ -350,6 +355,8 @@ class Correction(Model):
     annotator: Mapped[str] = mapped_column(String(200))
     key_id: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(default=now)
+    # drawn at random and shown without the machine's opinion
+    control: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     __table_args__ = (
         UniqueConstraint("dataset_id", "seq"),

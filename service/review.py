@@ -60,11 +60,20 @@ class Decision:
 
 def newest_ranking(session: Session, audit_id: str) -> Ranking:
     ranking = session.scalars(
-        select(Ranking).where(Ranking.audit_id == audit_id).order_by(Ranking.id.desc()).limit(1)
+        select(Ranking)
+        .where(Ranking.audit_id == audit_id)
+        .order_by(Ranking.number.desc(), Ranking.id.desc())
+        .limit(1)
     ).first()
     if ranking is None:
         raise NotReady("The audit has no ranking yet; wait until its status is `completed`.")
     return ranking
+
+
+def held_ranking(session: Session, audit_id: str) -> Ranking:
+    """The newest ranking, which stays the newest until the transaction ends."""
+    session.execute(select(Audit.id).where(Audit.id == audit_id).with_for_update(read=True))
+    return newest_ranking(session, audit_id)
 
 
 def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:
@@ -120,7 +129,7 @@ def lease_next(
 ) -> list[Suspect]:
     """Hand the worst suspects that nobody holds to one annotator, each under its own lease."""
     get_completed_audit(session, audit_id)
-    ranking = newest_ranking(session, audit_id)
+    ranking = held_ranking(session, audit_id)
     query = select(Suspect).where(
         Suspect.ranking_id == ranking.id,
         or_(Suspect.lease_until.is_(None), Suspect.lease_until < clock()),
@@ -131,8 +140,9 @@ def lease_next(
     for suspect in suspects:
         suspect.lease_id = new_id("le")
         suspect.lease_holder = principal.key_id
+        suspect.control = False
     session.flush()
-    _set_lease_end(session, ranking.id, [suspect.rank for suspect in suspects], lease_seconds)
+    set_lease_end(session, ranking.id, [suspect.rank for suspect in suspects], lease_seconds)
     for suspect in suspects:
         session.refresh(suspect)
     return list(suspects)
@@ -142,7 +152,7 @@ def renew_lease(
     session: Session, audit_id: str, sample_id: str, *, lease_id: str, lease_seconds: float
 ) -> Suspect:
     suspect = _leased(session, audit_id, sample_id, lease_id)
-    _set_lease_end(session, suspect.ranking_id, [suspect.rank], lease_seconds)
+    set_lease_end(session, suspect.ranking_id, [suspect.rank], lease_seconds)
     session.refresh(suspect)
     return suspect
 
@@ -151,7 +161,7 @@ def release_lease(session: Session, audit_id: str, sample_id: str, *, lease_id: 
     _drop_lease(_leased(session, audit_id, sample_id, lease_id))
 
 
-def _set_lease_end(session: Session, ranking_id: str, ranks: list[int], seconds: float) -> None:
+def set_lease_end(session: Session, ranking_id: str, ranks: list[int], seconds: float) -> None:
     session.execute(
         update(Suspect)
         .where(Suspect.ranking_id == ranking_id, Suspect.rank.in_(ranks))
@@ -165,7 +175,7 @@ def _leased(session: Session, audit_id: str, sample_id: str, lease_id: str) -> S
     suspect = session.scalars(
         select(Suspect)
         .where(
-            Suspect.ranking_id == newest_ranking(session, audit_id).id,
+            Suspect.ranking_id == held_ranking(session, audit_id).id,
             Suspect.sample_id == sample_id,
             Suspect.lease_id == lease_id,
         )
@@ -181,6 +191,7 @@ def _leased(session: Session, audit_id: str, sample_id: str, lease_id: str) -> S
 
 def _drop_lease(suspect: Suspect) -> None:
     suspect.lease_id = suspect.lease_holder = suspect.lease_until = None
+    suspect.control = False
 
 
 # -------------------------------------------------------------------------------------- corrections
@@ -221,6 +232,7 @@ def submit(
             note=decision.note,
             annotator=principal.name,
             key_id=principal.key_id,
+            control=suspect.control or _was_control(session, decision.supersedes),
         )
         skipped = decision.verdict is Verdict.skip
         suspect.state = ReviewState.skipped if skipped else ReviewState.decided
@@ -312,6 +324,12 @@ def corrections_at(session: Session, dataset_id: str, version: int) -> dict[int,
     return {position: row for position, row in standing.items() if row.verdict is not Verdict.skip}
 
 
+def _was_control(session: Session, correction_id: str | None) -> bool:
+    """Second thoughts about a control do not undo that chance chose it."""
+    replaced = session.get(Correction, correction_id) if correction_id else None
+    return replaced is not None and replaced.control
+
+
 def _lock_suspects(
     session: Session, audit_id: str, sample_ids: Sequence[str]
 ) -> dict[str, Suspect]:
@@ -321,7 +339,7 @@ def _lock_suspects(
     found = session.scalars(
         select(Suspect)
         .where(
-            Suspect.ranking_id == newest_ranking(session, audit_id).id,
+            Suspect.ranking_id == held_ranking(session, audit_id).id,
             Suspect.sample_id.in_(sample_ids),
         )
         .order_by(Suspect.rank)

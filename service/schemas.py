@@ -198,6 +198,10 @@ class SuspectDetail(SuspectRead):
 
 
 class QueueNext(Request):
+    purpose: Literal["review", "control"] = Field(
+        default="review",
+        description="`control` draws at random and hides what the machine thinks of the sample.",
+    )
     count: int = Field(default=1, ge=1, le=20)
     tier: list[Tier] = Field(default=[Tier.obvious, Tier.possible])
     given_label: Words | None = None
@@ -219,8 +223,22 @@ class LeasedSuspect(SuspectDetail):
     lease: Lease
 
 
+class Control(Schema):
+    """A sample to judge blind: its content and given label, no rank, tier or suggestion."""
+
+    sample_id: str
+    position: int
+    given_label: str
+    state: ReviewState
+    content: dict[str, Any]
+    media_url: str | None
+    lease: Lease
+
+
 class QueueItems(Schema):
-    items: list[LeasedSuspect] = Field(description="Empty when nothing is left to review.")
+    items: list[LeasedSuspect | Control] = Field(
+        description="Empty when nothing is left to review."
+    )
 
 
 class CorrectionCreate(Request):
@@ -255,7 +273,18 @@ class CorrectionRead(Schema):
     reverts: str | None
     note: str | None
     annotator: str
+    control: bool = Field(description="Drawn at random and judged blind.")
     created_at: datetime
+
+
+class RankingRead(Schema):
+    number: int = Field(description="0 is the models' own; later ones follow the verdicts.")
+    status: JobStatus
+    ranking_id: str | None = Field(description="Null until it is completed.")
+    verdicts: dict[str, Any] | None = Field(description="What it rests on: n, wrong, by_tier.")
+    problem: dict[str, Any] | None
+    created_at: datetime
+    finished_at: datetime | None
 
 
 class CorrectionList(Schema):

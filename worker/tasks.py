@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import audits, datasets, exports, model_files, review, suspects
+from service import audits, datasets, exports, model_files, rankings, review, suspects
 from service.errors import BadInput
 from service.export import Correction, export
 from service.ingest import ColumnRoles, ingest
 from service.models import Audit, Dataset, Export, Kind, Sample, StepKind, Tier, new_id
-from service.ranking import TIER_NAMES, Evidence, Ranking, rank_suspects, reasons
+from service.ranking import TIER_NAMES, Evidence, Ranking, Verdicts, rank_suspects, reasons
 from service.steps import Claim
 from service.training import TrainingConfig
 from worker.final.tasks import run_model, run_predict
@@ -146,30 +146,59 @@ def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
 
 
 def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
-    """Trajectories and probabilities -> the ranking, its file, and the suspects' rows."""
+    """Trajectories and probabilities -> a ranking, its file, and the suspects' rows.
+
+    Shard 0 is the ranking that completes the audit; those after it follow the verdicts so far.
+    """
     audit, dataset = _load(worker, claim.subject_id)
     evidence, positions = _evidence(worker, audit, dataset)
     hold(0.1)
-    ranking = rank_suspects(evidence, seed=audit.config["seed"])
+    verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.shard else None
+    ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
     hold(0.6)
     ranking_id = new_id("ra")
     with worker.storage.writing(suspects.ranking_key(audit.id, ranking_id)) as path:
         suspects.write_ranking(ranking, path)
-    rows = _suspect_rows(worker, audit, dataset, ranking, positions)
+    # a later ranking takes the review states over from the one before it
+    decided = set() if claim.shard else _decided(worker, audit)
+    rows = _suspect_rows(worker, audit, dataset, ranking, positions, decided)
+    summary = ranking.summary.to_dict(dataset.class_names)
     hold(0.8)
-
-    def save(session: Session) -> None:
-        audits.ranked(
+    if claim.shard:
+        return lambda session: rankings.reranked(
             session,
             audit.id,
+            number=claim.shard,
             ranking_id=ranking_id,
             suspects=rows,
-            summary=ranking.summary.to_dict(dataset.class_names),
+            summary=summary,
         )
+
+    def save(session: Session) -> None:
+        audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
         if dataset.kind is not Kind.probabilities:
             model_files.want_model(session, audit.id)
 
     return save
+
+
+def _verdicts(
+    worker: Worker,
+    audit: Audit,
+    labels: NDArray[np.integer[Any]],
+    positions: NDArray[np.int64],
+) -> Verdicts:
+    """What people decided of this audit's samples, by their row in its arrays."""
+    with worker.database.read() as session:
+        decided = rankings.verdicts_of(session, audit)
+    rows = np.searchsorted(positions, sorted(decided)).astype(np.intp)
+    corrections = [decided[position] for position in sorted(decided)]
+    corrected = np.array([row.corrected_label for row in corrections], np.int64)
+    return Verdicts(
+        rows=rows,
+        wrong=corrected != labels[rows],
+        drawn=np.array([row.control for row in corrections], np.bool_),
+    )
 
 
 def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence, NDArray[np.int64]]:
@@ -208,8 +237,9 @@ def _suspect_rows(
     dataset: Dataset,
     ranking: Ranking,
     positions: NDArray[np.int64],
+    decided: set[int],
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows of the suspect table, worst first. A sample that a person has decided stays decided."""
+    """Rows of the suspect table, worst first; those of the `decided` positions are decided."""
     with worker.database.read() as session:
         names = dict(
             session.execute(
@@ -218,7 +248,6 @@ def _suspect_rows(
                 )
             ).all()
         )
-        decided = review.corrections_at(session, audit.dataset_id, audit.dataset_version)
     words = reasons(ranking, dataset.class_names)
     tiers = [Tier(name) for name in TIER_NAMES]
 
@@ -243,6 +272,12 @@ def _suspect_rows(
             )
 
     return rows()
+
+
+def _decided(worker: Worker, audit: Audit) -> set[int]:
+    """Positions that a person has decided before the audit began: they stay decided."""
+    with worker.database.read() as session:
+        return set(review.corrections_at(session, audit.dataset_id, audit.dataset_version))
 
 
 def run_export(worker: Worker, claim: Claim, hold: Hold) -> Save:

@@ -115,7 +115,9 @@ async def _stream(
 @router.get("/{audit_id}/summary", responses=documented(409))
 def read_summary(session: ReadSession, caller: Annotator, audit_id: str) -> dict[str, Any]:
     """Noise rate with its interval, noise matrix (rows = true class), classes, tiers, and what the
-    audit cannot judge. `review` counts what people have decided so far."""
+    audit cannot judge. `verdicts` counts those that the figures rest on, and each `basis` says
+    whether a figure is `estimated` or `verified`; `review` counts what people have decided so far.
+    """
     audit = audits.get_completed_audit(session, audit_id)
     ranking = review.newest_ranking(session, audit_id)
     return {
@@ -123,7 +125,8 @@ def read_summary(session: ReadSession, caller: Annotator, audit_id: str) -> dict
         "dataset_id": audit.dataset_id,
         "dataset_version": audit.dataset_version,
         "ranking_id": ranking.id,
-        **(audit.summary or {}),
+        **(ranking.summary or audit.summary or {}),
+        "ranking_number": ranking.number,
         "review": review.state_counts(session, ranking.id),
     }
 

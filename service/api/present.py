@@ -79,6 +79,20 @@ def suspect_detail(
     }
 
 
+def blind(storage: Storage, dataset: Dataset, suspect: Suspect) -> dict[str, Any]:
+    """The sample and its given label, and nothing of what the machine thinks of it."""
+    return {
+        "sample_id": suspect.sample_id,
+        "position": suspect.position,
+        "given_label": dataset.class_names[suspect.given_label],
+        "state": suspect.state,
+        "content": datasets.content_of(
+            dataset, datasets.read_row(storage, dataset.id, suspect.position)
+        ),
+        "media_url": media_url(dataset, suspect.sample_id),
+    }
+
+
 def correction(row: Correction, names: list[str]) -> dict[str, Any]:
     return {
         "id": row.id,
@@ -91,5 +105,6 @@ def correction(row: Correction, names: list[str]) -> dict[str, Any]:
         "reverts": row.reverts,
         "note": row.note,
         "annotator": row.annotator,
+        "control": row.control,
         "created_at": row.created_at,
     }

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query
 from sqlalchemy.orm import Session
 
-from service import audits, idempotency, review
+from service import audits, controls, idempotency, review
 from service.api import cursors, present
 from service.api.dependencies import (
     Annotator,
@@ -16,7 +16,7 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
-from service.models import ReviewState
+from service.models import ReviewState, Tier
 from service.schemas import (
     CorrectionList,
     CorrectionRead,
@@ -41,10 +41,32 @@ def next_in_queue(
     options: Annotated[QueueNext | None, Body()] = None,
 ) -> dict[str, Any]:
     """Lease the worst suspects that nobody else holds. An item comes back to the queue when its
-    lease is released or runs out."""
+    lease is released or runs out.
+
+    With the purpose `control`, random samples are served instead, without the machine's opinion:
+    from outside the tiers unless `tier` names others. They tell how many wrong labels the audit
+    missed, which no suspect can.
+    """
     options = options or QueueNext()
     audit = audits.get_completed_audit(session, audit_id)
     dataset = audits.dataset_of(session, audit)
+    lease = {"expires_in_seconds": settings.review_lease_seconds}
+    if options.purpose == "control":
+        drawn = controls.lease_controls(
+            session,
+            audit_id,
+            principal=caller,
+            tiers=options.tier if "tier" in options.model_fields_set else [Tier.none],
+            count=options.count,
+            lease_seconds=settings.review_lease_seconds,
+        )
+        return {
+            "items": [
+                present.blind(storage, dataset, suspect)
+                | {"lease": {"lease_id": suspect.lease_id, **lease}}
+                for suspect in drawn
+            ]
+        }
     wanted = review.SuspectFilter(
         tier=options.tier,
         given_label=present.class_index(dataset, options.given_label, field="given_label"),
@@ -61,7 +83,6 @@ def next_in_queue(
         count=options.count,
         lease_seconds=settings.review_lease_seconds,
     )
-    lease = {"expires_in_seconds": settings.review_lease_seconds}
     return {
         "items": [
             present.suspect_detail(session, storage, audit, dataset, suspect)

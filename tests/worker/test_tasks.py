@@ -206,3 +206,53 @@ def test_what_an_audit_stores_is_a_training_config_and_more(store, dataset_id):
     audit = load(store, make_audit(store, dataset_id, count=5))
     assert tasks.training_config(audit) == TrainingConfig()
     assert json.dumps(audit.config)
+
+
+@on_sqlite
+def test_verdicts_make_a_new_ranking_in_the_same_order(uploader, worker):
+    upload = road.probabilities()
+    dataset = road.send(uploader, upload, lambda: run_one(worker))
+    audit = road.start(uploader, dataset, upload.wish)
+    road.finished(uploader, audit, lambda: run_one(worker))
+    before = road.ranked(uploader, audit)
+    first = uploader.get(f"{audit}/summary").json()
+    assert (first["basis"], first["verdicts"]["n"]) == ("estimated", 0)
+
+    def judged(items: list[dict]) -> list[dict]:
+        decisions = []
+        for item in items:
+            decision = {"sample_id": item["sample_id"], "lease_id": item["lease"]["lease_id"]}
+            if item["sample_id"] in upload.wrong:
+                names = [name for name in dataset["class_names"] if name != item["given_label"]]
+                decision |= {"verdict": "relabel", "corrected_label": names[0]}
+            else:
+                decision |= {"verdict": "keep"}
+            decisions.append(decision)
+        return decisions
+
+    for wish in ({"count": 20}, {"count": 20, "purpose": "control"}, {"purpose": "control"}):
+        items = uploader.post(f"{audit}/queue/next", json=wish).json()["items"]
+        answer = uploader.post(f"{audit}/corrections", json={"corrections": judged(items)})
+        assert answer.status_code == 201, answer.text
+    held = uploader.post(f"{audit}/queue/next", json={"tier": ["none"]}).json()["items"][0]
+
+    answer = uploader.post(f"{audit}/rankings")
+    assert answer.status_code == 202, answer.text
+    job = road.finished(uploader, answer.headers["location"], lambda: run_one(worker))
+    assert job["status"] == "completed", job["problem"]
+
+    after = road.ranked(uploader, audit)
+    assert [one["sample_id"] for one in after] == [one["sample_id"] for one in before]
+    assert [one["p_wrong"] for one in after] != [one["p_wrong"] for one in before]
+    assert sum(one["state"] == "decided" for one in after) == 41
+    summary = uploader.get(f"{audit}/summary").json()
+    assert summary["ranking_number"] == 1
+    assert summary["ranking_id"] == job["ranking_id"]
+    assert summary["verdicts"]["n"] == 41
+    assert summary["verdicts"]["by_tier"]["none"]["n"] == 21
+    assert summary["basis"] == "verified"
+    rate = summary["noise_rate"]
+    assert rate["low"] <= len(upload.wrong) / len(after) <= rate["high"]
+    assert uploader.get(audit).json()["status"] == "completed"
+    kept = {"sample_id": held["sample_id"], "lease_id": held["lease"]["lease_id"]}
+    assert uploader.post(f"{audit}/queue/renew", json=kept).status_code == 200

@@ -1,0 +1,39 @@
+"""/v1/audits/{id}/rankings: the same samples ranked with what reviewers have found."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from service import rankings
+from service.api.dependencies import Annotator, ReadSession, WriteSession
+from service.api.problems import documented
+from service.schemas import RankingRead
+
+router = APIRouter(prefix="/v1/audits/{audit_id}/rankings", tags=["review"], responses=documented())
+
+
+@router.post("", status_code=202, response_model=RankingRead, responses=documented(409))
+def create_ranking(
+    session: WriteSession, caller: Annotator, audit_id: str, response: Response
+) -> Any:
+    """Ask for a new ranking from the verdicts so far.
+
+    The order of the samples stays. `p_wrong`, the tiers, their expected precision and the noise
+    rate follow what reviewers found; leases and review states move to the new ranking, and pages of
+    the old one can still be walked. 409 where nobody has decided anything yet.
+    """
+    job = rankings.request_ranking(session, audit_id)
+    response.headers["Location"] = f"/v1/audits/{audit_id}/rankings/{job.number}"
+    return job
+
+
+@router.get("", response_model=list[RankingRead])
+def list_rankings(session: ReadSession, caller: Annotator, audit_id: str) -> Any:
+    """Every ranking of the audit, newest first, those still being made included."""
+    return rankings.list_rankings(session, audit_id)
+
+
+@router.get("/{number}", response_model=RankingRead)
+def read_ranking(session: ReadSession, caller: Annotator, audit_id: str, number: int) -> Any:
+    """One ranking and whether it is made."""
+    return rankings.get_ranking_job(session, audit_id, number)
