@@ -183,6 +183,15 @@ def load_evidence(
     )
 
 
+def learned_noise_matrix(folders: Iterable[Path]) -> NDArray[np.float64] | None:
+    """The mean of what the objectives with a noise matrix learned or were told, over the shards;
+    None where no objective had one. (C, C), rows = true class, each sums to 1."""
+    matrices = [
+        np.load(path) for folder in folders if (path := folder / "noise_matrix.npy").exists()
+    ]
+    return np.mean(matrices, axis=0) if matrices else None
+
+
 def _run_network(
     spec: ShardSpec,
     inputs: NDArray[Any],

@@ -163,6 +163,7 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     decided = set() if claim.shard else _decided(worker, audit)
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, decided)
     summary = ranking.summary.to_dict(dataset.class_names)
+    summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
     hold(0.8)
     if claim.shard:
         return lambda session: rankings.reranked(
@@ -180,6 +181,16 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
             model_files.want_model(session, audit.id)
 
     return save
+
+
+def _learned_matrix(worker: Worker, audit: Audit) -> list[list[float]] | None:
+    """What the objective itself learned or was told of the noise, beside the ranking's estimate."""
+    if audit.plan is None:
+        return None
+    from worker.engine import learned_noise_matrix
+
+    matrix = learned_noise_matrix(_shard_folders(worker, audit))
+    return None if matrix is None else [[round(float(v), 6) for v in row] for row in matrix]
 
 
 def _verdicts(
@@ -215,11 +226,16 @@ def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence,
     folder = audits.folder(audit.id)
     labels = np.load(worker.storage.path(f"{folder}/labels.npy"))
     positions = np.load(worker.storage.path(f"{folder}/positions.npy"))
-    shards = [
+    shards = _shard_folders(worker, audit)
+    return load_evidence(shards, labels, len(dataset.class_names)), positions
+
+
+def _shard_folders(worker: Worker, audit: Audit) -> list[Path]:
+    assert audit.plan is not None
+    return [
         worker.storage.path(audits.shard_key(audit.id, shard))
         for shard in range(len(audit.plan["shards"]))
     ]
-    return load_evidence(shards, labels, len(dataset.class_names)), positions
 
 
 def _pred_probs(samples: Path) -> NDArray[np.float32]:

@@ -256,3 +256,20 @@ def test_verdicts_make_a_new_ranking_in_the_same_order(uploader, worker):
     assert uploader.get(audit).json()["status"] == "completed"
     kept = {"sample_id": held["sample_id"], "lease_id": held["lease"]["lease_id"]}
     assert uploader.post(f"{audit}/queue/renew", json=kept).status_code == 200
+
+
+@on_sqlite
+def test_the_summary_shows_the_noise_matrix_that_the_objective_used(uploader, worker):
+    upload = road.vectors()
+    dataset = road.send(uploader, upload, lambda: run_one(worker))
+    size = len(dataset["class_names"])
+    given = np.full((size, size), 0.1 / (size - 1)) + (0.9 - 0.1 / (size - 1)) * np.eye(size)
+    wish = upload.wish | {
+        "objective": "forward",
+        "objective_options": {"matrix_source": "given", "noise_matrix": given.tolist()},
+    }
+    audit = road.start(uploader, dataset, wish)
+    road.finished(uploader, audit, lambda: run_one(worker))
+    summary = uploader.get(f"{audit}/summary").json()
+    np.testing.assert_allclose(summary["learned_noise_matrix"], given, atol=1e-6)
+    assert np.shape(summary["noise_matrix"]) == (size, size)
