@@ -34,6 +34,6 @@ def list_rankings(session: ReadSession, caller: Annotator, audit_id: str) -> Any
 
 
 @router.get("/{number}", response_model=RankingRead)
-def read_ranking(session: ReadSession, caller: Annotator, audit_id: str, number: int) -> Any:
+def read_ranking(session: ReadSession, caller: Annotator, audit_id: str, number: str) -> Any:
     """One ranking and whether it is made."""
     return rankings.get_ranking_job(session, audit_id, number)
