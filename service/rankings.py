@@ -100,11 +100,11 @@ def list_rankings(session: Session, audit_id: str) -> list[RankingJob]:
     return [_job(number, asked.get(number), made.get(number)) for number in numbers]
 
 
-def get_ranking_job(session: Session, audit_id: str, number: str) -> RankingJob:
+def get_ranking_job(session: Session, audit_id: str, number: int) -> RankingJob:
     for job in list_rankings(session, audit_id):
-        if str(job.number) == number:
+        if job.number == number:
             return job
-    raise NotFound(f"The audit has no ranking {number!r}.")
+    raise NotFound(f"The audit has no ranking {number}.")
 
 
 def _job(number: int, step: Step | None, ranking: Ranking | None) -> RankingJob:
