@@ -25,6 +25,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     auditing.summary,
     auditing.correct,
     auditing.revert,
+    auditing.rerank,
     auditing.export,
     auditing.datasets,
     auditing.delete,

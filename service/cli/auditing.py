@@ -135,6 +135,16 @@ def summary(
         (show.as_json if as_json else show.summary)(found)
 
 
+def rerank(
+    audit_id: AuditId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = None
+) -> None:
+    """Rank again with what reviewers have found so far."""
+    with connect(data_dir, url) as client:
+        handle = client.get_audit(audit_id)
+        handle.rerank()
+        (show.as_json if as_json else show.summary)(handle.summary())
+
+
 def correct(
     audit_id: AuditId,
     sample_id: Annotated[str, typer.Argument(help="The sample's id.")],

@@ -22,12 +22,14 @@ from service.schemas import (
     CorrectionList,
     CorrectionRead,
     LeasedSuspect,
+    RankingRead,
     SuspectDetail,
     SuspectRead,
 )
 
 SILENCE_SECONDS = 45.0  # the service says something at least every 15 seconds
 POLL_SECONDS = 1.0
+RANKING_POLL_SECONDS = 0.3
 OUTAGE_SECONDS = 60.0  # how long a service may be away before waiting for it ends
 SUSPECTS_PAGE = 500
 
@@ -161,6 +163,18 @@ class AuditHandle:
         path = Path(destination)
         format = "parquet" if path.suffix.lower() == ".parquet" else "csv"
         return save(self._transport, f"{self._path}/suspects.{format}", path)
+
+    def rerank(self) -> RankingRead:
+        """Rank again with what reviewers have found, and wait for that. Raises JobFailed."""
+        path = f"{self._path}/rankings"
+        ranking = RankingRead.model_validate(self._transport.request("POST", path).json())
+        while ranking.status not in FINISHED:
+            time.sleep(RANKING_POLL_SECONDS)
+            answer = self._transport.get(f"{path}/{ranking.number}")
+            ranking = RankingRead.model_validate(answer)
+        if ranking.status is not JobStatus.completed:
+            raise JobFailed(ranking.problem or {"title": f"The ranking was {ranking.status}"})
+        return ranking
 
     def next_in_queue(self, count: int = 1, **options: Any) -> list[LeasedSuspect]:
         """Lease the worst suspects that nobody else holds."""

@@ -187,6 +187,17 @@ def test_many_corrections_are_stored_together(audited: AuditHandle) -> None:
     assert stored.dataset_version == 2
 
 
+def test_what_reviewers_found_makes_a_new_ranking(audited: AuditHandle) -> None:
+    with pytest.raises(ApiError) as caught:
+        audited.rerank()
+    assert caught.value.status == 409
+    before = audited.summary()["ranking_id"]
+    audited.correct("s020", "accept_suggestion")
+    ranking = audited.rerank()
+    assert ranking.number == 1
+    assert audited.summary()["ranking_id"] == ranking.ranking_id != before
+
+
 def test_the_queue_hands_out_different_samples(audited: AuditHandle) -> None:
     first, second = audited.next_in_queue(2)
     (third,) = audited.next_in_queue()
