@@ -15,6 +15,7 @@ import json
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,7 +84,7 @@ def reviewed(pack: Pack, ranking: Ranking, count: int, seed: int, *, drawn: bool
     40 % from the obvious tier (what it lacks is taken from possible), 40 % from possible, worst
     first or, with `drawn`, at random; 20 % at random from outside the tiers.
     """
-    generator = np.random.default_rng([REVIEW_SEED, seed])
+    generator = np.random.default_rng([REVIEW_SEED, seed, zlib.crc32(pack.name.encode())])
     known = pack.truth >= 0
     sizes = {"none": count - 2 * round(0.4 * count), "obvious": round(0.4 * count)}
     sizes["obvious"] = min(sizes["obvious"], int((known & (ranking.tier_names == "obvious")).sum()))
