@@ -4,6 +4,7 @@ Each is a snapshot. Pages of an older one stay as they were; the queue, the leas
 states move to the newest in the transaction that publishes it.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +40,8 @@ STATUS = {
     StepState.failed: JobStatus.failed,
     StepState.cancelled: JobStatus.cancelled,
 }
+
+NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,13 @@ def list_rankings(session: Session, audit_id: str) -> list[RankingJob]:
     }
     numbers = sorted(made.keys() | asked.keys(), reverse=True)
     return [_job(number, asked.get(number), made.get(number)) for number in numbers]
+
+
+def as_number(text: str) -> int:
+    """Raises NotFound for what never was the number of a ranking."""
+    if not NUMBER.fullmatch(text):
+        raise NotFound(f"The audit has no ranking {text!r}.")
+    return int(text)
 
 
 def get_ranking_job(session: Session, audit_id: str, number: int) -> RankingJob:

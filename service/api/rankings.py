@@ -33,7 +33,7 @@ def list_rankings(session: ReadSession, caller: Annotator, audit_id: str) -> Any
     return rankings.list_rankings(session, audit_id)
 
 
-@router.get("/{number:int}", response_model=RankingRead)
-def read_ranking(session: ReadSession, caller: Annotator, audit_id: str, number: int) -> Any:
+@router.get("/{number}", response_model=RankingRead)
+def read_ranking(session: ReadSession, caller: Annotator, audit_id: str, number: str) -> Any:
     """One ranking and whether it is made."""
-    return rankings.get_ranking_job(session, audit_id, number)
+    return rankings.get_ranking_job(session, audit_id, rankings.as_number(number))
