@@ -16,8 +16,8 @@ from service.review import Decision
 from service.training import TrainingConfig
 from tests import road
 from tests.factories import make_audit, make_dataset, person, sample_id
-from worker import tasks
 from worker.runner import run_one
+from worker.tasks.audit import analysed_labels, training_config
 
 UPLOADS = {
     "images": road.images,
@@ -161,7 +161,7 @@ def load(store, audit_id) -> Audit:
 
 def test_only_labeled_samples_are_analysed(store, worker, dataset_id):
     audit = load(store, make_audit(store, dataset_id, count=5))
-    labels, positions = tasks.analysed_labels(worker, audit)
+    labels, positions = analysed_labels(worker, audit)
     assert positions.tolist() == [0, 1, 2, 3, 4, 6, 8, 9, 10, 11]
     assert labels.tolist() == [position % 3 for position in positions]
     assert (labels.dtype, positions.dtype) == (np.int32, np.int64)
@@ -181,7 +181,7 @@ def test_an_audit_sees_the_corrections_of_its_version_and_no_later_ones(store, w
     seen = {}
     for version in range(5):
         audit = load(store, make_audit(store, dataset_id, count=5, version=version))
-        labels, positions = tasks.analysed_labels(worker, audit)
+        labels, positions = analysed_labels(worker, audit)
         seen[version] = dict(zip(positions.tolist(), labels.tolist(), strict=True))
     assert [seen[version][0] for version in range(5)] == [0, 2, 2, 2, 2]
     assert [1 in seen[version] for version in range(5)] == [True, True, False, False, False]
@@ -204,7 +204,7 @@ def test_one_class_left_is_nothing_to_tell_apart(store, worker, uploader):
 
 def test_what_an_audit_stores_is_a_training_config_and_more(store, dataset_id):
     audit = load(store, make_audit(store, dataset_id, count=5))
-    assert tasks.training_config(audit) == TrainingConfig()
+    assert training_config(audit) == TrainingConfig()
     assert json.dumps(audit.config)
 
 

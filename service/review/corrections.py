@@ -1,49 +1,28 @@
-"""The queue and the corrections: lease the worst open suspect, decide it, undo a decision."""
+"""Corrections: an append-only log of verdicts; undoing one is a row that names it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from service.audits import dataset_of, get_completed_audit
 from service.database import clock
-from service.errors import BadCursor, BadInput, Conflict, LeaseLost, NotFound, NotReady
+from service.errors import BadInput, Conflict, LeaseLost, NotFound
 from service.keys import Principal
 from service.models import (
     Audit,
     Correction,
     Dataset,
-    Ranking,
     ReviewState,
     Sample,
     Suspect,
-    Tier,
     Verdict,
     new_id,
 )
-
-
-@dataclass(frozen=True)
-class SuspectFilter:
-    """Which suspects; None means any."""
-
-    tier: Sequence[Tier] | None = None
-    given_label: int | None = None
-    predicted_label: int | None = None
-    state: ReviewState | None = None
-
-    def apply(self, query: Select[Any]) -> Select[Any]:
-        if self.tier is not None:
-            query = query.where(Suspect.tier.in_(self.tier))
-        if self.given_label is not None:
-            query = query.where(Suspect.given_label == self.given_label)
-        if self.predicted_label is not None:
-            query = query.where(Suspect.predicted_label == self.predicted_label)
-        if self.state is not None:
-            query = query.where(Suspect.state == self.state)
-        return query
+from service.review.queue import drop_lease
+from service.review.ranked import held_ranking
 
 
 @dataclass(frozen=True)
@@ -56,145 +35,6 @@ class Decision:
     lease_id: str | None = None
     supersedes: str | None = None
     note: str | None = None
-
-
-def newest_ranking(session: Session, audit_id: str) -> Ranking:
-    ranking = session.scalars(
-        select(Ranking)
-        .where(Ranking.audit_id == audit_id)
-        .order_by(Ranking.number.desc(), Ranking.id.desc())
-        .limit(1)
-    ).first()
-    if ranking is None:
-        raise NotReady("The audit has no ranking yet; wait until its status is `completed`.")
-    return ranking
-
-
-def held_ranking(session: Session, audit_id: str) -> Ranking:
-    """The newest ranking, which stays the newest until the transaction ends."""
-    session.execute(select(Audit.id).where(Audit.id == audit_id).with_for_update(read=True))
-    return newest_ranking(session, audit_id)
-
-
-def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:
-    """The ranking that a cursor names, if it is this audit's."""
-    ranking = session.get(Ranking, ranking_id)
-    if ranking is None or ranking.audit_id != audit_id:
-        raise BadCursor("This cursor belongs to another audit.")
-    return ranking
-
-
-def list_suspects(
-    session: Session, ranking_id: str, *, wanted: SuspectFilter, after: int, limit: int
-) -> Sequence[Suspect]:
-    """Worst first, those ranked behind `after`."""
-    query = select(Suspect).where(Suspect.ranking_id == ranking_id, Suspect.rank > after)
-    return session.scalars(wanted.apply(query).order_by(Suspect.rank).limit(limit)).all()
-
-
-def get_suspect(session: Session, audit_id: str, sample_id: str) -> Suspect:
-    ranking = newest_ranking(session, audit_id)
-    suspect = session.scalars(
-        select(Suspect).where(Suspect.ranking_id == ranking.id, Suspect.sample_id == sample_id)
-    ).first()
-    if suspect is None:
-        raise NotFound(f"The audit ranked no sample {sample_id!r}.")
-    return suspect
-
-
-def state_counts(session: Session, ranking_id: str) -> dict[Tier, dict[ReviewState, int]]:
-    """How many suspects of each tier are open, skipped and decided."""
-    counts = {tier: dict.fromkeys(ReviewState, 0) for tier in Tier}
-    rows = session.execute(
-        select(Suspect.tier, Suspect.state, func.count())
-        .where(Suspect.ranking_id == ranking_id)
-        .group_by(Suspect.tier, Suspect.state)
-    )
-    for tier, state, count in rows:
-        counts[tier][state] = count
-    return counts
-
-
-# ------------------------------------------------------------------------------------------- leases
-
-
-def lease_next(
-    session: Session,
-    audit_id: str,
-    *,
-    principal: Principal,
-    wanted: SuspectFilter,
-    count: int,
-    lease_seconds: float,
-) -> list[Suspect]:
-    """Hand the worst suspects that nobody holds to one annotator, each under its own lease."""
-    get_completed_audit(session, audit_id)
-    ranking = held_ranking(session, audit_id)
-    query = select(Suspect).where(
-        Suspect.ranking_id == ranking.id,
-        or_(Suspect.lease_until.is_(None), Suspect.lease_until < clock()),
-    )
-    suspects = session.scalars(
-        wanted.apply(query).order_by(Suspect.rank).limit(count).with_for_update(skip_locked=True)
-    ).all()
-    for suspect in suspects:
-        suspect.lease_id = new_id("le")
-        suspect.lease_holder = principal.key_id
-        suspect.control = False
-    session.flush()
-    set_lease_end(session, ranking.id, [suspect.rank for suspect in suspects], lease_seconds)
-    for suspect in suspects:
-        session.refresh(suspect)
-    return list(suspects)
-
-
-def renew_lease(
-    session: Session, audit_id: str, sample_id: str, *, lease_id: str, lease_seconds: float
-) -> Suspect:
-    suspect = _leased(session, audit_id, sample_id, lease_id)
-    set_lease_end(session, suspect.ranking_id, [suspect.rank], lease_seconds)
-    session.refresh(suspect)
-    return suspect
-
-
-def release_lease(session: Session, audit_id: str, sample_id: str, *, lease_id: str) -> None:
-    _drop_lease(_leased(session, audit_id, sample_id, lease_id))
-
-
-def set_lease_end(session: Session, ranking_id: str, ranks: list[int], seconds: float) -> None:
-    session.execute(
-        update(Suspect)
-        .where(Suspect.ranking_id == ranking_id, Suspect.rank.in_(ranks))
-        .values(lease_until=clock() + seconds)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _leased(session: Session, audit_id: str, sample_id: str, lease_id: str) -> Suspect:
-    get_completed_audit(session, audit_id)
-    suspect = session.scalars(
-        select(Suspect)
-        .where(
-            Suspect.ranking_id == held_ranking(session, audit_id).id,
-            Suspect.sample_id == sample_id,
-            Suspect.lease_id == lease_id,
-        )
-        .with_for_update()
-    ).first()
-    if suspect is None:
-        raise LeaseLost(
-            f"You no longer hold sample {sample_id!r}: the lease ran out or the sample was "
-            "decided. Ask for the next one."
-        )
-    return suspect
-
-
-def _drop_lease(suspect: Suspect) -> None:
-    suspect.lease_id = suspect.lease_holder = suspect.lease_until = None
-    suspect.control = False
-
-
-# -------------------------------------------------------------------------------------- corrections
 
 
 def submit(
@@ -236,7 +76,7 @@ def submit(
         )
         skipped = decision.verdict is Verdict.skip
         suspect.state = ReviewState.skipped if skipped else ReviewState.decided
-        _drop_lease(suspect)
+        drop_lease(suspect)
         corrections.append(correction)
     session.add_all(corrections)
     session.flush()

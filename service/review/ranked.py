@@ -1,0 +1,95 @@
+"""The ranked list: which ranking, which suspects, how many in which state."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from service.errors import BadCursor, NotFound, NotReady
+from service.models import (
+    Audit,
+    Ranking,
+    ReviewState,
+    Suspect,
+    Tier,
+)
+
+
+@dataclass(frozen=True)
+class SuspectFilter:
+    """Which suspects; None means any."""
+
+    tier: Sequence[Tier] | None = None
+    given_label: int | None = None
+    predicted_label: int | None = None
+    state: ReviewState | None = None
+
+    def apply(self, query: Select[Any]) -> Select[Any]:
+        if self.tier is not None:
+            query = query.where(Suspect.tier.in_(self.tier))
+        if self.given_label is not None:
+            query = query.where(Suspect.given_label == self.given_label)
+        if self.predicted_label is not None:
+            query = query.where(Suspect.predicted_label == self.predicted_label)
+        if self.state is not None:
+            query = query.where(Suspect.state == self.state)
+        return query
+
+
+def newest_ranking(session: Session, audit_id: str) -> Ranking:
+    ranking = session.scalars(
+        select(Ranking)
+        .where(Ranking.audit_id == audit_id)
+        .order_by(Ranking.number.desc(), Ranking.id.desc())
+        .limit(1)
+    ).first()
+    if ranking is None:
+        raise NotReady("The audit has no ranking yet; wait until its status is `completed`.")
+    return ranking
+
+
+def held_ranking(session: Session, audit_id: str) -> Ranking:
+    """The newest ranking, which stays the newest until the transaction ends."""
+    session.execute(select(Audit.id).where(Audit.id == audit_id).with_for_update(read=True))
+    return newest_ranking(session, audit_id)
+
+
+def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:
+    """The ranking that a cursor names, if it is this audit's."""
+    ranking = session.get(Ranking, ranking_id)
+    if ranking is None or ranking.audit_id != audit_id:
+        raise BadCursor("This cursor belongs to another audit.")
+    return ranking
+
+
+def list_suspects(
+    session: Session, ranking_id: str, *, wanted: SuspectFilter, after: int, limit: int
+) -> Sequence[Suspect]:
+    """Worst first, those ranked behind `after`."""
+    query = select(Suspect).where(Suspect.ranking_id == ranking_id, Suspect.rank > after)
+    return session.scalars(wanted.apply(query).order_by(Suspect.rank).limit(limit)).all()
+
+
+def get_suspect(session: Session, audit_id: str, sample_id: str) -> Suspect:
+    ranking = newest_ranking(session, audit_id)
+    suspect = session.scalars(
+        select(Suspect).where(Suspect.ranking_id == ranking.id, Suspect.sample_id == sample_id)
+    ).first()
+    if suspect is None:
+        raise NotFound(f"The audit ranked no sample {sample_id!r}.")
+    return suspect
+
+
+def state_counts(session: Session, ranking_id: str) -> dict[Tier, dict[ReviewState, int]]:
+    """How many suspects of each tier are open, skipped and decided."""
+    counts = {tier: dict.fromkeys(ReviewState, 0) for tier in Tier}
+    rows = session.execute(
+        select(Suspect.tier, Suspect.state, func.count())
+        .where(Suspect.ranking_id == ranking_id)
+        .group_by(Suspect.tier, Suspect.state)
+    )
+    for tier, state, count in rows:
+        counts[tier][state] = count
+    return counts

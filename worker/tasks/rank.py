@@ -1,0 +1,161 @@
+"""What the shards say -> the ranking, its file, and the suspects' rows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import audits, datasets, model_files, rankings, review, suspects
+from service.models import Audit, Dataset, Kind, Sample, Tier, new_id
+from service.ranking import TIER_NAMES, Evidence, Ranking, Verdicts, rank_suspects, reasons
+from service.steps import Claim
+from worker.runner import Hold, Save, Worker
+from worker.tasks.audit import analysed_labels, check_trainable, load_audit, shard_folders
+
+
+def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
+    """Trajectories and probabilities -> a ranking, its file, and the suspects' rows.
+
+    Shard 0 is the ranking that completes the audit; those after it follow the verdicts so far.
+    """
+    audit, dataset = load_audit(worker, claim.subject_id)
+    evidence, positions = _evidence(worker, audit, dataset)
+    hold(0.1)
+    verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.shard else None
+    ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
+    hold(0.6)
+    ranking_id = new_id("ra")
+    with worker.storage.writing(suspects.ranking_key(audit.id, ranking_id)) as path:
+        suspects.write_ranking(ranking, path)
+    # a later ranking takes the review states over from the one before it
+    decided = set() if claim.shard else _decided(worker, audit)
+    rows = _suspect_rows(worker, audit, dataset, ranking, positions, decided)
+    summary = ranking.summary.to_dict(dataset.class_names)
+    summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
+    hold(0.8)
+    if claim.shard:
+        return lambda session: rankings.reranked(
+            session,
+            audit.id,
+            number=claim.shard,
+            ranking_id=ranking_id,
+            suspects=rows,
+            summary=summary,
+        )
+
+    def save(session: Session) -> None:
+        audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
+        if dataset.kind is not Kind.probabilities:
+            model_files.want_model(session, audit.id)
+
+    return save
+
+
+def _learned_matrix(worker: Worker, audit: Audit) -> list[list[float]] | None:
+    """What the objective itself learned or was told of the noise, beside the ranking's estimate."""
+    if audit.plan is None:
+        return None
+    from worker.engine import learned_noise_matrix
+
+    matrix = learned_noise_matrix(shard_folders(worker, audit))
+    return None if matrix is None else [[round(float(v), 6) for v in row] for row in matrix]
+
+
+def _verdicts(
+    worker: Worker,
+    audit: Audit,
+    labels: NDArray[np.integer[Any]],
+    positions: NDArray[np.int64],
+) -> Verdicts:
+    """What people decided of this audit's samples, by their row in its arrays."""
+    with worker.database.read() as session:
+        decided = rankings.verdicts_of(session, audit)
+    rows = np.searchsorted(positions, sorted(decided)).astype(np.intp)
+    corrections = [decided[position] for position in sorted(decided)]
+    corrected = np.array([row.corrected_label for row in corrections], np.int64)
+    return Verdicts(
+        rows=rows,
+        wrong=corrected != labels[rows],
+        drawn=np.array([row.control for row in corrections], np.bool_),
+    )
+
+
+def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence, NDArray[np.int64]]:
+    if dataset.kind is Kind.probabilities:
+        labels, positions = analysed_labels(worker, audit)
+        check_trainable(labels)
+        given = _pred_probs(worker.storage.path(datasets.samples_key(dataset.id)))[positions]
+        return Evidence(labels, len(dataset.class_names), probabilities={"pred_probs": given}), (
+            positions
+        )
+    from worker.engine import load_evidence
+
+    assert audit.plan is not None
+    folder = audits.folder(audit.id)
+    labels = np.load(worker.storage.path(f"{folder}/labels.npy"))
+    positions = np.load(worker.storage.path(f"{folder}/positions.npy"))
+    shards = shard_folders(worker, audit)
+    return load_evidence(shards, labels, len(dataset.class_names)), positions
+
+
+def _pred_probs(samples: Path) -> NDArray[np.float32]:
+    with pq.ParquetFile(samples, pre_buffer=False) as file:
+        parts = [
+            np.asarray(batch.column(0).flatten(), np.float32).reshape(len(batch), -1)
+            for batch in file.iter_batches(columns=["pred_probs"])
+        ]
+    return np.concatenate(parts)
+
+
+def _suspect_rows(
+    worker: Worker,
+    audit: Audit,
+    dataset: Dataset,
+    ranking: Ranking,
+    positions: NDArray[np.int64],
+    decided: set[int],
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of the suspect table, worst first; those of the `decided` positions are decided."""
+    with worker.database.read() as session:
+        names = dict(
+            session.execute(
+                select(Sample.position, Sample.sample_id).where(
+                    Sample.dataset_id == audit.dataset_id
+                )
+            ).all()
+        )
+    words = reasons(ranking, dataset.class_names)
+    tiers = [Tier(name) for name in TIER_NAMES]
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for rank, row in enumerate(ranking.order.tolist(), start=1):
+            position = int(positions[row])
+            suggested = int(ranking.suggested_label[row])
+            yield (
+                rank,
+                position,
+                names[position],
+                int(ranking.given[row]),
+                int(ranking.predicted_label[row]),
+                suggested if suggested >= 0 else None,
+                float(ranking.suggested_label_confidence[row]) if suggested >= 0 else None,
+                float(ranking.p_wrong[row]),
+                float(ranking.p_wrong_low[row]),
+                float(ranking.p_wrong_high[row]),
+                tiers[ranking.tier[row]].value,
+                words[row],
+                "decided" if position in decided else "open",
+            )
+
+    return rows()
+
+
+def _decided(worker: Worker, audit: Audit) -> set[int]:
+    """Positions that a person has decided before the audit began: they stay decided."""
+    with worker.database.read() as session:
+        return set(review.corrections_at(session, audit.dataset_id, audit.dataset_version))

@@ -1,0 +1,68 @@
+"""Samples -> the arrays that training reads -> what each shard makes of them."""
+
+import json
+
+import numpy as np
+
+from service import audits, datasets
+from service.steps import Claim
+from worker.runner import Hold, Save, Worker
+from worker.tasks.audit import (
+    analysed_labels,
+    check_trainable,
+    load_audit,
+    save_array,
+    training_config,
+)
+
+
+def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
+    """Samples -> the arrays that training reads: labels, positions, and vectors or pixels."""
+    from worker.encoders import cache_key, encode
+    from worker.engine import plan_shards
+
+    audit, dataset = load_audit(worker, claim.subject_id)
+    labels, positions = analysed_labels(worker, audit)
+    check_trainable(labels)
+    key = cache_key(
+        str(dataset.kind),
+        upload_sha256=dataset.sha256,
+        encoder=audit.config["encoder"],
+        positions=positions,
+    )
+    inputs = encode(
+        str(dataset.kind),
+        worker.storage.path(datasets.samples_key(dataset.id)),
+        worker.storage.path(datasets.upload_key(dataset.id)),
+        encoder=audit.config["encoder"],
+        destination=worker.storage.path(key),
+        positions=positions,
+        device=worker.device,
+        on_progress=lambda done, total: hold(done / max(1, total)),
+    )
+    specs = plan_shards(
+        training_config(audit), shape=inputs.shape, n_classes=len(dataset.class_names)
+    )
+    save_array(worker, f"{audits.folder(audit.id)}/labels.npy", labels)
+    save_array(worker, f"{audits.folder(audit.id)}/positions.npy", positions)
+    plan = {"encoding": key, "shards": [json.loads(spec.to_json()) for spec in specs]}
+    return lambda session: audits.encoded(session, audit.id, plan=plan, shards=len(specs))
+
+
+def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
+    """One shard: train its replicas, or fit its family, and write what they say."""
+    from worker.engine import ShardSpec, run_shard
+
+    audit, dataset = load_audit(worker, claim.subject_id)
+    assert audit.plan is not None
+    spec = ShardSpec(**audit.plan["shards"][claim.shard])
+    run_shard(
+        spec,
+        np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r"),
+        np.load(worker.storage.path(f"{audits.folder(audit.id)}/labels.npy")),
+        len(dataset.class_names),
+        worker.storage.path(audits.shard_key(audit.id, claim.shard)),
+        device=worker.device,
+        on_progress=hold,
+    )
+    return lambda session: audits.shard_trained(session, audit.id)
