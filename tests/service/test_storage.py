@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -22,7 +23,9 @@ async def broken(*parts: bytes) -> AsyncIterator[bytes]:
 
 
 def receive(storage: Storage, source: AsyncIterator[bytes], *, limit: int = 1000):
-    return asyncio.run(storage.receive("datasets/one/upload", source, limit=limit))
+    receiving = storage.receive("datasets/one/upload", source, limit=limit)
+    with ThreadPoolExecutor(1) as thread:  # a browser's event loop may live in the main one
+        return thread.submit(asyncio.run, receiving).result()
 
 
 def leftovers(storage: Storage) -> list[str]:

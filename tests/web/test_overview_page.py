@@ -2,7 +2,7 @@
 
 import pytest
 
-from service import audits
+from service import review
 
 pytestmark = pytest.mark.browser
 
@@ -13,7 +13,7 @@ def summarised(served, audit):
     matrix = [[0.9, 0.1, 0.0], [0.02, 0.98, 0.0], [0.0, 0.0, 1.0]]
     rate = {"estimate": 0.08, "low": 0.04, "high": 0.2}
     with served.store.database.write() as session:
-        audits.get_audit(session, audit).summary = {
+        review.newest_ranking(session, audit).summary = {
             "noise_rate": rate,
             "noise_matrix": matrix,
             "class_names": ["cat", "dog", "fox"],
