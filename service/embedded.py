@@ -74,7 +74,7 @@ def serve_embedded(
             moved=settings.port not in (0, listener.getsockname()[1]),
         )
         supervisor = Supervisor(
-            [sys.executable, "-m", "worker"],
+            [sys.executable, "-m", "worker", "--follow", str(os.getpid())],
             count=settings.workers,
             env=_worker_environment(settings),
             follow=follow,

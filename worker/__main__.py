@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 
+from service import logs
 from service.broker import QUEUES
 from service.config import settings
 from worker.runner import Worker, poll
@@ -17,7 +18,11 @@ from worker.runner import Worker, poll
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
     parser.add_argument("--queue", action="append", choices=QUEUES, help="default: all of them")
-    queues = parser.parse_args().queue or list(QUEUES)
+    parser.add_argument("--follow", type=int, help="the process to end with; default: the parent")
+    options = parser.parse_args()
+    queues = options.queue or list(QUEUES)
+    parent = options.follow or os.getppid()
+    logs.configure()
     if settings().redis_url:
         from worker.celery import app
 
@@ -27,7 +32,7 @@ def main() -> None:
     stop = worker.stopping
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=_watch_parent, args=(os.getppid(), stop), daemon=True).start()
+    threading.Thread(target=_watch_parent, args=(parent, stop), daemon=True).start()
     poll(worker)
 
 

@@ -2,10 +2,12 @@
 
 from functools import lru_cache
 
+from service import logs
 from service.broker import RUN_STEP, make_app
 from service.config import settings
 from worker.runner import Worker, run_one
 
+logs.configure()  # spawned children import only this module
 app = make_app(settings())
 
 
