@@ -1,3 +1,5 @@
+"""Bootstrapping: part of the target is the model's own guess."""
+
 from torch import Tensor
 
 from worker.objectives.base import Objective, Setting, log_p_given

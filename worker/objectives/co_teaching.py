@@ -1,3 +1,5 @@
+"""Co-teaching: networks choose each other's samples."""
+
 import torch
 from torch import Tensor
 

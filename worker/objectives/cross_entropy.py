@@ -1,3 +1,5 @@
+"""The baseline."""
+
 from torch import Tensor
 
 from worker.objectives.base import Objective, log_p_given

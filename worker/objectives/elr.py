@@ -1,3 +1,5 @@
+"""Early-learning regularization."""
+
 import torch
 from torch import Tensor
 

@@ -1,3 +1,5 @@
+"""Forward and backward correction by a noise matrix."""
+
 import torch
 from torch import Tensor
 

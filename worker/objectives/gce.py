@@ -1,3 +1,5 @@
+"""Generalized cross entropy, the default."""
+
 import torch
 from torch import Tensor
 

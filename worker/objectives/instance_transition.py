@@ -1,3 +1,5 @@
+"""A noise matrix that depends on the sample."""
+
 import torch
 from torch import Tensor, nn
 

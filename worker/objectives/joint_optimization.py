@@ -1,3 +1,5 @@
+"""Labels optimised jointly with the network."""
+
 from dataclasses import replace
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Mean absolute error."""
+
 from torch import Tensor
 
 from worker.objectives.base import WarmedUp, log_p_given

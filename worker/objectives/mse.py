@@ -1,3 +1,5 @@
+"""Mean squared error."""
+
 from torch import Tensor
 
 from worker.objectives.base import WarmedUp, of_given

@@ -1,3 +1,5 @@
+"""A noise matrix learned as a layer."""
+
 import torch
 from torch import Tensor, nn
 

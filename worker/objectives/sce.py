@@ -1,3 +1,5 @@
+"""Symmetric cross entropy."""
+
 from torch import Tensor
 
 from worker.objectives.base import Objective, Setting, log_p_given

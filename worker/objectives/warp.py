@@ -1,3 +1,5 @@
+"""WARP: a ranking loss over the classes."""
+
 import torch
 from torch import Tensor
 

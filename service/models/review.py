@@ -1,0 +1,108 @@
+"""Rankings, suspects, corrections."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.models.base import BigInt, Model, now, one_of
+from service.models.enums import (
+    ReviewState,
+    Tier,
+    Verdict,
+)
+
+
+class Ranking(Model):
+    """An immutable order of an audit's samples: number 0 by the models alone, the later ones with
+    the verdicts of their time."""
+
+    __tablename__ = "ranking"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    audit_id: Mapped[str] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    number: Mapped[int] = mapped_column(default=0, server_default="0")
+    summary: Mapped[dict[str, Any] | None]
+
+
+class Suspect(Model):
+    """A ranked sample; rank 1 is the worst. Only its review state and lease change."""
+
+    __tablename__ = "suspect"
+
+    ranking_id: Mapped[str] = mapped_column(
+        ForeignKey("ranking.id", ondelete="CASCADE"), primary_key=True
+    )
+    rank: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(BigInt)
+    sample_id: Mapped[str] = mapped_column(Text)
+    given_label: Mapped[int]
+    predicted_label: Mapped[int]
+    suggested_label: Mapped[int | None]
+    suggested_label_confidence: Mapped[float | None]
+    p_wrong: Mapped[float]  # high = bad
+    p_wrong_low: Mapped[float]
+    p_wrong_high: Mapped[float]
+    tier: Mapped[Tier] = mapped_column(one_of(Tier))
+    reason: Mapped[str] = mapped_column(Text)
+    state: Mapped[ReviewState] = mapped_column(
+        one_of(ReviewState), default=ReviewState.open, server_default="open"
+    )
+    lease_id: Mapped[str | None] = mapped_column(String(40))
+    lease_holder: Mapped[str | None] = mapped_column(String(16))
+    lease_until: Mapped[float | None]
+    control: Mapped[bool] = mapped_column(default=False, server_default=false())  # leased as one
+
+    __table_args__ = (
+        UniqueConstraint("ranking_id", "sample_id"),
+        CheckConstraint("p_wrong_low <= p_wrong AND p_wrong <= p_wrong_high", name="band"),
+        Index(
+            "suspect_open_ix",
+            "ranking_id",
+            "rank",
+            postgresql_where=text("state = 'open'"),
+            sqlite_where=text("state = 'open'"),
+        ),
+    )
+
+
+class Correction(Model):
+    """One annotator's verdict on one sample. Append-only: an undo is a row that names it."""
+
+    __tablename__ = "correction"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    seq: Mapped[int] = mapped_column(BigInt)  # the dataset's version after this row
+    audit_id: Mapped[str] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"))
+    position: Mapped[int] = mapped_column(BigInt)
+    sample_id: Mapped[str] = mapped_column(Text)
+    verdict: Mapped[Verdict | None] = mapped_column(one_of(Verdict))  # null in a revert
+    given_label: Mapped[int]
+    corrected_label: Mapped[int | None]
+    reverts: Mapped[str | None] = mapped_column(
+        ForeignKey("correction.id", ondelete="CASCADE"), unique=True
+    )
+    note: Mapped[str | None] = mapped_column(Text)
+    annotator: Mapped[str] = mapped_column(String(200))
+    key_id: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    # drawn at random and shown without the machine's opinion
+    control: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "seq"),
+        Index(None, "audit_id", "seq"),
+        Index(None, "dataset_id", "position"),
+    )

@@ -1,0 +1,80 @@
+"""What the API takes and gives. Directions are said in every field: high = bad or low = bad."""
+
+from service.schemas.audits import (
+    AuditCreate,
+    AuditRead,
+    SuspectDetail,
+    SuspectPage,
+    SuspectRead,
+    TrajectoryRead,
+)
+from service.schemas.base import Moment, Page, Problem, Request, Schema, Words
+from service.schemas.datasets import DatasetRead, SampleRead
+from service.schemas.exports import ExportCreate, ExportFormat, ExportRead
+from service.schemas.keys import KeyCreate, KeyCreated, KeyRead, Me
+from service.schemas.models import (
+    MAX_PREDICTED,
+    LabelProbability,
+    ModelFile,
+    ModelRead,
+    Prediction,
+    PredictionRead,
+    PredictRequest,
+    Text,
+)
+from service.schemas.review import (
+    Control,
+    CorrectionCreate,
+    CorrectionList,
+    CorrectionRead,
+    CorrectionsCreate,
+    Lease,
+    LeasedSuspect,
+    LeaseRequest,
+    QueueItems,
+    QueueNext,
+    RankingRead,
+)
+
+__all__ = [
+    "MAX_PREDICTED",
+    "AuditCreate",
+    "AuditRead",
+    "Control",
+    "CorrectionCreate",
+    "CorrectionList",
+    "CorrectionRead",
+    "CorrectionsCreate",
+    "DatasetRead",
+    "ExportCreate",
+    "ExportFormat",
+    "ExportRead",
+    "KeyCreate",
+    "KeyCreated",
+    "KeyRead",
+    "LabelProbability",
+    "Lease",
+    "LeaseRequest",
+    "LeasedSuspect",
+    "Me",
+    "ModelFile",
+    "ModelRead",
+    "Moment",
+    "Page",
+    "PredictRequest",
+    "Prediction",
+    "PredictionRead",
+    "Problem",
+    "QueueItems",
+    "QueueNext",
+    "RankingRead",
+    "Request",
+    "SampleRead",
+    "Schema",
+    "SuspectDetail",
+    "SuspectPage",
+    "SuspectRead",
+    "Text",
+    "TrajectoryRead",
+    "Words",
+]

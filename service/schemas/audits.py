@@ -1,0 +1,89 @@
+"""Audits and their suspects."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from service.models import (
+    JobStatus,
+    ReviewState,
+    StepKind,
+    Tier,
+    Verdict,
+)
+from service.schemas.base import Page, Schema, Words
+from service.training import TrainingConfig
+
+
+class AuditCreate(TrainingConfig):
+    """How to audit. An empty object is a good answer."""
+
+    encoder: Words | None = Field(
+        default="auto",
+        max_length=300,
+        description="`auto`, a name from `GET /v1/encoders`, or null to train a network on the "
+        "images themselves.",
+    )
+    dataset_version: int | None = Field(
+        default=None, ge=0, description="The newest version when left out."
+    )
+
+
+class AuditRead(Schema):
+    id: str
+    dataset_id: str
+    dataset_version: int
+    status: JobStatus
+    step: StepKind | None = Field(description="What is being done now.")
+    progress: float = Field(ge=0, le=1)
+    eta_seconds: float | None = Field(description="Null until it can be told.")
+    config: dict[str, Any]
+    problem: dict[str, Any] | None
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class SuspectRead(Schema):
+    rank: int = Field(description="1 is the worst.")
+    sample_id: str
+    given_label: str
+    predicted_label: str
+    suggested_label: str | None
+    suggested_label_confidence: float | None
+    p_wrong: float = Field(description="Probability that the given label is wrong; high = bad.")
+    p_wrong_low: float
+    p_wrong_high: float
+    label_score: float = Field(description="1 - p_wrong; low = bad.")
+    tier: Tier
+    reason: str
+    state: ReviewState
+
+
+class SuspectPage(Page[SuspectRead]):
+    ranking_id: str
+
+
+class TrajectoryRead(Schema):
+    """How the replicas met this sample, epoch by epoch."""
+
+    epochs: int
+    replicas: int
+    in_bag: list[int] = Field(description="Times each replica's bootstrap drew the sample.")
+    p_given: list[list[float]] = Field(description="epochs x replicas; low = bad.")
+    margin: list[list[float]] = Field(description="epochs x replicas; low = bad.")
+    predicted_label: list[list[int]] = Field(description="epochs x replicas, class indices.")
+
+
+class SuspectDetail(SuspectRead):
+    position: int
+    content: dict[str, Any]
+    media_url: str | None
+    signals: dict[str, float | None]
+    top_labels: list[dict[str, Any]] = Field(description="Likely classes, most likely first.")
+    trajectory: TrajectoryRead | None = Field(description="Null where no network was trained.")
+    corrected_label: str | None
+    verdict: Verdict | None
+    correction_id: str | None
