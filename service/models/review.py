@@ -100,6 +100,9 @@ class Correction(Model):
     created_at: Mapped[datetime] = mapped_column(default=now)
     # drawn at random and shown without the machine's opinion
     control: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # service/review/chain.py: what makes a missing or edited row show
+    prev_hash: Mapped[str] = mapped_column(String(64), server_default="")
+    hash: Mapped[str] = mapped_column(String(64), server_default="")
 
     __table_args__ = (
         UniqueConstraint("dataset_id", "seq"),

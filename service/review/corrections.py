@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.audits import dataset_of, get_completed_audit
@@ -21,6 +21,7 @@ from service.models import (
     Verdict,
     new_id,
 )
+from service.review.chain import append
 from service.review.queue import drop_lease
 from service.review.ranked import held_ranking
 
@@ -55,14 +56,12 @@ def submit(
     suspects = _lock_suspects(session, audit_id, [decision.sample_id for decision in decisions])
     _refuse_conflicts(session, audit, decisions, suspects, principal)
     given = _given_labels(session, dataset.id, [suspect.position for suspect in suspects.values()])
-    first = _reserve_versions(session, dataset.id, len(decisions))
     corrections = []
-    for offset, decision in enumerate(decisions):
+    for decision in decisions:
         suspect = suspects[decision.sample_id]
         correction = Correction(
             id=new_id("co"),
             dataset_id=dataset.id,
-            seq=first + offset,
             audit_id=audit_id,
             position=suspect.position,
             sample_id=suspect.sample_id,
@@ -78,8 +77,7 @@ def submit(
         suspect.state = ReviewState.skipped if skipped else ReviewState.decided
         drop_lease(suspect)
         corrections.append(correction)
-    session.add_all(corrections)
-    session.flush()
+    append(session, dataset.id, corrections)
     return corrections
 
 
@@ -102,7 +100,6 @@ def revert(
     row = Correction(
         id=new_id("co"),
         dataset_id=audit.dataset_id,
-        seq=_reserve_versions(session, audit.dataset_id, 1),
         audit_id=audit_id,
         position=target.position,
         sample_id=target.sample_id,
@@ -113,8 +110,7 @@ def revert(
         annotator=principal.name,
         key_id=principal.key_id,
     )
-    session.add(row)
-    session.flush()
+    append(session, audit.dataset_id, [row])
     before = latest_decision(session, audit.dataset_id, target.position)
     if before is None:
         suspect.state = ReviewState.open
@@ -269,15 +265,3 @@ def _given_labels(session: Session, dataset_id: str, positions: Sequence[int]) -
         )
     )
     return {position: label for position, label in rows if label is not None}
-
-
-def _reserve_versions(session: Session, dataset_id: str, count: int) -> int:
-    """Raise the dataset's version by `count`; returns the first of the new ones. The row lock lasts
-    to the commit, so versions appear in order and without gaps."""
-    last: int = session.execute(
-        update(Dataset)
-        .where(Dataset.id == dataset_id)
-        .values(version=Dataset.version + count)
-        .returning(Dataset.version)
-    ).scalar_one()
-    return last - count + 1
