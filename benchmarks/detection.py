@@ -30,7 +30,8 @@ from benchmarks.packs import Pack, read_packs
 from benchmarks.peers import peers
 from service.ranking import TIER_NAMES, Evidence, Ranking, Verdicts, rank_suspects
 from service.training import TrainingConfig
-from worker.engine import load_evidence, plan_shards, run_shard
+from worker.engine import load_evidence, run_shard
+from worker.plan import plan_shards
 
 Floats = NDArray[np.floating]
 ENGINE = "labelaudit"

@@ -32,9 +32,10 @@ from benchmarks.cifar import Data, noisy_labels, read_embeddings, read_images, s
 from benchmarks.objectives_report import write_plot, write_table
 from service.ranking.trajectory import Trajectory
 from service.training import OBJECTIVES, resolve_options
-from worker.engine import ShardSpec, train_network
+from worker.engine import train_network
 from worker.families import standardise
 from worker.models import Network
+from worker.spec import ShardSpec
 
 NOISES = ("symmetric:0.2", "symmetric:0.5", "asymmetric:0.4", "human")
 IMAGE_NOISES = ("human",)

@@ -23,8 +23,8 @@ from service.ranking.signals import aum, trajectory_blocks
 from service.ranking.trajectory import Trajectory
 from service.training import TrainingConfig
 from worker import families, objectives
-from worker.engine import plan_shards
 from worker.models import NETWORKS
+from worker.plan import plan_shards
 from worker.recorder import Recorder
 from worker.train import train
 

@@ -36,13 +36,13 @@ def train(
     weight_decay: float,
     seed: int,
     device: torch.device,
-    on_epoch: Callable[[int], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> None:
     """Train every replica of `network` and record, if asked to, how it treats every sample.
 
     inputs (N, ...) and targets (N,) live on the device for the whole run; in_bag (N, K) weights
-    each replica's loss. `on_epoch(epoch)` is called after each epoch, 1 to `epochs`, and may raise
-    to stop. The same seed on the same CPU gives the same bits.
+    each replica's loss. `on_progress(share)` is called after each batch with the share of all
+    batches that are done, and may raise to stop. The same seed on the same CPU gives the same bits.
 
     Raises
     ------
@@ -53,9 +53,8 @@ def train(
     objective.to(device).train()
     inputs, targets, weights = inputs.to(device), targets.to(device), in_bag.to(device)
     n_batches = -(-len(inputs) // batch_size)
-    optimiser, schedule = _optimiser(
-        network, objective, learning_rate, weight_decay, steps=epochs * n_batches
-    )
+    done, total = 0, epochs * n_batches
+    optimiser, schedule = _optimiser(network, objective, learning_rate, weight_decay, steps=total)
     generator = torch.Generator().manual_seed(seed)
 
     for epoch in range(epochs):
@@ -77,11 +76,12 @@ def train(
             optimiser.step()
             schedule.step()
             objective.after_step()
+            done += 1
+            if on_progress is not None:
+                on_progress(done / total)
         objective.end_epoch(epoch)
         if recorder is not None:
             recorder.end_epoch()
-        if on_epoch is not None:
-            on_epoch(epoch + 1)
 
 
 def _optimiser(

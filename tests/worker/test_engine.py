@@ -16,7 +16,9 @@ from service.errors import BadInput
 from service.ranking.trajectory import Trajectory
 from service.training import TrainingConfig
 from worker import families
-from worker.engine import ShardSpec, is_complete, load_evidence, plan_shards, run_shard
+from worker.engine import is_complete, load_evidence, run_shard
+from worker.plan import plan_shards
+from worker.spec import ShardSpec
 
 SHARED = Path(
     os.environ.get("LABELAUDIT_SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data")

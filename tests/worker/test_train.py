@@ -41,7 +41,7 @@ def fit(
     batch_size: int = 16,
     learning_rate: float = 1e-2,
     seed: int = 5,
-    on_epoch: Callable[[int], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
     **options: Any,
 ) -> Trajectory:
     n_classes = int(targets.max()) + 1
@@ -71,7 +71,7 @@ def fit(
             weight_decay=1e-2,
             seed=seed,
             device=CPU,
-            on_epoch=on_epoch,
+            on_progress=on_progress,
         )
     return Trajectory.load(folder)
 
@@ -192,13 +192,15 @@ def test_a_replica_learns_nothing_from_what_its_bag_left_out(tmp_path: Path) -> 
     assert (first.predicted[:, :, 0] != second.predicted[:, :, 0]).any()
 
 
-def test_the_callback_counts_epochs_and_can_stop_the_run(tmp_path: Path) -> None:
+def test_the_callback_is_told_each_batch_and_can_stop_in_the_middle_of_an_epoch(
+    tmp_path: Path,
+) -> None:
     inputs, targets = blobs()
-    seen: list[int] = []
+    seen: list[float] = []
 
-    def stop_at_two(epoch: int) -> None:
-        seen.append(epoch)
-        if epoch == 2:
+    def stop_at_six(share: float) -> None:
+        seen.append(share)
+        if len(seen) == 6:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
@@ -208,9 +210,9 @@ def test_the_callback_counts_epochs_and_can_stop_the_run(tmp_path: Path) -> None
             inputs,
             targets,
             torch.ones((60, 1), dtype=torch.uint8),
-            on_epoch=stop_at_two,
+            on_progress=stop_at_six,
         )
-    assert seen == [1, 2]
+    assert seen == [number / 16 for number in range(1, 7)]  # 4 epochs of 4 batches
     assert list(tmp_path.iterdir()) == []
 
 

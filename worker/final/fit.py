@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from service.training import TrainingConfig
-from worker import families, objectives
-from worker.engine import ShardSpec, plan_shards, threads_for
+from worker import families
 from worker.final.labels import CleanedLabels
-from worker.models import NETWORKS, Network, WideCnn, WideLinear, WideMlp
-from worker.train import train
+from worker.models import Network, WideCnn, WideLinear, WideMlp
+from worker.plan import plan_shards
+from worker.spec import ShardSpec, build_network, build_objective, threads_for, train_stage
 
 REPLICAS = 8
 LEFT_OUT = 2  # of REPLICAS folds, by each replica: every sample has two that never trained on it
@@ -78,35 +78,17 @@ def _fit(
     features, standardisation = _standardised(inputs)
     targets = torch.from_numpy(cleaned.targets)
     generator = torch.Generator().manual_seed(spec.seed)
-    sized = {"hidden": spec.hidden} if spec.network == "mlp" else {}
-    network = NETWORKS[spec.network](
-        tuple(features.shape[1:]), n_classes, spec.replicas, generator, **sized
-    )
+    network = build_network(spec, tuple(features.shape[1:]), n_classes, generator)
     left_out = deal_out(cleaned.targets, spec.seed + 1)  # (N, K)
-    weights = torch.from_numpy(cleaned.weights)[:, None] * ~torch.from_numpy(left_out)
-    train(
+    train_stage(
+        spec,
         network,
+        build_objective(spec, network, targets, n_classes, generator),
         features,
         targets,
-        objective=objectives.create(
-            spec.objective,
-            spec.options,
-            n_classes=n_classes,
-            n_samples=len(targets),
-            replicas=spec.replicas,
-            epochs=spec.epochs,
-            targets=targets,
-            generator=generator,
-            features=network.features,
-        ),
-        in_bag=weights,
-        epochs=spec.epochs,
-        batch_size=spec.batch_size,
-        learning_rate=spec.learning_rate,
-        weight_decay=spec.weight_decay,
-        seed=spec.seed + 2,
+        torch.from_numpy(cleaned.weights)[:, None] * ~torch.from_numpy(left_out),
         device=device,
-        on_epoch=lambda epoch: report(epoch / spec.epochs),
+        on_progress=report,
     )
     with torch.inference_mode():
         if isinstance(network, WideCnn):

@@ -19,7 +19,7 @@ from worker.tasks.audit import (
 def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
     """Samples -> the arrays that training reads: labels, positions, and vectors or pixels."""
     from worker.encoders import cache_key, encode
-    from worker.engine import plan_shards
+    from worker.plan import plan_shards
 
     audit, dataset = load_audit(worker, claim.subject_id)
     labels, positions = analysed_labels(worker, audit)
@@ -51,7 +51,8 @@ def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
 
 def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
     """One shard: train its replicas, or fit its family, and write what they say."""
-    from worker.engine import ShardSpec, run_shard
+    from worker.engine import run_shard
+    from worker.spec import ShardSpec
 
     audit, dataset = load_audit(worker, claim.subject_id)
     assert audit.plan is not None

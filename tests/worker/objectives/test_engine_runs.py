@@ -11,7 +11,8 @@ from sklearn.metrics import average_precision_score
 
 from service.ranking.trajectory import Trajectory
 from service.training import OBJECTIVES, TrainingConfig
-from worker.engine import load_evidence, plan_shards, run_shard
+from worker.engine import load_evidence, run_shard
+from worker.plan import plan_shards
 
 MATRIX = ("forward", "backward", "soft_noise", "noise_layer", "dropout_noise_layer", "nnaqc")
 

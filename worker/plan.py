@@ -1,0 +1,92 @@
+"""Which shards an audit runs, and what is decided for each before any machine sees it."""
+
+from service.errors import BadInput
+from service.training import TrainingConfig, resolve_options
+from worker import families
+from worker.spec import ShardSpec
+
+_SMALL = 20_000 * 64  # numbers in a table that scikit-learn's families still fit in seconds
+_FEW_EPOCHS = 20  # averages over epochs need some, however many steps they take
+# Above these numbers of samples fewer replicas, and smaller ones trained for fewer epochs, rank as
+# well within .01 of average precision in a third of the time.
+_MEDIUM, _LARGE, _FEW_EPOCHS_LARGE, _STEPS_LARGE = 10_000, 20_000, 12, 600
+# Optimiser steps to convergence. Few features make curved classes that take long to fit; many make
+# nearly linear ones, which a longer training only memorises.
+_STEPS, _STEPS_FEW_FEATURES, _FEW_FEATURES = 1000, 4500, 128
+_LOGIT_BUDGET = 2**25  # B * K * C: bounds a batch's activations to about 128 MiB each
+
+
+def plan_shards(
+    config: TrainingConfig, *, shape: tuple[int, ...], n_classes: int
+) -> list[ShardSpec]:
+    """The shards of an audit of inputs of `shape`: (N, D) vectors or (N, channels, H, W) images.
+
+    Raises
+    ------
+    BadInput
+        The network or the families asked for cannot read such inputs.
+    """
+    images = len(shape) == 4
+    chosen = config.families or _suitable_families(shape)
+    if images and set(chosen) != {"network"}:
+        raise BadInput("Images without an encoder can only be read by the family network.")
+    shards: list[ShardSpec] = []
+    if "network" in chosen:
+        wanted = config.replicas or (8 if images or shape[0] > _MEDIUM else 16)
+        for first in range(0, wanted, config.replicas_per_shard):
+            replicas = min(config.replicas_per_shard, wanted - first)
+            shards.append(_network_shard(config, len(shards), replicas, shape, n_classes))
+    for family in families.FAMILIES:
+        if family in chosen:
+            shards.append(ShardSpec(number=len(shards), family=family, seed=config.seed))
+    return shards
+
+
+def _network_shard(
+    config: TrainingConfig, number: int, replicas: int, shape: tuple[int, ...], n_classes: int
+) -> ShardSpec:
+    images = len(shape) == 4
+    network = config.network
+    if network == "auto":
+        network = "cnn" if images else "mlp"
+    if (network == "cnn") != images:
+        reads = "images without an encoder" if network == "cnn" else "vectors"
+        raise BadInput(f"The network {network} reads {reads}; the inputs here are not such.")
+    batch = config.batch_size or _batch_size(shape[0], replicas * n_classes)
+    return ShardSpec(
+        number=number,
+        family="network",
+        seed=config.seed + 1000 * number,
+        objective=config.objective,
+        options=resolve_options(config.objective, config.objective_options),
+        network=network,
+        replicas=replicas,
+        epochs=config.epochs or _epochs(shape, batch),
+        hidden=config.hidden or (64 if shape[0] > _LARGE else 128),
+        batch_size=batch,
+        learning_rate=config.learning_rate * (batch / 256) ** 0.5,
+        weight_decay=config.weight_decay,
+    )
+
+
+def _epochs(shape: tuple[int, ...], batch: int) -> int:
+    vectors = len(shape) == 2
+    large = vectors and shape[0] > _LARGE
+    few, steps = (_FEW_EPOCHS_LARGE, _STEPS_LARGE) if large else (_FEW_EPOCHS, _STEPS)
+    if vectors and shape[1] < _FEW_FEATURES:
+        steps = _STEPS_FEW_FEATURES
+    return max(few, -(-steps // -(-shape[0] // batch)))
+
+
+def _suitable_families(shape: tuple[int, ...]) -> tuple[str, ...]:
+    if len(shape) == 4:
+        return ("network",)
+    if shape[0] * shape[1] <= _SMALL:
+        return ("network", "neighbours", "logistic", "trees")
+    return ("network", "neighbours")
+
+
+def _batch_size(n_samples: int, outputs: int) -> int:
+    """A power of two that gives an epoch about 32 steps, within the bounds of memory."""
+    wanted = 1 << max(0, (n_samples // 32).bit_length() - 1)
+    return max(2, min(1024, max(16, wanted), _LOGIT_BUDGET // outputs))
