@@ -54,7 +54,7 @@ def start_audit(
     principal: Principal,
 ) -> Audit:
     """Ask for an audit of a dataset version (the newest by default)."""
-    dataset = get_ready_dataset(session, dataset_id)
+    dataset = get_ready_dataset(session, dataset_id, lock=True)
     version = dataset.version if dataset_version is None else dataset_version
     if not 0 <= version <= dataset.version:
         raise BadInput(

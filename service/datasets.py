@@ -5,18 +5,41 @@ from dataclasses import asdict
 from typing import Any
 
 import pyarrow.parquet as pq
-from sqlalchemy import Table, select
+from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
 from service import steps
 from service.database import bulk_insert
 from service.errors import BadInput, NotFound, NotReady
-from service.ingest import IngestReport
+from service.ingest import IngestReport, SeenColumn
 from service.keys import Principal
 from service.media import BadImage, read_media, thumbnail
 from service.models import Audit, Dataset, DatasetStatus, Export, Kind, Sample, StepKind
 from service.storage import Received, Storage
 
+# Refusals that other column roles may mend: the upload is kept so that it can be read again.
+MENDED_BY_COLUMNS = {
+    f"/problems/{slug}"
+    for slug in (
+        "class-names-invalid",
+        "class-too-small",
+        "column-type-unsupported",
+        "column-unknown",
+        "duplicate-sample-id",
+        "label-column-missing",
+        "label-out-of-range",
+        "labels-missing",
+        "manifest-mismatch",
+        "no-features",
+        "non-finite-features",
+        "probabilities-invalid",
+        "sample-id-missing",
+        "shape-mismatch",
+        "too-few-classes",
+        "too-few-samples",
+        "too-many-classes",
+    )
+}
 ROW_GROUP = 1024  # rows of samples.parquet that are read to show one
 
 
@@ -70,6 +93,7 @@ def publish(
     dataset = get_dataset(session, dataset_id)
     table = Sample.__table__
     assert isinstance(table, Table)
+    _forget_samples(session, dataset_id)
     bulk_insert(session, table, ((dataset_id, *sample) for sample in samples))
     dataset.status = DatasetStatus.ready
     dataset.kind = Kind(report.kind)
@@ -83,24 +107,36 @@ def publish(
 
 def reject(session: Session, dataset_id: str, problem: dict[str, Any]) -> None:
     dataset = get_dataset(session, dataset_id)
+    _forget_samples(session, dataset_id)
     dataset.status = DatasetStatus.rejected
     dataset.problem = problem
 
 
-def find_dataset(session: Session, dataset_id: str) -> Dataset | None:
-    return session.get(Dataset, dataset_id)
+def _forget_samples(session: Session, dataset_id: str) -> None:
+    """What an earlier reading under other column roles found."""
+    session.execute(delete(Sample).where(Sample.dataset_id == dataset_id))
 
 
-def get_dataset(session: Session, dataset_id: str) -> Dataset:
-    dataset = find_dataset(session, dataset_id)
+def can_be_reread(problem: dict[str, Any] | None) -> bool:
+    """Whether the bytes of a dataset rejected with this problem are kept."""
+    return problem is not None and problem["type"] in MENDED_BY_COLUMNS
+
+
+def saw_columns(session: Session, dataset_id: str, columns: Sequence[SeenColumn]) -> None:
+    """Keep what the file's columns look like, whether or not it becomes a dataset."""
+    get_dataset(session, dataset_id).seen_columns = [asdict(column) for column in columns]
+
+
+def get_dataset(session: Session, dataset_id: str, *, lock: bool = False) -> Dataset:
+    dataset = session.get(Dataset, dataset_id, with_for_update=lock or None)
     if dataset is None:
         raise NotFound(f"There is no dataset {dataset_id!r}.")
     return dataset
 
 
-def get_ready_dataset(session: Session, dataset_id: str) -> Dataset:
-    """The dataset, if it can be audited and exported."""
-    dataset = get_dataset(session, dataset_id)
+def get_ready_dataset(session: Session, dataset_id: str, *, lock: bool = False) -> Dataset:
+    """The dataset, if it can be audited and exported; with `lock`, it stays so until the commit."""
+    dataset = get_dataset(session, dataset_id, lock=lock)
     if dataset.status is DatasetStatus.processing:
         raise NotReady("The dataset is still being read; wait until its status is `ready`.")
     if dataset.status is DatasetStatus.rejected:

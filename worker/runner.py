@@ -173,7 +173,7 @@ def _claim(worker: Worker) -> Claim | None:
             audits.begin(session, claim.subject_id)
             audits.report_progress(session, claim.subject_id)
     for step in dead:
-        _delete_rejected(worker, step.kind, step.subject_id)
+        _delete_rejected(worker, step.kind, step.subject_id, step.problem)
     return claim
 
 
@@ -195,11 +195,17 @@ def _after_error(worker: Worker, claim: Claim, error: Exception) -> None:
         log.info("step_lost", subject=claim.subject_id)
     else:
         if problem is not None:
-            _delete_rejected(worker, claim.kind, claim.subject_id)
+            _delete_rejected(worker, claim.kind, claim.subject_id, problem)
 
 
-def _delete_rejected(worker: Worker, kind: StepKind, subject_id: str) -> None:
-    if kind is StepKind.ingest:
+def _delete_rejected(
+    worker: Worker, kind: StepKind, subject_id: str, problem: dict[str, object] | None
+) -> None:
+    if kind is not StepKind.ingest:
+        return
+    if datasets.can_be_reread(problem):
+        worker.storage.delete(datasets.samples_key(subject_id))
+    else:
         worker.storage.delete(datasets.folder(subject_id))
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, BackgroundTasks, Body, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from service import audits, datasets, exports, review
+from service import audits, columns, datasets, exports, review
 from service.api import cursors
 from service.api.dependencies import (
     Annotator,
@@ -22,6 +22,8 @@ from service.models import Dataset, Kind, new_id
 from service.schemas import (
     AuditCreate,
     AuditRead,
+    ColumnList,
+    ColumnRoles,
     DatasetRead,
     ExportCreate,
     ExportRead,
@@ -70,7 +72,7 @@ async def upload_dataset(
     """
     dataset_id = new_id("ds")
     key = datasets.upload_key(dataset_id)
-    columns = {
+    roles = {
         "label": label_column,
         "sample_id": sample_id_column,
         "text": text_column,
@@ -86,7 +88,7 @@ async def upload_dataset(
                 name=name or filename,
                 filename=filename,
                 received=received,
-                columns={role: column for role, column in columns.items() if column} or None,
+                columns={role: column for role, column in roles.items() if column} or None,
                 principal=caller,
             )
 
@@ -120,6 +122,30 @@ def list_datasets(
 def read_dataset(session: ReadSession, caller: Annotator, dataset_id: str) -> Dataset:
     """One dataset: its status, how its columns were understood, its classes and its version."""
     return datasets.get_dataset(session, dataset_id)
+
+
+@router.get("/{dataset_id}/columns", response_model=ColumnList)
+def read_columns(session: ReadSession, caller: Annotator, dataset_id: str) -> dict[str, Any]:
+    """The columns of the upload: what they hold, and what each was taken for."""
+    dataset = datasets.get_dataset(session, dataset_id)
+    return {"status": dataset.status, "items": columns.described(dataset)}
+
+
+@router.post("/{dataset_id}/columns", status_code=202, response_model=DatasetRead,
+             responses=documented(409))  # fmt: skip
+def reread_columns(
+    session: WriteSession,
+    caller: Uploader,
+    dataset_id: str,
+    roles: Annotated[ColumnRoles | None, Body()] = None,
+) -> Dataset:
+    """Read the stored upload again under other column roles, without sending it again.
+
+    Possible until the first audit, and for a file that was rejected because of its columns. The
+    dataset is `processing` once more, then `ready` or `rejected`.
+    """
+    chosen = (roles or ColumnRoles()).model_dump(exclude_defaults=True)
+    return columns.reread(session, dataset_id, columns=chosen)
 
 
 @router.delete("/{dataset_id}", status_code=204)

@@ -6,7 +6,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from service.cli import auditing, keys, models, serving, show
+from service.cli import auditing, columns, keys, models, serving, show
 from service.cli.start import start
 from service.client import ClientError
 
@@ -28,6 +28,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     auditing.rerank,
     auditing.export,
     auditing.datasets,
+    columns.columns,
     auditing.delete,
     auditing.objectives,
     auditing.encoders,

@@ -32,6 +32,8 @@ from service.client.transport import Transport
 from service.models import FINISHED, DatasetStatus, JobStatus, Role
 from service.schemas import (
     AuditRead,
+    ColumnList,
+    ColumnRead,
     DatasetRead,
     ExportFormat,
     ExportRead,
@@ -174,6 +176,21 @@ class Client:
         """Newest first."""
         for item in self._transport.pages("/v1/datasets", limit=limit, page=100):
             yield DatasetRead.model_validate(item)
+
+    def columns(self, dataset_id: str) -> list[ColumnRead]:
+        """What the columns of the upload hold, and what each was taken for."""
+        found = ColumnList.model_validate(self._transport.get(f"{_dataset(dataset_id)}/columns"))
+        return found.items
+
+    def reread(self, dataset_id: str, *, wait: bool = True, **roles: Any) -> DatasetRead:
+        """Read the upload again under other column roles, without sending it again.
+
+        The roles are those of `POST /v1/datasets/{id}/columns`: label, sample_id, text, file,
+        embedding, pred_probs, features, ignored. Raises ApiError once it has been audited, and
+        JobFailed if it is rejected under these roles too.
+        """
+        self._transport.request("POST", f"{_dataset(dataset_id)}/columns", json=roles)
+        return self.wait_for_dataset(dataset_id) if wait else self.dataset(dataset_id)
 
     def sample(self, dataset_id: str, sample_id: str) -> SampleRead:
         """One sample: its content, the label it came with, and what was decided about it."""

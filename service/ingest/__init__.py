@@ -2,7 +2,7 @@
 
 from service.ingest.origin import Origin, read_origin
 from service.ingest.pipeline import ingest
-from service.ingest.report import ColumnRoles, Columns, IngestReport, Kind, Limits
+from service.ingest.report import ColumnRoles, Columns, IngestReport, Kind, Limits, SeenColumn
 
 __all__ = [
     "ColumnRoles",
@@ -11,6 +11,7 @@ __all__ = [
     "Kind",
     "Limits",
     "Origin",
+    "SeenColumn",
     "ingest",
     "read_origin",
 ]

@@ -16,8 +16,8 @@ from service.ingest.faults import refuse
 from service.ingest.images import FolderSource, find_images, find_prefix, is_junk
 from service.ingest.jsonlines import JsonLinesSource
 from service.ingest.parquet import ParquetSource
-from service.ingest.profile import profile_columns
-from service.ingest.report import ColumnRoles, Limits
+from service.ingest.profile import profile_columns, seen_columns
+from service.ingest.report import ColumnRoles, Limits, SeenColumn
 from service.ingest.roles import Plan, Profiles, plan_roles
 from service.ingest.source import RowSource
 
@@ -52,6 +52,7 @@ class Opening:
     limits: Limits
     workspace: Path
     tell: Callable[[float], None]
+    on_columns: Callable[[list[SeenColumn]], None]
 
     def table(self, archive: Archive, name: str) -> RowSource:
         """A table among the members of an archive."""
@@ -59,8 +60,10 @@ class Opening:
         return open_table(spooled, name, self.limits)
 
     def profile(self, source: RowSource) -> Profiles:
-        """What the columns hold."""
-        return profile_columns(source, self.tell)
+        """What the columns hold, which `on_columns` is told even if they are refused next."""
+        profiles = profile_columns(source, self.tell)
+        self.on_columns(seen_columns(source, profiles))
+        return profiles
 
 
 def open_pack(upload: Path, opening: Opening) -> Pack:

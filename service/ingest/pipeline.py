@@ -12,7 +12,7 @@ from service.ingest.images import Images
 from service.ingest.labels import LabelReader, choose_coding
 from service.ingest.origin import Origin
 from service.ingest.packs import Opening, Pack, open_pack
-from service.ingest.report import ColumnRoles, IngestReport, Limits
+from service.ingest.report import ColumnRoles, IngestReport, Limits, SeenColumn
 from service.ingest.roles import Plan
 from service.ingest.sample_ids import SampleIds
 from service.ingest.writer import SamplesWriter
@@ -28,11 +28,13 @@ def ingest(
     destination: Path,
     limits: Limits | None = None,
     on_progress: Callable[[float], None] | None = None,
+    on_columns: Callable[[list[SeenColumn]], None] | None = None,
 ) -> IngestReport:
     """Read `upload` and write `destination/samples.parquet`, whole or not at all.
 
     `filename` is what the user calls the file; only messages use it. `on_progress` gets the share
-    done, 0 to 1. Raises BadDataset or UnsupportedMediaType with what is wrong and how to mend it.
+    done, 0 to 1; `on_columns` gets the file's columns as soon as they are known. Raises BadDataset
+    or UnsupportedMediaType with what is wrong and how to mend it.
     """
     roles, limits = roles or ColumnRoles(), limits or Limits()
     tell = on_progress or (lambda _: None)
@@ -42,7 +44,12 @@ def ingest(
         with tempfile.TemporaryDirectory(dir=destination, prefix=".ingest.") as workspace:
             tell(0.0)
             opening = Opening(
-                filename, roles, limits, Path(workspace), lambda share: tell(PLAN_SHARE * share)
+                filename,
+                roles,
+                limits,
+                Path(workspace),
+                tell=lambda share: tell(PLAN_SHARE * share),
+                on_columns=on_columns or (lambda _: None),
             )
             pack = open_pack(upload, opening)
             report = _write(pack, destination, limits, tell)

@@ -8,9 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.ingest.convert import NO_LABEL, to_numbers
+from service.ingest.report import SeenColumn
 from service.ingest.source import RowSource
 
 DISTINCT_CAP = 10_000
+SEEN_COLUMNS = 500  # a person looks at; the others can still be given a role by name
+EXAMPLES = 3
+EXAMPLE_LENGTH = 120
 
 
 @dataclass
@@ -29,6 +33,7 @@ class ColumnProfile:
     smallest: float = float("inf")
     largest: float = float("-inf")
     samples: list[str] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list)
 
     @property
     def present(self) -> int:
@@ -77,6 +82,9 @@ class ColumnProfile:
     def add(self, column: Any) -> None:
         """Take in one batch of the column."""
         self.rows += len(column)
+        if len(self.examples) < EXAMPLES:
+            first = column.slice(0, 10 * EXAMPLES).drop_null()
+            self.examples += map(_example, first.slice(0, EXAMPLES - len(self.examples)))
         if pa.types.is_nested(column.type):
             self._add_lists(column)
         elif pa.types.is_null(column.type):
@@ -128,6 +136,34 @@ class ColumnProfile:
         if ends["min"].is_valid:
             self.smallest = min(self.smallest, ends["min"].as_py())
             self.largest = max(self.largest, ends["max"].as_py())
+
+
+def _example(value: Any) -> str:
+    if pa.types.is_nested(value.type):
+        return f"{len(value)} numbers" if value.is_valid else ""
+    return str(value.as_py())[:EXAMPLE_LENGTH]
+
+
+def seen_columns(source: RowSource, profiles: dict[str, ColumnProfile]) -> list[SeenColumn]:
+    """The first columns of the file with what they hold, in its order."""
+    return [
+        SeenColumn(name, source.unsupported[name], 0, [])
+        if name in source.unsupported
+        else SeenColumn(
+            name,
+            _type_name(profiles[name].types),
+            profiles[name].missing,
+            profiles[name].examples,
+        )
+        for name in source.columns[:SEEN_COLUMNS]
+    ]
+
+
+def _type_name(types: set[str]) -> str:
+    for name, shown in (("list", "list"), ("string", "text"), ("number", "number")):
+        if name in types:
+            return shown
+    return "integer" if types else "empty"
 
 
 def profile_columns(source: RowSource, tell: Callable[[float], None]) -> dict[str, ColumnProfile]:

@@ -70,6 +70,16 @@ class Columns:
 
 
 @dataclass(frozen=True)
+class SeenColumn:
+    """A column of the upload before any role is decided, for people who correct the roles."""
+
+    name: str
+    type: str  # text, number, integer, list or, where no role can take it, the file's own name
+    missing: int
+    examples: list[str]
+
+
+@dataclass(frozen=True)
 class IngestReport:
     """What was read. `class_counts` follows `class_names`; `sample_count` counts all samples."""
 

@@ -11,7 +11,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.models.base import BigInt, Model, now, one_of
+from service.models.base import BigInt, Json, Model, now, one_of
 from service.models.enums import (
     DatasetStatus,
     JobStatus,
@@ -38,6 +38,7 @@ class Dataset(Model):
     class_names: Mapped[list[str]] = mapped_column(default=list)
     requested_columns: Mapped[dict[str, Any] | None]
     columns: Mapped[dict[str, Any] | None]
+    seen_columns: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     warnings: Mapped[list[str]] = mapped_column(default=list)
     problem: Mapped[dict[str, Any] | None]
     created_by: Mapped[str] = mapped_column(String(200))

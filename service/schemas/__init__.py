@@ -9,7 +9,7 @@ from service.schemas.audits import (
     TrajectoryRead,
 )
 from service.schemas.base import Moment, Page, Problem, Request, Schema, Words
-from service.schemas.datasets import DatasetRead, SampleRead
+from service.schemas.datasets import ColumnList, ColumnRead, ColumnRoles, DatasetRead, SampleRead
 from service.schemas.exports import ExportCreate, ExportFormat, ExportRead
 from service.schemas.keys import KeyCreate, KeyCreated, KeyRead, Me
 from service.schemas.models import (
@@ -40,6 +40,9 @@ __all__ = [
     "MAX_PREDICTED",
     "AuditCreate",
     "AuditRead",
+    "ColumnList",
+    "ColumnRead",
+    "ColumnRoles",
     "Control",
     "CorrectionCreate",
     "CorrectionList",

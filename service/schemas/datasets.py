@@ -1,16 +1,18 @@
 """Datasets and samples."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from service.models import (
     DatasetStatus,
     Kind,
     Verdict,
 )
-from service.schemas.base import Schema
+from service.schemas.base import Request, Schema, Words
+
+ColumnName = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
 
 
 class DatasetRead(Schema):
@@ -31,6 +33,46 @@ class DatasetRead(Schema):
     problem: dict[str, Any] | None = Field(description="Why a rejected dataset was rejected.")
     created_by: str
     created_at: datetime
+
+
+class ColumnRoles(Request):
+    """What the columns of an upload are. What is left out is guessed."""
+
+    label: ColumnName | None = None
+    sample_id: ColumnName | None = None
+    text: ColumnName | None = None
+    file: ColumnName | None = Field(default=None, description="Names the image files of a zip.")
+    embedding: ColumnName | None = None
+    pred_probs: ColumnName | None = Field(
+        default=None, description="Out-of-sample class probabilities, ranked without training."
+    )
+    features: list[ColumnName] | None = Field(
+        default=None, min_length=1, max_length=10_000, description="Exactly these, once given."
+    )
+    ignored: list[ColumnName] = Field(
+        default=[], max_length=10_000, description="Treated as if they were not in the file."
+    )
+
+
+class ColumnRead(Schema):
+    name: str
+    type: str = Field(
+        description="`text`, `number`, `integer`, `list`, `empty`, or the file's own if no role "
+        "can take it."
+    )
+    missing: int = Field(description="Rows without a value.")
+    examples: list[str] = Field(description="Its first values, shortened.")
+    role: str | None = Field(
+        description="`label`, `sample_id`, `text`, `file`, `embedding`, `pred_probs`, `feature` or "
+        "`ignored`; null where the file was rejected before roles were decided."
+    )
+
+
+class ColumnList(Schema):
+    status: DatasetStatus
+    items: list[ColumnRead] = Field(
+        description="The first 500 columns in file order; empty while the file is read."
+    )
 
 
 class SampleRead(Schema):

@@ -103,6 +103,7 @@ def test_an_expired_key_is_refused(anonymous, database):
 FOR_UPLOADERS = [
     ("POST", "/v1/datasets"),
     ("DELETE", "/v1/datasets/unknown"),
+    ("POST", "/v1/datasets/unknown/columns"),
     ("POST", "/v1/datasets/unknown/audits"),
     ("POST", "/v1/audits/unknown/cancel"),
     ("POST", "/v1/audits/unknown/predict"),

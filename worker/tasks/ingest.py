@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from service import datasets
-from service.ingest import ColumnRoles, ingest
+from service.ingest import ColumnRoles, SeenColumn, ingest
 from service.steps import Claim
 from worker.runner import Hold, Save, Worker
 
@@ -17,14 +17,21 @@ def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
     with worker.database.read() as session:
         dataset = datasets.get_dataset(session, dataset_id)
     requested = dict(dataset.requested_columns or {})
-    if "features" in requested:
-        requested["features"] = tuple(requested["features"])
+    for role in ("features", "ignored"):
+        if role in requested:
+            requested[role] = tuple(requested[role])
+
+    def tell_columns(columns: list[SeenColumn]) -> None:
+        with worker.database.write() as session:
+            datasets.saw_columns(session, dataset_id, columns)
+
     report = ingest(
         worker.storage.path(datasets.upload_key(dataset_id)),
         filename=dataset.filename,
         roles=ColumnRoles(**requested),
         destination=worker.storage.path(datasets.folder(dataset_id)),
         on_progress=hold,
+        on_columns=tell_columns,
     )
     samples = worker.storage.path(datasets.samples_key(dataset_id))
     return lambda session: datasets.publish(
