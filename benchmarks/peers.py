@@ -1,6 +1,10 @@
-"""What others do, on the same vectors: cleanlab's recipe, AUM of one network, nearest neighbours.
+"""What others do, on the same vectors: cleanlab's recipe, one network's record, near neighbours.
 
 Every peer maps a pack to scores (N,), high = bad, and where its score is a probability says so.
+
+The detectors of the library `mislabeled` (George et al., TMLR 2024, MIT) are not among them: it is
+not on PyPI, so no pinned version can be installed. Of its families, self-confidence
+out of fold, AUM and neighbours are here from their own sources.
 """
 
 import tempfile
@@ -14,8 +18,10 @@ import numpy as np
 import torch
 from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import silhouette_score
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from benchmarks.packs import Pack
@@ -30,6 +36,7 @@ from worker.train import train
 
 Floats = NDArray[np.floating]
 FOLDS = 5
+CLUSTERS = (2, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -105,10 +112,80 @@ def neighbours(pack: Pack, seed: int) -> Scores | None:
     return Scores(1.0 - shares[np.arange(len(pack.labels)), pack.labels], probability=True)
 
 
-def aum_of_one_network(pack: Pack, seed: int) -> Scores | None:
-    """-AUM (Pleiss et al., 2020) of one perceptron with cross-entropy trained on every sample."""
-    if pack.vectors is None:
-        return None
+@dataclass(frozen=True)
+class Record:
+    """How one network met each sample: AUM (N,), low = bad, and its loss curve (N, E)."""
+
+    aum: Floats
+    losses: Floats
+
+
+class OneNetwork:
+    """One perceptron with cross-entropy trained on every sample, once for all scores."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Pack, int, Record] | None = None
+
+    def aum(self, pack: Pack, seed: int) -> Scores | None:
+        """-AUM (Pleiss et al., NeurIPS 2020)."""
+        if pack.vectors is None:
+            return None
+        return Scores(-self._record(pack, seed).aum, probability=False)
+
+    def loss_clusters(self, pack: Pack, seed: int) -> Scores | None:
+        """How near a sample's loss curve lies to the worst cluster of its given class.
+
+        After CTRL (Yue & Jha, 2022): k-means on the loss curves of each given class, over the whole
+        training and each half of it, k by silhouette. CTRL flags the cluster of the highest loss;
+        to rank, the place between its centre and that of the lowest is taken, mean over windows.
+        """
+        if pack.vectors is None:
+            return None
+        losses = self._record(pack, seed).losses
+        half = losses.shape[1] // 2
+        windows = (losses, losses[:, :half], losses[:, half:])
+        scores = np.zeros(len(losses))
+        for given in np.unique(pack.labels):
+            members = np.flatnonzero(pack.labels == given)
+            for window in windows:
+                scores[members] += _place_between(window[members], seed) / len(windows)
+        return Scores(scores, probability=False)
+
+    def _record(self, pack: Pack, seed: int) -> Record:
+        if self._last is None or self._last[0] is not pack or self._last[1] != seed:
+            self._last = (pack, seed, _train_one_network(pack, seed))
+        return self._last[2]
+
+
+def _place_between(curves: Floats, seed: int) -> Floats:
+    """(n,) in [0, 1]: 1 at the centre of the cluster with the highest loss, 0 at the lowest."""
+    best, centres = -1.0, None
+    for clusters in CLUSTERS:
+        if len(np.unique(curves, axis=0)) <= clusters:
+            continue
+        fitted = KMeans(clusters, n_init=3, random_state=seed).fit(curves)
+        quality = (
+            silhouette_score(
+                curves, fitted.labels_, sample_size=min(len(curves), 1000), random_state=seed
+            )
+            if len(np.unique(fitted.labels_)) > 1
+            else -1.0
+        )
+        if quality > best:
+            best, centres = quality, fitted.cluster_centers_
+    if centres is None:
+        return curves.mean(axis=1) / (1.0 + curves.mean(axis=1))
+    level = centres.mean(axis=1)
+    low, high = (
+        np.linalg.norm(curves - centres[place], axis=1)
+        for place in (level.argmin(), level.argmax())
+    )
+    result: Floats = low / np.maximum(low + high, 1e-12)
+    return result
+
+
+def _train_one_network(pack: Pack, seed: int) -> Record:
+    assert pack.vectors is not None
     config = TrainingConfig(objective="cross_entropy", families=("network",), seed=seed)
     spec = plan_shards(config, shape=pack.vectors.shape, n_classes=pack.n_classes)[0]
     inputs = torch.from_numpy(standardised(pack.vectors))
@@ -152,19 +229,22 @@ def aum_of_one_network(pack: Pack, seed: int) -> Scores | None:
                 seed=seed,
                 device=torch.device("cpu"),
             )
-        blocks = trajectory_blocks([Trajectory.load(path)], pack.labels, pack.n_classes)
+        trajectory = Trajectory.load(path)
+        blocks = trajectory_blocks([trajectory], pack.labels, pack.n_classes)
         margins = np.concatenate([aum(block) for _, block in blocks])
-    return Scores(-margins, probability=False)
+        chances = np.asarray(trajectory.p_given[:, :, 0], dtype=np.float64).T  # (N, E)
+    return Record(margins, -np.log(np.maximum(chances, 1e-4)))
 
 
 def peers() -> dict[str, Callable[[Pack, int], Scores | None]]:
-    """Name -> function of every peer; one dictionary a run, so that cleanlab's share a fit."""
-    recipe = Cleanlab()
+    """Name -> function of every peer; one dictionary a run, so that scores share a fit."""
+    recipe, network = Cleanlab(), OneNetwork()
     return {
         "cleanlab self_confidence": lambda pack, seed: recipe.score(pack, seed, "self_confidence"),
         "cleanlab normalized_margin": lambda pack, seed: recipe.score(
             pack, seed, "normalized_margin"
         ),
-        "aum one network": aum_of_one_network,
+        "aum one network": network.aum,
+        "loss clusters (as CTRL)": network.loss_clusters,
         "nearest neighbours": neighbours,
     }
