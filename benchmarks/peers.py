@@ -3,8 +3,8 @@
 Every peer maps a pack to scores (N,), high = bad, and where its score is a probability says so.
 
 The detectors of the library `mislabeled` (George et al., TMLR 2024, MIT) are not among them: it is
-not on PyPI, so no pinned version can be installed. Of its families, self-confidence
-out of fold, AUM and neighbours are here from their own sources.
+not on PyPI, so no pinned version can be installed. Of its families, self-confidence out of fold,
+AUM and neighbours are here from their own sources.
 """
 
 import tempfile
@@ -174,7 +174,8 @@ def _place_between(curves: Floats, seed: int) -> Floats:
         if quality > best:
             best, centres = quality, fitted.cluster_centers_
     if centres is None:
-        return curves.mean(axis=1) / (1.0 + curves.mean(axis=1))
+        plain: Floats = curves.mean(axis=1) / (1.0 + curves.mean(axis=1))
+        return plain
     level = centres.mean(axis=1)
     low, high = (
         np.linalg.norm(curves - centres[place], axis=1)

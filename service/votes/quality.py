@@ -1,0 +1,83 @@
+"""How good each annotator is, as the others' votes have it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.ranking.intervals import wilson
+from service.votes.consensus import Consensus, Floats, others_say
+from service.votes.table import Votes
+
+NOTABLE = 0.05  # a confusion rarer than this of a true class is not worth naming
+
+
+@dataclass(frozen=True)
+class AnnotatorQuality:
+    """One annotator.
+
+    Attributes
+    ----------
+    votes : how many
+    accuracy : P(says the true class), in [0, 1], low = bad, as Dawid and Skene's model has it
+    agreement : share of the votes that hold by the other votes, each vote judged without itself;
+        None where nobody else voted on the same samples (and no model did)
+    agreement_low, agreement_high : Wilson's interval of it
+    checked : votes that the agreement rests on
+    confused : (true class, class said, P) of the worst confusion, None where none is notable
+    """
+
+    annotator: str
+    votes: int
+    accuracy: float
+    agreement: float | None
+    agreement_low: float | None
+    agreement_high: float | None
+    checked: int
+    confused: tuple[int, int, float] | None
+
+
+def quality(
+    votes: Votes, consensus: Consensus, *, prior: Floats | None = None
+) -> list[AnnotatorQuality]:
+    """Every annotator, those with the most votes first.
+
+    `prior` (n_samples, C) is what models say of each sample; with it, a vote on a sample that
+    nobody else voted on is checked too.
+    """
+    people = len(votes.annotators)
+    others = others_say(votes, consensus, prior)
+    holds = np.take_along_axis(others, votes.label[:, None], axis=1)[:, 0]
+    told = (votes.totals[votes.sample] > 1) | (prior is not None)
+    weight = votes.count * told
+    totals = np.bincount(votes.annotator, weights=votes.count, minlength=people)
+    checked = np.bincount(votes.annotator, weights=weight, minlength=people)
+    held = np.bincount(votes.annotator, weights=weight * holds, minlength=people)
+    table = []
+    for person in np.argsort(-totals, kind="stable").tolist():
+        n = float(checked[person])
+        low, high = wilson(float(held[person]), n)
+        table.append(
+            AnnotatorQuality(
+                annotator=votes.annotators[person],
+                votes=int(totals[person]),
+                accuracy=float(consensus.accuracy[person]),
+                agreement=float(held[person]) / n if n else None,
+                agreement_low=low if n else None,
+                agreement_high=high if n else None,
+                checked=int(n),
+                confused=_worst_confusion(consensus, person),
+            )
+        )
+    return table
+
+
+def _worst_confusion(consensus: Consensus, person: int) -> tuple[int, int, float] | None:
+    """The true class and the wrong answer that stand for most of this annotator's errors."""
+    if consensus.confusion is None or len(consensus.prior) < 2:
+        return None
+    matrix = consensus.confusion[person]
+    errors = matrix * consensus.prior[:, None]
+    np.fill_diagonal(errors, 0.0)
+    true, said = np.unravel_index(int(errors.argmax()), errors.shape)
+    rate = float(matrix[true, said])
+    return (int(true), int(said), rate) if rate >= NOTABLE else None
