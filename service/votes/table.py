@@ -83,8 +83,8 @@ class Votes:
     @cached_property
     def totals(self) -> Floats:
         """(n_samples,) votes on each sample."""
-        totals: Floats = np.bincount(self.sample, weights=self.count, minlength=self.n_samples)
-        return totals
+        totals = np.bincount(self.sample, weights=self.count, minlength=self.n_samples)
+        return totals.astype(np.float64)
 
     @cached_property
     def voted(self) -> NDArray[np.bool_]:
@@ -93,12 +93,12 @@ class Votes:
 
     def counts(self) -> Floats:
         """(n_samples, n_classes) votes for each class."""
-        flat: Floats = np.bincount(
+        flat = np.bincount(
             self.sample * self.n_classes + self.label,
             weights=self.count,
             minlength=self.n_samples * self.n_classes,
         )
-        return flat.reshape(self.n_samples, self.n_classes)
+        return flat.reshape(self.n_samples, self.n_classes).astype(np.float64)
 
     def summed(self, values: NDArray[Any]) -> Floats:
         """(n_samples, K): each sample's sum over its votes of (V, K) values."""
