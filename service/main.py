@@ -20,6 +20,7 @@ from service.api import (
     health,
     keys,
     models,
+    overview,
     problems,
     rankings,
     review,
@@ -79,7 +80,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.middleware("http")(_identify)
     problems.install(app)
-    for part in (datasets, audits, rankings, review, models, exports, keys, catalogue, health):
+    for part in (
+        datasets,
+        overview,
+        audits,
+        rankings,
+        review,
+        models,
+        exports,
+        keys,
+        catalogue,
+        health,
+    ):
         app.include_router(part.router, max_body_size=MAX_BODY_BYTES)
     app.include_router(web)
     return app

@@ -22,6 +22,7 @@ from service.schemas.models import (
     PredictRequest,
     Text,
 )
+from service.schemas.overview import PairRead, Pairs
 from service.schemas.review import (
     Control,
     CorrectionCreate,
@@ -64,6 +65,8 @@ __all__ = [
     "ModelRead",
     "Moment",
     "Page",
+    "PairRead",
+    "Pairs",
     "PredictRequest",
     "Prediction",
     "PredictionRead",

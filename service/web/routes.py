@@ -29,6 +29,7 @@ HEADERS = {
 
 @router.get("/")
 @router.get("/audits/{audit_id}")
+@router.get("/audits/{audit_id}/grid")
 @router.get("/audits/{audit_id}/overview")
 def page() -> HTMLResponse:
     """The shell; its script looks at the address and shows the view that belongs to it."""

@@ -6,7 +6,7 @@ from importlib.resources import files
 import pytest
 
 STATIC = files("service.web") / "static"
-PAGES = ["/", "/audits/au_1", "/audits/au_1/overview"]
+PAGES = ["/", "/audits/au_1", "/audits/au_1/grid", "/audits/au_1/overview"]
 
 
 @pytest.fixture

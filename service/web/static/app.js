@@ -9,6 +9,7 @@ const top = document.getElementById("top");
 // An id is only ever letters, digits, - and _: an address must not be able to steer a call elsewhere.
 const VIEWS = [
   [/^\/audits\/([\w-]+)\/overview$/, () => import("./overview.js")],
+  [/^\/audits\/([\w-]+)\/grid$/, () => import("./grid.js")],
   [/^\/audits\/([\w-]+)$/, () => import("./review.js")],
   [/^\/$/, () => import("./home.js")],
 ];

@@ -25,8 +25,15 @@ export class Outbox {
     return this.operations.filter((operation) => operation.state === "refused");
   }
 
-  submit(correction) {
-    const operation = { kind: "submit", id: randomId(), correction, state: "waiting", attempts: 0 };
+  /** One decision or many: they are stored together or not at all. */
+  submit(...corrections) {
+    const operation = {
+      kind: "submit",
+      id: randomId(),
+      corrections,
+      state: "waiting",
+      attempts: 0,
+    };
     this.#push(operation);
     return operation;
   }
@@ -43,18 +50,18 @@ export class Outbox {
         kind: "revert",
         id: randomId(),
         of: operation.id,
-        correction_id: operation.correction_id,
+        correction_ids: operation.correction_ids,
         state: "waiting",
         attempts: 0,
       });
     return false;
   }
 
-  /** Send a refused decision again, changed so that it may be accepted. */
-  retry(operation, changes = {}) {
+  /** Send a refused decision again, with corrections that may be accepted. */
+  retry(operation, corrections) {
     this.#remove(operation);
     Object.assign(operation, { state: "waiting", attempts: 0, id: randomId(), problem: undefined });
-    Object.assign(operation.correction, changes);
+    operation.corrections = corrections;
     this.#push(operation);
   }
 
@@ -98,33 +105,36 @@ export class Outbox {
   leave() {
     for (const operation of this.waiting) {
       if (operation.kind === "submit") this.#post(operation, { keepalive: true }).catch(() => {});
-      else if (operation.correction_id)
+      else if (operation.correction_ids)
         this.#revert(operation, { keepalive: true }).catch(() => {});
     }
   }
 
   #post(operation, options) {
     const headers = { "Idempotency-Key": operation.id };
-    return api.post(this.base, { corrections: [operation.correction] }, { headers, ...options });
+    return api.post(this.base, { corrections: operation.corrections }, { headers, ...options });
   }
 
-  #revert(operation, options) {
-    return api.post(`${this.base}/${operation.correction_id}/revert`, undefined, options);
+  /** The newest first, as a stack of plates is taken down. */
+  async #revert(operation, options) {
+    for (const id of operation.correction_ids.toReversed()) {
+      try {
+        await api.post(`${this.base}/${id}/revert`, undefined, options);
+      } catch (problem) {
+        if (!problem.is?.("already-reverted")) throw problem;
+      }
+    }
   }
 
   async #send(operation) {
     if (operation.kind === "submit") {
       const { corrections } = await this.#post(operation);
-      operation.correction_id = corrections[0].id;
+      operation.correction_ids = corrections.map((correction) => correction.id);
       for (const later of this.operations) {
-        if (later.of === operation.id) later.correction_id = operation.correction_id;
+        if (later.of === operation.id) later.correction_ids = operation.correction_ids;
       }
-    } else if (operation.correction_id) {
-      try {
-        await this.#revert(operation);
-      } catch (problem) {
-        if (!problem.is?.("already-reverted")) throw problem;
-      }
+    } else if (operation.correction_ids) {
+      await this.#revert(operation);
     }
     operation.state = "saved";
     this.#remove(operation);

@@ -3,16 +3,18 @@
 import * as api from "./api.js";
 import { preload } from "./sample.js";
 
-const AHEAD = 4;
 const ROUNDS = 5;
+const MOST_AT_ONCE = 20; // what one call may lease
 const IDLE_MS = 20 * 60_000; // whoever has gone home should not keep samples from colleagues
 
 export class Queue {
   /** `onLost(item)` is called when somebody else may have the item now. */
-  constructor(auditId, filter, { onLost }) {
+  constructor(auditId, filter, { onLost, ahead = 4, pictureSize = 1024 }) {
     this.base = `/v1/audits/${auditId}/queue`;
     this.filter = filter;
     this.onLost = onLost;
+    this.wanted = ahead;
+    this.pictureSize = pictureSize;
     this.ahead = [];
     this.held = new Map();
     this.shown = new Map();
@@ -51,8 +53,8 @@ export class Queue {
   }
 
   async #fill() {
-    for (let round = 0; round < ROUNDS && this.ahead.length < AHEAD; round += 1) {
-      const count = AHEAD - this.ahead.length;
+    for (let round = 0; round < ROUNDS && this.ahead.length < this.wanted; round += 1) {
+      const count = Math.min(MOST_AT_ONCE, this.wanted - this.ahead.length);
       const { items } = await api.post(`${this.base}/next`, { count, ...this.filter });
       this.exhausted = items.length < count;
       items.forEach((item) => this.#receive(item));
@@ -71,7 +73,7 @@ export class Queue {
       return;
     }
     this.held.set(item.sample_id, item);
-    preload(item);
+    preload(item, this.pictureSize);
     this.ahead.push(item);
   }
 

@@ -12,6 +12,8 @@ const QUEUES = {
   skipped: ["Skipped", { state: "skipped" }],
 };
 
+const VIEWS = { review: "Review", grid: "Grid", overview: "Overview" };
+
 export function reviewHead(dataset, auditId, view, ...actions) {
   fill(
     document.getElementById("crumbs"),
@@ -27,12 +29,13 @@ export function reviewHead(dataset, auditId, view, ...actions) {
     h(
       "h1",
       { class: "visually-hidden" },
-      `${view === "review" ? "Review" : "Overview"} of ${dataset.name}`,
+      `${VIEWS[view]} of ${dataset.name}`,
     ),
     h(
       "nav",
       { class: "tabs", "aria-label": "Views of this audit" },
       tab("review", "Review", `/audits/${auditId}`),
+      tab("grid", "Grid", `/audits/${auditId}/grid`),
       tab("overview", "Overview", `/audits/${auditId}/overview`),
     ),
     h("div", { class: "row" }, actions),
@@ -49,19 +52,20 @@ export function filterFromAddress() {
   return filter;
 }
 
-export function queueAddress(auditId, changes) {
+export function queueAddress(auditId, changes, view = "") {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(changes)) {
     if (value !== null && value !== undefined && value !== "") query.set(name, value);
   }
   const text = query.toString();
-  return `/audits/${encodeURIComponent(auditId)}${text ? `?${text}` : ""}`;
+  return `/audits/${encodeURIComponent(auditId)}${view}${text ? `?${text}` : ""}`;
 }
 
 export function filterBar(filter) {
   const query = Object.fromEntries(new URLSearchParams(location.search));
-  const go = (changes) =>
-    location.assign(queueAddress(location.pathname.split("/")[2], { ...query, ...changes }));
+  const go = (changes) => {
+    location.search = queueAddress("", { ...query, ...changes }).split("?")[1] ?? "";
+  };
   const select = h(
     "select",
     { id: "queue", on: { change: () => go({ queue: select.value }) } },

@@ -8,10 +8,10 @@ const TINY = 160; // pixels; below this an image is enlarged pixel by pixel
 const LONG_TEXT = 400;
 
 /** Begin to fetch what the sample will need; the answer is kept on the item itself. */
-export function preload(item) {
+export function preload(item, size = 1024) {
   if (!item.media_url || item.picture) return;
   item.picture = api
-    .blob(item.media_url, { query: { size: 1024 } })
+    .blob(item.media_url, { query: { size } })
     .then((bytes) => URL.createObjectURL(bytes));
   item.picture.catch(() => {}); // shown where the picture should be
 }
@@ -29,7 +29,7 @@ export async function forgetPicture(item) {
 export function sampleView(item) {
   if (item.media_url) return imageView(item);
   if (typeof item.content.text === "string") return textView(item.content.text);
-  if (item.content.row) return tableView(item.content.row);
+  if (item.content.row) return tableView(item);
   return vectorView(item);
 }
 
@@ -78,14 +78,24 @@ function textView(text) {
   );
 }
 
-function tableView(row) {
-  const rows = Object.entries(row).map(([name, value]) =>
-    h("div", {}, h("dt", { dir: "auto" }, name), h("dd", { dir: "auto" }, cell(value))),
+function tableView(item) {
+  const rows = columnsFirst(item).map(({ name, value, typical }) =>
+    h(
+      "div",
+      {},
+      h("dt", { dir: "auto" }, name),
+      h("dd", { dir: "auto" }, cell(value), typical ? h("span", {}, typical) : null),
+    ),
   );
   return h("div", { class: "sheet" }, h("dl", { class: "sample-row" }, rows));
 }
 
-function cell(value) {
+/** The row's columns, those that speak against the given label first. */
+export function columnsFirst(item) {
+  return Object.entries(item.content.row).map(([name, value]) => ({ name, value }));
+}
+
+export function cell(value) {
   if (value === null || value === undefined) return h("span", { class: "quiet" }, "missing");
   if (typeof value !== "number") return String(value);
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
