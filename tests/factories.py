@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service import audits, datasets, steps, suspects
+from service import audits, datasets, review, steps, suspects
 from service.database import Database
 from service.ingest import ColumnRoles, Limits, ingest
 from service.keys import Principal
@@ -126,6 +126,37 @@ def make_audit(
     return audit_id
 
 
+def summarise(store: Store, audit_id: str, classes: Sequence[str] = CLASSES) -> None:
+    """Give the audit's ranking a whole summary; the first two classes are confused."""
+    share = np.eye(len(classes))
+    share[:2, :2] = [[0.9, 0.1], [0.02, 0.98]]
+    matrix = share.tolist()
+    rate = {"estimate": 0.08, "low": 0.04, "high": 0.2}
+    with store.database.write() as session:
+        review.newest_ranking(session, audit_id).summary = {
+            "noise_rate": rate,
+            "noise_matrix": matrix,
+            "class_names": list(classes),
+            "per_class": [
+                {
+                    "class": name,
+                    "given_count": 10,
+                    "estimated_wrong_count": 10 * (1 - matrix[index][index]),
+                    "noise_rate": rate,
+                    "most_confused_with": classes[0] if index == 1 else None,
+                }
+                for index, name in enumerate(classes)
+            ],
+            "tiers": {
+                "obvious": {"count": 10, "expected_precision": 0.93, "lower_bound": 0.81},
+                "possible": {"count": 10, "expected_precision": 0.4, "lower_bound": 0.1},
+                "none": {"count": 10, "expected_precision": None, "lower_bound": None},
+            },
+            "cannot_judge": [f"too few samples (under 30) to judge these classes: {classes[-1]}"],
+            "missing": [],
+        }
+
+
 def _suspect(position: int, count: int, classes: int, decided: bool) -> tuple[Any, ...]:
     given = position % classes
     predicted = (given + 1) % classes
@@ -155,6 +186,8 @@ def _write_signals(path: Any, count: int, classes: int) -> None:
         {
             "row": rows,
             "signal.margin": np.linspace(-1, 1, count, dtype=np.float32),
+            "signal.p_given": np.linspace(0, 1, count, dtype=np.float32),
+            "signal.variability": np.linspace(0, 0.5, count, dtype=np.float32),
             "signal.agreement": np.full(count, np.nan, np.float32),
             "top_labels": [[(int(row) + 1) % classes, int(row) % classes] for row in rows],
             "top_probabilities": [[0.75, 0.25] for _ in rows],

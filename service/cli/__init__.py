@@ -23,6 +23,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     auditing.audit,
     auditing.suspects,
     auditing.summary,
+    auditing.report,
     auditing.correct,
     auditing.revert,
     auditing.rerank,

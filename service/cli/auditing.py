@@ -62,7 +62,7 @@ def audit(
         if as_json:
             show.as_json(result(client, dataset, handle, limit))
         else:
-            report(dataset, handle, limit)
+            show_audit(dataset, handle, limit)
             url = f"{client.address.url}/audits/{handle.id}"
             show.out.print(f"\nReview them at {url}", soft_wrap=True)
 
@@ -92,7 +92,7 @@ def result(client: Client, dataset: DatasetRead, handle: AuditHandle, limit: int
     }
 
 
-def report(dataset: DatasetRead, handle: AuditHandle, limit: int) -> None:
+def show_audit(dataset: DatasetRead, handle: AuditHandle, limit: int) -> None:
     """What an audit found, for people."""
     show.dataset(dataset)
     show.summary(handle.summary())
@@ -133,6 +133,20 @@ def summary(
     with connect(data_dir, url) as client:
         found = client.get_audit(audit_id).summary()
         (show.as_json if as_json else show.summary)(found)
+
+
+def report(
+    audit_id: AuditId,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file to write, or a folder for it.")
+    ] = Path(),
+    url: Url = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Save an audit's overview, pictures and all, as one HTML file."""
+    with connect(data_dir, url) as client:
+        saved = client.get_audit(audit_id).save_report(output)
+    show.err.print(f"Saved {saved}")
 
 
 def rerank(

@@ -90,7 +90,7 @@ def start(
         if as_json:
             show.as_json(auditing.result(client, dataset, handle, limit) | _score(demo, handle))
         else:
-            auditing.report(dataset, handle, limit)
+            auditing.show_audit(dataset, handle, limit)
             _show_score(demo, handle)
         if sys.stdout.isatty() and not leave:
             _stay(service, handle)

@@ -21,6 +21,7 @@ from service.schemas import (
     CorrectionCreate,
     CorrectionList,
     CorrectionRead,
+    FindingsRead,
     LeasedSuspect,
     RankingRead,
     SuspectDetail,
@@ -163,6 +164,21 @@ class AuditHandle:
         path = Path(destination)
         format = "parquet" if path.suffix.lower() == ".parquet" else "csv"
         return save(self._transport, f"{self._path}/suspects.{format}", path)
+
+    def findings(self) -> FindingsRead:
+        """What reviewers have found so far: errors by look, by tier, by person."""
+        return FindingsRead.model_validate(self._transport.get(f"{self._path}/findings"))
+
+    def save_report(self, destination: str | Path) -> Path:
+        """The overview with its pictures as one HTML file."""
+        return save(self._transport, f"{self._path}/report.html", Path(destination))
+
+    def save_plot(self, name: str, destination: str | Path, *, theme: str = "light") -> Path:
+        """A picture of the overview as `.svg` or `.png`: `data_map`, `noise_matrix`, `findings`,
+        `tiers` or `classes`."""
+        path = Path(destination)
+        format = "png" if path.suffix.lower() == ".png" else "svg"
+        return save(self._transport, f"{self._path}/plots/{name}.{format}?theme={theme}", path)
 
     def rerank(self) -> RankingRead:
         """Rank again with what reviewers have found, and wait for that. Raises JobFailed."""

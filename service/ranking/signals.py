@@ -90,6 +90,16 @@ def aum_out_of_bag(block: Block) -> Signal:
     return _masked_mean(block.mean_margin, block.out_of_bag)
 
 
+def variability(block: Block) -> Signal:
+    """Standard deviation of p(given) over epochs, mean over replicas, in [0, .5].
+
+    Neither high nor low is bad by itself: high is ambiguous, low is easy where `p_given` is high
+    and hard or wrong where it is low (Swayamdipta et al., Dataset Cartography, EMNLP 2020).
+    """
+    spreads = [p.std(axis=0) for p in block.p_given]
+    return _signal(np.concatenate(spreads, axis=1).mean(axis=1))
+
+
 def late_margin(block: Block) -> Signal:
     """Mean margin over the second half of the epochs and all replicas. Low = bad."""
     halves = [margin[len(margin) // 2 :].mean(axis=0) for margin in block.margin]
@@ -181,6 +191,7 @@ SIGNALS: dict[str, Callable[[Block], Signal]] = {
     "disagreement_out_of_bag": disagreement_out_of_bag,
     "forgetting_events": forgetting_events,
     "first_learned": first_learned,
+    "variability": variability,
     "spread_p_given": spread_p_given,
     "spread_margin": spread_margin,
     "aleatoric": aleatoric,

@@ -22,7 +22,7 @@ from service.schemas.models import (
     PredictRequest,
     Text,
 )
-from service.schemas.overview import PairRead, Pairs
+from service.schemas.overview import DataMapRead, FindingsRead, PairRead, Pairs
 from service.schemas.review import (
     Control,
     CorrectionCreate,
@@ -49,10 +49,12 @@ __all__ = [
     "CorrectionList",
     "CorrectionRead",
     "CorrectionsCreate",
+    "DataMapRead",
     "DatasetRead",
     "ExportCreate",
     "ExportFormat",
     "ExportRead",
+    "FindingsRead",
     "KeyCreate",
     "KeyCreated",
     "KeyRead",

@@ -56,6 +56,8 @@ def test_the_whole_review_can_be_done_from_the_command_line(
     assert run("suspects", ids["audit"], "-o", "all.csv").code == 0
     assert len((tmp_path / "all.csv").read_text().splitlines()) == 301
     assert "Wrong labels" in run("summary", ids["audit"]).out
+    run("report", ids["audit"], "--output", tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
 
     assert ids["audit"] in run("datasets").out
     assert run("delete", ids["dataset"], "--yes").code == 0

@@ -330,3 +330,12 @@ def test_a_stream_that_always_breaks_is_replaced_by_asking(
     told: list[float] = []
     assert handle.wait(lambda progress: told.append(progress.progress), timeout=60)
     assert told[-1] == 1.0
+
+
+def test_the_report_and_the_pictures_come_as_files(audited, tmp_path):
+    report = audited.save_report(tmp_path)
+    assert report.name == f"report-{audited.id}.html"
+    assert report.read_text().startswith("<!doctype html>")
+    picture = audited.save_plot("noise_matrix", tmp_path / "noise.png", theme="dark")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert audited.findings().looks == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service import review
+from tests.factories import summarise
 
 pytestmark = pytest.mark.browser
 
@@ -10,31 +10,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def summarised(served, audit):
     """The audit with a whole summary."""
-    matrix = [[0.9, 0.1, 0.0], [0.02, 0.98, 0.0], [0.0, 0.0, 1.0]]
-    rate = {"estimate": 0.08, "low": 0.04, "high": 0.2}
-    with served.store.database.write() as session:
-        review.newest_ranking(session, audit).summary = {
-            "noise_rate": rate,
-            "noise_matrix": matrix,
-            "class_names": ["cat", "dog", "fox"],
-            "per_class": [
-                {
-                    "class": name,
-                    "given_count": 10,
-                    "estimated_wrong_count": 10 * (1 - matrix[index][index]),
-                    "noise_rate": rate,
-                    "most_confused_with": "cat" if name == "dog" else None,
-                }
-                for index, name in enumerate(["cat", "dog", "fox"])
-            ],
-            "tiers": {
-                "obvious": {"count": 10, "expected_precision": 0.93, "lower_bound": 0.81},
-                "possible": {"count": 10, "expected_precision": 0.4, "lower_bound": 0.1},
-                "none": {"count": 10, "expected_precision": None, "lower_bound": None},
-            },
-            "cannot_judge": ["too few samples (under 30) to judge these classes: fox"],
-            "missing": [],
-        }
+    summarise(served.store, audit)
     return audit
 
 
@@ -67,3 +43,40 @@ def test_no_view_scrolls_sideways_on_a_phone(visit, summarised, scheme):
     ]:
         visitor.go(path, ready)
         assert visitor.page.evaluate("document.documentElement.scrollWidth") == phone["width"]
+
+
+def test_the_pictures_are_the_servers_and_follow_the_colours(visit, summarised):
+    visitor = visit(color_scheme="dark")
+    asked = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    visitor.go(f"/audits/{summarised}/overview", ".plot.findings img")
+    assert any(url.endswith("/plots/findings.svg?theme=dark") for url in asked)
+    with visitor.page.expect_request("**/plots/findings.svg?theme=light"):
+        visitor.page.emulate_media(color_scheme="light")
+
+
+def test_a_point_of_the_data_map_opens_its_sample(visit, summarised):
+    visitor = visit()
+    visitor.go(f"/audits/{summarised}/overview", ".plot.data_map")
+    visitor.page.locator(".plot.data_map").scroll_into_view_if_needed()
+    visitor.page.wait_for_selector(".plot.data_map img")
+    place = visitor.page.locator(".map-overlay").bounding_box()
+    # the worst sample: confidence 0, variability 0, at the lower left corner of the axes
+    at = {"x": place["width"] * 0.1, "y": place["height"] * (0.09 + 0.78)}
+    visitor.page.hover(".map-overlay", position=at)
+    visitor.page.wait_for_selector(".map-words:not([hidden])")
+    assert visitor.text(".map-words").startswith("sample-00000, given cat")
+    visitor.page.click(".map-overlay", position=at)
+    visitor.page.wait_for_selector(".decision")
+    assert visitor.text(".sample-id") == "sample-00000"
+
+
+def test_verdicts_appear_beside_what_the_tiers_promised(visit, summarised):
+    visitor = visit()
+    visitor.review(summarised)
+    for key in "1k":
+        visitor.press(key)
+    visitor.until("!Object.keys(sessionStorage).some((n) => n.startsWith('labelaudit.outbox'))")
+    visitor.go(f"/audits/{summarised}/overview", ".overview")
+    assert "1 of 2" in visitor.text(".tiers")
+    assert "1 error in 2 looks: 50 per hundred" in visitor.text(".overview")

@@ -125,6 +125,7 @@ export function evidencePanel(item, classNames) {
       { class: "evidence-head" },
       h("span", { class: `chip ${item.tier}` }, item.tier === "none" ? "not suspected" : item.tier),
       h("span", { class: "quiet" }, `rank ${item.rank.toLocaleString("en")}`),
+      item.verdict ? h("span", { class: "standing" }, standing(item)) : null,
     ),
     pWrong(item),
     item.reason ? h("p", { class: "reason", dir: "auto" }, breakable(sentence(item.reason))) : null,
@@ -133,6 +134,9 @@ export function evidencePanel(item, classNames) {
     h("p", { class: "quiet small sample-id", dir: "auto" }, item.content.file ?? item.sample_id),
   );
 }
+
+const standing = ({ verdict, corrected_label: label }) =>
+  ({ keep: "kept", exclude: "excluded", skip: "skipped" })[verdict] ?? `changed to ${label}`;
 
 function pWrong({ p_wrong: p, p_wrong_low: low, p_wrong_high: high }) {
   const words = `Probably wrong: ${percent(p)}, between ${percent(low)} and ${percent(high)}`;

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { finePercent, number, shorten } from "./format.js";
+import { picture } from "./pictures.js";
 import { queueAddress } from "./reviewhead.js";
 
 const MOST_CLASSES = 16; // of a larger matrix only the most confused part is drawn
@@ -35,6 +36,12 @@ export function matrixSection({ noise_matrix: matrix, class_names: names = [] },
         table(matrix, names, shown, largest, id),
       ),
       pairList(pairs, names, id),
+    ),
+    h(
+      "details",
+      {},
+      h("summary", {}, "As a picture"),
+      picture(id, "noise_matrix", { alt: "Noise matrix" }),
     ),
   );
 }

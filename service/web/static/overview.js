@@ -2,9 +2,12 @@
 
 import * as api from "./api.js";
 import { breakable, button, fill, h, problemBox } from "./dom.js";
+import { dataMap } from "./datamap.js";
 import { openExport } from "./export.js";
+import { findingsSection } from "./findings.js";
 import { finePercent, number, percent, plural } from "./format.js";
 import { matrixSection } from "./matrix.js";
+import { picture } from "./pictures.js";
 import { queueAddress, reviewHead } from "./reviewhead.js";
 import { waitingView } from "./ending.js";
 
@@ -28,7 +31,10 @@ export async function show(main, { id }) {
     fill(main, reviewHead(dataset, id, "overview"), waitingView(audit));
     return;
   }
-  const summary = await api.get(`/v1/audits/${id}/summary`);
+  const [summary, found] = await Promise.all([
+    api.get(`/v1/audits/${id}/summary`),
+    api.get(`/v1/audits/${id}/findings`),
+  ]);
   fill(
     main,
     h(
@@ -39,8 +45,10 @@ export async function show(main, { id }) {
         "div",
         { class: "page overview" },
         caveats(summary),
-        h("div", { class: "overview-top" }, noiseRate(summary, audit), tiers(summary, id)),
+        h("div", { class: "overview-top" }, noiseRate(summary, audit), tiers(summary, found, id)),
+        findingsSection(found, id),
         matrixSection(summary, id),
+        dataset.kind === "probabilities" ? null : dataMap(id),
         classTable(summary, id),
         downloads(id, dataset),
       ),
@@ -110,7 +118,8 @@ function noiseRate({ noise_rate: rate }, audit) {
   );
 }
 
-function tiers(summary, id) {
+function tiers(summary, found, id) {
+  const seen = Object.fromEntries(found.tiers.map((tier) => [tier.tier, tier]));
   return h(
     "section",
     {},
@@ -127,7 +136,7 @@ function tiers(summary, id) {
           h(
             "tr",
             {},
-            ["Tier", "Samples", "Expected to be wrong", "Decided"].map((title, index) =>
+            ["Tier", "Samples", "Expected to be wrong", "Found wrong so far"].map((title, index) =>
               h("th", { scope: "col", class: index ? "num" : "" }, title),
             ),
           ),
@@ -137,7 +146,6 @@ function tiers(summary, id) {
           {},
           TIERS.map(([name, title, meaning]) => {
             const tier = summary.tiers?.[name] ?? {};
-            const review = summary.review?.[name] ?? { decided: 0 };
             return h(
               "tr",
               {},
@@ -157,13 +165,25 @@ function tiers(summary, id) {
               ),
               h("td", { class: "num" }, number(tier.count ?? 0)),
               h("td", { class: "num" }, precision(tier)),
-              h("td", { class: "num" }, number(review.decided)),
+              h("td", { class: "num" }, verdicts(seen[name])),
             );
           }),
         ),
       ),
     ),
   );
+}
+
+function verdicts({ looked, wrong, low, high }) {
+  if (!looked) return h("span", { class: "quiet" }, "no looks yet");
+  return [
+    h("strong", {}, percent(wrong / looked)),
+    h(
+      "span",
+      { class: "quiet small block" },
+      `${number(wrong)} of ${number(looked)}, ${percent(low)} – ${percent(high)}`,
+    ),
+  ];
 }
 
 function precision({ expected_precision: expected, lower_bound: low }) {
@@ -223,6 +243,12 @@ function classTable({ per_class: rows = [] }, id) {
       ),
     ),
     all,
+    h(
+      "details",
+      { class: "class-picture" },
+      h("summary", {}, "As a picture"),
+      picture(id, "classes", { alt: "Noise rate by class" }),
+    ),
   );
 }
 
@@ -291,6 +317,13 @@ function downloads(id, dataset) {
       { class: "row" },
       button("Export the corrected dataset …", () => openExport(dataset), {
         class: "button primary",
+      }),
+      button("Report as one file", async () => {
+        try {
+          await api.save(`/v1/audits/${id}/report.html`, `report-${dataset.name}.html`);
+        } catch (problem) {
+          fill(fault, problemBox(problem));
+        }
       }),
       button("Ranked list as CSV", fetchList("csv")),
       button("Ranked list as Parquet", fetchList("parquet")),

@@ -88,7 +88,23 @@ class Review {
     this.#showNotices();
     this.outbox.flush();
     this.tally.readLog().catch(() => {});
-    await this.#next();
+    const wanted = new URLSearchParams(location.search).get("sample");
+    if (wanted === null) await this.#next();
+    else await this.#open(wanted);
+  }
+
+  /** One sample that was asked for by its id, decided or not; the queue goes on behind it. */
+  async #open(sampleId) {
+    const path = `/v1/audits/${this.auditId}/suspects/${encodeURIComponent(sampleId)}`;
+    try {
+      this.current = await api.get(path);
+    } catch (problem) {
+      fill(this.stage, problemBox(problem, { actions: [this.#again()] }));
+      return;
+    }
+    this.queue.shown.set(this.current.sample_id, this.current); // not served a second time
+    this.#draw();
+    this.#refillBehind();
   }
 
   async #next() {

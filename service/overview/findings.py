@@ -1,0 +1,152 @@
+"""What reviewers have found: errors by look, tiers against verdicts, who has decided how many.
+
+A look is a sample that somebody decided, at its first decision; what was decided last counts.
+Skipped and reverted samples are no looks. An excluded sample counts as an error found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.models import Correction, Suspect, Tier, Verdict
+from service.ranking.intervals import wilson
+
+CURVE_POINTS = 200  # more than a picture can show apart
+IN_CLAUSE = 500  # samples asked for at once
+
+
+@dataclass(frozen=True)
+class Look:
+    """One decided sample. `control`: drawn at random, not taken from the top of the ranking."""
+
+    tier: Tier | None
+    wrong: bool
+    control: bool
+    annotator: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class TierFindings:
+    """How a tier fared so far; the interval is Wilson's at 95 %, (0, 1) where nobody looked."""
+
+    tier: Tier
+    looked: int
+    wrong: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Person:
+    annotator: str
+    looks: int
+    errors: int
+    last_at: datetime
+
+
+@dataclass(frozen=True)
+class Findings:
+    looks: int
+    errors: int
+    curve: list[tuple[int, int]]  # (looks, errors) in the order of looking, controls left out
+    tiers: list[TierFindings]
+    people: list[Person]  # those with the most looks first
+
+
+def find(session: Session, audit_id: str, ranking_id: str) -> Findings:
+    return tell(_looks(session, audit_id, ranking_id))
+
+
+def tell(looks: Sequence[Look]) -> Findings:
+    """Counts, curve and intervals of some looks, which lie in the order of looking."""
+    return Findings(
+        looks=len(looks),
+        errors=sum(look.wrong for look in looks),
+        curve=_curve([look.wrong for look in looks if not look.control]),
+        tiers=[_tier(tier, looks) for tier in Tier],
+        people=_people(looks),
+    )
+
+
+def _looks(session: Session, audit_id: str, ranking_id: str) -> list[Look]:
+    decided = _decided(session, audit_id)
+    suspects = _suspects(session, ranking_id, decided)
+    looks = []
+    for position, row in decided.items():
+        tier, given = suspects.get(position, (None, row.given_label))
+        wrong = row.verdict is Verdict.exclude or row.corrected_label != given
+        looks.append(Look(tier, wrong, row.control, row.annotator, row.created_at))
+    return looks
+
+
+def _decided(session: Session, audit_id: str) -> dict[int, Any]:
+    """Position -> its last decision in force, in the order of the first look at each."""
+    columns = (
+        Correction.id,
+        Correction.position,
+        Correction.sample_id,
+        Correction.verdict,
+        Correction.given_label,
+        Correction.corrected_label,
+        Correction.reverts,
+        Correction.control,
+        Correction.annotator,
+        Correction.created_at,
+    )
+    rows = session.execute(
+        select(*columns).where(Correction.audit_id == audit_id).order_by(Correction.seq)
+    ).all()
+    reverted = {row.reverts for row in rows if row.reverts}
+    decided: dict[int, Any] = {}
+    for row in rows:
+        if row.id not in reverted and row.verdict not in (None, Verdict.skip):
+            decided[row.position] = row
+    return decided
+
+
+def _suspects(
+    session: Session, ranking_id: str, decided: dict[int, Any]
+) -> dict[int, tuple[Tier, int]]:
+    """Position -> tier and given label, in the audit's own version."""
+    ids = [row.sample_id for row in decided.values()]
+    found: dict[int, tuple[Tier, int]] = {}
+    for first in range(0, len(ids), IN_CLAUSE):
+        rows = session.execute(
+            select(Suspect.position, Suspect.tier, Suspect.given_label).where(
+                Suspect.ranking_id == ranking_id,
+                Suspect.sample_id.in_(ids[first : first + IN_CLAUSE]),
+            )
+        )
+        found |= {position: (tier, given) for position, tier, given in rows}
+    return found
+
+
+def _curve(wrong: list[bool]) -> list[tuple[int, int]]:
+    step = max(1, -(-len(wrong) // CURVE_POINTS))
+    curve, errors = [(0, 0)], 0
+    for looks, is_wrong in enumerate(wrong, start=1):
+        errors += is_wrong
+        if looks % step == 0 or looks == len(wrong):
+            curve.append((looks, errors))
+    return curve
+
+
+def _tier(tier: Tier, looks: Sequence[Look]) -> TierFindings:
+    within = [look.wrong for look in looks if look.tier is tier]
+    return TierFindings(tier, len(within), sum(within), *wilson(sum(within), len(within)))
+
+
+def _people(looks: Sequence[Look]) -> list[Person]:
+    by_name: dict[str, list[Look]] = {}
+    for look in looks:
+        by_name.setdefault(look.annotator, []).append(look)
+    people = [
+        Person(name, len(own), sum(look.wrong for look in own), max(look.at for look in own))
+        for name, own in by_name.items()
+    ]
+    return sorted(people, key=lambda person: (-person.looks, person.annotator))
