@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "LABELAUDIT_"
+DATABASE = "labelaudit.sqlite3"  # in the data directory
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -66,7 +67,7 @@ class Settings(BaseSettings):
 
     @property
     def resolved_database_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.data_dir / 'labelaudit.sqlite3'}"
+        return self.database_url or f"sqlite:///{self.data_dir / DATABASE}"
 
     @property
     def resolved_storage_dir(self) -> Path:

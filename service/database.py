@@ -85,6 +85,15 @@ class Database:
             yield session
 
     @contextmanager
+    def snapshot(self) -> Generator[Session]:
+        """A read whose every query sees the same moment."""
+        engine = self.engine
+        if engine.dialect.name == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with Session(engine) as session:  # one read transaction of SQLite is that anyway
+            yield session
+
+    @contextmanager
     def write(self) -> Generator[Session]:
         with Session(self._writing, expire_on_commit=False) as session:
             yield session

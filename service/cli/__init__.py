@@ -6,7 +6,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from service.cli import auditing, columns, keys, models, serving, show
+from service.cli import auditing, columns, keys, models, safety, serving, show
 from service.cli.start import start
 from service.client import ClientError
 
@@ -38,6 +38,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     serving.serve,
     serving.worker,
     serving.migrate,
+    safety.verify,
 )
 for command in COMMANDS:
     app.command()(command)

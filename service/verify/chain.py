@@ -44,3 +44,13 @@ def _broken(session: Session, dataset_id: str, version: int) -> Iterator[Violati
     elif expected > version + 1:
         detail = f"it has {expected - 1} corrections but is at version {version}"
         yield Violation(RULE, dataset_id, detail)
+
+
+def heads(session: Session) -> dict[str, str]:
+    """The last hash of each dataset's chain: kept elsewhere, it proves the whole chain later."""
+    rows = session.execute(
+        select(Correction.dataset_id, Correction.hash)
+        .join(Dataset, (Dataset.id == Correction.dataset_id) & (Dataset.version == Correction.seq))
+        .order_by(Correction.dataset_id)
+    )
+    return {row.dataset_id: row.hash for row in rows}
