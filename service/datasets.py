@@ -177,6 +177,10 @@ def get_sample(session: Session, dataset_id: str, sample_id: str) -> Sample:
     return sample
 
 
+def sample_at(session: Session, dataset_id: str, position: int) -> Sample:
+    return session.get_one(Sample, (dataset_id, position))
+
+
 def read_row(storage: Storage, dataset_id: str, position: int) -> dict[str, Any]:
     """One row of samples.parquet, by reading only the row group it lies in."""
     group, offset = divmod(position, ROW_GROUP)

@@ -54,7 +54,20 @@ def read_signals(storage: Storage, audit_id: str, ranking_id: str, rank: int) ->
     }
 
 
-def read_trajectory(storage: Storage, audit_id: str, row: int) -> dict[str, Any] | None:
+def read_neighbours(storage: Storage, audit_id: str, row: int) -> list[int]:
+    """Dataset positions of the samples nearest to one, the nearest first; none where the audit did
+    not look for neighbours."""
+    folder = storage.path(audits.folder(audit_id))
+    for path in sorted((folder / "shards").glob("*/nearest.npy")):
+        rows = np.load(path, mmap_mode="r")[row]
+        positions = np.load(folder / "positions.npy", mmap_mode="r")
+        return [int(position) for position in positions[rows[rows >= 0]]]
+    return []
+
+
+def read_trajectory(
+    storage: Storage, audit_id: str, row: int, *, suggested: int | None
+) -> dict[str, Any] | None:
     """One sample's record over all shards' replicas; None where no network was trained."""
     folders = sorted(storage.path(f"{audits.folder(audit_id)}/shards").glob("*/trajectory.json"))
     shards = [Trajectory.load(header.parent) for header in folders]
@@ -64,11 +77,39 @@ def read_trajectory(storage: Storage, audit_id: str, row: int) -> dict[str, Any]
         name: np.concatenate([getattr(shard, name)[:, row, :] for shard in shards], axis=1)
         for name in ("p_given", "margin", "predicted")
     }
+    low, high = p_suggested(shards, row, suggested)
     return {
         "epochs": shards[0].epochs,
         "replicas": sum(shard.replicas for shard in shards),
         "in_bag": np.concatenate([shard.in_bag[row] for shard in shards]).tolist(),
         "p_given": side_by_side["p_given"].astype(float).round(4).tolist(),
+        "p_suggested_low": low,
+        "p_suggested_high": high,
         "margin": side_by_side["margin"].astype(float).round(3).tolist(),
         "predicted_label": side_by_side["predicted"].tolist(),
     }
+
+
+def p_suggested(
+    shards: list[Trajectory], row: int, suggested: int | None
+) -> tuple[list[list[float]] | None, list[list[float]] | None]:
+    """Bounds of the suggested label's probability, (epochs, replicas) each; None where unknown.
+
+    It is recorded where the replica predicts it, and there both bounds are equal. Elsewhere it is
+    at most what the predicted and the given label leave over, and no more than the predicted has.
+    """
+    if suggested is None or any(shard.p_predicted is None for shard in shards):
+        return None, None
+
+    def at(name: str) -> np.ndarray[Any, Any]:
+        parts = [getattr(shard, name)[:, row, :] for shard in shards]
+        return np.concatenate(parts, axis=1).astype(float)
+
+    leading, given, predicted = at("p_predicted"), at("p_given"), at("predicted")
+    leads = predicted == suggested
+    # where the given label leads, its probability is the leading one and must not count twice
+    rest = 1 - leading - np.where(at("margin") > 0, 0.0, given)
+    most = np.clip(np.minimum(leading, rest), 0.0, 1.0)
+    low = np.where(leads, leading, 0.0).round(4).tolist()
+    high = np.where(leads, leading, most).round(4).tolist()
+    return low, high

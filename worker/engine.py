@@ -175,13 +175,21 @@ def _run_family(
     report: OnProgress,
 ) -> None:
     features = _as_tensor(inputs).float().to(device)
+    kept: dict[str, NDArray[Any]] = {}
     probs = families.FAMILIES[spec.family](
-        features, labels.astype(np.int64), n_classes, seed=spec.seed, report=report
+        features,
+        labels.astype(np.int64),
+        n_classes,
+        seed=spec.seed,
+        report=report,
+        keep=kept.__setitem__,
     )
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         np.save(work / PROBABILITIES_FILE, probs.astype(np.float32))
+        for name, values in kept.items():
+            np.save(work / f"{name}.npy", values)
         header = json.dumps({"spec": asdict(spec)}, indent=1, sort_keys=True)
         (work / SHARD_FILE).write_text(header)
         publish_folder(work, folder)

@@ -19,8 +19,10 @@ from torch import Tensor
 
 Probabilities = NDArray[np.float64]
 Report = Callable[[float], None]
+Keep = Callable[[str, NDArray[np.generic]], None]  # lays an array beside the probabilities
 
 NEIGHBOURS = 30
+SHOWN_NEIGHBOURS = 12  # of them kept for people to look at
 _PRIOR_MASS = 3.0  # pseudo-counts, spread evenly over the classes
 _MAX_REFERENCES = 12_000  # neighbours are sought among at most so many samples
 _BLOCK_ELEMENTS = 2**22  # a block of similarities stays in the processor's cache
@@ -57,13 +59,24 @@ def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
     return mean, scale
 
 
+def _nothing_kept(_name: str, _values: NDArray[np.generic]) -> None:
+    """For those who want the probabilities alone."""
+
+
 def neighbours(
-    features: Tensor, labels: NDArray[np.int64], n_classes: int, *, seed: int, report: Report
+    features: Tensor,
+    labels: NDArray[np.int64],
+    n_classes: int,
+    *,
+    seed: int,
+    report: Report,
+    keep: Keep = _nothing_kept,
 ) -> Probabilities:
     """Smoothed label histogram of the 30 nearest other samples, leave-one-out. -> (N, C).
 
     Euclidean distance; a neighbour's vote falls linearly with its rank, from 1 to 0.2. Beyond
-    12,000 samples the neighbours are sought among a random 12,000, which bounds the work.
+    12,000 samples the neighbours are sought among a random 12,000, which bounds the work. Keeps the
+    rows of the nearest as `nearest`.
     """
     n_samples, device = len(labels), features.device
     generator = torch.Generator().manual_seed(seed)
@@ -76,6 +89,7 @@ def neighbours(
     k = min(NEIGHBOURS, len(chosen) - 1)
     votes = torch.full((n_samples, n_classes), _PRIOR_MASS / n_classes, device=device)
     weights = torch.linspace(1.0, 0.2, max(k, 1), device=device)[:k]
+    shown = np.full((n_samples, SHOWN_NEIGHBOURS), -1, dtype=np.int32)
     block = max(1, _BLOCK_ELEMENTS // len(chosen))
     for rows in torch.split(torch.arange(n_samples, device=device), block):
         # The nearest are those with the largest <x, y> - |y|^2 / 2; |x|^2 is the same for all.
@@ -86,12 +100,21 @@ def neighbours(
         block_votes = votes[rows]
         block_votes.scatter_add_(1, pool_labels[nearest], weights.expand(len(rows), k))
         votes[rows] = block_votes
+        few = chosen[nearest[:, :SHOWN_NEIGHBOURS]].cpu().numpy()
+        shown[rows.cpu().numpy(), : few.shape[1]] = few
         report(float(rows[-1] + 1) / n_samples)
+    keep("nearest", shown)
     return (votes / votes.sum(1, keepdim=True)).cpu().numpy().astype(np.float64)
 
 
 def logistic(
-    features: Tensor, labels: NDArray[np.int64], n_classes: int, *, seed: int, report: Report
+    features: Tensor,
+    labels: NDArray[np.int64],
+    n_classes: int,
+    *,
+    seed: int,
+    report: Report,
+    keep: Keep = _nothing_kept,  # noqa: ARG001 - every family is called alike
 ) -> Probabilities:
     """Out-of-fold probabilities of scikit-learn's logistic regression, five folds. -> (N, C)."""
     table, n_folds = features.cpu().numpy(), min(5, len(labels))
@@ -113,7 +136,13 @@ def logistic(
 
 
 def trees(
-    features: Tensor, labels: NDArray[np.int64], n_classes: int, *, seed: int, report: Report
+    features: Tensor,
+    labels: NDArray[np.int64],
+    n_classes: int,
+    *,
+    seed: int,
+    report: Report,
+    keep: Keep = _nothing_kept,  # noqa: ARG001 - every family is called alike
 ) -> Probabilities:
     """Out-of-bag class shares of 300 extremely randomised trees. -> (N, C)."""
     model = ExtraTreesClassifier(

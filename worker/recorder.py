@@ -107,8 +107,10 @@ class Recorder:
         index = targets.view(-1, 1, 1).expand(-1, self.replicas, 1)  # (B,) -> (B, K, 1)
         given = logits.gather(2, index).squeeze(2)
         largest_other = logits.scatter(2, index, -torch.inf).amax(2)
+        total = logits.logsumexp(2)
         self._epoch["margin"][indices] = given - largest_other
-        self._epoch["p_given"][indices] = (given - logits.logsumexp(2)).exp()
+        self._epoch["p_given"][indices] = (given - total).exp()
+        self._epoch["p_predicted"][indices] = (torch.maximum(given, largest_other) - total).exp()
         self._epoch["loss"][indices] = losses.detach()
         self._epoch["predicted"][indices] = logits.argmax(2)
         if self.epoch >= self.first_late:

@@ -25,7 +25,7 @@ from service.api.dependencies import (
 from service.api.problems import documented
 from service.export import write_suspects
 from service.models import FINISHED, Dataset, ReviewState, Tier
-from service.schemas import AuditRead, Page, SuspectDetail, SuspectPage
+from service.schemas import AuditRead, Neighbours, Page, SuspectDetail, SuspectPage
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
 
@@ -196,6 +196,25 @@ def _rows(resources: Resources, ranking_id: str, names: list[str]) -> Iterator[d
         if len(page) < PAGE:
             return
         after = page[-1].rank
+
+
+@router.get(
+    "/{audit_id}/suspects/{sample_id:path}/neighbours",
+    response_model=Neighbours,
+    responses=documented(409),
+)
+def read_neighbours(
+    session: ReadSession,
+    storage: StorageDep,
+    caller: Annotator,
+    audit_id: str,
+    sample_id: str,
+) -> dict[str, Any]:
+    """The samples most like this one, with the labels they were given."""
+    audit = audits.get_completed_audit(session, audit_id)
+    suspect = review.get_suspect(session, audit_id, sample_id)
+    dataset = audits.dataset_of(session, audit)
+    return {"items": present.neighbours(session, storage, audit, dataset, suspect)}
 
 
 @router.get(

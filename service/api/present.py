@@ -72,11 +72,38 @@ def suspect_detail(
                 stored["top_labels"], stored["top_probabilities"], strict=True
             )
         ],
-        "trajectory": suspects.read_trajectory(storage, audit.id, stored["row"]),
+        "trajectory": suspects.read_trajectory(
+            storage, audit.id, stored["row"], suggested=suspect.suggested_label
+        ),
         "corrected_label": None if corrected is None else names[corrected],
         "verdict": decision.verdict if decision else None,
         "correction_id": decision.id if decision else None,
     }
+
+
+def neighbours(
+    session: Session, storage: Storage, audit: Audit, dataset: Dataset, suspect: Suspect
+) -> list[dict[str, Any]]:
+    """The samples nearest to a suspect, with the labels they were given."""
+    stored = suspects.read_signals(storage, audit.id, suspect.ranking_id, suspect.rank)
+    found = []
+    for position in suspects.read_neighbours(storage, audit.id, stored["row"]):
+        sample = datasets.sample_at(session, dataset.id, position)
+        assert sample.given_label is not None  # only labeled samples are audited
+        decision = review.latest_decision(session, dataset.id, position)
+        corrected = decision.corrected_label if decision else None
+        found.append(
+            {
+                "sample_id": sample.sample_id,
+                "given_label": dataset.class_names[sample.given_label],
+                "corrected_label": None if corrected is None else dataset.class_names[corrected],
+                "content": datasets.content_of(
+                    dataset, datasets.read_row(storage, dataset.id, position)
+                ),
+                "media_url": media_url(dataset, sample.sample_id),
+            }
+        )
+    return found
 
 
 def blind(storage: Storage, dataset: Dataset, suspect: Suspect) -> dict[str, Any]:

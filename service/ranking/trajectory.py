@@ -7,6 +7,7 @@ epochs, N samples, K replicas and C classes:
     p_given.npy           (E, N, K) float16       softmax probability of the given label; low = bad
     loss.npy              (E, N, K) float16       the objective's own loss; high = bad
     predicted.npy         (E, N, K) uint8/uint16  class with the largest logit
+    p_predicted.npy       (E, N, K) float16       its softmax probability
     in_bag.npy            (N, K) uint8            times the replica's bootstrap drew the sample
     probs_in_bag.npy      (N, C) float32          mean softmax of late epochs, in-bag replicas
     probs_out_of_bag.npy  (N, C) float32          the same, of replicas that never trained on it
@@ -25,8 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SCHEMA_VERSION = 1
-EPOCH_ARRAYS = ("margin", "p_given", "loss", "predicted")
+SCHEMA_VERSION = 2  # the first had no p_predicted
+EPOCH_ARRAYS = ("margin", "p_given", "loss", "predicted", "p_predicted")
 SAMPLE_ARRAYS = ("in_bag", "probs_in_bag", "probs_out_of_bag")
 
 
@@ -41,6 +42,7 @@ class Trajectory:
     in_bag: NDArray[np.uint8]  # (N, K)
     probs_in_bag: NDArray[np.float32]  # (N, C)
     probs_out_of_bag: NDArray[np.float32]  # (N, C)
+    p_predicted: NDArray[np.float16] | None = None  # (E, N, K) None where written before schema 2
 
     @property
     def epochs(self) -> int:
@@ -64,5 +66,7 @@ class Trajectory:
             raise ValueError(
                 f"trajectory schema {header['schema_version']} is newer than this code"
             )
-        names = (*EPOCH_ARRAYS, *SAMPLE_ARRAYS)
+        names = [*EPOCH_ARRAYS, *SAMPLE_ARRAYS]
+        if header["schema_version"] < 2:
+            names.remove("p_predicted")
         return cls(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names})

@@ -3,6 +3,7 @@
 from service.schemas.audits import (
     AuditCreate,
     AuditRead,
+    Neighbours,
     SuspectDetail,
     SuspectPage,
     SuspectRead,
@@ -66,6 +67,7 @@ __all__ = [
     "ModelFile",
     "ModelRead",
     "Moment",
+    "Neighbours",
     "Page",
     "PairRead",
     "Pairs",

@@ -73,6 +73,11 @@ class TrajectoryRead(Schema):
     replicas: int
     in_bag: list[int] = Field(description="Times each replica's bootstrap drew the sample.")
     p_given: list[list[float]] = Field(description="epochs x replicas; low = bad.")
+    p_suggested_low: list[list[float]] | None = Field(
+        description="epochs x replicas: bounds of the suggested label's probability, equal where "
+        "the replica predicts it; null without a suggestion."
+    )
+    p_suggested_high: list[list[float]] | None
     margin: list[list[float]] = Field(description="epochs x replicas; low = bad.")
     predicted_label: list[list[int]] = Field(description="epochs x replicas, class indices.")
 
@@ -87,3 +92,18 @@ class SuspectDetail(SuspectRead):
     corrected_label: str | None
     verdict: Verdict | None
     correction_id: str | None
+
+
+class Neighbour(Schema):
+    sample_id: str
+    given_label: str
+    corrected_label: str | None = Field(description="What was decided since, if anything.")
+    content: dict[str, Any]
+    media_url: str | None
+
+
+class Neighbours(Schema):
+    items: list[Neighbour] = Field(
+        description="Nearest first, in the space that the models saw; among a random 12,000 of a "
+        "larger dataset. Empty where the audit looked for no neighbours."
+    )

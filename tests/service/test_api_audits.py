@@ -12,7 +12,8 @@ import pytest
 from service import audits, steps
 from service.export import SUSPECT_COLUMNS
 from service.models import StepKind, Suspect
-from service.ranking.trajectory import EPOCH_ARRAYS
+from service.ranking.trajectory import EPOCH_ARRAYS, Trajectory
+from service.suspects import p_suggested
 from tests.factories import make_audit, make_dataset, sample_id, start_audit
 
 
@@ -409,3 +410,45 @@ def test_a_suspects_trajectory_puts_all_shards_side_by_side(store, annotator, au
     assert shown["in_bag"] == [0, 0, 1, 1, 1]
     assert shown["predicted_label"] == [[1] * 5] * 3
     assert np.shape(shown["p_given"]) == np.shape(shown["margin"]) == (3, 5)
+    assert shown["p_suggested_low"] is None  # a record of the first schema cannot tell
+
+
+def test_the_suggested_labels_probability_is_exact_where_it_leads_and_bounded_elsewhere():
+    replicas = 3  # of three classes, given 0, suggested 1: leading is the suggested, given, third
+    arrays = {
+        "p_given": [0.2, 0.7, 0.1],
+        "p_predicted": [0.6, 0.7, 0.5],
+        "predicted": [1, 0, 2],
+        "margin": [-1.0, 1.0, -1.0],
+        "loss": [0.0] * replicas,
+    }
+    shard = Trajectory(
+        **{name: np.array(values).reshape(1, 1, replicas) for name, values in arrays.items()},
+        in_bag=np.ones((1, replicas), np.uint8),
+        probs_in_bag=np.full((1, 3), 1 / 3, np.float32),
+        probs_out_of_bag=np.full((1, 3), 1 / 3, np.float32),
+    )
+    low, high = p_suggested([shard], 0, 1)
+    assert low == [[0.6, 0.0, 0.0]]
+    assert high == [[0.6, 0.3, 0.4]]
+    assert p_suggested([shard], 0, None) == (None, None)
+
+
+def test_neighbours_come_with_their_labels_and_what_was_decided(store, annotator, audit_id):
+    folder = store.storage.path(audits.folder(audit_id))
+    np.save(folder / "positions.npy", np.arange(30))
+    nearest = np.full((30, 12), -1, np.int32)
+    nearest[4, :2] = [7, 2]
+    with store.storage.writing(audits.shard_key(audit_id, 0)) as shard:
+        shard.mkdir()
+        np.save(shard / "nearest.npy", nearest)
+    path = f"/v1/audits/{audit_id}"
+    decision = {"sample_id": sample_id(2), "verdict": "relabel", "corrected_label": "cat"}
+    annotator.post(f"{path}/corrections", json={"corrections": [decision]})
+    items = annotator.get(f"{path}/suspects/{sample_id(4)}/neighbours").json()["items"]
+    assert [(one["sample_id"], one["given_label"], one["corrected_label"]) for one in items] == [
+        (sample_id(7), "dog", None),
+        (sample_id(2), "fox", "cat"),
+    ]
+    assert items[0]["content"] == {"text": "text number 7"}
+    assert annotator.get(f"{path}/suspects/{sample_id(5)}/neighbours").json() == {"items": []}

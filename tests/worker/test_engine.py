@@ -275,6 +275,28 @@ def test_neighbours_are_the_nearest_others_weighted_by_rank() -> None:
         np.testing.assert_allclose(found[row], votes / votes.sum(), rtol=1e-5)
 
 
+def test_the_nearest_are_kept_in_order_without_the_sample_itself() -> None:
+    points = from_numpy(np.arange(5, dtype=np.float32)[:, None] ** 2)  # 0, 1, 4, 9, 16
+    kept: dict[str, np.ndarray] = {}
+    families.neighbours(
+        points,
+        np.zeros(5, dtype=np.int64),
+        2,
+        seed=0,
+        report=lambda _share: None,
+        keep=kept.__setitem__,
+    )
+    assert kept["nearest"].shape == (5, families.SHOWN_NEIGHBOURS)
+    assert kept["nearest"][:, :4].tolist() == [
+        [1, 2, 3, 4],
+        [0, 2, 3, 4],
+        [1, 0, 3, 4],
+        [2, 4, 1, 0],
+        [3, 2, 1, 0],
+    ]
+    assert (kept["nearest"][:, 4:] == -1).all()
+
+
 def test_the_own_label_never_votes() -> None:
     points = from_numpy(np.random.default_rng(2).normal(size=(60, 3))).float()
     labels = np.zeros(60, dtype=np.int64)

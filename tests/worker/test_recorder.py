@@ -64,6 +64,9 @@ def test_epoch_arrays_hold_what_every_replica_said_of_every_sample(
         assert trajectory.p_given[at] == pytest.approx(p_given, rel=2e-3, abs=1e-5)
         assert trajectory.loss[at] == pytest.approx(float(run["losses"][at]), rel=1e-3)
         assert trajectory.predicted[at] == logits.argmax()
+        p_predicted = np.exp(logits.max()) / np.exp(logits).sum()
+        assert trajectory.p_predicted is not None
+        assert trajectory.p_predicted[at] == pytest.approx(p_predicted, rel=2e-3)
 
 
 def test_probabilities_are_means_over_late_epochs_of_the_replicas_in_or_out_of_bag(
