@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.ranking.trajectory import Trajectory
+from service.votes import Votes
 
 ROW_SUM_TOLERANCE = 0.02  # float16 sources and hand-rounded tables stay inside it
 
@@ -26,6 +27,8 @@ class Evidence:
         Out-of-sample class probabilities of further model families by name ("neighbours",
         "logistic", "trees"), or "pred_probs" brought by the user. Rows sum to 1; a row of NaN means
         "not known for this sample". May be empty only where there is a trajectory.
+    votes : Votes, optional
+        Several annotators' labels of the same samples, in the same classes.
 
     Raises
     ------
@@ -37,6 +40,7 @@ class Evidence:
     n_classes: int
     trajectories: list[Trajectory] = field(default_factory=list)
     probabilities: dict[str, NDArray[np.floating]] = field(default_factory=dict)
+    votes: Votes | None = None
 
     def __post_init__(self) -> None:
         _check_labels(self.labels, self.n_classes)
@@ -46,6 +50,7 @@ class Evidence:
             _check_trajectory(trajectory, position, len(self.labels), self.n_classes)
         for name, probabilities in self.probabilities.items():
             _check_probabilities(probabilities, name, len(self.labels), self.n_classes)
+        _check_votes(self.votes, len(self.labels), self.n_classes)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -86,6 +91,12 @@ def _check_trajectory(trajectory: Trajectory, position: int, n: int, n_classes: 
         _check_probabilities(
             getattr(trajectory, name), f"trajectory {position}: {name}", n, n_classes
         )
+
+
+def _check_votes(votes: Votes | None, n: int, n_classes: int) -> None:
+    if votes is not None and (votes.n_samples, votes.n_classes) != (n, n_classes):
+        found = f"{votes.n_samples} samples and {votes.n_classes} classes"
+        raise ValueError(f"votes are on {found}, the labels on {n} and {n_classes}")
 
 
 def _check_probabilities(

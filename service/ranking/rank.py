@@ -19,6 +19,7 @@ from service.ranking.tiers import (
     small_classes,
 )
 from service.ranking.verdicts import VERIFIED, Verdicts, recalibrate
+from service.ranking.votes import with_votes
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +45,9 @@ def rank_suspects(
     Ranking, arrays in sample order; the same evidence, seed and verdicts give the same bits.
     """
     labels = evidence.labels.astype(np.intp)
-    fused = fuse(evidence, seed=seed)
+    fused, votes = fuse(evidence, seed=seed), None
+    if evidence.votes is not None and len(evidence.votes):
+        fused, votes = with_votes(fused, labels, evidence.votes)
     withheld = cannot_judge(fused, labels, evidence.n_classes)
     tier = assign_tiers(fused, labels, evidence.n_classes, withhold=bool(withheld))
     review = None
@@ -71,7 +74,7 @@ def rank_suspects(
         top_probabilities=probabilities,
         signals=fused.signals,
         order=worst_first(fused),
-        summary=_summary(evidence, fused, labels, tier, withheld, review),
+        summary=replace(_summary(evidence, fused, labels, tier, withheld, review), votes=votes),
         replicas=sum(t.replicas for t in evidence.trajectories),
         epochs=max((t.epochs for t in evidence.trajectories), default=0),
     )

@@ -26,6 +26,7 @@ def reason(ranking: Ranking, index: int, class_names: Sequence[str]) -> str:
     neighbours are dog".
     """
     parts = [
+        _annotators(ranking, index, class_names),
         _votes(ranking, index, class_names),
         _learning(ranking, index),
         _neighbours(ranking, index, class_names),
@@ -40,6 +41,15 @@ def _value(ranking: Ranking, name: str, index: int) -> float | None:
         return None
     value = float(ranking.signals[name][index])
     return None if np.isnan(value) else value
+
+
+def _annotators(ranking: Ranking, index: int, class_names: Sequence[str]) -> str | None:
+    total, most = _value(ranking, "votes", index), _value(ranking, "votes_for_class", index)
+    top = _value(ranking, "votes_class", index)
+    if total is None or most is None or top is None or total < 2:
+        return None
+    agrees = " too" if int(top) == int(ranking.given[index]) else ""
+    return f"{most:.0f} of {total:.0f} annotators say {class_names[int(top)]}{agrees}"
 
 
 def _votes(ranking: Ranking, index: int, class_names: Sequence[str]) -> str | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from service.ranking.rate import Interval
 from service.ranking.signals import Signal
 from service.ranking.tiers import Basis, TierPromise
+from service.ranking.votes import VoteSummary
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +48,7 @@ class Summary:
     missing: list[str] = field(default_factory=list)
     verdicts: dict[str, VerdictCount] = field(default_factory=dict)  # by the models' own tier
     basis: Basis = Basis.ESTIMATED  # of the noise rate
+    votes: VoteSummary | None = None  # where several annotators labeled the samples
 
     def to_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
         """JSON-ready, with class names instead of indices."""
@@ -78,6 +80,7 @@ class Summary:
             "cannot_judge": [words.format(*class_names) for words in self.cannot_judge],
             "missing": list(self.missing),
             "basis": self.basis.value,
+            "votes": None if self.votes is None else self.votes.to_dict(class_names),
             "verdicts": {
                 "n": sum(count.n for count in self.verdicts.values()),
                 "wrong": sum(count.wrong for count in self.verdicts.values()),

@@ -8,7 +8,7 @@ the votes' joint likelihood is raised to a power that is fitted by how well the 
 sample predict each vote; neither needs a truth.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,30 @@ from scipy.special import logsumexp
 from service.votes.table import Votes
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.intp]
 
 OWN, CROWD = 4.0, 4.0  # pseudo-votes for each true class
 POWERS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+TRUSTS = (0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
 ITERATIONS, TOLERANCE = 100, 1e-4
 LARGEST_TABLE = 20_000_000  # numbers in all confusion matrices together; beyond it, one rate each
 SURELY = 1.0 - 1e-6
 FLOOR = 1e-9
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What models say of the samples, and the given label that they have heard already.
+
+    Attributes
+    ----------
+    prior : (n_samples, C) P(true class | models, given label)
+    given : (n_samples,) int, the given label where annotators voted for it, so that it may be one
+        of their votes or follow from them; -1 where the label is evidence of its own
+    """
+
+    prior: Floats
+    given: Integers
 
 
 @dataclass(frozen=True)
@@ -33,27 +50,68 @@ class Consensus:
     Attributes
     ----------
     probabilities : (n_samples, C), P(true class | votes); the prior where nobody voted
-    log_likelihood : (n_samples, C), log P(votes | true class), tempered by `power`; 0 without votes
     crowd : (C, C), P(said | true) of all annotators together, rows = true class
     confusion : (A, C, C) of each annotator, or None where that would be too large
     accuracy : (A,) P(says the true class), by the classes' own frequency
-    power : in (0, 1], 1 where votes are independent given the truth
     prior : (C,) class frequencies
+    power : in (0, 1], 1 where votes are independent given the truth
+    given : (C, C), P(given | true) of the given labels that models have heard; None without models
+    trust : power of the models' evidence once the given label is taken out of it
     """
 
     probabilities: Floats
-    log_likelihood: Floats
     crowd: Floats
     confusion: Floats | None
     accuracy: Floats
-    power: float
     prior: Floats
+    power: float = 1.0
+    given: Floats | None = None
+    trust: float = 1.0
 
     @property
     def label(self) -> NDArray[np.intp]:
         """(n_samples,) the most probable class."""
         label: NDArray[np.intp] = self.probabilities.argmax(axis=1)
         return label
+
+    def posterior(self, votes: Votes, heard: Heard | None = None) -> Floats:
+        """(n_samples, C) P(true class) by any votes of the same annotators, and the models."""
+        total = votes.summed(self.said(votes) * votes.count[:, None])
+        return _normalised(self.start(votes, heard) + self.power * total)
+
+    def others_say(self, votes: Votes, heard: Heard | None = None) -> Floats:
+        """(V, C) P(true class) by the models and the other votes of the sample; one is left out."""
+        said = self.said(votes)
+        total = votes.summed(said * votes.count[:, None])[votes.sample]
+        return _normalised(self.start(votes, heard)[votes.sample] + self.power * (total - said))
+
+    def predicts(self, votes: Votes, heard: Heard | None = None) -> float:
+        """Mean log probability of each vote given the models and the other votes of its sample."""
+        others = np.log(np.maximum(self.others_say(votes, heard), FLOOR))
+        by_vote = logsumexp(others + self.said(votes), axis=1)
+        return float(np.average(by_vote, weights=votes.count)) if len(votes) else 0.0
+
+    def start(self, votes: Votes, heard: Heard | None) -> Floats:
+        """(n_samples, C) log P(true class) before the votes and any given label of theirs."""
+        if heard is None:
+            shape = (votes.n_samples, votes.n_classes)
+            return np.broadcast_to(np.log(np.maximum(self.prior, FLOOR)), shape)
+        logs = np.log(np.maximum(heard.prior, FLOOR))
+        if self.given is not None:
+            rows = np.flatnonzero(heard.given >= 0)
+            logs[rows] -= np.log(np.maximum(self.given, FLOOR))[:, heard.given[rows]].T
+        return self.trust * logs
+
+    def said(self, votes: Votes) -> Floats:
+        """(V, C) log P(what was said | true class) of each vote."""
+        if self.confusion is not None:
+            chosen = self.confusion[votes.annotator, :, votes.label]
+            return np.log(np.maximum(chosen, FLOOR))
+        accuracy = np.clip(self.accuracy, FLOOR, SURELY)[votes.annotator]
+        elsewhere = np.log((1 - accuracy) / max(1, votes.n_classes - 1))
+        result = np.repeat(elsewhere[:, None], votes.n_classes, axis=1)
+        result[np.arange(len(votes)), votes.label] = np.log(accuracy)
+        return result
 
 
 def majority(votes: Votes) -> tuple[NDArray[np.intp], Floats]:
@@ -66,7 +124,7 @@ def majority(votes: Votes) -> tuple[NDArray[np.intp], Floats]:
 def dawid_skene(
     votes: Votes,
     *,
-    prior: Floats | None = None,
+    heard: Heard | None = None,
     own: float = OWN,
     crowd: float = CROWD,
     tempered: bool = True,
@@ -76,119 +134,81 @@ def dawid_skene(
     Parameters
     ----------
     votes : Votes
-    prior : (n_samples, C), optional
-        P(true class) of each sample before the votes, as models see it. Class frequencies,
-        estimated along the way, if left out.
+    heard : Heard, optional
+        What models say of each sample. Class frequencies take its place if left out.
     own, crowd : float, >= 0
         Pseudo-votes of a true class that pull an annotator to the crowd, and the crowd to a coin
         with one rate. Both 0 and `tempered=False` is Dawid and Skene's own estimate.
     tempered : bool
-        Fit the power of the votes' likelihood; else it is 1.
+        Fit the powers of the votes' likelihood and of the models'; else both are 1.
     """
-    chance = np.log(np.maximum(prior, FLOOR)) if prior is not None else None
     posterior = (votes.counts() + FLOOR) / (votes.totals[:, None] + FLOOR * votes.n_classes)
-    if prior is not None:
-        posterior = np.where(votes.voted[:, None], posterior * np.maximum(prior, FLOOR), prior)
+    if heard is not None:
+        posterior = np.where(votes.voted[:, None], posterior, 1.0) * np.maximum(heard.prior, FLOOR)
         posterior /= posterior.sum(axis=1, keepdims=True)
     for _ in range(ITERATIONS):
-        table = _Table.fitted(votes, posterior, own, crowd)
-        start = chance if chance is not None else np.log(np.maximum(table.prior, FLOOR))
-        after = _normalised(votes.summed(table.of_votes(votes) * votes.count[:, None]) + start)
+        found = _maximise(votes, posterior, heard, own, crowd)
+        after = found.posterior(votes, heard)
         change = float(np.abs(after - posterior).max(initial=0.0))
         posterior = after
         if change < TOLERANCE:
             break
-    said = table.of_votes(votes) * votes.count[:, None]
-    start = np.broadcast_to(start, posterior.shape)
-    power = _power(votes, table, start) if tempered else 1.0
-    likelihood = power * votes.summed(said)
-    return Consensus(
-        probabilities=_normalised(likelihood + start),
-        log_likelihood=likelihood,
-        crowd=table.crowd,
-        confusion=table.matrices,
-        accuracy=table.accuracy,
-        power=power,
-        prior=table.prior,
-    )
+    if tempered:
+        found = _tempered(found, votes, heard)
+    return replace(found, probabilities=found.posterior(votes, heard))
 
 
-def others_say(votes: Votes, consensus: Consensus, prior: Floats | None = None) -> Floats:
-    """(V, C) P(true class) as the other votes of the same sample have it; one vote is left out.
-
-    The prior where a sample has no other vote.
-    """
-    table = _Table(consensus.crowd, consensus.confusion, consensus.accuracy, consensus.prior)
-    start = np.log(np.maximum(consensus.prior if prior is None else prior, FLOOR))
-    start = np.broadcast_to(start, consensus.probabilities.shape)
-    return _without_each(votes, table.of_votes(votes), start, consensus.power)
-
-
-@dataclass(frozen=True)
-class _Table:
-    """What annotators say of each true class."""
-
-    crowd: Floats  # (C, C)
-    matrices: Floats | None  # (A, C, C)
-    accuracy: Floats  # (A,)
-    prior: Floats  # (C,)
-
-    @classmethod
-    def fitted(cls, votes: Votes, posterior: Floats, own: float, crowd: float) -> "_Table":
-        """The M step."""
-        n_classes, people = votes.n_classes, len(votes.annotators)
-        voted = posterior[votes.voted]
-        prior = (voted.sum(axis=0) + FLOOR) / (len(voted) + FLOOR * n_classes)
-        weight = posterior[votes.sample] * votes.count[:, None]  # (V, C)
-        said = np.zeros((n_classes, n_classes))
-        np.add.at(said.T, votes.label, weight)
-        right = np.take_along_axis(weight, votes.label[:, None], axis=1)[:, 0]
-        rate = (float(right.sum()) + 0.5) / (float(votes.count.sum()) + 1.0)
-        everyone = _rows(said + crowd * _coin(rate, n_classes))
-        if people * n_classes**2 > LARGEST_TABLE:
-            by_person = np.bincount(votes.annotator, weights=right, minlength=people)
-            totals = np.bincount(votes.annotator, weights=votes.count, minlength=people)
-            accuracy = (by_person + own * rate) / np.maximum(totals + own, FLOOR)
-            return cls(everyone, None, accuracy, prior)
-        counts = np.empty((n_classes, people * n_classes))
-        place = votes.annotator * n_classes + votes.label
-        for true in range(n_classes):
-            counts[true] = np.bincount(place, weight[:, true], people * n_classes)
-        matrices = counts.reshape(n_classes, people, n_classes).transpose(1, 0, 2)
-        matrices = _rows(matrices + own * everyone)
-        accuracy = np.einsum("akk,k->a", matrices, prior)
-        return cls(everyone, matrices, accuracy, prior)
-
-    def of_votes(self, votes: Votes) -> Floats:
-        """(V, C) log P(what was said | true class) of each vote."""
-        if self.matrices is not None:
-            chosen = self.matrices[votes.annotator, :, votes.label]
-            return np.log(np.maximum(chosen, FLOOR))
-        accuracy = np.clip(self.accuracy, FLOOR, SURELY)[votes.annotator]
-        elsewhere = np.log((1 - accuracy) / max(1, votes.n_classes - 1))
-        result = np.repeat(elsewhere[:, None], votes.n_classes, axis=1)
-        result[np.arange(len(votes)), votes.label] = np.log(accuracy)
-        return result
+def _maximise(
+    votes: Votes, posterior: Floats, heard: Heard | None, own: float, crowd: float
+) -> Consensus:
+    """The M step."""
+    n_classes, people = votes.n_classes, len(votes.annotators)
+    voted = posterior[votes.voted]
+    prior = (voted.sum(axis=0) + FLOOR) / (len(voted) + FLOOR * n_classes)
+    weight = posterior[votes.sample] * votes.count[:, None]  # (V, C)
+    said = np.zeros((n_classes, n_classes))
+    np.add.at(said.T, votes.label, weight)
+    right = np.take_along_axis(weight, votes.label[:, None], axis=1)[:, 0]
+    rate = (float(right.sum()) + 0.5) / (float(votes.count.sum()) + 1.0)
+    everyone = _rows(said + crowd * _coin(rate, n_classes))
+    given = None if heard is None else _given(posterior, heard, everyone, own)
+    if people * n_classes**2 > LARGEST_TABLE:
+        by_person = np.bincount(votes.annotator, weights=right, minlength=people)
+        totals = np.bincount(votes.annotator, weights=votes.count, minlength=people)
+        accuracy = (by_person + own * rate) / np.maximum(totals + own, FLOOR)
+        return Consensus(posterior, everyone, None, accuracy, prior, given=given)
+    counts = np.empty((n_classes, people * n_classes))
+    place = votes.annotator * n_classes + votes.label
+    for true in range(n_classes):
+        counts[true] = np.bincount(place, weight[:, true], people * n_classes)
+    matrices = counts.reshape(n_classes, people, n_classes).transpose(1, 0, 2)
+    matrices = _rows(matrices + own * everyone)
+    accuracy = np.einsum("akk,k->a", matrices, prior)
+    return Consensus(posterior, everyone, matrices, accuracy, prior, given=given)
 
 
-def _power(votes: Votes, table: _Table, start: Floats) -> float:
-    """The power under which the others' votes predict each vote best."""
-    told = (votes.totals[votes.sample] > 1) & (votes.count > 0)
-    if not told.any():
-        return 1.0
-    said = table.of_votes(votes)
-
-    def fit(power: float) -> float:
-        log_others = np.log(np.maximum(_without_each(votes, said, start, power), FLOOR))
-        predicted = logsumexp(log_others + said, axis=1)
-        return float((predicted * votes.count)[told].sum())
-
-    return max(POWERS, key=fit)
+def _given(posterior: Floats, heard: Heard, everyone: Floats, own: float) -> Floats:
+    """P(given | true) of the labels that may be votes themselves."""
+    rows = np.flatnonzero(heard.given >= 0)
+    counts = np.zeros_like(everyone)
+    np.add.at(counts.T, heard.given[rows], posterior[rows])
+    return _rows(counts + own * everyone)
 
 
-def _without_each(votes: Votes, said: Floats, start: Floats, power: float) -> Floats:
-    whole = votes.summed(said * votes.count[:, None])[votes.sample]
-    return _normalised(power * (whole - said) + start[votes.sample])
+def _tempered(found: Consensus, votes: Votes, heard: Heard | None) -> Consensus:
+    """The powers under which models and other votes predict each vote best."""
+    told = votes
+    if heard is None:
+        told = votes.of_samples(np.flatnonzero(votes.totals > 1), renumber=False)
+    if not len(told):
+        return found
+    for _ in range(1 if heard is None else 2):
+        tried = [replace(found, power=power) for power in POWERS]
+        found = max(tried, key=lambda one: one.predicts(told, heard))
+        if heard is not None:
+            tried = [replace(found, trust=trust) for trust in TRUSTS]
+            found = max(tried, key=lambda one: one.predicts(told, heard))
+    return found
 
 
 def _normalised(logits: Floats) -> Floats:

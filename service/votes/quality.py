@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binomtest
 
-from service.ranking.intervals import wilson
-from service.votes.consensus import Consensus, Floats, others_say
+from service.votes.consensus import Consensus, Heard
 from service.votes.table import Votes
 
 NOTABLE = 0.05  # a confusion rarer than this of a true class is not worth naming
@@ -37,38 +37,43 @@ class AnnotatorQuality:
 
 
 def quality(
-    votes: Votes, consensus: Consensus, *, prior: Floats | None = None
+    votes: Votes, consensus: Consensus, *, heard: Heard | None = None
 ) -> list[AnnotatorQuality]:
     """Every annotator, those with the most votes first.
 
-    `prior` (n_samples, C) is what models say of each sample; with it, a vote on a sample that
-    nobody else voted on is checked too.
+    `heard` is what models say of each sample; with it, a vote on a sample that nobody else voted on
+    is checked too.
     """
     people = len(votes.annotators)
-    others = others_say(votes, consensus, prior)
+    others = consensus.others_say(votes, heard)
     holds = np.take_along_axis(others, votes.label[:, None], axis=1)[:, 0]
-    told = (votes.totals[votes.sample] > 1) | (prior is not None)
+    told = (votes.totals[votes.sample] > 1) | (heard is not None)
     weight = votes.count * told
     totals = np.bincount(votes.annotator, weights=votes.count, minlength=people)
     checked = np.bincount(votes.annotator, weights=weight, minlength=people)
     held = np.bincount(votes.annotator, weights=weight * holds, minlength=people)
     table = []
     for person in np.argsort(-totals, kind="stable").tolist():
-        n = float(checked[person])
-        low, high = wilson(float(held[person]), n)
+        n = int(checked[person])
+        low, high = _wilson(round(float(held[person])), n) if n else (None, None)
         table.append(
             AnnotatorQuality(
                 annotator=votes.annotators[person],
                 votes=int(totals[person]),
                 accuracy=float(consensus.accuracy[person]),
                 agreement=float(held[person]) / n if n else None,
-                agreement_low=low if n else None,
-                agreement_high=high if n else None,
-                checked=int(n),
+                agreement_low=low,
+                agreement_high=high,
+                checked=n,
                 confused=_worst_confusion(consensus, person),
             )
         )
     return table
+
+
+def _wilson(hits: int, n: int) -> tuple[float, float]:
+    found = binomtest(min(hits, n), n).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
 
 
 def _worst_confusion(consensus: Consensus, person: int) -> tuple[int, int, float] | None:

@@ -1,7 +1,7 @@
 """Votes in long form: who said what of which sample."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -79,6 +79,19 @@ class Votes:
 
     def __len__(self) -> int:
         return len(self.sample)
+
+    def of_samples(self, rows: Integers, *, renumber: bool = True) -> "Votes":
+        """The votes on those samples alone, `rows` sorted; they become 0..len(rows)-1 if wanted."""
+        place = np.minimum(np.searchsorted(rows, self.sample), max(0, len(rows) - 1))
+        kept = rows[place] == self.sample if len(rows) else np.zeros(len(self), np.bool_)
+        return replace(
+            self,
+            sample=(place if renumber else self.sample)[kept],
+            annotator=self.annotator[kept],
+            label=self.label[kept],
+            count=self.count[kept],
+            n_samples=len(rows) if renumber else self.n_samples,
+        )
 
     @cached_property
     def totals(self) -> Floats:

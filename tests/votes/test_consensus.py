@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.votes import Votes, dawid_skene, majority, quality
+from service.votes import Heard, Votes, dawid_skene, majority, quality
 from service.votes import consensus as consensus_module
 
 N, CLASSES = 400, 3
@@ -107,15 +107,16 @@ def test_annotators_who_copy_each_other_count_for_less_than_independent_ones() -
     guess = np.where(generator.random(N) < 0.7, truth, generator.integers(0, CLASSES, N))
     models = np.full((N, CLASSES), 0.1)
     models[np.arange(N), guess] = 0.8
+    alone = np.full(N, -1)
     independent, _ = crowd([0.7] * copies)
-    assert dawid_skene(independent, prior=models).power > 0.7
-    assert dawid_skene(copied, prior=models).power < 0.5
+    assert dawid_skene(independent, heard=Heard(models, alone)).power > 0.7
+    assert dawid_skene(copied, heard=Heard(models, alone)).power < 0.5
 
 
 def test_a_prior_decides_where_votes_are_split_and_stands_where_there_are_none() -> None:
     votes = Votes(np.array([0, 0]), np.array([0, 1]), np.array([0, 1]), 2, 2, ["a", "b"])
     prior = np.array([[0.9, 0.1], [0.2, 0.8]])
-    found = dawid_skene(votes, prior=prior)
+    found = dawid_skene(votes, heard=Heard(prior, np.array([-1, -1])), tempered=False)
     assert found.label.tolist() == [0, 1]
     assert found.probabilities[1] == pytest.approx([0.2, 0.8])
 
