@@ -10,8 +10,13 @@ ServiceError                      500
 ├── Conflict                      409
 │   ├── LeaseLost                      somebody else holds or has decided this sample
 │   └── NotReady                       what was asked for is still being made
+├── Gone                          410
+├── PreconditionFailed            412
 ├── UploadTooLarge                413
 ├── UnsupportedMediaType          415
+├── Locked                        423
+├── TooManyRequests               429
+├── ChecksumMismatch              460  tus
 └── InsufficientStorage           507
 """
 
@@ -32,8 +37,10 @@ class ServiceError(Exception):
         *,
         type: str | None = None,
         errors: Sequence[dict[str, Any]] = (),
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(detail)
+        self.retry_after = retry_after  # seconds, sent as the header of that name
         self.detail = detail
         self.type = type or self.default_type
         self.errors = list(errors)
@@ -99,3 +106,23 @@ class UnsupportedMediaType(ServiceError):
 
 class InsufficientStorage(ServiceError):
     status, title, default_type = 507, "Insufficient storage", "insufficient-storage"
+
+
+class Gone(ServiceError):
+    status, title, default_type = 410, "Gone", "gone"
+
+
+class PreconditionFailed(ServiceError):
+    status, title, default_type = 412, "Precondition failed", "precondition-failed"
+
+
+class Locked(ServiceError):
+    status, title, default_type = 423, "Locked", "upload-locked"
+
+
+class TooManyRequests(ServiceError):
+    status, title, default_type = 429, "Too many requests", "rate-limited"
+
+
+class ChecksumMismatch(ServiceError):
+    status, title, default_type = 460, "Checksum mismatch", "checksum-mismatch"

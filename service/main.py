@@ -24,6 +24,7 @@ from service.api import (
     problems,
     rankings,
     review,
+    uploads,
 )
 from service.api.dependencies import Resources
 from service.broker import doorbell
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.middleware("http")(_identify)
     problems.install(app)
     for part in (
+        uploads,
         datasets,
         overview,
         audits,

@@ -57,6 +57,14 @@ class Storage:
             else:
                 temporary.unlink(missing_ok=True)
 
+    @contextmanager
+    def placing(self, key: str) -> Generator[Path]:
+        """The key's own path, for a file that is renamed to it; durable when the block ends."""
+        target = self.path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield target
+        _sync(target.parent)
+
     async def receive(self, key: str, chunks: AsyncIterator[bytes], *, limit: int) -> Received:
         """Stream a request body to the key, hashing and counting as it goes.
 
@@ -81,8 +89,9 @@ class Storage:
                 )
         return Received(size, digest.hexdigest())
 
-    def require_space(self) -> None:
-        if shutil.disk_usage(self.root).free < self.watermark:
+    def require_space(self, size: int = 0) -> None:
+        """Raises InsufficientStorage unless `size` more bytes leave the watermark's space free."""
+        if shutil.disk_usage(self.root).free - size < self.watermark:
             raise InsufficientStorage(
                 "The server's disk is nearly full; nothing was stored. Free some space, try again."
             )

@@ -1,5 +1,6 @@
 """/v1/datasets"""
 
+import asyncio
 import sys
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -7,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, BackgroundTasks, Body, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from service import audits, columns, datasets, exports, review
+from service import audits, columns, datasets, exports, review, uploads
 from service.api import cursors
 from service.api.dependencies import (
     Annotator,
@@ -18,7 +19,7 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
-from service.models import Dataset, Kind, new_id
+from service.models import Dataset, Kind, Upload
 from service.schemas import (
     AuditCreate,
     AuditRead,
@@ -47,7 +48,7 @@ ANY_FILE = {
     "",
     status_code=202,
     response_model=DatasetRead,
-    responses=documented(413, 415, 507),
+    responses=documented(413, 415, 429, 507),
     openapi_extra=ANY_FILE,
     max_body_size=sys.maxsize,  # it is streamed, up to the setting's limit
 )
@@ -63,6 +64,10 @@ async def upload_dataset(
     text_column: Annotated[str | None, Query(max_length=200)] = None,
     file_column: Annotated[str | None, Query(max_length=200)] = None,
     feature_column: Annotated[list[str] | None, Query()] = None,
+    sha256: Annotated[
+        str | None,
+        Query(pattern="^[0-9a-f]{64}$", description="What the file hashes to; checked."),
+    ] = None,
 ) -> Dataset:
     """Upload a labeled dataset: the request body is the file, streamed to disk.
 
@@ -70,8 +75,6 @@ async def upload_dataset(
     the guess would be wrong. The dataset is `processing` until its `status` is `ready`, or
     `rejected` with the `problem` that says why. A rejected file leaves nothing behind.
     """
-    dataset_id = new_id("ds")
-    key = datasets.upload_key(dataset_id)
     roles = {
         "label": label_column,
         "sample_id": sample_id_column,
@@ -80,27 +83,42 @@ async def upload_dataset(
         "features": feature_column,
     }
 
-    def register(received: Received) -> Dataset:
+    def reserve() -> Upload:
+        declared = request.headers.get("content-length")
         with resources.database.write() as session:
-            return datasets.create_dataset(
+            return uploads.reserve(
                 session,
-                dataset_id=dataset_id,
-                name=name or filename,
+                resources.settings,
                 filename=filename,
-                received=received,
+                name=name,
                 columns={role: column for role, column in roles.items() if column} or None,
+                length=None if declared is None else int(declared),
+                sha256=sha256,
                 principal=caller,
             )
 
+    def register(received: Received) -> Dataset:
+        with resources.database.write() as session:
+            return uploads.register(session, resources.settings, upload, received, principal=caller)
+
+    def forget() -> None:
+        with resources.database.write() as session:
+            given_up = uploads.release(session, upload.id)
+        if given_up:
+            resources.storage.delete(datasets.folder(upload.dataset_id))
+
+    upload = await run_in_threadpool(reserve)
     try:
         received = await resources.storage.receive(
-            key, request.stream(), limit=resources.settings.max_upload_bytes
+            datasets.upload_key(upload.dataset_id),
+            request.stream(),
+            limit=resources.settings.max_upload_bytes,
         )
         dataset = await run_in_threadpool(register, received)
     except BaseException:
-        resources.storage.delete(datasets.folder(dataset_id))
+        await asyncio.shield(run_in_threadpool(forget))
         raise
-    response.headers["Location"] = f"/v1/datasets/{dataset_id}"
+    response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
 
 

@@ -32,9 +32,14 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         403: "The key's role may not do this",
         404: "No such thing",
         409: "The state of things forbids it",
+        410: "It was refused, or has expired",
+        412: "A header asks for what is not so",
         413: "Upload too large",
         415: "Not a file this service reads",
         422: "The request is understood but wrong",
+        423: "Another request is writing",
+        429: "Too much at once; `Retry-After` says when to try again",
+        460: "The bytes do not have the checksum sent with them",
         503: "The database is not reachable; try again",
         507: "The disk is nearly full",
     }
@@ -62,7 +67,11 @@ def problem(
 def install(app: FastAPI) -> None:
     @app.exception_handler(ServiceError)
     def service_error(request: Request, error: ServiceError) -> Response:
-        headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticated) else None
+        headers = {}
+        if isinstance(error, NotAuthenticated):
+            headers["WWW-Authenticate"] = "Bearer"
+        if error.retry_after is not None:
+            headers["Retry-After"] = str(error.retry_after)
         return problem(request, error.problem(), headers)
 
     @app.exception_handler(RequestValidationError)

@@ -18,6 +18,7 @@ from service.models.enums import (
 )
 from service.models.review import Correction, Ranking, Suspect
 from service.models.steps import Step
+from service.models.uploads import Upload
 
 __all__ = [
     "FINISHED",
@@ -43,6 +44,7 @@ __all__ = [
     "StepState",
     "Suspect",
     "Tier",
+    "Upload",
     "UtcDateTime",
     "Verdict",
     "new_id",

@@ -37,6 +37,7 @@ from service.schemas.review import (
     QueueNext,
     RankingRead,
 )
+from service.schemas.uploads import UploadMetadata, UploadRead
 
 __all__ = [
     "MAX_PREDICTED",
@@ -86,5 +87,7 @@ __all__ = [
     "SuspectRead",
     "Text",
     "TrajectoryRead",
+    "UploadMetadata",
+    "UploadRead",
     "Words",
 ]

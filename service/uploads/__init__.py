@@ -1,0 +1,22 @@
+"""Uploads: room for them, their bytes as they come, and the datasets that they become.
+
+A row reserves the room before the first byte. The bytes lie in `incoming/` until all are there and
+their hash is right; then the file is renamed to the dataset's and the dataset's row is committed. A
+crash between the two leaves a whole file under a known name, and the next request goes on there.
+"""
+
+from service.uploads.bytes import Checksum, append, discard, offset_of
+from service.uploads.completion import complete, register
+from service.uploads.reservation import get_upload, release, reserve
+
+__all__ = [
+    "Checksum",
+    "append",
+    "complete",
+    "discard",
+    "get_upload",
+    "offset_of",
+    "register",
+    "release",
+    "reserve",
+]
