@@ -16,7 +16,7 @@ from service.api.problems import documented
 from service.errors import BadInput, Gone, PreconditionFailed, UnsupportedMediaType
 from service.keys import Principal
 from service.models import Upload
-from service.schemas import ColumnRoles, UploadMetadata, UploadRead
+from service.schemas import ColumnRoles, UploadList, UploadMetadata, UploadRead
 from service.uploads import Checksum
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"], responses=documented())
@@ -78,20 +78,21 @@ def create_upload(
     return Response(status_code=201, headers={**_expiry(upload), **headers})
 
 
+@router.get("", response_model=UploadList)
+def list_uploads(resources: ResourcesDep, caller: Uploader) -> dict[str, Any]:
+    """Your uploads that are under way: what a program that was stopped can go on with."""
+    with resources.database.read() as session:
+        found = uploads.list_open(session, principal=caller)
+    return {"items": [_described(one, uploads.offset_of(resources.storage, one)) for one in found]}
+
+
 @router.get("/{upload_id}", response_model=UploadRead)
 def read_upload(resources: ResourcesDep, caller: Uploader, upload_id: str) -> dict[str, Any]:
     """How far an upload is, the dataset that it became, or why it was rejected."""
     upload = _get(resources, caller, upload_id)
     offset = _advance(resources, caller, upload)
     upload = _get(resources, caller, upload_id)
-    done = upload.completed_at is not None
-    status = "rejected" if upload.problem else "complete" if done else "receiving"
-    return {
-        **upload.to_dict(),
-        "status": status,
-        "offset": offset,
-        "dataset_id": upload.dataset_id if done else None,
-    }
+    return _described(upload, offset)
 
 
 @router.head("/{upload_id}", response_class=Response, responses=documented(410, 412))
@@ -185,6 +186,16 @@ def _standing(
     if upload.completed_at is not None:
         headers["Upload-Dataset"] = upload.dataset_id
     return Response(status_code=status, headers={**_expiry(upload), **headers})
+
+
+def _described(upload: Upload, offset: int) -> dict[str, Any]:
+    done = upload.completed_at is not None
+    return {
+        **upload.to_dict(),
+        "status": "rejected" if upload.problem else "complete" if done else "receiving",
+        "offset": offset,
+        "dataset_id": upload.dataset_id if done else None,
+    }
 
 
 def _require_open(upload: Upload) -> None:

@@ -9,7 +9,7 @@ for suspect in audit.suspects(limit=20):
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,8 @@ from service.client.errors import (
     NoService,
     ProblemError,
 )
-from service.client.packing import Upload, packed
+from service.client.packing import packed
+from service.client.sending import OnBytes, send
 from service.client.transport import Transport
 from service.models import FINISHED, DatasetStatus, JobStatus, Role
 from service.schemas import (
@@ -56,11 +57,7 @@ __all__ = [
     "Progress",
 ]
 
-CHUNK = 1 << 18
 POLL_SECONDS = 0.3
-UPLOAD_TIMEOUT = 600.0  # for one block, on a slow line or a busy disk
-
-OnBytes = Callable[[int, int], None]
 
 
 class Client:
@@ -123,7 +120,8 @@ class Client:
         """Upload a file or a folder and, unless told otherwise, wait until it is read.
 
         Columns are guessed; name one where the guess would be wrong. `on_bytes(sent, size)` is
-        called as the upload goes.
+        called as the upload goes. A large file goes on where it stood when the connection breaks,
+        and when the same call is made again after this program was killed.
 
         Raises
         ------
@@ -131,30 +129,22 @@ class Client:
             Nothing to upload there; refused at once; read and rejected, with the rows to mend.
         """
         source = Path(path)
-        params = {
-            "name": name or source.resolve().name,
-            "label_column": label_column,
-            "sample_id_column": sample_id_column,
-            "text_column": text_column,
-            "file_column": file_column,
-            "feature_column": list(feature_columns) if feature_columns else None,
+        named = {
+            "label": label_column,
+            "sample_id": sample_id_column,
+            "text": text_column,
+            "file": file_column,
+            "features": list(feature_columns or ()),
         }
         with packed(source) as upload:
-            dataset = self._send(upload, params, on_bytes or (lambda _sent, _size: None))
+            dataset = send(
+                self._transport,
+                upload,
+                name=name or source.resolve().name,
+                columns={role: column for role, column in named.items() if column},
+                on_bytes=on_bytes or (lambda _sent, _size: None),
+            )
         return self.wait_for_dataset(dataset.id) if wait else dataset
-
-    def _send(self, upload: Upload, params: dict[str, Any], on_bytes: OnBytes) -> DatasetRead:
-        size = upload.path.stat().st_size
-        chosen = {key: value for key, value in params.items() if value is not None}
-        response = self._transport.request(
-            "POST",
-            "/v1/datasets",
-            params={"filename": upload.filename, **chosen},
-            content=_blocks(upload.path, size, on_bytes),
-            headers={"Content-Type": "application/octet-stream", "Content-Length": str(size)},
-            timeout=UPLOAD_TIMEOUT,
-        )
-        return DatasetRead.model_validate(response.json())
 
     def wait_for_dataset(self, dataset_id: str, *, timeout: float | None = None) -> DatasetRead:
         """Return once the dataset is ready. Raises JobFailed if it was rejected, TimeoutError."""
@@ -273,12 +263,3 @@ class Client:
 
 def _dataset(dataset_id: str) -> str:
     return f"/v1/datasets/{quote(dataset_id, safe='')}"
-
-
-def _blocks(path: Path, size: int, on_bytes: OnBytes) -> Iterator[bytes]:
-    sent = 0
-    with path.open("rb") as file:
-        while block := file.read(CHUNK):
-            yield block
-            sent += len(block)
-            on_bytes(sent, size)

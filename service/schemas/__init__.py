@@ -37,7 +37,7 @@ from service.schemas.review import (
     QueueNext,
     RankingRead,
 )
-from service.schemas.uploads import UploadMetadata, UploadRead
+from service.schemas.uploads import UploadList, UploadMetadata, UploadRead
 
 __all__ = [
     "MAX_PREDICTED",
@@ -87,6 +87,7 @@ __all__ = [
     "SuspectRead",
     "Text",
     "TrajectoryRead",
+    "UploadList",
     "UploadMetadata",
     "UploadRead",
     "Words",

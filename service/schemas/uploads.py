@@ -16,9 +16,15 @@ class UploadRead(Schema):
     status: Literal["receiving", "complete", "rejected"]
     offset: int = Field(description="Bytes that have arrived for good; go on sending here.")
     length: int | None
+    sha256: str | None = Field(description="What the whole file should hash to, if that was said.")
+    columns: dict[str, Any] | None = Field(description="The column roles that were asked for.")
     dataset_id: str | None = Field(description="The dataset, once every byte is there.")
     problem: dict[str, Any] | None = Field(description="Why it was rejected; its bytes are gone.")
     expires_at: datetime = Field(description="An upload that is unfinished by then is deleted.")
+
+
+class UploadList(Schema):
+    items: list[UploadRead]
 
 
 class UploadMetadata(BaseModel):

@@ -7,7 +7,7 @@ crash between the two leaves a whole file under a known name, and the next reque
 
 from service.uploads.bytes import Checksum, append, discard, offset_of
 from service.uploads.completion import complete, register
-from service.uploads.reservation import get_upload, release, reserve
+from service.uploads.reservation import get_upload, list_open, release, reserve
 
 __all__ = [
     "Checksum",
@@ -15,6 +15,7 @@ __all__ = [
     "complete",
     "discard",
     "get_upload",
+    "list_open",
     "offset_of",
     "register",
     "release",

@@ -1,5 +1,6 @@
 """Room for an upload: quotas are checked, and held, before a byte is sent."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -102,6 +103,14 @@ def get_upload(session: Session, upload_id: str, *, principal: Principal) -> Upl
     if upload is None or upload.key_id != principal.key_id or upload.expires_at < now():
         raise NotFound(f"There is no upload {upload_id!r}; it may have expired. Start a new one.")
     return upload
+
+
+def list_open(session: Session, *, principal: Principal) -> Sequence[Upload]:
+    """The caller's announced uploads that are under way, oldest first."""
+    query = select(Upload).where(
+        _open(), Upload.key_id == principal.key_id, Upload.length.is_not(None)
+    )
+    return session.scalars(query.order_by(Upload.id)).all()
 
 
 def release(session: Session, upload_id: str) -> bool:

@@ -108,6 +108,8 @@ FOR_UPLOADERS = [
     ("POST", "/v1/audits/unknown/cancel"),
     ("POST", "/v1/audits/unknown/predict"),
 ]
+FOR_UPLOADERS += [(method, "/v1/uploads") for method in ("GET", "OPTIONS", "POST")]
+FOR_UPLOADERS += [(method, "/v1/uploads/unknown") for method in ("GET", "HEAD", "PATCH", "DELETE")]
 FOR_ADMINS = [("POST", "/v1/keys"), ("GET", "/v1/keys"), ("DELETE", "/v1/keys/unknown")]
 
 
