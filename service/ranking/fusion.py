@@ -1,9 +1,9 @@
 """Signals and pooled probabilities -> p_wrong of every sample, with its band.
 
-Three views of the same sample are mixed by rank: how far the pooled probabilities prefer another
-class (wins on isolated slips), the posterior behind the noise matrix (wins on systematic
-confusion), and the margin over training (wins where errors are visible). The mix only orders; the
-values come from the posterior, moved to the estimated noise rate.
+Two views of the same sample are mixed by rank: the posterior behind the noise matrix, from models
+that never saw the sample (wins on systematic confusion), and the margin over the whole training of
+those that did (wins on isolated slips). The mix only orders; the values come from the posterior,
+moved to the estimated noise rate.
 """
 
 from dataclasses import dataclass
@@ -23,12 +23,6 @@ from service.ranking.trajectory_model import fit_trajectory_model
 Floats = NDArray[np.float64]
 
 CERTAIN = 1e-6
-# Chosen on one half of the benchmark's packs, confirmed on the other (docs/detection.md).
-EVEN, UNEVEN = (
-    0.5,
-    0.3,
-)  # anchors / error: above = noise at a common rate, below = only on hard ones
-TRAINING_WEIGHT = 0.6
 
 
 @dataclass(frozen=True)
@@ -68,29 +62,20 @@ def fuse(evidence: Evidence, *, seed: int) -> Fused:
     )
 
 
-def _views(posterior: Posterior, signals: dict[str, Signal]) -> list[tuple[float, Floats]]:
-    """(weight, (N,) score with high = bad) of each view of the samples.
-
-    The pooled margin is dropped as far as confident samples carry noise at the common rate: then
-    the noise does not depend on the sample and the posterior behind the matrix says it all.
-    """
-    clues = posterior.clues
-    evenness = clues.anchors / max(clues.error, 1e-9)
-    margin_weight = float(np.clip((EVEN - evenness) / (EVEN - UNEVEN), 0.0, 1.0))
-    views = [(1.0, posterior.p_wrong), (margin_weight, posterior.margin)]
-    if "late_margin" in signals:
-        views.append((TRAINING_WEIGHT, -signals["late_margin"].astype(np.float64)))
-    return views
+def _views(posterior: Posterior, signals: dict[str, Signal]) -> list[Floats]:
+    """(N,) score with high = bad of each view of the samples."""
+    training = [-signals["aum"].astype(np.float64)] if "aum" in signals else []
+    return [posterior.p_wrong, *training]
 
 
-def ordered_like(views: list[tuple[float, Floats]], values: Floats) -> Floats:
-    """`values`, dealt out again so that they follow the weighted mean normal score of the views.
+def ordered_like(views: list[Floats], values: Floats) -> Floats:
+    """`values`, dealt out again so that they follow the mean normal score of the views.
 
     All arrays are (N,); high = bad. The multiset of values stays; equal scores get equal values.
     """
     total = np.zeros(len(values))
-    for weight, view in views:
-        total += weight * ndtri((rankdata(view) - 0.5) / len(view))
+    for view in views:
+        total += ndtri((rankdata(view) - 0.5) / len(view))
     # rounding makes equal evidence equal whatever the order of the additions
     place = rankdata(np.round(total, 9)) - 1.0
     result: Floats = np.interp(place, np.arange(len(values)), np.sort(values))

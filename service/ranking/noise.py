@@ -14,7 +14,6 @@ ANCHOR_MINIMUM = 50  # fewer anchors than this say more about luck than about no
 BLOCK_VALUES = 4_000_000  # a block of rows holds at most so many probabilities
 TINY = 1e-12
 LOG_FLOOR = 1e-4
-RATE_CAP = 2.0
 
 
 def blocks(n: int, width: int) -> Iterator[slice]:
@@ -64,19 +63,6 @@ def anchor_noise_matrix(
     rows = np.where(taken[:, :, None] > 0, rows, np.eye(n_classes))
     rows /= rows.sum(axis=2, keepdims=True)
     return _shrunk(rows.mean(axis=0), counts.astype(np.float64), strength)
-
-
-def capped(matrix: Floats, factor: float = RATE_CAP) -> Floats:
-    """The matrix with no class's noise rate above `factor` times the median rate.
-
-    A class that no model can tell from another looks like one with very noisy labels. Noise rates
-    of classes do differ, but rarely by more than this; natural confusion does.
-    """
-    rates = 1.0 - np.diag(matrix)
-    allowed = np.minimum(rates, factor * np.median(rates) + LOG_FLOOR)
-    off = matrix - np.diag(np.diag(matrix))
-    result: Floats = off * (allowed / np.maximum(rates, TINY))[:, None] + np.diag(1.0 - allowed)
-    return result
 
 
 def confident_joint_noise_matrix(

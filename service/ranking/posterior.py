@@ -10,7 +10,6 @@ from service.ranking.evidence import Evidence
 from service.ranking.noise import (
     anchor_noise_matrix,
     blocks,
-    capped,
     clean_posterior,
     confident_joint_noise_matrix,
     tops,
@@ -18,6 +17,7 @@ from service.ranking.noise import (
 )
 from service.ranking.pooling import Pool, fit_pool, log_probabilities
 from service.ranking.rate import RateClues
+from service.ranking.structure import borne_out
 from service.ranking.trajectory import Trajectory
 
 Floats = NDArray[np.float64]
@@ -25,6 +25,7 @@ Integers = NDArray[np.intp]
 
 TOP_CLASSES = 5
 RATE_ROWS = 20_000
+DOUBT = 0.1  # no class is impossible: so much of the noise rate is spread over all classes
 SMALLEST_SHARE = 1e-30  # where every other class underflows they are all alike
 LARGEST_SPREAD = 4.0  # on the logit scale; families clipped at their floor say no more than this
 
@@ -52,6 +53,7 @@ def out_of_sample_posterior(evidence: Evidence, *, seed: int) -> Posterior:
     pool = fit_pool(families, labels, seed=seed)
     anchors = anchor_noise_matrix(pool, n, n_classes)
     joint = confident_joint_noise_matrix(pool, labels, n_classes)
+    confidence, predicted = tops(pool, n, n_classes)
     kept = max(1, min(TOP_CLASSES, n_classes - 1))
     result = Posterior(
         p_wrong=np.empty(n),
@@ -61,8 +63,12 @@ def out_of_sample_posterior(evidence: Evidence, *, seed: int) -> Posterior:
         predicted=np.empty(n, dtype=np.intp),
         others=np.empty((n, kept), dtype=np.intp),
         others_share=np.empty((n, kept)),
-        matrix=capped(anchors),
-        clues=_clues(pool, anchors, joint, labels, seed),
+        matrix=borne_out(anchors, confidence, predicted, labels),
+        clues=RateClues(
+            anchors=_rate(pool, anchors, labels, seed),
+            joint=_rate(pool, joint, labels, seed),
+            **_disagreement(confidence, predicted != labels),
+        ),
         weights=pool.weights,
     )
     for rows in blocks(n, n_classes):
@@ -96,6 +102,8 @@ def _fill(result: Posterior, rows: slice, pool: Pool, labels: NDArray[np.integer
     noisy = pool(rows)
     every = np.arange(len(labels))
     clean = clean_posterior(noisy.astype(np.float32), result.matrix)
+    doubt = DOUBT * (1.0 - float(np.diag(result.matrix).mean()))
+    clean = (1.0 - doubt) * clean + doubt / clean.shape[1]
     true = true_class_posterior(clean, result.matrix, labels)
     result.p_wrong[rows] = 1.0 - true[every, labels]
     result.predicted[rows] = clean.argmax(axis=1)
@@ -140,16 +148,11 @@ def _rate(pool: Pool, matrix: Floats, labels: NDArray[np.integer], seed: int) ->
     return float(1.0 - true[np.arange(len(drawn)), drawn].mean()) if len(drawn) else 0.0
 
 
-def _clues(
-    pool: Pool, anchors: Floats, joint: Floats, labels: NDArray[np.integer], seed: int
-) -> RateClues:
-    confidence, predicted = tops(pool, len(labels), len(anchors))
-    wrong = predicted != labels
+def _disagreement(confidence: NDArray[np.floating], wrong: NDArray[np.bool_]) -> dict[str, float]:
+    """Share of labels that are not the prediction: of all, of the surest half and fifth."""
     half, fifth = np.quantile(confidence, [0.5, 0.8])
-    return RateClues(
-        anchors=_rate(pool, anchors, labels, seed),
-        joint=_rate(pool, joint, labels, seed),
-        error=float(wrong.mean()),
-        error_half=float(wrong[confidence >= half].mean()),
-        error_fifth=float(wrong[confidence >= fifth].mean()),
-    )
+    return {
+        "error": float(wrong.mean()),
+        "error_half": float(wrong[confidence >= half].mean()),
+        "error_fifth": float(wrong[confidence >= fifth].mean()),
+    }

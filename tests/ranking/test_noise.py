@@ -3,7 +3,6 @@ import pytest
 
 from service.ranking.noise import (
     anchor_noise_matrix,
-    capped,
     clean_posterior,
     confident_joint_noise_matrix,
     em_noise_matrix,
@@ -55,11 +54,3 @@ def test_a_class_nobody_predicts_gets_a_valid_row():
     matrix = anchor_noise_matrix(lambda rows: noisy[rows], 80, 3)
     assert np.isfinite(matrix).all()
     np.testing.assert_allclose(matrix.sum(axis=1), 1)
-
-
-def test_a_class_far_noisier_than_the_median_is_capped():
-    matrix = np.array([[0.9, 0.1, 0.0], [0.1, 0.9, 0.0], [0.35, 0.35, 0.3]])
-    result = capped(matrix, 2.0)
-    np.testing.assert_allclose(np.diag(result), [0.9, 0.9, 0.8], atol=1e-3)
-    np.testing.assert_allclose(result.sum(axis=1), 1)
-    np.testing.assert_allclose(result[:2], matrix[:2])
