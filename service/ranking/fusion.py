@@ -62,20 +62,20 @@ def fuse(evidence: Evidence, *, seed: int) -> Fused:
     )
 
 
-def _views(posterior: Posterior, signals: dict[str, Signal]) -> list[Floats]:
-    """(N,) score with high = bad of each view of the samples."""
-    training = [-signals["aum"].astype(np.float64)] if "aum" in signals else []
-    return [posterior.p_wrong, *training]
+def _views(posterior: Posterior, signals: dict[str, Signal]) -> list[tuple[float, Floats]]:
+    """(weight, (N,) score with high = bad) of each view of the samples."""
+    training = [(1.0, -signals["aum"].astype(np.float64))] if "aum" in signals else []
+    return [(1.0, posterior.p_wrong), *training]
 
 
-def ordered_like(views: list[Floats], values: Floats) -> Floats:
-    """`values`, dealt out again so that they follow the mean normal score of the views.
+def ordered_like(views: list[tuple[float, Floats]], values: Floats) -> Floats:
+    """`values`, dealt out again so that they follow the weighted mean normal score of the views.
 
     All arrays are (N,); high = bad. The multiset of values stays; equal scores get equal values.
     """
     total = np.zeros(len(values))
-    for view in views:
-        total += ndtri((rankdata(view) - 0.5) / len(view))
+    for weight, view in views:
+        total += weight * ndtri((rankdata(view) - 0.5) / len(view))
     # rounding makes equal evidence equal whatever the order of the additions
     place = rankdata(np.round(total, 9)) - 1.0
     result: Floats = np.interp(place, np.arange(len(values)), np.sort(values))
