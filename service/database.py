@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, func, in
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Double
 
@@ -101,6 +102,12 @@ class Database:
             doorbells: set[str] = session.info.get(DOORBELLS, set())
         if doorbells and self._ring:
             self._ring(doorbells)
+
+    @property
+    def connections_in_use(self) -> int:
+        """How many connections of this process's pool are taken."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def dispose(self) -> None:
         self.engine.dispose()

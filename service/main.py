@@ -11,7 +11,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from service import steps
+from service import steps, telemetry, watching
 from service.api import (
     audits,
     catalogue,
@@ -31,6 +31,7 @@ from service.broker import doorbell
 from service.config import Settings
 from service.config import settings as default_settings
 from service.database import Database
+from service.metrics import Metrics
 from service.storage import Storage
 from service.web.routes import router as web
 
@@ -62,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             free_space_watermark_bytes=settings.free_space_watermark_bytes,
         )
         database = Database(settings.resolved_database_url, ring=ring)
-        app.state.resources = Resources(settings, database, storage)
+        app.state.resources = Resources(settings, database, storage, Metrics(database, storage))
         app.state.closing = threading.Event()
         sweeper = asyncio.create_task(_sweep(database, ring, settings.sweep_seconds))
         yield
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Find the wrong labels in a dataset, and mend them.",
         description=DESCRIPTION,
         lifespan=lifespan,
+        telemetry=telemetry.of_requests(),
         docs_url="/docs",
         redoc_url=None,
     )
@@ -104,7 +106,8 @@ async def _identify(
 ) -> Response:
     given = request.headers.get("x-request-id", "")
     request.state.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
-    response = await call_next(request)
+    with watching.request(request) as watched:
+        response = watched.response = await call_next(request)
     response.headers["X-Request-ID"] = request.state.request_id
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response

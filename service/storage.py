@@ -89,9 +89,12 @@ class Storage:
                 )
         return Received(size, digest.hexdigest())
 
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.root).free
+
     def require_space(self, size: int = 0) -> None:
         """Raises InsufficientStorage unless `size` more bytes leave the watermark's space free."""
-        if shutil.disk_usage(self.root).free - size < self.watermark:
+        if self.free_bytes() - size < self.watermark:
             raise InsufficientStorage(
                 "The server's disk is nearly full; nothing was stored. Free some space, try again."
             )

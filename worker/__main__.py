@@ -12,6 +12,7 @@ import threading
 from service import logs
 from service.broker import QUEUES
 from service.config import settings
+from worker import tracing
 from worker.runner import Worker, poll
 
 
@@ -28,6 +29,7 @@ def main() -> None:
 
         app.worker_main(["worker", "-Q", ",".join(queues), "--loglevel=INFO"])
         return
+    tracing.configure()
     worker = Worker.open(settings(), set(queues))
     stop = worker.stopping
     for number in (signal.SIGTERM, signal.SIGINT):

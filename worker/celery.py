@@ -5,6 +5,7 @@ from functools import lru_cache
 from service import logs
 from service.broker import RUN_STEP, make_app
 from service.config import settings
+from worker import tracing
 from worker.runner import Worker, run_one
 
 logs.configure()  # spawned children import only this module
@@ -13,6 +14,7 @@ app = make_app(settings())
 
 @lru_cache
 def opened(queue: str) -> Worker:
+    tracing.configure()
     return Worker.open(settings(), {queue})
 
 

@@ -22,6 +22,7 @@ from service.errors import ServiceError
 from service.models import StepKind
 from service.steps import Claim, StepLost
 from service.storage import Storage
+from worker import tracing
 
 log = structlog.get_logger()
 
@@ -138,7 +139,7 @@ def run_one(worker: Worker) -> bool:
     logger.info("step_started", attempt=claim.attempt)
     started = time.monotonic()
     try:
-        with Hold(worker, claim) as hold:
+        with tracing.span(claim), Hold(worker, claim) as hold:
             save = HANDLERS[claim.kind](worker, claim, hold)
             with worker.database.write() as session:
                 steps.finish(session, claim)

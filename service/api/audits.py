@@ -98,6 +98,14 @@ def _events(resources: Resources, audit_id: str, seq: int) -> tuple[list[tuple[i
 async def _stream(
     request: Request, resources: Resources, audit_id: str, seq: int
 ) -> AsyncIterator[bytes]:
+    with resources.metrics.streams.track_inprogress():
+        async for event in _news(request, resources, audit_id, seq):
+            yield event
+
+
+async def _news(
+    request: Request, resources: Resources, audit_id: str, seq: int
+) -> AsyncIterator[bytes]:
     silent = 0.0
     while not await request.is_disconnected():
         events, finished = await run_in_threadpool(_events, resources, audit_id, seq)

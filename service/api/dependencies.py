@@ -12,6 +12,7 @@ from service.config import Settings
 from service.database import Database
 from service.errors import NotAuthenticated, NotPermitted
 from service.keys import Principal, authenticate
+from service.metrics import Metrics
 from service.models import Role
 from service.storage import Storage
 
@@ -26,6 +27,7 @@ class Resources:
     settings: Settings
     database: Database
     storage: Storage
+    metrics: Metrics
 
 
 def resources(request: Request) -> Resources:

@@ -1,11 +1,12 @@
-"""/livez and /readyz"""
+"""/livez, /readyz and /metrics: what probes and Prometheus ask"""
 
 from typing import Any
 
 from fastapi import APIRouter, Response
-from sqlalchemy import text
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from service.api.dependencies import ResourcesDep
+from service import health
+from service.api.dependencies import Admin, ResourcesDep
 
 router = APIRouter(tags=["health"])
 
@@ -16,21 +17,16 @@ def live() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"description": "Not ready; `checks` says why"}})
 def ready(resources: ResourcesDep, response: Response) -> dict[str, Any]:
-    """The database answers and the storage can be written."""
-    checks: dict[str, str] = {}
-    try:
-        with resources.database.read() as session:
-            session.execute(text("SELECT version_num FROM alembic_version"))
-        checks["database"] = "ok"
-    except Exception as error:  # whatever it is, the answer is "not ready", with the reason
-        checks["database"] = type(error).__name__
-    try:
-        resources.storage.require_space()
-        checks["storage"] = "ok"
-    except Exception as error:
-        checks["storage"] = type(error).__name__
-    ok = all(check == "ok" for check in checks.values())
-    response.status_code = 200 if ok else 503
-    return {"status": "ready" if ok else "not ready", "checks": checks}
+    """The schema is the newest, the database takes writes, the storage has space. A broker that is
+    away makes it `degraded`, which is ready: work starts later, and nothing is lost."""
+    checks = health.look(resources.settings, resources.database, resources.storage)
+    response.status_code = 503 if health.not_ready(checks) else 200
+    return {"status": health.status(checks), "checks": checks}
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(resources: ResourcesDep, caller: Admin) -> Response:
+    """Prometheus' text form. Work is counted in the database at each scrape."""
+    return Response(resources.metrics.text(), media_type=CONTENT_TYPE_LATEST)

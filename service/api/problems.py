@@ -54,6 +54,7 @@ def problem(
     request: Request, body: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response:
     request_id = request.state.request_id
+    request.app.state.resources.metrics.problems.labels(body["type"]).inc()
     body = {**body, "instance": request.url.path, "request_id": request_id}
     return Response(
         orjson.dumps(_printable(body), default=str),

@@ -56,7 +56,10 @@ def test_the_probes_answer_without_a_key(anonymous):
     assert anonymous.get("/livez").json() == {"status": "alive"}
     ready = anonymous.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json()["checks"] == {"database": "ok", "storage": "ok"}
+    assert ready.json() == {
+        "status": "ready",
+        "checks": {"database": "ok", "schema": "ok", "storage": "ok"},
+    }
 
 
 def test_a_full_disk_is_not_ready_and_takes_no_upload(app, anonymous, uploader):
