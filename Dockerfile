@@ -59,11 +59,9 @@ ENTRYPOINT ["labelaudit"]
 
 FROM runtime AS worker
 COPY --from=worker-installed /opt/labelaudit /opt/labelaudit
-# REMAP_SIGTERM: a stopped worker hands its step back instead of finishing it.
 # OMP_WAIT_POLICY: threads that wait must not burn the cores that other processes need.
 # HF_HUB_OFFLINE: the packaged encoders are local files; set 0 to let others be downloaded.
-ENV REMAP_SIGTERM=SIGQUIT \
-    OMP_WAIT_POLICY=PASSIVE \
+ENV OMP_WAIT_POLICY=PASSIVE \
     HF_HUB_OFFLINE=1
 # Healthy while it holds a connection to the broker (port 6379 is 18EB, 01 is "established").
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \

@@ -32,8 +32,6 @@ def make_app(settings: Settings) -> Celery:
         worker_concurrency=1,
         worker_proc_alive_timeout=120,
         worker_max_tasks_per_child=50,
-        worker_soft_shutdown_timeout=20,
-        worker_enable_soft_shutdown_on_idle=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
         default=Path("labelaudit-data"), description="where the embedded default keeps everything"
     )
     database_url: str = Field(default="", description="empty: SQLite in data_dir", repr=False)
+    database_pool: int = Field(default=40, ge=1, description="connections of each process, at most")
     redis_url: str = Field(default="", description="empty: workers poll the database", repr=False)
     storage_dir: Path | None = Field(default=None, description="empty: data_dir/storage")
 
@@ -50,6 +51,12 @@ class Settings(BaseSettings):
     quota_bytes: int = Field(default=0, ge=0, description="of all datasets together; 0: no quota")
     quota_datasets: int = Field(default=0, ge=0, description="0: no quota")
     step_lease_seconds: float = Field(default=30.0, gt=0)
+    step_stall_seconds: float = Field(
+        default=900.0, gt=0, description="a step that tells no progress for so long is ended"
+    )
+    checkpoint_seconds: float = Field(
+        default=5.0, ge=0, description="of training that a killed worker may cost, at least"
+    )
     review_lease_seconds: float = Field(default=600.0, gt=0)
     sweep_seconds: float = Field(default=5.0, gt=0)
 

@@ -18,6 +18,15 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Double
 
 DOORBELLS = "doorbells"
+POOL_SECONDS = 2.0  # to wait for a free connection; then the caller is told to come again
+POSTGRES_CONNECTION: dict[str, Any] = {
+    "connect_timeout": 5,
+    # a peer that is gone without a word is noticed, by whoever waits for it
+    "keepalives_idle": 30,
+    "tcp_user_timeout": 30_000,
+    # a process that was stopped in the middle of a transaction must not hold its locks for ever
+    "options": "-c idle_in_transaction_session_timeout=120000",
+}
 
 
 class clock(GenericFunction[float]):
@@ -67,16 +76,22 @@ def normalised(url: str) -> str:
 class Database:
     """Hands out sessions. `ring` is called with the queues to wake, only after a commit."""
 
-    def __init__(self, url: str, *, ring: Callable[[set[str]], None] | None = None) -> None:
+    def __init__(
+        self, url: str, *, ring: Callable[[set[str]], None] | None = None, pool: int = 40
+    ) -> None:
         url = normalised(url)
+        bounded = {"pool_size": pool // 2, "max_overflow": pool - pool // 2}
+        options = {**bounded, "pool_timeout": POOL_SECONDS, "pool_use_lifo": True}
         if url.startswith("sqlite"):
             path = make_url(url).database
             if path:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = create_engine(url)
+            self.engine = create_engine(url, **options)
             _configure_sqlite(self.engine)
         else:
-            self.engine = create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
+            self.engine = create_engine(
+                url, **options, pool_pre_ping=True, connect_args=POSTGRES_CONNECTION
+            )
         self._writing = self.engine.execution_options(sqlite_begin="IMMEDIATE")
         self._ring = ring
 

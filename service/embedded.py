@@ -9,14 +9,17 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from types import FrameType
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
@@ -86,7 +89,7 @@ def serve_embedded(
 
         try:
             with supervisor:
-                _serve_http(_embedded_app(settings), listener, started)
+                _serve_http(create_app(settings), listener, settings, started)
         finally:
             forget_address(settings.data_dir)
 
@@ -110,34 +113,43 @@ def serve_only_http(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says when it has started to answer."""
+    """Says when it has started to answer, and when it was told to stop: progress streams then end
+    by themselves, instead of holding it until its grace is over."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, started: Callable[[], None], closing: threading.Event
+    ) -> None:
         super().__init__(config)
-        self._on_started = started
+        self._on_started, self._closing = started, closing
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._closing.set()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_started()
 
 
-def _embedded_app(settings: Settings) -> ASGIApp:
-    app = create_app(settings)
+def _guarded(app: FastAPI, settings: Settings) -> ASGIApp:
     # A page elsewhere could point its own name at 127.0.0.1; its Host header gives it away.
     return TrustedHostMiddleware(app, LOOPBACK_NAMES) if is_loopback(settings.host) else app
 
 
 def _serve_http(
-    app: ASGIApp, listener: socket.socket, started: Callable[[], None] = lambda: None
+    app: FastAPI,
+    listener: socket.socket,
+    guarded_for: Settings | None = None,
+    started: Callable[[], None] = lambda: None,
 ) -> None:
     config = uvicorn.Config(
-        app,
+        app if guarded_for is None else _guarded(app, guarded_for),
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    _Server(config, started).run(sockets=[listener])
+    _Server(config, started, app.state.closing).run(sockets=[listener])
 
 
 def _leave(_number: int, _frame: object) -> None:

@@ -62,9 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             settings.resolved_storage_dir,
             free_space_watermark_bytes=settings.free_space_watermark_bytes,
         )
-        database = Database(settings.resolved_database_url, ring=ring)
+        database = Database(settings.resolved_database_url, ring=ring, pool=settings.database_pool)
         app.state.resources = Resources(settings, database, storage, Metrics(database, storage))
-        app.state.closing = threading.Event()
         sweeper = asyncio.create_task(_sweep(database, ring, settings.sweep_seconds))
         yield
         app.state.closing.set()
@@ -81,6 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
     )
+    app.state.closing = threading.Event()  # set as soon as the server is told to stop
     app.middleware("http")(_identify)
     problems.install(app)
     for part in (

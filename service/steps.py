@@ -5,6 +5,7 @@ A claim raises the step's fence; every later write names that fence, so a worker
 claimable again: there is no separate reaper but for steps that failed too often.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -117,6 +118,21 @@ def retry_or_fail(session: Session, claim: Claim, error: Exception) -> dict[str,
     _lock(session, claim.subject_id)
     _close(session, claim, state=StepState.failed, problem=problem, finished_at=now())
     return problem
+
+
+def expire_leases(session: Session, *, queues: set[str], gone: Callable[[str], bool]) -> None:
+    """End the leases of workers that are known to be dead: nobody need wait them out."""
+    held = select(Step).where(
+        Step.queue.in_(queues), Step.state == StepState.running, Step.lease_until >= clock()
+    )
+    dead = [step for step in session.scalars(held) if step.owner and gone(step.owner)]
+    for step in dead:
+        session.execute(
+            update(Step)
+            .where(_key(step), Step.fence == step.fence, Step.state == StepState.running)
+            .values(lease_until=0.0)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def exhausted(session: Session, *, queues: set[str]) -> list[Step]:

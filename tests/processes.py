@@ -90,7 +90,7 @@ class Deployment:
 
     def api(self) -> Process:
         """Start the API and wait until it is ready."""
-        process = self._start(
+        process = self.run(
             "api",
             "uvicorn",
             "service.main:app",
@@ -109,9 +109,9 @@ class Deployment:
 
     def worker(self, *queues: str) -> Process:
         options = [part for queue in queues for part in ("--queue", queue)]
-        return self._start("-".join(["worker", *queues]), "worker", *options)
+        return self.run("-".join(["worker", *queues]), "worker", *options)
 
-    def _start(self, name: str, module: str, *options: str) -> Process:
+    def run(self, name: str, module: str, *options: str) -> Process:
         command = [sys.executable, "-m", module, *options]
         process = Process(command, self.environment, self.folder / f"{name}.log").start()
         self.processes.append(process)

@@ -1,6 +1,12 @@
 """The Celery worker, `celery -A worker.celery worker -Q gpu`: a message is a look at the steps."""
 
+import os
+import signal
+import threading
 from functools import lru_cache
+
+from billiard import active_children
+from celery.signals import worker_process_init, worker_shutting_down
 
 from service import logs
 from service.broker import RUN_STEP, make_app
@@ -10,17 +16,34 @@ from worker.runner import Worker, run_one
 
 logs.configure()  # spawned children import only this module
 app = make_app(settings())
+STOP = signal.SIGUSR2  # Celery's children ignore or reuse the usual ones
+stopping = threading.Event()
 
 
 @lru_cache
 def opened(queue: str) -> Worker:
     tracing.configure()
-    return Worker.open(settings(), {queue})
+    worker = Worker.open(settings(), {queue})
+    worker.stopping = stopping
+    return worker
+
+
+@worker_process_init.connect
+def listen(**_: object) -> None:
+    """In a child: be told when the worker stops, which Celery tells its parent alone."""
+    signal.signal(STOP, lambda *_: stopping.set())
+
+
+@worker_shutting_down.connect
+def hand_back(**_: object) -> None:
+    """In the parent: have the step given back, instead of waiting for its end."""
+    for child in active_children():
+        if child.pid is not None:
+            os.kill(child.pid, STOP)
 
 
 @app.task(name=RUN_STEP)
 def run_step(queue: str) -> None:
     """Run one step of the queue, and ring again in case there are more."""
-    worker = opened(queue)
-    if run_one(worker):
+    if stopping.is_set() or run_one(opened(queue)):
         run_step.apply_async(args=(queue,), queue=queue, retry=False)

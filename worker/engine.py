@@ -6,8 +6,7 @@ folder, and writes the same bytes whenever and wherever (CPU) it runs.
 
 import json
 import shutil
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,12 @@ from torch import Tensor
 from service.ranking.evidence import Evidence
 from service.ranking.trajectory import Trajectory
 from worker import families
+from worker.checkpoint import Checkpoints, State
 from worker.models import Network
 from worker.objectives import Objective
 from worker.recorder import Recorder, first_late_epoch, publish_folder
 from worker.spec import (
+    OnEpoch,
     OnProgress,
     ShardSpec,
     build_network,
@@ -46,21 +47,30 @@ def run_shard(
     *,
     device: str | torch.device = "cpu",
     on_progress: OnProgress | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> None:
     """Run one shard and write its folder; a folder that already holds this spec is kept.
 
     inputs (N, D) float16/32 or (N, channels, H, W) uint8, labels (N,) in [0, n_classes).
     `on_progress(share)` gets shares of the shard's work in (0, 1] and may raise to stop, which
-    leaves nothing behind.
+    leaves nothing behind but a checkpoint, where `checkpoints` are kept: the next run of the shard
+    then goes on from there.
     """
     if is_complete(spec, folder):
+        if checkpoints is not None:
+            checkpoints.forget()
         return
     if len(inputs) != len(labels):
         raise ValueError(f"{len(inputs)} inputs but {len(labels)} labels")
-    run = _run_network if spec.family == "network" else _run_family
     report = on_progress or (lambda _share: None)
+    place = torch.device(device)
     with threads_for(spec, inputs.shape):
-        run(spec, inputs, labels, n_classes, folder, torch.device(device), report)
+        if spec.family != "network":
+            _run_family(spec, inputs, labels, n_classes, folder, place, report, checkpoints)
+            return
+        targets = torch.from_numpy(labels.astype(np.int64))
+        features = _as_tensor(inputs)
+        train_network(spec, features, targets, n_classes, folder, place, report, checkpoints)
 
 
 def is_complete(spec: ShardSpec, folder: Path) -> bool:
@@ -97,19 +107,6 @@ def learned_noise_matrix(folders: Iterable[Path]) -> NDArray[np.float64] | None:
     return np.mean(matrices, axis=0) if matrices else None
 
 
-def _run_network(
-    spec: ShardSpec,
-    inputs: NDArray[Any],
-    labels: NDArray[Any],
-    n_classes: int,
-    folder: Path,
-    device: torch.device,
-    report: OnProgress,
-) -> None:
-    targets = torch.from_numpy(labels.astype(np.int64))
-    train_network(spec, _as_tensor(inputs), targets, n_classes, folder, device, report)
-
-
 def train_network(
     spec: ShardSpec,
     features: Tensor,
@@ -118,6 +115,7 @@ def train_network(
     folder: Path,
     device: torch.device,
     report: OnProgress,
+    checkpoints: Checkpoints | None = None,
 ) -> Network:
     """Every stage of the spec's objective, recorded into `folder`; the last stage's network."""
     generator = torch.Generator().manual_seed(spec.seed)
@@ -126,6 +124,7 @@ def train_network(
     in_bag = poisson_bootstrap(len(targets), spec.replicas, spec.seed + 1)
     objective = build_objective(spec, network, targets, n_classes, generator)
     stages = objective.stages
+    saved = checkpoints.restore() if checkpoints is not None else None
     with Recorder(
         folder,
         in_bag=in_bag,
@@ -139,25 +138,49 @@ def train_network(
             "spec": asdict(spec),
         },
         first_late=sum(stages[:-1]) + first_late_epoch(stages[-1]),
+        work=checkpoints.work if checkpoints is not None else None,
     ) as recorder:
+        if saved is not None:
+            recorder.load_state(saved["recorder"])
         stage: Objective | None = objective
+        number = 0
         while stage is not None:
-            train_stage(
-                spec,
-                network,
-                stage,
-                features,
-                targets,
-                in_bag,
-                device=device,
-                recorder=recorder,
-                on_progress=_part(report, recorder.epoch, stage.stages[0], spec.epochs),
-            )
-            recorder.keep(stage.arrays())
+            if saved is None or number == saved["stage"]:
+                train_stage(
+                    spec,
+                    network,
+                    stage,
+                    features,
+                    targets,
+                    in_bag,
+                    device=device,
+                    recorder=recorder,
+                    on_progress=_part(report, sum(stages[:number]), stages[number], spec.epochs),
+                    on_epoch=_keeper(checkpoints, recorder, number),
+                    resume=saved["training"] if saved is not None else None,
+                )
+                saved = None
+                recorder.keep(stage.arrays())
             stage = stage.next_stage()
+            number += 1
             if stage is not None:
                 network = build_network(spec, shape, n_classes, generator)
+        if checkpoints is not None:
+            checkpoints.done()
     return network
+
+
+def _keeper(checkpoints: Checkpoints | None, recorder: Recorder, stage: int) -> OnEpoch | None:
+    """What keeps a checkpoint after an epoch of a stage, if any are kept."""
+    if checkpoints is None:
+        return None
+
+    def keep(training: Callable[[], State]) -> None:
+        checkpoints.save_if_due(
+            lambda: {"stage": stage, "recorder": recorder.state(), "training": training()}
+        )
+
+    return keep
 
 
 def _part(report: OnProgress, first: int, epochs: int, total: int) -> OnProgress:
@@ -173,6 +196,7 @@ def _run_family(
     folder: Path,
     device: torch.device,
     report: OnProgress,
+    checkpoints: Checkpoints | None,
 ) -> None:
     features = _as_tensor(inputs).float().to(device)
     kept: dict[str, NDArray[Any]] = {}
@@ -184,8 +208,9 @@ def _run_family(
         report=report,
         keep=kept.__setitem__,
     )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    work = Checkpoints(folder).work if checkpoints is None else checkpoints.work
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
     try:
         np.save(work / PROBABILITIES_FILE, probs.astype(np.float32))
         for name, values in kept.items():

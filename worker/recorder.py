@@ -7,7 +7,6 @@ is streamed to disk. Nothing ever holds samples x epochs x classes.
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +47,8 @@ class Recorder:
     in_bag : (N, K) uint8, times each replica's bootstrap drew each sample
     header : facts added to trajectory.json (objective, seed, ...)
     first_late : epoch from which class probabilities are averaged; a third of all where not given
+    work : where to write until it is whole. Epochs that lie there are kept, for `load_state`, and
+        left there when the block ends with an error
     """
 
     def __init__(
@@ -60,7 +61,10 @@ class Recorder:
         device: torch.device,
         header: dict[str, Any],
         first_late: int | None = None,
+        work: Path | None = None,
     ) -> None:
+        self._resumable = work is not None
+        self.work = work or folder.with_name(f".{folder.name}-{os.getpid()}")
         self.folder, self.epochs, self.device = folder, epochs, device
         self.n_samples, self.replicas = in_bag.shape
         self.n_classes = int(n_classes)
@@ -72,18 +76,18 @@ class Recorder:
         self._open_device_arrays()
 
     def __enter__(self) -> Self:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self._work = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))
+        self.work.mkdir(parents=True, exist_ok=True)
         shape = (self.epochs, self.n_samples, self.replicas)
         class_type = np.uint8 if self.n_classes <= 256 else np.uint16
         self._files: dict[str, np.memmap[Any, Any]] = {
             name: np.lib.format.open_memmap(
-                self._work / f"{name}.npy",
-                mode="w+",
+                path,
+                mode="r+" if path.exists() else "w+",
                 dtype=class_type if name == "predicted" else np.float16,
                 shape=shape,
             )
             for name in EPOCH_ARRAYS
+            if (path := self.work / f"{name}.npy")
         }
         return self
 
@@ -98,7 +102,8 @@ class Recorder:
                 self._finish()
         finally:
             self._files.clear()
-            shutil.rmtree(self._work, ignore_errors=True)
+            if kind is None or not self._resumable:
+                shutil.rmtree(self.work, ignore_errors=True)
 
     @torch.no_grad()
     def record(self, indices: Tensor, targets: Tensor, logits: Tensor, losses: Tensor) -> None:
@@ -134,6 +139,24 @@ class Recorder:
             self._files[name][self.epoch] = clipped.cpu().numpy()
         self.epoch += 1
 
+    def state(self) -> dict[str, Any]:
+        """What `load_state` needs beside the epochs on disk, which are made durable first."""
+        for mapped in self._files.values():
+            mapped.flush()
+        return {
+            "epoch": self.epoch,
+            "sum_in": self._sum_in.cpu(),
+            "sum_out": self._sum_out.cpu(),
+            "kept": {name: torch.from_numpy(array) for name, array in self._kept.items()},
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on behind the epochs that were recorded when `state` was told."""
+        self.epoch = state["epoch"]
+        self._sum_in.copy_(state["sum_in"])
+        self._sum_out.copy_(state["sum_out"])
+        self._kept = {name: tensor.numpy() for name, tensor in state["kept"].items()}
+
     def keep(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Lay further arrays beside the trajectory, each as `<name>.npy`."""
         self._kept.update(arrays)
@@ -166,7 +189,7 @@ class Recorder:
             "probs_out_of_bag": _mean_rows(self._sum_out, self.replicas - inside),
         }
         for name, array in (self._kept | arrays).items():
-            np.save(self._work / f"{name}.npy", array)
+            np.save(self.work / f"{name}.npy", array)
         header = {
             "schema_version": SCHEMA_VERSION,
             "epochs": self.epochs,
@@ -175,8 +198,8 @@ class Recorder:
             "classes": self.n_classes,
             "first_late_epoch": self.first_late,
         } | self.header
-        (self._work / "trajectory.json").write_text(json.dumps(header, indent=1, sort_keys=True))
-        publish_folder(self._work, self.folder)
+        (self.work / "trajectory.json").write_text(json.dumps(header, indent=1, sort_keys=True))
+        publish_folder(self.work, self.folder)
 
 
 def _mean_rows(sums: Tensor, replicas: Tensor) -> NDArray[np.float32]:

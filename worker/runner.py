@@ -5,24 +5,28 @@ polls). Handlers compute outside any transaction and return what to save; saving
 done and starting what follows happen in one transaction, under the step's fence.
 """
 
+import faulthandler
 import os
-import socket
+import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service import audits, datasets, exports, steps
 from service.config import Settings
 from service.database import Database
 from service.errors import ServiceError
-from service.models import StepKind
+from service.models import FINISHED, StepKind
 from service.steps import Claim, StepLost
 from service.storage import Storage
 from worker import tracing
+from worker.identity import is_gone, own_name
 
 log = structlog.get_logger()
 
@@ -44,7 +48,7 @@ class Worker:
     database: Database
     storage: Storage
     queues: set[str]
-    name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    name: str = field(default_factory=own_name)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -85,10 +89,12 @@ class Hold:
         self._thread = threading.Thread(target=self._beat, daemon=True, name="lease")
 
     def __enter__(self) -> "Hold":
+        self._watch()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        faulthandler.cancel_dump_traceback_later()
         self._done.set()
         self._thread.join()
 
@@ -100,7 +106,18 @@ class Hold:
             raise Stopping
         if time.monotonic() - self._told >= PROGRESS_SECONDS:
             self._told = time.monotonic()
-            self._renew(tell=True)
+            self._watch()
+            try:
+                self._renew(tell=True)
+            except SQLAlchemyError as error:  # the work goes on; the lease decides
+                log.warning("progress_not_told", error=str(error))
+
+    def _watch(self) -> None:
+        """Renewing proves that a thread lives, not that work moves: a step that tells no progress
+        for this long ends with its process and a traceback, even where it never lets go of
+        Python's lock, and its lease with it."""
+        limit = self.worker.settings.step_stall_seconds
+        faulthandler.dump_traceback_later(limit, exit=True, file=sys.__stderr__ or 2)
 
     def _renew(self, *, tell: bool) -> None:
         with self.worker.database.write() as session:
@@ -148,6 +165,7 @@ def run_one(worker: Worker) -> bool:
                     audits.report_progress(session, claim.subject_id)
     except StepLost:
         logger.info("step_lost")
+        _tidy(worker, claim.kind, claim.subject_id)
     except Stopping:
         logger.info("step_given_back")
         _give_back(worker, claim)
@@ -161,6 +179,7 @@ def run_one(worker: Worker) -> bool:
 
 def _claim(worker: Worker) -> Claim | None:
     with worker.database.write() as session:
+        steps.expire_leases(session, queues=worker.queues, gone=is_gone)
         dead = steps.exhausted(session, queues=worker.queues)
         for step in dead:
             _fail_subject(session, step.kind, step.subject_id, step.problem or {})
@@ -175,6 +194,7 @@ def _claim(worker: Worker) -> Claim | None:
             audits.report_progress(session, claim.subject_id)
     for step in dead:
         _delete_rejected(worker, step.kind, step.subject_id, step.problem)
+        _tidy(worker, step.kind, step.subject_id)
     return claim
 
 
@@ -197,6 +217,7 @@ def _after_error(worker: Worker, claim: Claim, error: Exception) -> None:
     else:
         if problem is not None:
             _delete_rejected(worker, claim.kind, claim.subject_id, problem)
+            _tidy(worker, claim.kind, claim.subject_id)
 
 
 def _delete_rejected(
@@ -208,6 +229,18 @@ def _delete_rejected(
         worker.storage.delete(datasets.samples_key(subject_id))
     else:
         worker.storage.delete(datasets.folder(subject_id))
+
+
+def _tidy(worker: Worker, kind: StepKind, subject_id: str) -> None:
+    """Remove the checkpoints of an audit that will never be trained to its end."""
+    if kind is not StepKind.train:
+        return
+    with worker.database.read() as session:
+        audit = audits.find_audit(session, subject_id)
+        if audit is not None and audit.status not in FINISHED:
+            return
+    for working in worker.storage.path(audits.folder(subject_id)).glob("shards/.*"):
+        shutil.rmtree(working, ignore_errors=True)
 
 
 def _fail_subject(

@@ -14,12 +14,14 @@ import torch
 from torch import Tensor
 
 from worker import objectives
+from worker.checkpoint import State
 from worker.models import NETWORKS, Network
 from worker.objectives import Objective
 from worker.recorder import Recorder
 from worker.train import train
 
 OnProgress = Callable[[float], None]
+OnEpoch = Callable[[Callable[[], State]], None]
 
 _ONE_THREAD_WORK = 2**26  # multiplications in a batch's largest product, below which threads wait
 
@@ -89,6 +91,8 @@ def train_stage(
     device: torch.device,
     recorder: Recorder | None = None,
     on_progress: OnProgress,
+    on_epoch: OnEpoch | None = None,
+    resume: State | None = None,
 ) -> None:
     """Train the network through the objective's first stage; `on_progress(share)` of that stage."""
     train(
@@ -105,6 +109,8 @@ def train_stage(
         seed=spec.seed + 2,
         device=device,
         on_progress=on_progress,
+        on_epoch=on_epoch,
+        resume=resume,
     )
 
 

@@ -1,11 +1,13 @@
 """The training loop: K replicas at once, the recorder fed by the training pass itself."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from worker.checkpoint import State, bring_to, state_of
 from worker.models import Network
 from worker.objectives import Objective
 from worker.recorder import Recorder
@@ -37,12 +39,16 @@ def train(
     seed: int,
     device: torch.device,
     on_progress: Callable[[float], None] | None = None,
+    on_epoch: Callable[[Callable[[], State]], None] | None = None,
+    resume: State | None = None,
 ) -> None:
     """Train every replica of `network` and record, if asked to, how it treats every sample.
 
     inputs (N, ...) and targets (N,) live on the device for the whole run; in_bag (N, K) weights
     each replica's loss. `on_progress(share)` is called after each batch with the share of all
-    batches that are done, and may raise to stop. The same seed on the same CPU gives the same bits.
+    batches that are done, and may raise to stop. `on_epoch(state)` is called after each epoch with
+    what tells the state of the training then; given that as `resume`, a training of things built
+    alike goes on from there. The same seed on the same CPU gives the same bits, in one go or not.
 
     Raises
     ------
@@ -56,8 +62,17 @@ def train(
     done, total = 0, epochs * n_batches
     optimiser, schedule = _optimiser(network, objective, learning_rate, weight_decay, steps=total)
     generator = torch.Generator().manual_seed(seed)
+    first = 0
+    if resume is not None:
+        first = resume["epoch"]
+        done = first * n_batches
+        bring_to(network, resume["network"])
+        bring_to(objective, resume["objective"])
+        optimiser.load_state_dict(resume["optimiser"])
+        schedule.load_state_dict(resume["schedule"])
+        generator.set_state(resume["generator"])
 
-    for epoch in range(epochs):
+    for epoch in range(first, epochs):
         objective.start_epoch(epoch)
         order = torch.randperm(len(inputs), generator=generator).to(device)
         # tensor_split: batches differ by at most one sample, so none is ever a lone leftover.
@@ -82,6 +97,27 @@ def train(
         objective.end_epoch(epoch)
         if recorder is not None:
             recorder.end_epoch()
+        if on_epoch is not None:
+            parts = (network, objective, optimiser, schedule, generator)
+            on_epoch(partial(_state, epoch + 1, *parts))
+
+
+def _state(
+    epoch: int,
+    network: Network,
+    objective: Objective,
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    generator: torch.Generator,
+) -> State:
+    return {
+        "epoch": epoch,
+        "network": state_of(network),
+        "objective": state_of(objective),
+        "optimiser": optimiser.state_dict(),
+        "schedule": schedule.state_dict(),
+        "generator": generator.get_state(),
+    }
 
 
 def _optimiser(

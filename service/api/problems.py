@@ -8,7 +8,8 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -107,8 +108,10 @@ def install(app: FastAPI) -> None:
         return Response(status_code=499)  # nobody reads this
 
     @app.exception_handler(OperationalError)
-    def database_gone(request: Request, error: OperationalError) -> Response:
-        log.error("database_unavailable", error=str(error.orig))
+    @app.exception_handler(InterfaceError)
+    @app.exception_handler(PoolTimeout)
+    def database_gone(request: Request, error: SQLAlchemyError) -> Response:
+        log.error("database_unavailable", error=str(getattr(error, "orig", error)))
         body = {
             "type": "/problems/database-unavailable",
             "title": "Database unavailable",
@@ -119,6 +122,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DBAPIError)
     def value_refused(request: Request, error: DBAPIError) -> Response:
+        if error.connection_invalidated:
+            return database_gone(request, error)
         log.warning("database_refused", error=str(error.orig))
         body = {
             "type": "/problems/value-out-of-range",

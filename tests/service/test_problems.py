@@ -4,7 +4,8 @@ import json
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.models import Role
 
@@ -207,6 +208,23 @@ def test_a_database_that_is_away_asks_to_try_again(app, call_as):
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "2"
     assert "secret" not in answer.text
+    check_problem(answer)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PoolTimeout("QueuePool limit reached"),
+        InterfaceError("SELECT 1", {}, Exception("the connection is closed")),
+        DBAPIError("SELECT 1", {}, Exception("terminated"), connection_invalidated=True),
+    ],
+    ids=["no connection left", "closed", "cut"],
+)
+def test_a_connection_that_is_not_to_be_had_asks_to_try_again(app, call_as, error):
+    fail_with(app, error)
+    answer = call_as(Role.admin).get("/v1/failing")
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
     check_problem(answer)
 
 

@@ -1,6 +1,7 @@
 """The steps table: claims, leases, fences, retries, fan-in and doorbells."""
 
 import time
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -24,14 +25,18 @@ def enqueue(database: Database, *subjects: str, queue: str = "cpu", shards: int 
 
 
 def claim(
-    database: Database, *, queues: tuple[str, ...] = ("cpu",), lease_seconds: float = LONG
+    database: Database,
+    *,
+    queues: tuple[str, ...] = ("cpu",),
+    lease_seconds: float = LONG,
+    owner: str = "tester",
 ) -> Claim | None:
     with database.write() as session:
-        return steps.claim(session, queues=set(queues), owner="tester", lease_seconds=lease_seconds)
+        return steps.claim(session, queues=set(queues), owner=owner, lease_seconds=lease_seconds)
 
 
-def claimed(database: Database, **options: float) -> Claim:
-    taken = claim(database, **options)  # type: ignore[arg-type]
+def claimed(database: Database, **options: Any) -> Claim:
+    taken = claim(database, **options)
     assert taken is not None
     return taken
 
@@ -68,6 +73,19 @@ def test_a_step_under_lease_is_not_claimed_again(database):
     enqueue(database, "subject")
     claimed(database)
     assert claim(database) is None
+
+
+def test_the_lease_of_a_dead_worker_ends_at_once_and_no_other(database):
+    enqueue(database, "of the dead", "of the living")
+    claimed(database, owner="dead")
+    living = claimed(database, owner="living")
+    with database.write() as session:
+        steps.expire_leases(session, queues={"cpu"}, gone=lambda owner: owner == "dead")
+    again = claimed(database)
+    assert (again.subject_id, again.fence) == ("of the dead", 2)
+    assert claim(database) is None
+    with database.write() as session:
+        steps.finish(session, living)
 
 
 def test_an_expired_lease_makes_the_step_claimable_with_a_higher_fence(database):

@@ -1,5 +1,7 @@
 """Running one step: what is saved, what happens after errors, and how a lease is kept or lost."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -8,11 +10,12 @@ import pytest
 from sqlalchemy import update
 
 from service import audits, datasets, exports, steps
-from service.database import clock
+from service.config import Settings
+from service.database import Database, clock
 from service.errors import BadDataset
 from service.models import Audit, DatasetStatus, JobStatus, Step, StepKind, StepState
-from service.storage import Received
-from tests.factories import make_dataset, person, start_audit
+from service.storage import Received, Storage
+from tests.factories import Store, make_dataset, person, start_audit
 from worker import runner, tasks
 from worker.runner import Hold, Worker, poll, run_one
 
@@ -433,3 +436,40 @@ def test_workers_that_look_at_once_run_each_step_once(worker, store, database, h
     for thread in threads:
         thread.join(30)
     assert sorted(ran) == sorted(subjects)
+
+
+HANGS = """
+import sys, threading, time
+from pathlib import Path
+from service.config import Settings
+from service.models import StepKind
+from worker import runner, tasks
+
+def hang(*_):
+    import ctypes
+    ctypes.PyDLL(None).sleep(60)  # never lets go of Python's lock
+
+settings = Settings(data_dir=Path(sys.argv[1]), step_stall_seconds=0.5, step_lease_seconds=30)
+tasks.HANDLERS = dict.fromkeys(StepKind, hang)
+runner.run_one(runner.Worker.open(settings, {"gpu"}))
+"""
+
+
+def test_a_worker_that_hangs_ends_with_a_traceback_and_its_step_is_free(tmp_path, sqlite_url):
+    database = Database(sqlite_url)
+    store = Store(database, Storage(tmp_path / "storage"))
+    hung = start_audit(store, make_dataset(store))
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", HANGS, str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert time.monotonic() - began < 40
+    assert done.returncode == 1
+    assert "in hang" in done.stderr
+    settings = Settings(data_dir=tmp_path)
+    following = Worker.open(settings, {"gpu"})
+    claim = runner._claim(following)
+    assert claim is not None
+    assert (claim.subject_id, claim.attempt) == (hung, 2)
+    following.database.dispose()
+    database.dispose()

@@ -121,16 +121,28 @@ def as_array(tensor: Tensor) -> NDArray[np.float32]:
     return array
 
 
-class Draws:
-    """Random numbers on whatever device asks, from one seed."""
+class Draws(nn.Module):
+    """Random numbers on whatever device asks, from one seed; where they stand is part of the state
+    of the objective that draws."""
 
     def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
         self._seed = int(torch.randint(2**62, (), generator=generator))
         self._generators: dict[torch.device, torch.Generator] = {}
 
     def uniform(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Uniform on [0, 1), of the given shape, on the device and in the type of `like`."""
-        if like.device not in self._generators:
-            self._generators[like.device] = torch.Generator(like.device).manual_seed(self._seed)
-        generator = self._generators[like.device]
+        generator = self._on(like.device)
         return torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
+
+    def _on(self, device: torch.device) -> torch.Generator:
+        if device not in self._generators:
+            self._generators[device] = torch.Generator(device).manual_seed(self._seed)
+        return self._generators[device]
+
+    def get_extra_state(self) -> dict[str, Tensor]:
+        return {str(device): one.get_state() for device, one in self._generators.items()}
+
+    def set_extra_state(self, state: dict[str, Tensor]) -> None:
+        for device, stands in state.items():
+            self._on(torch.device(device)).set_state(stands)

@@ -51,19 +51,24 @@ def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
 
 def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
     """One shard: train its replicas, or fit its family, and write what they say."""
+    from worker.checkpoint import Checkpoints
     from worker.engine import run_shard
     from worker.spec import ShardSpec
 
     audit, dataset = load_audit(worker, claim.subject_id)
     assert audit.plan is not None
     spec = ShardSpec(**audit.plan["shards"][claim.shard])
+    folder = worker.storage.path(audits.shard_key(audit.id, claim.shard))
     run_shard(
         spec,
         np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r"),
         np.load(worker.storage.path(f"{audits.folder(audit.id)}/labels.npy")),
         len(dataset.class_names),
-        worker.storage.path(audits.shard_key(audit.id, claim.shard)),
+        folder,
         device=worker.device,
         on_progress=hold,
+        checkpoints=Checkpoints(
+            folder, fence=claim.fence, every_seconds=worker.settings.checkpoint_seconds
+        ),
     )
     return lambda session: audits.shard_trained(session, audit.id)

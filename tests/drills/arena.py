@@ -1,0 +1,148 @@
+"""What every drill works with: a running stack, clients, workloads whose right result is known, and
+the check that ends it."""
+
+import contextlib
+import hashlib
+import random
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from service.keys import create_key
+from service.models import Role, StepKind, StepState
+from service.verify import verify
+from tests import road
+from tests.drills.ledger import Caller, Ledger
+from tests.drills.stack import PATIENCE, Stack, until
+
+# Two shards of some seconds each.
+TRAINING = {"epochs": 60, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
+QUICK = {"epochs": 4, "replicas": 2, "replicas_per_shard": 1, "families": ["network"]}
+SAMPLES = 300
+
+Result = tuple[list[tuple[Any, ...]], str]
+
+
+@dataclass
+class Arena:
+    stack: Stack
+    rng: random.Random = field(default_factory=random.Random)
+    ledger: Ledger = field(default_factory=Ledger)
+    undisturbed: dict[str, Result] = field(default_factory=dict)
+    workloads: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def client(self) -> Caller:
+        return self.new_client("the drill", Role.admin)
+
+    def new_client(self, name: str, role: Role = Role.annotator) -> Caller:
+        with self.stack.deployment.database() as database, database.write() as session:
+            _, token = create_key(session, name=name, role=role)
+        return Caller(self.stack, self.ledger, token)
+
+    @cached_property
+    def dataset(self) -> dict[str, Any]:
+        return self.upload(road.vectors(SAMPLES))
+
+    def upload(self, upload: road.Upload) -> dict[str, Any]:
+        dataset = road.send(self.client.http, upload, lambda: time.sleep(0.1))
+        self.ledger.uploads[dataset["id"]] = hashlib.sha256(upload.content).hexdigest()
+        return dataset
+
+    def start(self, workload: dict[str, Any]) -> str:
+        """The path of a new audit."""
+        audit = road.start(self.client.http, self.dataset, workload)
+        name = repr(sorted(workload.items()))
+        self.workloads[name] = workload
+        self.ledger.audits[audit] = name
+        return audit
+
+    def completed(self, audit: str, *, seconds: float = PATIENCE) -> None:
+        job = road.finished(self.client.http, audit, lambda: time.sleep(0.1), seconds=seconds)
+        assert job["status"] == "completed", job["problem"]
+
+    def result(self, audit: str) -> Result:
+        """The ranking, and a hash of every byte that the shards wrote."""
+        ranking = [
+            (item["rank"], item["sample_id"], item["p_wrong"], item["p_wrong_low"], item["tier"])
+            for item in road.ranked(self.client.http, audit)
+        ]
+        digest = hashlib.sha256()
+        folder = self.stack.storage.path(f"audits/{audit.rsplit('/', 1)[1]}/shards")
+        for path in sorted(folder.glob("[0-9]*/*")):
+            digest.update(f"{path.relative_to(folder)}".encode() + path.read_bytes())
+        return ranking, digest.hexdigest()
+
+    def expect_undisturbed(self, audit: str) -> None:
+        """The audit came to what the same audit comes to when nothing goes wrong."""
+        self.completed(audit)
+        name = self.ledger.audits[audit]
+        if name not in self.undisturbed:
+            calm = self.start(self.workloads[name])
+            self.completed(calm)
+            attempts = [step.attempt for step in self.stack.steps(calm)]
+            assert set(attempts) == {1}, "the undisturbed run was disturbed"
+            self.undisturbed[name] = self.result(calm)
+        ranking, digest = self.result(audit)
+        assert ranking == self.undisturbed[name][0], "the ranking differs"
+        assert digest == self.undisturbed[name][1], "the shards' bytes differ"
+
+    def reviewable(self) -> str:
+        """A completed audit with a fresh queue."""
+        audit = self.start(QUICK)
+        self.completed(audit)
+        return audit
+
+    @contextlib.contextmanager
+    def annotators(self, audit: str, count: int) -> Iterator[None]:
+        """Some people work the audit's queue to its end; the block ends when they have."""
+        clients = [self.new_client(f"annotator {number}") for number in range(count)]
+        failed: list[BaseException] = []
+
+        def work(client: Caller) -> None:
+            try:
+                while client.decide(audit):
+                    pass
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=work, args=(client,)) for client in clients]
+        for thread in threads:
+            thread.start()
+        yield
+        for thread in threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), "an annotator never got to the end"
+        assert not failed, failed
+
+    def settle(self) -> None:
+        """Nothing is left to do: every audit has ended, every model is trained."""
+        for audit in self.ledger.audits:
+            until(lambda audit=audit: self.stack.finished(audit))  # type: ignore[misc]
+            until(
+                lambda audit=audit: (
+                    not self.stack.steps(  # type: ignore[misc]
+                        audit, _unfinished()
+                    )
+                )
+            )
+
+    def check(self) -> None:
+        """The invariants of every drill: nothing lost, nothing twice, everything holds together."""
+        self.settle()
+        assert not self.ledger.faults, self.ledger.faults
+        assert not (lost := self.ledger.lost(self.stack)), f"lost: {lost}"
+        assert not (doubled := self.ledger.doubled(self.stack)), f"twice: {doubled}"
+        with self.stack.deployment.database() as database:
+            report = verify(database, self.stack.storage, settled_seconds=0)
+        assert report.whole, [str(one) for one in report.violations]
+        assert not report.leftovers, report.leftovers
+
+
+def _unfinished() -> Any:
+    from service.models import Step
+
+    return Step.state.in_([StepState.ready, StepState.running]) & (Step.kind != StepKind.predict)

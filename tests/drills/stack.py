@@ -1,0 +1,173 @@
+"""The service as it is really run, on either of its two shapes, with handles to hurt it by."""
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+from sqlalchemy import select
+
+from service.models import FINISHED, Audit, Step, StepKind, StepState
+from service.storage import Storage
+from tests import servers
+from tests.processes import START_SECONDS, Deployment, Process, deployed
+
+SHAPES = ("embedded", "production")
+LEASE_SECONDS = 3.0
+SETTINGS = {
+    "step_lease_seconds": LEASE_SECONDS,
+    "sweep_seconds": 0.5,
+    "checkpoint_seconds": 0.2,
+    "device": "cpu",
+    "workers": 2,
+}
+PATIENCE = 240.0
+Found = TypeVar("Found")
+
+
+@dataclass
+class Stack:
+    """SQLite and `labelaudit serve`; or Postgres, Redis, the API and two Celery workers."""
+
+    shape: str
+    deployment: Deployment
+    service: Process
+    workers: list[Process] = field(default_factory=list)
+    postgres: servers.PostgresServer | None = None
+    redis: servers.RedisServer | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.deployment.port}"
+
+    @property
+    def storage(self) -> Storage:
+        return Storage(self.deployment.settings.resolved_storage_dir)
+
+    def start_service(self) -> None:
+        self.service.start()
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        until(self._answers, seconds=START_SECONDS)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(httpx2.TransportError):
+            return httpx2.get(f"{self.url}/readyz").status_code == 200
+        return False
+
+    def mend(self) -> None:
+        """Start again whatever a drill that failed left dead."""
+        for server in (self.postgres, self.redis):
+            if server is not None and server.process is None:
+                server.start()
+        for process in (self.service, *self.workers):
+            if process.running is None or process.running.poll() is not None:
+                process.start()
+        self.wait_ready()
+
+    def steps(self, audit: str, *where: Any) -> list[Step]:
+        with self.deployment.database() as database, database.read() as session:
+            query = select(Step).where(Step.subject_id == audit.rsplit("/", 1)[-1], *where)
+            return list(session.scalars(query.order_by(Step.kind, Step.shard)))
+
+    def training(self, audit: str) -> Step | None:
+        """A train step of the audit that is under way and has told some progress."""
+        found = self.steps(
+            audit,
+            Step.kind == StepKind.train,
+            Step.state == StepState.running,
+            Step.progress > 0,
+        )
+        return found[0] if found else None
+
+    def finished(self, audit: str) -> bool:
+        with self.deployment.database() as database, database.read() as session:
+            status = session.scalar(select(Audit.status).where(Audit.id == audit.rsplit("/", 1)[1]))
+        return status in FINISHED
+
+    def kill_worker_of(self, step: Step) -> None:
+        """SIGKILL to the whole worker that runs a step. In production somebody else starts it
+        again a second later; embedded, the supervisor does."""
+        pid = pid_of(step)
+        for worker in self.workers:
+            if pid in (worker.pid, *children(worker.pid)):
+                worker.kill9()
+                time.sleep(1)
+                worker.start()
+                return
+        kill(pid)
+
+
+def pid_of(step: Step) -> int:
+    """The process that holds the step, as its owner's name tells."""
+    assert step.owner is not None
+    return int(step.owner.rsplit(":", 1)[1])
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in found.read_text().split()] if found.exists() else []
+
+
+def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def until(condition: Callable[[], Found], *, seconds: float = PATIENCE) -> Found:
+    """What the condition gives once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "what the drill waited for did not happen"
+        time.sleep(0.02)
+    return found
+
+
+@contextlib.contextmanager
+def running(shape: str, **settings: object) -> Iterator[Stack]:
+    """A stack of the shape, killed and wiped when the block ends."""
+    folder = tempfile.TemporaryDirectory(prefix="labelaudit-drill-")
+    with contextlib.ExitStack() as held:
+        path = Path(held.enter_context(folder))
+        start = _embedded if shape == "embedded" else _production
+        stack = held.enter_context(start(path, {**SETTINGS, **settings}))
+        stack.wait_ready()
+        yield stack
+
+
+@contextlib.contextmanager
+def _embedded(folder: Path, settings: dict[str, object]) -> Iterator[Stack]:
+    with deployed(folder, **settings) as deployment:
+        service = deployment.run("serve", "service.cli", "serve", f"--port={deployment.port}")
+        try:
+            yield Stack("embedded", deployment, service)
+        finally:
+            pids = children(service.pid) if service.running else []
+            service.kill9()
+            for pid in pids:  # they have sessions of their own
+                kill(pid)
+
+
+@contextlib.contextmanager
+def _production(folder: Path, settings: dict[str, object]) -> Iterator[Stack]:
+    with (
+        servers.private_postgres() as postgres,
+        servers.private_redis() as redis,
+        deployed(folder, database_url=postgres.url, redis_url=redis.url, **settings) as deployment,
+    ):
+        queues = ("--queue", "cpu", "--queue", "gpu")
+        # each a host of its own, as far as one machine can show it
+        workers = [deployment.run(f"worker-{n}", "worker", *queues) for n in range(2)]
+        service = deployment.run("serve", "service.cli", "serve", f"--port={deployment.port}")
+        yield Stack("production", deployment, service, workers, postgres, redis)
+
+
+assert sys.platform == "linux", "the drills read /proc"

@@ -1,0 +1,48 @@
+"""Each drill once, on each shape it applies to; one stack of a shape serves them all."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.drills import api, servers, workers  # noqa: F401 (they register their drills)
+from tests.drills.arena import Arena
+from tests.drills.registry import DRILLS
+from tests.drills.stack import SHAPES, Stack, running
+
+pytestmark = pytest.mark.slow
+
+CASES = [
+    pytest.param(shape, one.name, id=f"{one.name}-{shape}", marks=pytest.mark.xdist_group(shape))
+    for shape in SHAPES
+    for one in DRILLS.values()
+    if one.in_ci and shape in one.shapes
+]
+
+
+@pytest.fixture(scope="module")
+def arenas() -> dict[str, Arena]:
+    """Filled as needed: one start of a stack serves every drill on it."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[Stack]:
+    with running("embedded") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def production() -> Iterator[Stack]:
+    with running("production") as stack:
+        yield stack
+
+
+@pytest.mark.parametrize(("shape", "name"), CASES)
+def test_drill(
+    request: pytest.FixtureRequest, arenas: dict[str, Arena], shape: str, name: str
+) -> None:
+    if shape not in arenas:
+        arenas[shape] = Arena(request.getfixturevalue(shape))
+    arena = arenas[shape]
+    DRILLS[name].act(arena)
+    arena.check()

@@ -1,0 +1,184 @@
+"""Drills that hurt workers."""
+
+import signal
+import threading
+import time
+
+from service.models import JobStatus, Step, StepKind, StepState
+from tests.drills.arena import QUICK, TRAINING, Arena
+from tests.drills.registry import drill
+from tests.drills.stack import LEASE_SECONDS, Stack, kill, pid_of, until
+
+KILLS = 3
+STOP_SECONDS = 15.0
+
+
+def victim(arena: Arena, audit: str) -> Step | None:
+    """A running train step that may still lose a worker, or None once the audit has ended."""
+
+    def look() -> Step | str | None:
+        if arena.stack.finished(audit):
+            return "ended"
+        step = arena.stack.training(audit)
+        return step if step is not None and step.attempt <= KILLS else None
+
+    found = until(look)
+    return found if isinstance(found, Step) else None
+
+
+def taken_up(stack: Stack, step: Step) -> bool:
+    """Somebody runs the step again, or has ended it."""
+    (now,) = stack.steps(step.subject_id, Step.kind == step.kind, Step.shard == step.shard)
+    return now.fence > step.fence and now.state is not StepState.ready
+
+
+@drill()
+def kill_workers(arena: Arena) -> None:
+    """SIGKILL to the worker that trains, at random moments, three times in one audit."""
+    audit = arena.start(TRAINING)
+    for _ in range(KILLS):
+        step = victim(arena, audit)
+        if step is None:
+            break
+        time.sleep(arena.rng.uniform(0, 1.0))
+        since = time.monotonic()
+        arena.stack.kill_worker_of(step)
+        until(lambda step=step: taken_up(arena.stack, step))
+        arena.ledger.recovered(since)
+    arena.expect_undisturbed(audit)
+
+
+@drill(shapes=("production",))
+def kill_pool_child(arena: Arena) -> None:
+    """SIGKILL to the child in which Celery runs the step, as the kernel does when memory ends."""
+    audit = arena.start(TRAINING)
+    step = victim(arena, audit)
+    assert step is not None
+    time.sleep(arena.rng.uniform(0, 1.0))
+    since = time.monotonic()
+    kill(pid_of(step))
+    until(lambda: taken_up(arena.stack, step))
+    arena.ledger.recovered(since)
+    arena.expect_undisturbed(audit)
+
+
+@drill()
+def zombie_worker(arena: Arena) -> None:
+    """SIGSTOP until the lease has run out and somebody else took the step over, then SIGCONT."""
+    audit = arena.start(TRAINING)
+    step = victim(arena, audit)
+    assert step is not None
+    pid = pid_of(step)
+    since = time.monotonic()
+    kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: taken_up(arena.stack, step))
+        arena.ledger.recovered(since)
+    finally:
+        kill(pid, signal.SIGCONT)
+    arena.expect_undisturbed(audit)
+
+
+@drill()
+def cancel(arena: Arena) -> None:
+    """Cancel in the middle of an epoch; the worker is free for the next audit within seconds."""
+    audit = arena.start({**TRAINING, "epochs": 1000})
+    until(lambda: arena.stack.training(audit))
+    time.sleep(arena.rng.uniform(0, 0.5))
+    since = time.monotonic()
+    assert arena.client.call("POST", f"{audit}/cancel").json()["status"] == JobStatus.cancelled
+    following = arena.start(QUICK)
+    trains = (Step.kind == StepKind.train, Step.state != StepState.ready)
+    until(lambda: arena.stack.steps(following, *trains))
+    arena.ledger.recovered(since)
+    arena.completed(following)
+    assert arena.client.call("GET", audit).json()["status"] == JobStatus.cancelled
+    assert arena.client.call("GET", f"{audit}/suspects").status_code == 409
+
+
+@drill()
+def poison_step(arena: Arena) -> None:
+    """A step that kills every worker that runs it is given up with a reason; others go on."""
+    poison = arena.start({**TRAINING, "epochs": 1000, "replicas": 4})
+    killed: set[int] = set()
+    calm = ""
+    while not arena.stack.finished(poison):
+        for step in arena.stack.steps(poison, Step.state == StepState.running):
+            if step.kind == StepKind.train and step.fence not in killed:
+                killed.add(step.fence)
+                kill(pid_of(step))
+        if killed and not calm:
+            calm = arena.start(QUICK)
+        time.sleep(0.05)
+    job = arena.client.call("GET", poison).json()
+    assert job["status"] == JobStatus.failed
+    assert job["problem"]["type"] == "/problems/worker-lost"
+    assert len(killed) == 5
+    arena.completed(calm)
+
+
+@drill()
+def worker_told_to_stop(arena: Arena) -> None:
+    """SIGTERM to the worker that trains: its step is given back, not finished and not counted."""
+    audit = arena.start(TRAINING)
+    step = victim(arena, audit)
+    assert step is not None
+    since = time.monotonic()
+    stop_worker_of(arena.stack, step)
+    arena.ledger.recovered(since)
+    (now,) = arena.stack.steps(audit, Step.kind == step.kind, Step.shard == step.shard)
+    assert now.owner != step.owner or now.state is StepState.ready
+    arena.expect_undisturbed(audit)
+    assert {one.attempt for one in arena.stack.steps(audit)} == {1}
+
+
+def stop_worker_of(stack: Stack, step: Step) -> None:
+    """SIGTERM to the worker that holds the step, until it has ended; then it is started again."""
+    pid = pid_of(step)
+    for worker in stack.workers:
+        if pid in (worker.pid, *_children(worker.pid)):
+            worker.stop(seconds=STOP_SECONDS)
+            worker.start()
+            return
+    kill(pid, signal.SIGTERM)
+    until(lambda: not _alive(pid), seconds=STOP_SECONDS)
+
+
+def _children(pid: int) -> list[int]:
+    from tests.drills.stack import children
+
+    return children(pid)
+
+
+def _alive(pid: int) -> bool:
+    from pathlib import Path
+
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@drill()
+def rolling_restart(arena: Arena) -> None:
+    """SIGTERM to the API, with progress streams attached, and to a worker, while people decide."""
+    from tests.drills.api import EventReader
+
+    reviewed, audit = arena.reviewable(), arena.start(TRAINING)
+    reader = EventReader(arena, audit)
+    with arena.annotators(reviewed, 4):
+        step = victim(arena, audit)
+        if step is not None and arena.stack.workers:
+            threading.Thread(target=stop_worker_of, args=(arena.stack, step)).start()
+        time.sleep(arena.rng.uniform(0.2, 1.0))
+        since = time.monotonic()
+        assert arena.stack.service.stop(seconds=10) == 0
+        assert time.monotonic() - since < 8, "the API outlived its grace"
+        arena.stack.start_service()
+        arena.ledger.recovered(since)
+    arena.expect_undisturbed(audit)
+    reader.expect_no_gap()
+
+
+assert LEASE_SECONDS < 10
