@@ -29,6 +29,8 @@ def _role(columns: dict[str, Any] | None, name: str) -> str | None:
         return None
     if name in columns["features"]:
         return "feature"
+    if name in columns.get("votes", ()):
+        return "votes"
     return next((role for role in ROLES if columns[role] == name), "ignored")
 
 

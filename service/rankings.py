@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, or_, select, update
+from sqlalchemy import Table, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from service import steps
@@ -40,6 +40,8 @@ STATUS = {
     StepState.failed: JobStatus.failed,
     StepState.cancelled: JobStatus.cancelled,
 }
+
+KEPT = 2  # newest rankings of an audit that keep their suspects, beside the first
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -171,7 +173,34 @@ def reranked(
     _carry_over(session, before.id, ranking_id)
     if number > before.number:
         audit.summary = summary
+    _prune(session, audit_id)
     session.flush()
+
+
+def _prune(session: Session, audit_id: str) -> None:
+    """Drop the suspects of old rankings, each of which has as many as there are samples.
+
+    The newest is reviewed, pages of the one before it are still being walked, and controls are
+    drawn by the tiers of the first. Summaries are all kept.
+    """
+    kept = session.scalars(
+        select(Ranking.id)
+        .where(Ranking.audit_id == audit_id)
+        .order_by(Ranking.number.desc(), Ranking.id.desc())
+        .limit(KEPT)
+    ).all()
+    older = select(Ranking.id).where(
+        Ranking.audit_id == audit_id, Ranking.number > 0, Ranking.id.not_in(kept)
+    )
+    session.execute(delete(Suspect).where(Suspect.ranking_id.in_(older)))
+
+
+def pruned(session: Session, audit_id: str) -> list[str]:
+    """Rankings of which the summary alone is left; their files may go."""
+    first = select(Suspect.rank).where(Suspect.ranking_id == Ranking.id, Suspect.rank == 1)
+    return list(
+        session.scalars(select(Ranking.id).where(Ranking.audit_id == audit_id, ~first.exists()))
+    )
 
 
 def _carry_over(session: Session, old: str, new: str) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, BackgroundTasks, Body, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from service import audits, columns, datasets, exports, review, uploads
+from service import annotators, audits, columns, datasets, exports, review, uploads
 from service.api import cursors
 from service.api.dependencies import (
     Annotator,
@@ -21,6 +21,7 @@ from service.api.dependencies import (
 from service.api.problems import documented
 from service.models import Dataset, Kind, Upload
 from service.schemas import (
+    AnnotatorList,
     AuditCreate,
     AuditRead,
     ColumnList,
@@ -147,6 +148,17 @@ def read_columns(session: ReadSession, caller: Annotator, dataset_id: str) -> di
     """The columns of the upload: what they hold, and what each was taken for."""
     dataset = datasets.get_dataset(session, dataset_id)
     return {"status": dataset.status, "items": columns.described(dataset)}
+
+
+@router.get("/{dataset_id}/annotators", response_model=AnnotatorList, responses=documented(409))
+def read_annotators(
+    session: ReadSession, storage: StorageDep, caller: Annotator, dataset_id: str
+) -> dict[str, Any]:
+    """The people whose votes came with the dataset: their quality, and how far they agree.
+
+    404 where no votes came. An audit's summary says the same under `votes`, with the models' help.
+    """
+    return annotators.read_annotators(session, storage, dataset_id)
 
 
 @router.post("/{dataset_id}/columns", status_code=202, response_model=DatasetRead,

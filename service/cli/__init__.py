@@ -6,7 +6,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from service.cli import auditing, columns, keys, models, safety, serving, show
+from service.cli import annotators, auditing, columns, keys, models, safety, serving, show
 from service.cli.start import start
 from service.client import ClientError
 
@@ -30,6 +30,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     auditing.export,
     auditing.datasets,
     columns.columns,
+    annotators.annotators,
     auditing.delete,
     auditing.objectives,
     auditing.encoders,

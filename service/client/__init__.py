@@ -32,6 +32,7 @@ from service.client.sending import OnBytes, send
 from service.client.transport import Transport
 from service.models import FINISHED, DatasetStatus, JobStatus, Role
 from service.schemas import (
+    AnnotatorList,
     AuditRead,
     ColumnList,
     ColumnRead,
@@ -171,6 +172,12 @@ class Client:
         """What the columns of the upload hold, and what each was taken for."""
         found = ColumnList.model_validate(self._transport.get(f"{_dataset(dataset_id)}/columns"))
         return found.items
+
+    def annotators(self, dataset_id: str) -> AnnotatorList:
+        """The people whose votes came with the dataset: quality, and agreement beyond chance."""
+        return AnnotatorList.model_validate(
+            self._transport.get(f"{_dataset(dataset_id)}/annotators")
+        )
 
     def reread(self, dataset_id: str, *, wait: bool = True, **roles: Any) -> DatasetRead:
         """Read the upload again under other column roles, without sending it again.

@@ -10,7 +10,7 @@ A folder becomes, in this order:
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ IMAGES = frozenset(
 )
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson")
 UPLOADS = (*TABLES, ".npz", ".zip")
+VOTE_NAMES = ("votes", "annotations")
 TABLE_NAMES = ("samples", "metadata", "manifest", "labels")
 
 
@@ -49,7 +50,24 @@ def packed(source: Path) -> Generator[Upload]:
         yield Upload(source, source.name)
         return
     with tempfile.TemporaryDirectory(prefix="labelaudit-") as scratch:
-        yield _pack_folder(source, Path(scratch))
+        upload = _pack_folder(source, Path(scratch))
+        yield _with_votes(upload, source, Path(scratch))
+
+
+def _with_votes(upload: Upload, folder: Path, scratch: Path) -> Upload:
+    """The upload with the folder's table of votes beside it, where there is one."""
+    votes = _find_table(folder, VOTE_NAMES)
+    if votes is None or votes == upload.path or upload.path.suffix == ".npz":
+        return upload
+    target = scratch / "with-votes.zip"
+    if upload.path.suffix == ".zip":
+        shutil.copyfile(upload.path, target)
+    with zipfile.ZipFile(target, "a", strict_timestamps=False) as archive:
+        if upload.path.suffix != ".zip":
+            archive.write(upload.path, f"samples{upload.path.suffix}")
+        if votes.name not in archive.namelist():
+            archive.write(votes, votes.name)
+    return Upload(target, f"{Path(upload.filename).stem}.zip")
 
 
 def _pack_folder(folder: Path, scratch: Path) -> Upload:
@@ -70,9 +88,9 @@ def _pack_folder(folder: Path, scratch: Path) -> Upload:
     raise CannotUpload(_refusal(folder))
 
 
-def _find_table(folder: Path) -> Path | None:
-    """The table that describes the folder's samples."""
-    paths = (folder / f"{name}{suffix}" for name in TABLE_NAMES for suffix in TABLES)
+def _find_table(folder: Path, names: Sequence[str] = TABLE_NAMES) -> Path | None:
+    """The table that describes the folder's samples, or the one of those names."""
+    paths = (folder / f"{name}{suffix}" for name in names for suffix in TABLES)
     return next((path for path in paths if path.is_file()), None)
 
 

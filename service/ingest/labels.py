@@ -26,6 +26,7 @@ class LabelReader:
         self.missing = Faults(
             "labels-missing", "Some labels are missing. Fill them in or remove the rows."
         )
+        self.without = 0
         self.unknown = Faults(
             "label-out-of-range", f"Some labels are not among the {len(names or ())} class names."
         )
@@ -39,6 +40,7 @@ class LabelReader:
         if len(self.counts) > self.limits.classes:
             detail = f"Column {self.column} has more than {self.limits.classes} classes. "
             raise refuse("too-many-classes", f"{detail}Is it truly the label?", column=self.column)
+        self.without += labels.null_count
         if labels.null_count and not self.missing.full:
             for place in pc.indices_nonzero(pc.is_null(labels)).to_pylist():
                 self.missing.add("no label", row=first_row + place + 1)
@@ -69,6 +71,7 @@ class LabelReader:
 
     def forget(self, labels: Any) -> None:
         """Take back labels of samples that are left out."""
+        self.without -= labels.null_count
         self.counts.subtract(labels.drop_null().to_pylist())
         self.counts += Counter()  # drops what fell to zero
 
@@ -94,8 +97,8 @@ class LabelReader:
     def warnings(self, class_names: list[str]) -> list[str]:
         """What the user should know of the labels."""
         notes = []
-        if self.missing.count:
-            notes.append(f"{self.missing.count} samples have no label and are not audited.")
+        if self.without:
+            notes.append(f"{self.without} samples have no label and are not audited.")
         small = [n for n in class_names if 0 < self.counts[n] < SMALL_CLASS]
         if small:
             shown = ", ".join(f"{name} ({self.counts[name]})" for name in small[:10])

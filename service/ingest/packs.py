@@ -20,6 +20,13 @@ from service.ingest.profile import profile_columns, seen_columns
 from service.ingest.report import ColumnRoles, Limits, SeenColumn
 from service.ingest.roles import Plan, Profiles, plan_roles
 from service.ingest.source import RowSource
+from service.ingest.votes import (
+    TABLE_STEMS,
+    VoteColumns,
+    VoteTable,
+    as_vote_table,
+    find_vote_columns,
+)
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 MANIFEST_STEMS = ("metadata", "samples", "manifest", "labels", "annotations")
@@ -40,6 +47,13 @@ class Pack:
     arrays: str | None = None
     prefix: str = ""
     notes: list[str] = field(default_factory=list)
+    votes: VoteTable | None = None
+    vote_columns: VoteColumns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.vote_columns = find_vote_columns(self.profiles, self.plan)
+        for name in self.vote_columns.names():
+            self.plan.ignored.pop(name, None)
 
 
 @dataclass(frozen=True)
@@ -95,6 +109,9 @@ def _open_zip(archive: Archive, opening: Opening) -> Pack:
     tables = sorted((n for n in names if n.lower().endswith(TABLE_SUFFIXES)), key=_manifest_order)
     arrays = [name for name in names if name.lower().endswith(".npz")]
     images = find_images(archive)
+    votes = _find_votes(archive, tables, opening)
+    if votes is not None:
+        tables.remove(votes.name)
     if images:
         pack = _open_images(archive, images, tables, opening)
     elif tables and len(arrays) == 1:
@@ -106,12 +123,24 @@ def _open_zip(archive: Archive, opening: Opening) -> Pack:
             f"{opening.filename} holds no images and not one table but {len(tables)}. {ACCEPTED}"
         )
         raise UnsupportedMediaType(detail)
+    pack.votes = votes
     used = {member.name for member in images} | {pack.table, pack.arrays}
+    used |= {None if votes is None else votes.name}
     others = [name for name in names if name not in used]
     if others:
         more = " and others" if len(others) > 5 else ""
         pack.notes.append(f"Ignored {len(others)} other files: {', '.join(others[:5])}{more}.")
     return pack
+
+
+def _find_votes(archive: Archive, tables: list[str], opening: Opening) -> VoteTable | None:
+    """A table of who said what of which sample, beside the samples themselves."""
+    for name in tables:
+        if Path(name).stem.lower() in TABLE_STEMS:
+            found = as_vote_table(name, opening.table(archive, name))
+            if found is not None:
+                return found
+    return None
 
 
 def _refuse_documents(filename: str, names: list[str]) -> None:

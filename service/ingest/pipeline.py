@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from service.ingest.packs import Opening, Pack, open_pack
 from service.ingest.report import ColumnRoles, IngestReport, Limits, SeenColumn
 from service.ingest.roles import Plan
 from service.ingest.sample_ids import SampleIds
+from service.ingest.votes import VoteReader
 from service.ingest.writer import SamplesWriter
 
 PLAN_SHARE = 0.3  # of the progress, for the pass that finds out what the columns are
@@ -52,7 +54,7 @@ def ingest(
                 on_columns=on_columns or (lambda _: None),
             )
             pack = open_pack(upload, opening)
-            report = _write(pack, destination, limits, tell)
+            report = _write(pack, destination, Path(workspace), limits, tell)
             tell(1.0)
             return report
     except BaseException:
@@ -62,16 +64,19 @@ def ingest(
 
 
 def _write(
-    pack: Pack, destination: Path, limits: Limits, tell: Callable[[float], None]
+    pack: Pack, destination: Path, workspace: Path, limits: Limits, tell: Callable[[float], None]
 ) -> IngestReport:
     content = _open_content(pack, limits)
+    labels = _open_labels(pack, limits)
+    votes = _open_votes(pack, labels, workspace)
     try:
         with SamplesWriter(destination) as writer:
-            labels, skipped = _read_rows(pack, content, writer, limits, tell)
+            skipped = _read_rows(pack, content, labels, votes, writer, tell)
             class_names = labels.finish()
             warnings = content.finish()
             if isinstance(content, Probabilities):
                 content.check_classes(class_names)
+            told = votes.finish(destination, class_names)
             writer.commit(_origin(pack, labels, class_names, skipped))
     finally:
         if isinstance(content, Images):
@@ -83,8 +88,14 @@ def _write(
         labeled_count=labels.counts.total(),
         class_names=class_names,
         class_counts=[labels.counts[name] for name in class_names],
-        columns=pack.plan.columns(),
-        warnings=[*pack.notes, *pack.plan.warnings(), *labels.warnings(class_names), *warnings],
+        columns=replace(pack.plan.columns(), votes=pack.vote_columns.names()),
+        warnings=[
+            *pack.notes,
+            *pack.plan.warnings(),
+            *labels.warnings(class_names),
+            *warnings,
+            *told,
+        ],
     )
 
 
@@ -101,21 +112,29 @@ def _open_content(pack: Pack, limits: Limits) -> Content:
     return Table(plan.features)
 
 
+def _open_votes(pack: Pack, labels: LabelReader, workspace: Path) -> VoteReader:
+    names = labels.names if labels.coding == "codes" else None
+    return VoteReader(workspace, pack.vote_columns, pack.votes, names)
+
+
 def _read_rows(
     pack: Pack,
     content: Content,
+    labels: LabelReader,
+    votes: VoteReader,
     writer: SamplesWriter,
-    limits: Limits,
     tell: Callable[[float], None],
-) -> tuple[LabelReader, list[int]]:
-    """Write every row; returns the labels' reader and the 0-based rows that were left out."""
+) -> list[int]:
+    """Write every row; returns the 0-based rows that were left out."""
     plan, source = pack.plan, pack.source
-    labels = _open_labels(pack, limits)
     ids = SampleIds(plan.sample_id or plan.file)
-    needed = dict.fromkeys([plan.label, *content.columns(), *([plan.sample_id or plan.label])])
+    needed = dict.fromkeys(
+        [plan.label, *content.columns(), plan.sample_id or plan.label, *pack.vote_columns.names()]
+    )
     skipped: list[int] = []
     row = 0
     for batch in source.batches(list(needed)):
+        read = batch.num_rows
         columns = content.read(batch, row)
         keep = columns.pop("keep", None)
         given = labels.read(batch[plan.label], row)
@@ -123,13 +142,16 @@ def _read_rows(
         if keep is not None and not pc.all(keep).as_py():
             skipped += (pc.indices_nonzero(pc.invert(keep)).to_numpy() + row).tolist()
             labels.forget(given.filter(pc.invert(keep)))
+            batch = batch.filter(keep)
             rows = {name: column.filter(keep) for name, column in rows.items()}
         writer.write(rows)
-        row += batch.num_rows
+        if votes.wanted:
+            votes.read(batch, rows["sample_id"])
+        row += read
         tell(PLAN_SHARE + (1 - PLAN_SHARE) * source.progress)
     if ids.column is not None and ids.may_clash:
         ids.refuse_duplicates(batch[0] for batch in source.batches([ids.column]))
-    return labels, skipped
+    return skipped
 
 
 def _open_labels(pack: Pack, limits: Limits) -> LabelReader:

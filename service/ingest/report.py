@@ -67,6 +67,7 @@ class Columns:
     pred_probs: str | None = None
     features: Mapping[str, FeatureType] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
+    votes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ FEATURE_PREFIX = "f_"
 LOOKS_LIKE_LABEL = re.compile(
     r"""(.*_)?labels?(_.*)? | targets? | class(es)? | category | y(_true|_pred)? | intent
     | sentiment | tag | (is_.*|.*_is)_(error|issue|wrong|noisy) | .*_(error|issue) | majority(_.*)?
-    | crowd_.* | expert_.* | human_.* | (n_)?votes? | .*_votes?
+    | crowd_.* | expert_.* | human_.* | (n_)?votes? | .*_votes? | votes?[_.].*
+    | (annotator|rater|worker|labell?er)[_.\ -]?\d+
     | (ground_?)?truth | gold(_.*)? | pred(s|icted|iction|ictions)?(_.*)? | p_wrong.* | pyx | probs
     | probabilities | verdict | reviewed | annotator(_id)? | worker(_id)? | corrected_at | tier
     | split | fold | conflicting_duplicate""",
@@ -42,6 +43,7 @@ LOOKS_LIKE_LABEL = re.compile(
 )
 LOOKS_LIKE_ID = re.compile(r"(.*_)?(id|ids|uid|uuid|guid|index|idx)|unnamed(:_|_|: )?\d+")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+BY_REQUEST = "the column roles say so"
 LEAK = "other labels, truths and predictions are never inputs"
 CATEGORY_LIMIT = 1000
 FEW = 40
@@ -286,7 +288,7 @@ def _note_ignored(plan: Plan, source: RowSource, roles: ColumnRoles) -> None:
 
 def _reason_unused(name: str, plan: Plan, source: RowSource, roles: ColumnRoles) -> str:
     if name in roles.ignored:
-        return "the column roles say so"
+        return BY_REQUEST
     if name in source.unsupported:
         return "no role can take that type"
     if _is_leak(name):

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
-from service.ranking.fusion import Fused, ordered_like
+from service.ranking.fusion import Fused
 from service.ranking.noise import blocks
 from service.ranking.rate import Interval
 from service.votes import (
@@ -33,7 +32,7 @@ Integers = NDArray[np.intp]
 ELSEWHERE = 0.02  # of P(wrong) that is left for classes that the models do not name
 FIT_SAMPLES = 20_000  # enough for any annotator's matrix; the fit stays independent of N
 SMALLEST = 1e-30
-CERTAIN = 1e-9
+UNSURE = 0.002  # models that were fitted to their own labels doubt none; votes may still
 Z = 1.96
 LIST = 200  # annotators that a summary names
 
@@ -100,7 +99,6 @@ def with_votes(fused: Fused, labels: Integers, votes: Votes) -> tuple[Fused, Vot
     for block in blocks(len(rows), 2 * votes.n_classes):
         part = ours.of_samples(np.arange(block.start, block.stop))
         _weigh(result, fused, labels, rows[block], part, consensus)
-    _reorder(result, fused, rows, _standing(consensus, some, heard))
     rate = _rate(result, ours, labels[rows]) if len(rows) else fused.noise_rate
     summary = VoteSummary(
         samples=int(votes.voted.sum()),
@@ -130,36 +128,6 @@ def _rate(result: Fused, votes: Votes, labels: Integers) -> Interval:
     return Interval.ordered(p.mean(), low - sampling, high + sampling)
 
 
-def _standing(consensus: Consensus, votes: Votes, heard: Heard) -> float:
-    """In [0, 1]: what the models know of a vote that is left out, beside what other votes know."""
-    nothing = Heard(np.tile(consensus.prior, (votes.n_samples, 1)), np.full(votes.n_samples, -1))
-    ignorant = replace(consensus, power=0.0, trust=1.0).predicts(votes, nothing)
-    models = replace(consensus, power=0.0).predicts(votes, heard) - ignorant
-    others = replace(consensus, trust=1.0).predicts(votes, nothing) - ignorant
-    return max(0.0, models) / max(max(0.0, models) + max(0.0, others), SMALLEST)
-
-
-def _reorder(result: Fused, fused: Fused, rows: Integers, standing: float) -> None:
-    """Let the models have their say in the order of the voted samples, as far as they stand.
-
-    Annotators miss the same samples, which no product of likelihoods knows; the order of two views
-    together is better than either. The values of P(wrong) are dealt out anew, the ends follow.
-    """
-    if len(rows) < 2:
-        return
-    before = _logit(result.p_wrong[rows])
-    views = [(1.0, before), (standing, fused.p_wrong[rows])]
-    moved = ordered_like(views, before) - before
-    for name in ("p_wrong_low", "p_wrong_high", "p_wrong"):
-        values = getattr(result, name)
-        values[rows] = expit(_logit(values[rows]) + moved)
-
-
-def _logit(probability: Floats) -> Floats:
-    result: Floats = logit(np.clip(probability, CERTAIN, 1.0 - CERTAIN))
-    return result
-
-
 def _weigh(
     result: Fused, fused: Fused, labels: Integers, rows: Integers, votes: Votes, found: Consensus
 ) -> None:
@@ -181,7 +149,7 @@ def _weigh(
 
 def _heard(fused: Fused, labels: Integers, rows: Integers, votes: Votes, p_wrong: Floats) -> Heard:
     """What the models say of those rows, at their P(wrong) or an end of it."""
-    given, chance = labels[rows], p_wrong[rows]
+    given, chance = labels[rows], np.clip(p_wrong[rows], UNSURE, 1.0 - UNSURE)
     others, share = fused.posterior.others[rows], fused.posterior.others_share[rows]
     outside = votes.n_classes - 1 - others.shape[1]
     kept = 1.0 - ELSEWHERE if outside > 0 else 1.0

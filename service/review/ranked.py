@@ -61,6 +61,8 @@ def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:
     ranking = session.get(Ranking, ranking_id)
     if ranking is None or ranking.audit_id != audit_id:
         raise BadCursor("This cursor belongs to another audit.")
+    if session.get(Suspect, (ranking_id, 1)) is None:
+        raise BadCursor("Newer rankings have taken the place of this one. Start without a cursor.")
     return ranking
 
 

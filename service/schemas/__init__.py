@@ -10,7 +10,15 @@ from service.schemas.audits import (
     TrajectoryRead,
 )
 from service.schemas.base import Moment, Page, Problem, Request, Schema, Words
-from service.schemas.datasets import ColumnList, ColumnRead, ColumnRoles, DatasetRead, SampleRead
+from service.schemas.datasets import (
+    AnnotatorList,
+    ColumnList,
+    ColumnRead,
+    ColumnRoles,
+    DatasetRead,
+    EstimateRead,
+    SampleRead,
+)
 from service.schemas.exports import ExportCreate, ExportFormat, ExportRead
 from service.schemas.keys import KeyCreate, KeyCreated, KeyRead, Me
 from service.schemas.models import (
@@ -41,6 +49,7 @@ from service.schemas.uploads import UploadList, UploadMetadata, UploadRead
 
 __all__ = [
     "MAX_PREDICTED",
+    "AnnotatorList",
     "AuditCreate",
     "AuditRead",
     "ColumnList",
@@ -53,6 +62,7 @@ __all__ = [
     "CorrectionsCreate",
     "DataMapRead",
     "DatasetRead",
+    "EstimateRead",
     "ExportCreate",
     "ExportFormat",
     "ExportRead",

@@ -63,8 +63,8 @@ class ColumnRead(Schema):
     missing: int = Field(description="Rows without a value.")
     examples: list[str] = Field(description="Its first values, shortened.")
     role: str | None = Field(
-        description="`label`, `sample_id`, `text`, `file`, `embedding`, `pred_probs`, `feature` or "
-        "`ignored`; null where the file was rejected before roles were decided."
+        description="`label`, `sample_id`, `text`, `file`, `embedding`, `pred_probs`, `feature`, "
+        "`votes` or `ignored`; null where the file was rejected before roles were decided."
     )
 
 
@@ -83,3 +83,48 @@ class SampleRead(Schema):
     verdict: Verdict | None
     content: dict[str, Any] = Field(description="`text`, `row`, `file` or `dimensions`.")
     media_url: str | None
+
+
+class EstimateRead(Schema):
+    value: float
+    low: float
+    high: float
+
+
+class ConfusionRead(Schema):
+    true: str
+    said: str
+    rate: float = Field(description="P(said | true); high = bad.")
+
+
+class AnnotatorRead(Schema):
+    annotator: str
+    votes: int
+    accuracy: float = Field(description="P(says the true class), by Dawid and Skene; low = bad.")
+    agreement: float | None = Field(
+        description="Share of the votes that hold by the others' votes; low = bad. Null where "
+        "nobody else voted on the same samples."
+    )
+    agreement_low: float | None
+    agreement_high: float | None
+    checked: int = Field(description="Votes that the agreement rests on.")
+    confused: ConfusionRead | None = Field(description="The worst confusion, if one stands out.")
+
+
+class AnnotatorList(Schema):
+    """What several annotators' votes say without any model; intervals are of 95 %."""
+
+    samples: int = Field(description="Samples with a vote.")
+    votes: int
+    annotator_count: int
+    samples_with_two: int = Field(description="Samples with two votes or more.")
+    independence: float = Field(
+        description="What votes count for beside independent ones, in (0, 1]; low = annotators "
+        "miss the same samples."
+    )
+    observed_agreement: EstimateRead | None
+    krippendorff_alpha: EstimateRead | None = Field(
+        description="Nominal; 1 = full agreement, 0 = chance."
+    )
+    fleiss_kappa: EstimateRead | None
+    annotators: list[AnnotatorRead] = Field(description="The 200 with the most votes.")

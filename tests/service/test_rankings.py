@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from service import controls, rankings, review, suspects
 from service.database import Database
-from service.errors import NotFound, NotReady
+from service.errors import BadCursor, NotFound, NotReady
 from service.models import (
     Correction,
     JobStatus,
@@ -186,6 +186,20 @@ def test_pages_of_the_old_ranking_can_still_be_walked(store, audit_id):
         kept = review.get_ranking(session, audit_id, old.id)
         page = review.list_suspects(session, kept.id, wanted=SuspectFilter(), after=2, limit=3)
     assert [suspect.position for suspect in page] == [2, 3, 4]
+
+
+def test_old_rankings_keep_their_summary_alone(store, annotator, audit_id):
+    decide(store.database, audit_id, sample_id(0))
+    made = [publish(store, audit_id, number) for number in (1, 2, 3)]
+    with store.database.read() as session:
+        kept = set(session.scalars(select(Suspect.ranking_id).distinct()))
+        numbers = set(session.scalars(select(Ranking.number).where(Ranking.id.in_(kept))))
+        assert numbers == {0, 2, 3}  # controls are drawn by the tiers of the first
+        assert rankings.pruned(session, audit_id) == made[:1]
+        assert [job.number for job in rankings.list_rankings(session, audit_id)] == [3, 2, 1, 0]
+        review.get_ranking(session, audit_id, made[1])
+        with pytest.raises(BadCursor, match="Newer rankings"):
+            review.get_ranking(session, audit_id, made[0])
 
 
 def test_a_reverted_decision_is_open_in_the_next_ranking(store, audit_id):

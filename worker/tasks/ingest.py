@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from service import datasets
+from service import annotators, datasets
 from service.ingest import ColumnRoles, SeenColumn, ingest
 from service.steps import Claim
 from worker.runner import Hold, Save, Worker
@@ -33,6 +33,7 @@ def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
         on_progress=hold,
         on_columns=tell_columns,
     )
+    annotators.write_annotators(worker.storage, dataset_id, report.class_names, report.sample_count)
     samples = worker.storage.path(datasets.samples_key(dataset_id))
     return lambda session: datasets.publish(
         session, dataset_id, report, _sample_rows(samples, report.class_names)

@@ -1,6 +1,8 @@
 """What the shards say -> the ranking, its file, and the suspects' rows."""
 
+import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,9 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import audits, datasets, model_files, rankings, review, suspects
+from service import annotators, audits, datasets, model_files, rankings, review, suspects
 from service.models import Audit, Dataset, Kind, Sample, Tier, new_id
-from service.ranking import TIER_NAMES, Evidence, Ranking, Verdicts, rank_suspects, reasons
+from service.ranking import TIER_NAMES, Evidence, Ranking, Verdicts, rank_suspects, reason
 from service.steps import Claim
 from worker.runner import Hold, Save, Worker
 from worker.tasks.audit import analysed_labels, check_trainable, load_audit, shard_folders
@@ -29,6 +31,8 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.shard else None
     ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
     hold(0.6)
+    for pruned in _pruned(worker, audit):
+        worker.storage.delete(suspects.ranking_key(audit.id, pruned))
     ranking_id = new_id("ra")
     with worker.storage.writing(suspects.ranking_key(audit.id, ranking_id)) as path:
         suspects.write_ranking(ranking, path)
@@ -86,30 +90,44 @@ def _verdicts(
 
 
 def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence, NDArray[np.int64]]:
+    n_classes = len(dataset.class_names)
     if dataset.kind is Kind.probabilities:
         labels, positions = analysed_labels(worker, audit)
         check_trainable(labels)
-        given = _pred_probs(worker.storage.path(datasets.samples_key(dataset.id)))[positions]
-        return Evidence(labels, len(dataset.class_names), probabilities={"pred_probs": given}), (
-            positions
-        )
-    from worker.engine import load_evidence
+        samples = worker.storage.path(datasets.samples_key(dataset.id))
+        given = _pred_probs(samples, positions, n_classes)
+        evidence = Evidence(labels, n_classes, probabilities={"pred_probs": given})
+    else:
+        from worker.engine import load_evidence
 
-    assert audit.plan is not None
-    folder = audits.folder(audit.id)
-    labels = np.load(worker.storage.path(f"{folder}/labels.npy"))
-    positions = np.load(worker.storage.path(f"{folder}/positions.npy"))
-    shards = shard_folders(worker, audit)
-    return load_evidence(shards, labels, len(dataset.class_names)), positions
+        assert audit.plan is not None
+        folder = audits.folder(audit.id)
+        labels = np.load(worker.storage.path(f"{folder}/labels.npy"))
+        positions = np.load(worker.storage.path(f"{folder}/positions.npy"))
+        evidence = load_evidence(shard_folders(worker, audit), labels, n_classes)
+    votes = annotators.load_votes(
+        worker.storage.path(annotators.votes_key(dataset.id)),
+        n_samples=dataset.sample_count,
+        n_classes=n_classes,
+    )
+    if votes is not None:
+        evidence = replace(evidence, votes=votes.of_samples(positions.astype(np.intp)))
+    return evidence, positions
 
 
-def _pred_probs(samples: Path) -> NDArray[np.float32]:
-    with pq.ParquetFile(samples, pre_buffer=False) as file:
-        parts = [
-            np.asarray(batch.column(0).flatten(), np.float32).reshape(len(batch), -1)
-            for batch in file.iter_batches(columns=["pred_probs"])
-        ]
-    return np.concatenate(parts)
+def _pred_probs(samples: Path, positions: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:
+    """Rows of those positions, in a nameless file that goes with the array."""
+    shape = (len(positions), n_classes)
+    with tempfile.TemporaryFile(dir=samples.parent) as file:
+        given = np.memmap(file, np.float32, "w+", shape=shape)
+    first = 0
+    with pq.ParquetFile(samples, pre_buffer=False) as table:
+        for batch in table.iter_batches(columns=["pred_probs"]):
+            rows = np.asarray(batch.column(0).flatten(), np.float32).reshape(len(batch), -1)
+            begin, end = np.searchsorted(positions, [first, first + len(batch)])
+            given[begin:end] = rows[positions[begin:end] - first]
+            first += len(batch)
+    return given
 
 
 def _suspect_rows(
@@ -129,7 +147,6 @@ def _suspect_rows(
                 )
             ).all()
         )
-    words = reasons(ranking, dataset.class_names)
     tiers = [Tier(name) for name in TIER_NAMES]
 
     def rows() -> Iterator[tuple[Any, ...]]:
@@ -148,11 +165,16 @@ def _suspect_rows(
                 float(ranking.p_wrong_low[row]),
                 float(ranking.p_wrong_high[row]),
                 tiers[ranking.tier[row]].value,
-                words[row],
+                reason(ranking, row, dataset.class_names),
                 "decided" if position in decided else "open",
             )
 
     return rows()
+
+
+def _pruned(worker: Worker, audit: Audit) -> list[str]:
+    with worker.database.read() as session:
+        return rankings.pruned(session, audit.id)
 
 
 def _decided(worker: Worker, audit: Audit) -> set[int]:
