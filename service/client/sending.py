@@ -11,12 +11,13 @@ from typing import Any
 
 from service.client.errors import ApiError, NoService
 from service.client.packing import Upload
-from service.client.transport import PATIENT_PAUSES, Transport
+from service.client.transport import Transport
 from service.schemas import DatasetRead, UploadRead
 
 CHUNK = 1 << 18
 RESUMABLE_BYTES = 8 << 20  # below this, sending again is cheaper than asking how much arrived
 BLOCK_TIMEOUT = 600.0  # for one block, on a slow line or a busy disk
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0)  # while nothing more arrives
 WAIT_AND_RESUME = (409, 423, 429, 502, 503, 504)
 TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -88,9 +89,9 @@ class _Resumable:
                 break
             except (ApiError, NoService) as error:
                 passing = isinstance(error, NoService) or error.status in WAIT_AND_RESUME
-                if not passing or failures == len(PATIENT_PAUSES):
+                if not passing or failures == len(PAUSES):
                     raise
-                time.sleep(PATIENT_PAUSES[failures])
+                time.sleep(PAUSES[failures])
             failures += 1
             with suppress(NoService):  # it is still being started again
                 arrived = self._offset(location)
