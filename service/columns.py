@@ -6,9 +6,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service import steps
-from service.datasets import can_be_reread, get_dataset
+from service.datasets import REREAD_WITHIN, get_dataset, is_mended_by_columns
 from service.errors import Conflict, NotReady
-from service.models import Audit, Dataset, DatasetStatus, Step, StepKind
+from service.models import Audit, Dataset, DatasetStatus, Step, StepKind, now
 
 ROLES = ("label", "sample_id", "text", "file", "embedding", "pred_probs")
 
@@ -45,11 +45,8 @@ def reread(session: Session, dataset_id: str, *, columns: dict[str, Any]) -> Dat
     dataset = get_dataset(session, dataset_id, lock=True)
     if dataset.status is DatasetStatus.processing:
         raise NotReady("The dataset is still being read; wait until it is `ready` or `rejected`.")
-    if dataset.status is DatasetStatus.rejected and not can_be_reread(dataset.problem):
-        raise Conflict(
-            "The file itself was refused, whatever its columns are. Upload a mended one.",
-            type="upload-gone",
-        )
+    if dataset.status is DatasetStatus.rejected:
+        _require_bytes(dataset)
     if session.scalar(select(Audit.id).where(Audit.dataset_id == dataset_id).limit(1)):
         raise Conflict(
             "The dataset has been audited as it is. Upload the file again to read it otherwise.",
@@ -62,6 +59,16 @@ def reread(session: Session, dataset_id: str, *, columns: dict[str, Any]) -> Dat
         session, subject_id=dataset_id, kind=StepKind.ingest, shard=_next_shard(session, dataset_id)
     )
     return dataset
+
+
+def _require_bytes(dataset: Dataset) -> None:
+    if not is_mended_by_columns(dataset.problem):
+        reason = "The file itself was refused, whatever its columns are. Upload a mended one."
+    elif dataset.created_at < now() - REREAD_WITHIN:
+        reason = "The file was refused more than a day ago and is no longer kept. Upload it again."
+    else:
+        return
+    raise Conflict(reason, type="upload-gone")
 
 
 def _next_shard(session: Session, dataset_id: str) -> int:

@@ -4,6 +4,7 @@ On SQLite a write starts with BEGIN IMMEDIATE, since a transaction that reads fi
 can fail however long it waits; on Postgres both are plain transactions.
 """
 
+import fcntl
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,6 +124,23 @@ class Database:
         """How many connections of this process's pool are taken."""
         pool = self.engine.pool
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
+
+    @contextmanager
+    def alone(self, name: str) -> Generator[bool]:
+        """True for the one process that is in such a block; whoever dies in it is out of it."""
+        if self.engine.dialect.name == "postgresql":
+            with self.engine.connect() as connection:
+                # held until the block's transaction ends, however it does
+                locked = func.pg_try_advisory_xact_lock(func.hashtext(name))
+                yield bool(connection.scalar(select(locked)))
+            return
+        with Path(f"{self.engine.url.database}.{name}").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
     def dispose(self) -> None:
         self.engine.dispose()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -40,6 +41,7 @@ MENDED_BY_COLUMNS = {
         "too-many-classes",
     )
 }
+REREAD_WITHIN = timedelta(days=1)
 ROW_GROUP = 1024  # rows of samples.parquet that are read to show one
 
 
@@ -117,8 +119,8 @@ def _forget_samples(session: Session, dataset_id: str) -> None:
     session.execute(delete(Sample).where(Sample.dataset_id == dataset_id))
 
 
-def can_be_reread(problem: dict[str, Any] | None) -> bool:
-    """Whether the bytes of a dataset rejected with this problem are kept."""
+def is_mended_by_columns(problem: dict[str, Any] | None) -> bool:
+    """Whether a dataset rejected with this problem keeps its bytes for a day."""
     return problem is not None and problem["type"] in MENDED_BY_COLUMNS
 
 

@@ -31,6 +31,7 @@ from service.broker import doorbell
 from service.config import Settings
 from service.config import settings as default_settings
 from service.database import Database
+from service.janitor import tidy
 from service.metrics import Metrics
 from service.storage import Storage
 from service.web.routes import router as web
@@ -65,9 +66,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         database = Database(settings.resolved_database_url, ring=ring, pool=settings.database_pool)
         app.state.resources = Resources(settings, database, storage, Metrics(database, storage))
         sweeper = asyncio.create_task(_sweep(database, ring, settings.sweep_seconds))
+        tidier = asyncio.create_task(_tidy(database, storage, settings.tidy_seconds))
         yield
         app.state.closing.set()
         sweeper.cancel()
+        tidier.cancel()
         database.dispose()
 
     app = FastAPI(
@@ -111,6 +114,18 @@ async def _identify(
     response.headers["X-Request-ID"] = request.state.request_id
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
+
+
+async def _tidy(database: Database, storage: Storage, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            deleted = await run_in_threadpool(tidy, database, storage)
+        except Exception as error:  # it must outlive a database that is away
+            log.warning("tidy_failed", error=str(error))
+        else:
+            if deleted:
+                log.info("tidied", deleted=deleted)
 
 
 async def _sweep(

@@ -225,7 +225,7 @@ def _delete_rejected(
 ) -> None:
     if kind is not StepKind.ingest:
         return
-    if datasets.can_be_reread(problem):
+    if datasets.is_mended_by_columns(problem):
         worker.storage.delete(datasets.samples_key(subject_id))
     else:
         worker.storage.delete(datasets.folder(subject_id))

@@ -40,6 +40,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     serving.worker,
     serving.migrate,
     safety.verify,
+    safety.clean,
 )
 for command in COMMANDS:
     app.command()(command)

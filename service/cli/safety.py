@@ -1,6 +1,7 @@
-"""`verify`: whether everything that is stored holds together."""
+"""`verify`: whether everything that is stored holds together; `clean`: what belongs to nothing."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from service.cli.options import AsJson, DataDir
 from service.client import ClientError
 from service.config import DATABASE, Settings
 from service.database import Database
+from service.janitor import tidy
 from service.storage import Storage
 from service.verify import Report
 
@@ -29,9 +31,7 @@ def verify(
     Reads the database and the files themselves, beside a running service or without one: the chain
     of corrections, samples and rankings, jobs that would never end, files that are missing.
     """
-    settings = Settings(data_dir=data_dir) if data_dir else Settings()
-    if settings.embedded and not (settings.data_dir / DATABASE).exists():
-        raise ClientError(f"There is no service's data in {settings.data_dir}.")
+    settings = _settings(data_dir)
     report = verify_stored(settings, contents=not quick)
     if as_json:
         show.as_json({"whole": report.whole, **asdict(report)})
@@ -39,6 +39,36 @@ def verify(
         _say(report)
     if not report.whole:
         raise typer.Exit(1)
+
+
+def clean(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be deleted.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed steps.
+
+    The running service does the same every ten minutes. Nothing younger than an hour is touched.
+    """
+    settings = _settings(data_dir)
+    database = Database(settings.resolved_database_url)
+    try:
+        keys = tidy(database, Storage(settings.resolved_storage_dir), dry_run=dry_run)
+    finally:
+        database.dispose()
+    if keys is None:
+        raise ClientError("The service is cleaning up at this moment.")
+    for key in keys:
+        show.out.print(show.plain(key), soft_wrap=True)
+    show.err.print(f"{len(keys)} {'would be ' if dry_run else ''}deleted.")
+
+
+def _settings(data_dir: Path | None) -> Settings:
+    settings = Settings(data_dir=data_dir) if data_dir else Settings()
+    if settings.embedded and not (settings.data_dir / DATABASE).exists():
+        raise ClientError(f"There is no service's data in {settings.data_dir}.")
+    return settings
 
 
 def verify_stored(settings: Settings, *, contents: bool) -> Report:
@@ -64,7 +94,7 @@ def _say(report: Report) -> None:
     if len(report.violations) > SHOWN:
         show.out.print(f"… and {len(report.violations) - SHOWN} more; --json lists all.")
     for path in report.leftovers[:SHOWN]:
-        show.out.print("Belongs to nothing and may be removed:", path, soft_wrap=True)
+        show.out.print("Belongs to nothing (labelaudit clean removes it):", path, soft_wrap=True)
     if report.whole:
         show.out.print("Everything holds together.")
     else:

@@ -5,7 +5,7 @@ their hash is right; then the file is renamed to the dataset's and the dataset's
 crash between the two leaves a whole file under a known name, and the next request goes on there.
 """
 
-from service.uploads.bytes import Checksum, append, discard, offset_of
+from service.uploads.bytes import Checksum, append, discard, offset_of, part_key
 from service.uploads.completion import complete, register
 from service.uploads.reservation import get_upload, list_open, release, reserve
 
@@ -17,6 +17,7 @@ __all__ = [
     "get_upload",
     "list_open",
     "offset_of",
+    "part_key",
     "register",
     "release",
     "reserve",

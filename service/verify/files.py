@@ -22,6 +22,7 @@ from service.models import (
     StepKind,
     StepState,
     Suspect,
+    Upload,
 )
 from service.storage import Storage
 from service.verify.report import Violation
@@ -116,6 +117,8 @@ def leftovers(session: Session, storage: Storage, *, settled_seconds: float) -> 
     found = []
     for name, model in OWNERS.items():
         known = set(session.scalars(select(model.id)))  # type: ignore[attr-defined]
+        if model is Dataset:  # a file on its way has no dataset yet
+            known |= set(session.scalars(select(Upload.dataset_id)))
         for path in sorted(storage.path(name).glob("*")):
             if path.name not in known:
                 if _age(path) <= settled:
@@ -123,6 +126,12 @@ def leftovers(session: Session, storage: Storage, *, settled_seconds: float) -> 
                 continue
             working = (part for part in path.rglob(".*") if _age(part) <= settled)
             found += sorted(working)
+    coming = set(session.scalars(select(Upload.id)))
+    found += sorted(
+        part
+        for part in storage.path("incoming").glob("*")
+        if part.name not in coming and _age(part) <= settled
+    )
     return [str(path.relative_to(storage.root)) for path in found]
 
 
