@@ -41,6 +41,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     serving.migrate,
     safety.verify,
     safety.clean,
+    safety.backup,
+    safety.restore,
 )
 for command in COMMANDS:
     app.command()(command)

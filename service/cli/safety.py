@@ -1,4 +1,4 @@
-"""`verify`: whether everything that is stored holds together; `clean`: what belongs to nothing."""
+"""`verify`, `clean`, `backup`, `restore`: is what is stored whole, and copies of it."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -69,6 +69,39 @@ def _settings(data_dir: Path | None) -> Settings:
     if settings.embedded and not (settings.data_dir / DATABASE).exists():
         raise ClientError(f"There is no service's data in {settings.data_dir}.")
     return settings
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Copy everything into a folder, while the service runs, and verify the copy."""
+    from service.backup import BackupFailed, back_up
+
+    try:
+        made = back_up(_settings(data_dir), folder.resolve())
+    except BackupFailed as error:
+        raise ClientError(str(error)) from error
+    _say(made.report)
+    show.out.print("The backup is in", str(made.folder), soft_wrap=True)
+
+
+def restore(
+    folder: Annotated[Path, typer.Argument(help="What `labelaudit backup` made.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Make a data directory from a backup; `labelaudit serve` then finds it there."""
+    from service.address import default_data_dir
+    from service.backup import BackupFailed
+    from service.backup import restore as restore_backup
+
+    target = (data_dir or default_data_dir()).resolve()
+    try:
+        report = restore_backup(folder, target)
+    except BackupFailed as error:
+        raise ClientError(str(error)) from error
+    _say(report)
+    show.out.print("Restored into", str(target), soft_wrap=True)
 
 
 def verify_stored(settings: Settings, *, contents: bool) -> Report:
