@@ -22,6 +22,7 @@ KNEE = 0.5  # what is said above one half is held back, what is said below is le
 CEILING, CEILING_GAIN = 0.75, 0.20
 LOW_BASE, LOW_GAIN = 0.50, 0.35
 LOW_UNFOUNDED = 0.10
+TRUSTED_CEILING, TRUSTED_LOW = 0.97, 0.90  # the same where the surest disagreements can be trusted
 HIGH_CEILING = 0.99
 CERTAIN_RATIO = 0.6  # foundation from which on the noise rate counts as certain
 UNFOUNDED = 0.1  # foundation below which wrong labels and ambiguity cannot be told apart
@@ -33,14 +34,18 @@ def foundation(rate: Interval) -> float:
     return rate.low / max(rate.estimate, 1e-9)
 
 
-def surest_low(rate: Interval) -> float:
+def surest_low(rate: Interval, *, trusted: bool) -> float:
     """The low end of p_wrong where every model agrees: what such samples' precision can be."""
+    if trusted:
+        return TRUSTED_LOW
     if foundation(rate) < UNFOUNDED:
         return LOW_UNFOUNDED
     return LOW_BASE + LOW_GAIN * min(1.0, foundation(rate) / CERTAIN_RATIO)
 
 
-def banded(logits: Floats, spread: Floats, rate: Interval) -> tuple[Floats, Floats, Floats]:
+def banded(
+    logits: Floats, spread: Floats, rate: Interval, *, trusted: bool
+) -> tuple[Floats, Floats, Floats]:
     """(p_wrong, low, high), (N,) each: low <= p_wrong <= high, high = bad, order as the logits'.
 
     The mean of p_wrong is the rate's estimate. The ends are those of the rate's ends, widened by
@@ -48,13 +53,15 @@ def banded(logits: Floats, spread: Floats, rate: Interval) -> tuple[Floats, Floa
     end says nothing of a single sample, whose own evidence then decides.
     """
     ceiling = CEILING + CEILING_GAIN * min(1.0, foundation(rate) / CERTAIN_RATIO)
+    if trusted:
+        ceiling = TRUSTED_CEILING
     p_wrong = _to_mean(logits, rate.estimate, lambda p: held_back(p, ceiling))
     centre = shift_to_mean(logits, rate.estimate)
     low = shift_to_mean(logits, rate.low) - spread
     high = np.minimum(shift_to_mean(logits, rate.high) + spread, centre + OWN_SHIFT)
     if foundation(rate) < UNFOUNDED:
         low = np.maximum(low, centre - OWN_SHIFT)
-    bottom = held_back(expit(low), surest_low(rate))
+    bottom = held_back(expit(low), surest_low(rate, trusted=trusted))
     top = held_back(expit(high), HIGH_CEILING)
     return p_wrong, np.minimum(bottom, p_wrong), np.maximum(top, p_wrong)
 

@@ -19,6 +19,7 @@ from service.ranking.posterior import Posterior, out_of_sample_posterior
 from service.ranking.rate import Interval, noise_rate_interval
 from service.ranking.signals import Signal, family_signals, trajectory_signals
 from service.ranking.trajectory_model import fit_trajectory_model
+from service.ranking.trust import obvious_share
 
 Floats = NDArray[np.float64]
 
@@ -50,7 +51,8 @@ def fuse(evidence: Evidence, *, seed: int) -> Fused:
     rate = noise_rate_interval(posterior.clues, len(evidence))
     values = logit(np.clip(posterior.p_wrong, CERTAIN, 1 - CERTAIN))
     logits = ordered_like(_views(posterior, signals), values)
-    p_wrong, low, high = banded(logits, posterior.spread, rate)
+    trusted = obvious_share(posterior.clues, evidence.n_classes) > 0
+    p_wrong, low, high = banded(logits, posterior.spread, rate, trusted=trusted)
     known = posterior.known
     return Fused(
         p_wrong=np.where(known, p_wrong, rate.estimate),

@@ -27,6 +27,7 @@ TOP_CLASSES = 5
 RATE_ROWS = 20_000
 DOUBT = 0.1  # no class is impossible: so much of the noise rate is spread over all classes
 SMALLEST_SHARE = 1e-30  # where every other class underflows they are all alike
+SURE_SHARE = 0.20  # of the samples, by the pooled probability of the predicted class
 LARGEST_SPREAD = 4.0  # on the logit scale; families clipped at their floor say no more than this
 
 
@@ -38,6 +39,7 @@ class Posterior:
     margin: Floats  # (N,) log of the best other class over the given one, pooled; high = bad
     spread: Floats  # (N,) standard deviation across families of logit P(not given label)
     known: NDArray[np.bool_]  # (N,) False where no family has a row for the sample
+    unanimous: NDArray[np.bool_]  # (N,) every family is for one other class, and surely so
     predicted: Integers  # (N,) most probable true class before the given label is looked at
     others: Integers  # (N, k) classes other than the given one, most probable first
     others_share: Floats  # (N, k) P(true class | given label wrong); rows sum to 1
@@ -54,20 +56,23 @@ def out_of_sample_posterior(evidence: Evidence, *, seed: int) -> Posterior:
     anchors = anchor_noise_matrix(pool, n, n_classes)
     joint = confident_joint_noise_matrix(pool, labels, n_classes)
     confidence, predicted = tops(pool, n, n_classes)
+    matrix = borne_out(anchors, confidence, predicted, labels)
+    sureness = confidence / np.diag(matrix)[predicted]  # noisy classes have low probabilities too
     kept = max(1, min(TOP_CLASSES, n_classes - 1))
     result = Posterior(
         p_wrong=np.empty(n),
         margin=np.empty(n),
         spread=np.empty(n),
         known=np.empty(n, dtype=np.bool_),
+        unanimous=(predicted != labels) & (sureness >= np.quantile(sureness, 1 - SURE_SHARE)),
         predicted=np.empty(n, dtype=np.intp),
         others=np.empty((n, kept), dtype=np.intp),
         others_share=np.empty((n, kept)),
-        matrix=borne_out(anchors, confidence, predicted, labels),
+        matrix=matrix,
         clues=RateClues(
             anchors=_rate(pool, anchors, labels, seed),
             joint=_rate(pool, joint, labels, seed),
-            **_disagreement(confidence, predicted != labels),
+            **_disagreement(sureness, predicted != labels),
         ),
         weights=pool.weights,
     )
@@ -108,6 +113,8 @@ def _fill(result: Posterior, rows: slice, pool: Pool, labels: NDArray[np.integer
     result.p_wrong[rows] = 1.0 - true[every, labels]
     result.predicted[rows] = clean.argmax(axis=1)
     result.spread[rows], result.known[rows] = _family_spread(pool, rows, labels)
+    for family in pool.families.values():
+        result.unanimous[rows] &= family[rows].argmax(axis=1) == noisy.argmax(axis=1)
     given = noisy[every, labels]
     noisy[every, labels] = 0.0
     result.margin[rows] = np.log(np.maximum(noisy.max(axis=1), 1e-12) / np.maximum(given, 1e-12))
@@ -148,11 +155,11 @@ def _rate(pool: Pool, matrix: Floats, labels: NDArray[np.integer], seed: int) ->
     return float(1.0 - true[np.arange(len(drawn)), drawn].mean()) if len(drawn) else 0.0
 
 
-def _disagreement(confidence: NDArray[np.floating], wrong: NDArray[np.bool_]) -> dict[str, float]:
+def _disagreement(sureness: NDArray[np.floating], wrong: NDArray[np.bool_]) -> dict[str, float]:
     """Share of labels that are not the prediction: of all, of the surest half and fifth."""
-    half, fifth = np.quantile(confidence, [0.5, 0.8])
+    half, fifth = np.quantile(sureness, [0.5, 0.8])
     return {
         "error": float(wrong.mean()),
-        "error_half": float(wrong[confidence >= half].mean()),
-        "error_fifth": float(wrong[confidence >= fifth].mean()),
+        "error_half": float(wrong[sureness >= half].mean()),
+        "error_fifth": float(wrong[sureness >= fifth].mean()),
     }

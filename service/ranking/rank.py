@@ -46,19 +46,19 @@ def rank_suspects(
     """
     labels = evidence.labels.astype(np.intp)
     fused, votes = fuse(evidence, seed=seed), None
+    heard = np.zeros(len(labels), dtype=np.bool_)
     if evidence.votes is not None and len(evidence.votes):
         fused, votes = with_votes(fused, labels, evidence.votes)
-    withheld = cannot_judge(fused, labels, evidence.n_classes)
-    tier = assign_tiers(fused, labels, evidence.n_classes, withhold=bool(withheld))
+        heard[evidence.votes.sample] = True
+    withheld, tier = _tiers(fused, labels, evidence.n_classes, heard)
     review = None
     if verdicts is not None and len(verdicts):
         review = Review(verdicts, strata=tier)
         fused = _reviewed(fused, review)
-        withheld = cannot_judge(fused, labels, evidence.n_classes)
-        tier = assign_tiers(
-            fused, labels, evidence.n_classes, withhold=bool(withheld), reviewed=True
-        )
+        heard[:] = True
+        withheld, tier = _tiers(fused, labels, evidence.n_classes, heard)
     suggested, confidence = _suggestions(fused, labels, tier)
+    summary = _summary(evidence, fused, labels, tier, withheld, heard, review)
     classes, probabilities = _top(fused, labels, evidence.n_classes)
     return Ranking(
         given=labels,
@@ -74,10 +74,20 @@ def rank_suspects(
         top_probabilities=probabilities,
         signals=fused.signals,
         order=worst_first(fused),
-        summary=replace(_summary(evidence, fused, labels, tier, withheld, review), votes=votes),
+        summary=replace(
+            _summary(evidence, fused, labels, tier, withheld, heard, review), votes=votes
+        ),
         replicas=sum(t.replicas for t in evidence.trajectories),
         epochs=max((t.epochs for t in evidence.trajectories), default=0),
     )
+
+
+def _tiers(
+    fused: Fused, labels: NDArray[np.intp], n_classes: int, heard: NDArray[np.bool_]
+) -> tuple[list[str], NDArray[np.int8]]:
+    """What cannot be judged, in words, and the tier of every sample."""
+    withheld = cannot_judge(fused, labels, n_classes, heard)
+    return withheld, assign_tiers(fused, labels, n_classes, heard, withhold=bool(withheld))
 
 
 def _reviewed(fused: Fused, review: Review) -> Fused:
@@ -128,6 +138,7 @@ def _summary(
     labels: NDArray[np.intp],
     tier: NDArray[np.int8],
     withheld: list[str],
+    heard: NDArray[np.bool_],
     review: Review | None,
 ) -> Summary:
     joint = _joint(fused, labels, evidence.n_classes)
@@ -141,7 +152,7 @@ def _summary(
         noise_rate=fused.noise_rate,
         noise_matrix=_row_normalised(joint),
         per_class=_per_class(fused, labels, joint),
-        tiers=promises(fused, tier, review),
+        tiers=promises(fused, tier, heard, review),
         cannot_judge=words,
         missing=_missing(evidence),
         verdicts=_counts(review),

@@ -59,6 +59,15 @@ class RateClues:
     error_half: float
     error_fifth: float
 
+    def own_error(self, n_classes: int) -> float:
+        """Share of samples whose true class the models miss, were the noise alike everywhere.
+
+        The surest fifth disagrees by noise alone; what all samples disagree beyond it is the
+        models' own error (some of which the noise makes agree with the label by chance).
+        """
+        agreeing = 1.0 - self.error_fifth * n_classes / max(1, n_classes - 1)
+        return max(0.0, self.error - self.error_fifth) / max(agreeing, 1e-9)
+
 
 def noise_rate_interval(clues: RateClues, n: int) -> Interval:
     """Interval for the share of wrong labels.

@@ -6,19 +6,17 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from service.ranking.bands import UNFOUNDED, foundation, surest_low
 from service.ranking.fusion import Fused
+from service.ranking.trust import CLAIM, obvious_share
 from service.ranking.verdicts import Verdicts, tier_precision
 
 Floats = NDArray[np.float64]
 
-OBVIOUS_LOW = 0.5  # even the low end says: more likely wrong than right
-REVIEWED_LOW = 0.65  # bands that verdicts have narrowed are to be taken at their word
+HEARD_LOW = 0.65  # bands that verdicts or votes have narrowed are to be taken at their word
 OBVIOUS_SHARE = 0.5  # and one other class takes at least half of what the given label loses
-OBVIOUS_MINIMUM = 5  # fewer than this are luck: call them possible
+OBVIOUS_MINIMUM = 10  # fewer than this are luck: call them possible
 SMALL_CLASS = 30
 NOTABLE_RATE = 0.02
-ONE_SIDED = 1.645  # standard deviations of a one-sided 95 % bound
 TOO_NOISY = 0.5
 
 
@@ -47,7 +45,9 @@ class TierPromise:
     basis: Basis = Basis.ESTIMATED
 
 
-def cannot_judge(fused: Fused, labels: NDArray[np.integer], n_classes: int) -> list[str]:
+def cannot_judge(
+    fused: Fused, labels: NDArray[np.integer], n_classes: int, heard: NDArray[np.bool_]
+) -> list[str]:
     """Reasons, in words, why no label may be called obviously wrong; empty = none.
 
     `{3}` stands for the name of class 3 (`str.format` with the class names).
@@ -59,9 +59,10 @@ def cannot_judge(fused: Fused, labels: NDArray[np.integer], n_classes: int) -> l
         words.append("there is only one class, so no other label can be suggested")
     if fused.noise_rate.estimate > TOO_NOISY:
         words.append("more than half of the labels look wrong; too noisy to audit without review")
-    if fused.noise_rate.estimate > NOTABLE_RATE and foundation(fused.noise_rate) < UNFOUNDED:
+    doubted = not heard.any() and not obvious_share(fused.posterior.clues, n_classes)
+    if doubted and fused.noise_rate.estimate > NOTABLE_RATE:
         words.append(
-            "the models disagree with labels only where they are unsure themselves; wrong labels"
+            "the models disagree with labels mostly where they are unsure themselves; wrong labels"
             " and honest ambiguity cannot be told apart without review"
         )
     if fused.posterior.clues.error >= 0.9 * (1 - largest):
@@ -79,11 +80,11 @@ def assign_tiers(
     fused: Fused,
     labels: NDArray[np.integer],
     n_classes: int,
+    heard: NDArray[np.bool_],
     *,
     withhold: bool,
-    reviewed: bool = False,
 ) -> NDArray[np.int8]:
-    """(N,) int8: 0 none, 1 possible, 2 obvious; `reviewed` says that verdicts set the bands."""
+    """(N,) int8: 0 none, 1 possible, 2 obvious; `heard` (N,) says where people set the bands."""
     n = len(labels)
     tiers = np.zeros(n, dtype=np.int8)
     budget = round(float(fused.p_wrong[fused.posterior.known].sum()))
@@ -91,12 +92,23 @@ def assign_tiers(
     order = order[fused.posterior.known[order]]
     tiers[order[:budget]] = 1
     if not withhold:
-        obvious = fused.p_wrong_low >= (REVIEWED_LOW if reviewed else OBVIOUS_LOW)
+        believed = fused.p_wrong_low >= HEARD_LOW
+        obvious = np.where(heard, believed, _surest(fused, order, budget, n_classes))
         obvious &= fused.posterior.others_share[:, 0] >= OBVIOUS_SHARE
         obvious &= ~np.isin(labels, small_classes(labels, n_classes))
-        if obvious.sum() >= OBVIOUS_MINIMUM and foundation(fused.noise_rate) >= UNFOUNDED:
+        if obvious.sum() >= OBVIOUS_MINIMUM:
             tiers[obvious] = 2
     return tiers
+
+
+def _surest(
+    fused: Fused, order: NDArray[np.intp], budget: int, n_classes: int
+) -> NDArray[np.bool_]:
+    """The head of the list where every family surely names one other class."""
+    share = obvious_share(fused.posterior.clues, n_classes)
+    head = np.zeros(len(fused.p_wrong), dtype=np.bool_)
+    head[order[: round(share * budget)]] = True
+    return head & fused.posterior.unanimous & (fused.p_wrong >= CLAIM)
 
 
 @dataclass(frozen=True)
@@ -108,7 +120,10 @@ class Review:
 
 
 def promises(
-    fused: Fused, tiers: NDArray[np.int8], review: Review | None = None
+    fused: Fused,
+    tiers: NDArray[np.int8],
+    heard: NDArray[np.bool_],
+    review: Review | None = None,
 ) -> dict[str, TierPromise]:
     """Expected precision and its lower bound for each tier, by name."""
     result = {}
@@ -121,21 +136,10 @@ def promises(
         expected, low = float(fused.p_wrong[chosen].mean()), float(fused.p_wrong_low[chosen].mean())
         basis = Basis.ESTIMATED
         if tier is Tier.OBVIOUS:
-            low = min(low, _obvious_bound(fused, count))
+            low = float(np.where(heard, fused.p_wrong_low, CLAIM)[chosen].mean())
         if review is not None:
             found = tier_precision(chosen, fused, review.strata, review.verdicts, bound=low)
             expected, low = found.expected, found.low
             basis = Basis.VERIFIED if found.verified else Basis.ESTIMATED
         result[tier.value] = TierPromise(count, expected, low, basis)
     return result
-
-
-def _obvious_bound(fused: Fused, count: int) -> float:
-    """Precision the obvious tier should keep with 95 % confidence.
-
-    Models can be wrong together, and their confidence does not show it. How wide the noise-rate
-    interval is tells how much of the disagreement could be the models' own error; the rest is the
-    luck of a small tier.
-    """
-    base = surest_low(fused.noise_rate)
-    return max(0.0, base - ONE_SIDED * float(np.sqrt(base * (1 - base) / count)))
