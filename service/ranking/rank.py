@@ -74,9 +74,7 @@ def rank_suspects(
         top_probabilities=probabilities,
         signals=fused.signals,
         order=worst_first(fused),
-        summary=replace(
-            _summary(evidence, fused, labels, tier, withheld, heard, review), votes=votes
-        ),
+        summary=replace(summary, votes=votes),
         replicas=sum(t.replicas for t in evidence.trajectories),
         epochs=max((t.epochs for t in evidence.trajectories), default=0),
     )
