@@ -64,6 +64,7 @@ def start_audit(
     config = {**config, "encoder": chosen_encoder(dataset.kind, config["encoder"])}
     audit = Audit(
         id=new_id("au"),
+        tenant_id=dataset.tenant_id,
         dataset_id=dataset_id,
         dataset_version=version,
         status=JobStatus.queued,

@@ -1,5 +1,8 @@
 """The engine and the two kinds of transaction: `read()` and `write()`, each committed at its edge.
 
+Opened for a caller, a session sees what that caller may see (`service.tenancy`); opened for nobody,
+as the workers do, it sees everything.
+
 On SQLite a write starts with BEGIN IMMEDIATE, since a transaction that reads first and writes later
 can fail however long it waits; on Postgres both are plain transactions.
 """
@@ -18,6 +21,9 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Double
 
+from service import tenancy
+from service.principal import Principal
+
 DOORBELLS = "doorbells"
 POOL_SECONDS = 2.0  # to wait for a free connection; then the caller is told to come again
 POSTGRES_CONNECTION: dict[str, Any] = {
@@ -26,7 +32,7 @@ POSTGRES_CONNECTION: dict[str, Any] = {
     "keepalives_idle": 30,
     "tcp_user_timeout": 30_000,
     # a process that was stopped in the middle of a transaction must not hold its locks for ever
-    "options": "-c idle_in_transaction_session_timeout=120000",
+    "options": f"-c idle_in_transaction_session_timeout=120000 {tenancy.FOR_EVERY_TENANT}",
 }
 
 
@@ -97,8 +103,8 @@ class Database:
         self._ring = ring
 
     @contextmanager
-    def read(self) -> Generator[Session]:
-        with Session(self.engine) as session:
+    def read(self, caller: Principal | None = None) -> Generator[Session]:
+        with Session(self.engine, info=tenancy.info(caller)) as session:
             yield session
 
     @contextmanager
@@ -111,8 +117,8 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Generator[Session]:
-        with Session(self._writing, expire_on_commit=False) as session:
+    def write(self, caller: Principal | None = None) -> Generator[Session]:
+        with Session(self._writing, expire_on_commit=False, info=tenancy.info(caller)) as session:
             yield session
             session.commit()
             doorbells: set[str] = session.info.get(DOORBELLS, set())

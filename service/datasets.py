@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
-from service import steps
+from service import access_log, steps
 from service.database import bulk_insert
 from service.errors import BadInput, NotFound, NotReady
 from service.ingest import IngestReport, SeenColumn
@@ -66,10 +66,14 @@ def create_dataset(
     received: Received,
     columns: dict[str, Any] | None,
     principal: Principal,
+    shared: bool = False,
 ) -> Dataset:
-    """Register a stored upload and ask for its ingest."""
+    """Register a stored upload and ask for its ingest; `shared` with the whole organisation, or
+    with the members that `service.members` adds."""
     dataset = Dataset(
         id=dataset_id,
+        tenant_id=principal.tenant_id,
+        shared=shared,
         name=name,
         filename=filename,
         status=DatasetStatus.processing,
@@ -162,6 +166,15 @@ def delete_dataset(session: Session, dataset_id: str) -> list[str]:
     exports = session.scalars(select(Export.id).where(Export.dataset_id == dataset_id)).all()
     for subject_id in (dataset_id, *audits, *exports):
         steps.cancel(session, subject_id)
+    access_log.record(
+        session,
+        "dataset.delete",
+        dataset_id,
+        name=dataset.name,
+        sha256=dataset.sha256,
+        version=dataset.version,
+        samples=dataset.sample_count,
+    )
     session.delete(dataset)
     return [
         folder(dataset_id),

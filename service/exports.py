@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service import steps
+from service import access_log, steps
 from service.datasets import get_ready_dataset
 from service.errors import BadInput, NotFound, NotReady
 from service.keys import Principal
@@ -30,6 +30,7 @@ def start_export(
         raise BadInput(f"The dataset has versions 0 to {dataset.version}, not {version}.")
     export = Export(
         id=new_id("ex"),
+        tenant_id=dataset.tenant_id,
         dataset_id=dataset_id,
         dataset_version=version,
         format=format,
@@ -39,6 +40,9 @@ def start_export(
     session.add(export)
     steps.enqueue(session, subject_id=export.id, kind=StepKind.export)
     session.flush()
+    access_log.record(
+        session, "export.create", export.id, dataset_id=dataset_id, version=version, format=format
+    )
     return export
 
 

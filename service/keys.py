@@ -6,42 +6,77 @@ The secret has 256 random bits, so a fast hash is as safe as a slow one and cost
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from service.errors import NotAuthenticated, NotFound
-from service.models import ApiKey, Role, now
+from service import access_log, sign_ins, tenancy
+from service.errors import Conflict, NotAuthenticated, NotFound, NotPermitted
+from service.models import ApiKey, Role, Scope, now
+from service.principal import (
+    DEFAULT_TENANT,
+    ROLE_SCOPES,
+    Principal,
+    is_valid,
+    principal_of,
+)
+
+__all__ = ["Principal", "authenticate", "create_key", "list_keys", "revoke_key", "rotate_key"]
 
 ANYONES_HASH = "0" * 64  # compared against when the id is unknown, so that both take the same time
 
 
-@dataclass(frozen=True)
-class Principal:
-    """Who is calling."""
-
-    key_id: str
-    name: str
-    role: Role
-
-
 def create_key(
-    session: Session, *, name: str, role: Role, expires_at: datetime | None = None
+    session: Session,
+    *,
+    name: str,
+    role: Role,
+    scopes: Collection[Scope] | None = None,
+    tenant_id: str = DEFAULT_TENANT,
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its token, which is shown only now."""
+    """A new key and its token, which is shown only now.
+
+    Whoever opened the session makes keys of their own tenant; `tenant_id` is for sessions of the
+    service itself. Raises NotPermitted where somebody gives more than they have.
+    """
+    creator = tenancy.caller_of(session)
+    wanted = frozenset(ROLE_SCOPES[role] if scopes is None else scopes)
+    if creator is not None and not wanted <= creator.all_scopes:
+        missing = ", ".join(sorted(wanted - creator.all_scopes))
+        raise NotPermitted(f"You cannot give what you do not have yourself: {missing}.")
     secret = secrets.token_urlsafe(32)
     key = ApiKey(
         id=secrets.token_hex(4),
+        tenant_id=creator.tenant_id if creator is not None else tenant_id,
         name=name,
         role=role,
-        secret_hash=_hash(secret),
+        scopes=None if scopes is None else sorted(wanted),
+        secret_hash=hashed(secret),
         expires_at=expires_at,
     )
     session.add(key)
     session.flush()
-    return key, f"la_{key.id}_{secret}"
+    access_log.record(session, "key.create", key.id, tenant_id=key.tenant_id, name=name, role=role)
+    return key, _token(key, secret)
+
+
+def rotate_key(
+    session: Session, key_id: str, *, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """A new secret for a key: who it is, and what they may see, stay as they are. The old secret
+    is refused from the next request on, and so is every browser that signed in with it."""
+    key = get_key(session, key_id)
+    if key.secret_hash is None or key.revoked_at is not None:
+        raise Conflict(f"The key {key_id!r} has no secret to renew: it is revoked, or a person's.")
+    secret = secrets.token_urlsafe(32)
+    key.secret_hash = hashed(secret)
+    key.expires_at = expires_at or key.expires_at
+    sign_ins.end_all(session, key_id)
+    access_log.record(session, "key.rotate", key.id, name=key.name)
+    return key, _token(key, secret)
 
 
 def authenticate(session: Session, token: str) -> Principal:
@@ -49,30 +84,57 @@ def authenticate(session: Session, token: str) -> Principal:
     prefix, _, rest = token.partition("_")
     key_id, _, secret = rest.partition("_")
     key = session.get(ApiKey, key_id) if prefix == "la" else None
-    matches = hmac.compare_digest(_hash(secret), key.secret_hash if key else ANYONES_HASH)
-    if key is None or not matches or key.revoked_at or (key.expires_at and key.expires_at < now()):
+    stored = key.secret_hash if key is not None else None
+    matches = hmac.compare_digest(hashed(secret), stored or ANYONES_HASH)
+    if key is None or stored is None or not matches or not is_valid(key):
         raise NotAuthenticated(
             "This API key is not valid. Send a key as `Authorization: Bearer la_…`."
         )
-    return Principal(key.id, key.name, key.role)
+    return principal_of(key)
 
 
 def list_keys(session: Session) -> list[ApiKey]:
     return list(session.scalars(select(ApiKey).order_by(ApiKey.created_at, ApiKey.id)))
 
 
-def revoke_key(session: Session, key_id: str) -> ApiKey:
+def get_key(session: Session, key_id: str) -> ApiKey:
     key = session.get(ApiKey, key_id)
     if key is None:
         raise NotFound(f"There is no API key {key_id!r}.")
-    key.revoked_at = key.revoked_at or now()
+    return key
+
+
+def revoke_key(session: Session, key_id: str) -> ApiKey:
+    """Refuse the key, and whoever signed in with it, from the next request on."""
+    key = get_key(session, key_id)
+    if key.revoked_at is None:
+        key.revoked_at = now()
+        sign_ins.end_all(session, key_id)
+        access_log.record(session, "key.revoke", key.id, name=key.name)
     return key
 
 
 def revoke_by_name(session: Session, name: str) -> None:
     for key in session.scalars(select(ApiKey).where(ApiKey.name == name)):
-        key.revoked_at = key.revoked_at or now()
+        revoke_key(session, key.id)
 
 
-def _hash(secret: str) -> str:
+def note_uses(session: Session, used: Mapping[str, datetime]) -> None:
+    """Write down when keys were last used; a moment that is older than the stored one is not."""
+    for key_id, moment in sorted(used.items()):
+        session.execute(
+            update(ApiKey)
+            .where(
+                ApiKey.id == key_id,
+                or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < moment),
+            )
+            .values(last_used_at=moment)
+        )
+
+
+def _token(key: ApiKey, secret: str) -> str:
+    return f"la_{key.id}_{secret}"
+
+
+def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

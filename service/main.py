@@ -13,17 +13,21 @@ from starlette.concurrency import run_in_threadpool
 
 from service import steps, telemetry, watching
 from service.api import (
+    access_log,
     audits,
     catalogue,
     datasets,
     exports,
     health,
     keys,
+    members,
     models,
     overview,
     problems,
     rankings,
     review,
+    sign_ins,
+    tenants,
     uploads,
 )
 from service.api.dependencies import Resources
@@ -34,6 +38,7 @@ from service.database import Database
 from service.janitor import tidy
 from service.metrics import Metrics
 from service.storage import Storage
+from service.uses import Uses
 from service.web.routes import router as web
 
 log = structlog.get_logger()
@@ -49,7 +54,25 @@ audited again.
 * Directions: `p_wrong` is high = bad; `label_score`, margins and `p_given` are low = bad.
 * Lists are worst first or newest first, and walked with `cursor`.
 """
+PARTS = (
+    uploads,
+    datasets,
+    overview,
+    audits,
+    rankings,
+    review,
+    models,
+    exports,
+    members,
+    keys,
+    sign_ins,
+    tenants,
+    access_log,
+    catalogue,
+    health,
+)
 MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is held in memory; uploads have a limit of their own
+USES_SECONDS = 30.0
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -64,13 +87,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             free_space_watermark_bytes=settings.free_space_watermark_bytes,
         )
         database = Database(settings.resolved_database_url, ring=ring, pool=settings.database_pool)
-        app.state.resources = Resources(settings, database, storage, Metrics(database, storage))
-        sweeper = asyncio.create_task(_sweep(database, ring, settings.sweep_seconds))
-        tidier = asyncio.create_task(_tidy(database, storage, settings.tidy_seconds))
+        uses, metrics = Uses(database), Metrics(database, storage)
+        app.state.resources = Resources(settings, database, storage, metrics, uses)
+        tasks = [
+            asyncio.create_task(_sweep(database, ring, settings.sweep_seconds)),
+            asyncio.create_task(_tidy(database, storage, settings.tidy_seconds)),
+            asyncio.create_task(_repeat(uses.write_down, USES_SECONDS, "uses_not_written")),
+        ]
         yield
         app.state.closing.set()
-        sweeper.cancel()
-        tidier.cancel()
+        for task in tasks:
+            task.cancel()
+        await _attempt(uses.write_down, "uses_not_written")
         database.dispose()
 
     app = FastAPI(
@@ -86,19 +114,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.closing = threading.Event()  # set as soon as the server is told to stop
     app.middleware("http")(_identify)
     problems.install(app)
-    for part in (
-        uploads,
-        datasets,
-        overview,
-        audits,
-        rankings,
-        review,
-        models,
-        exports,
-        keys,
-        catalogue,
-        health,
-    ):
+    for part in PARTS:
         app.include_router(part.router, max_body_size=MAX_BODY_BYTES)
     app.include_router(web)
     return app
@@ -141,12 +157,20 @@ async def _sweep(
         if queues:
             ring(queues)
 
+    await _repeat(look, seconds, "sweep_failed")
+
+
+async def _repeat(act: Callable[[], None], seconds: float, failure: str) -> None:
     while True:
         await asyncio.sleep(seconds)
-        try:
-            await run_in_threadpool(look)
-        except Exception as error:  # the sweep must outlive a database that is away
-            log.warning("sweep_failed", error=str(error))
+        await _attempt(act, failure)
+
+
+async def _attempt(act: Callable[[], None], failure: str) -> None:
+    try:
+        await run_in_threadpool(act)
+    except Exception as error:  # what is repeated must outlive a database that is away
+        log.warning(failure, error=str(error))
 
 
 app = create_app(Settings())

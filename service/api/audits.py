@@ -14,17 +14,19 @@ from starlette.concurrency import run_in_threadpool
 from service import audits, review
 from service.api import cursors, present
 from service.api.dependencies import (
-    Annotator,
+    Auditor,
+    Exporter,
+    Reader,
     ReadSession,
     Resources,
     ResourcesDep,
     StorageDep,
-    Uploader,
     WriteSession,
 )
 from service.api.problems import documented
 from service.export import write_suspects
 from service.models import FINISHED, Dataset, ReviewState, Tier
+from service.principal import Principal
 from service.schemas import AuditRead, Neighbours, Page, SuspectDetail, SuspectPage
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
@@ -38,7 +40,7 @@ EVENT_ID = re.compile(r"[0-9]{1,18}")
 @router.get("", response_model=Page[AuditRead], responses=documented(400))
 def list_audits(
     session: ReadSession,
-    caller: Annotator,
+    caller: Reader,
     dataset_id: str | None = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -53,14 +55,14 @@ def list_audits(
 
 
 @router.get("/{audit_id}", response_model=AuditRead)
-def read_audit(session: ReadSession, caller: Annotator, audit_id: str) -> dict[str, Any]:
+def read_audit(session: ReadSession, caller: Reader, audit_id: str) -> dict[str, Any]:
     """Status, step, progress and the time left."""
     audit = audits.get_audit(session, audit_id)
     return {**audit.to_dict(), **audits.progress_of(session, audit)}
 
 
 @router.post("/{audit_id}/cancel", response_model=AuditRead, responses=documented(409))
-def cancel_audit(session: WriteSession, caller: Uploader, audit_id: str) -> dict[str, Any]:
+def cancel_audit(session: WriteSession, caller: Auditor, audit_id: str) -> dict[str, Any]:
     """Stop an audit. Its workers let go within seconds; what it had made is not published."""
     audit = audits.cancel_audit(session, audit_id)
     return {**audit.to_dict(), **audits.progress_of(session, audit)}
@@ -70,7 +72,7 @@ def cancel_audit(session: WriteSession, caller: Uploader, audit_id: str) -> dict
 async def stream_events(
     request: Request,
     resources: ResourcesDep,
-    caller: Annotator,
+    caller: Reader,
     audit_id: str,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
@@ -79,36 +81,39 @@ async def stream_events(
     Each event is named `progress` and carries `status`, `step`, `progress` and `eta_seconds`. The
     stream ends when the audit does.
     """
-    await run_in_threadpool(_events, resources, audit_id, 0)  # a 404 must come before the stream
+    # a 404 must come before the stream
+    await run_in_threadpool(_events, resources, caller, audit_id, 0)
     begin = int(last_event_id) if last_event_id and EVENT_ID.fullmatch(last_event_id) else 0
     return StreamingResponse(
-        _stream(request, resources, audit_id, begin),
+        _stream(request, resources, caller, audit_id, begin),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
 
 
-def _events(resources: Resources, audit_id: str, seq: int) -> tuple[list[tuple[int, Any]], bool]:
-    with resources.database.read() as session:
+def _events(
+    resources: Resources, caller: Principal, audit_id: str, seq: int
+) -> tuple[list[tuple[int, Any]], bool]:
+    with resources.read(caller) as session:
         finished = audits.get_audit(session, audit_id).status in FINISHED
         found = audits.events_after(session, audit_id, seq)
         return [(event.seq, event.data) for event in found], finished
 
 
 async def _stream(
-    request: Request, resources: Resources, audit_id: str, seq: int
+    request: Request, resources: Resources, caller: Principal, audit_id: str, seq: int
 ) -> AsyncIterator[bytes]:
     with resources.metrics.streams.track_inprogress():
-        async for event in _news(request, resources, audit_id, seq):
+        async for event in _news(request, resources, caller, audit_id, seq):
             yield event
 
 
 async def _news(
-    request: Request, resources: Resources, audit_id: str, seq: int
+    request: Request, resources: Resources, caller: Principal, audit_id: str, seq: int
 ) -> AsyncIterator[bytes]:
     silent = 0.0
     while not await request.is_disconnected():
-        events, finished = await run_in_threadpool(_events, resources, audit_id, seq)
+        events, finished = await run_in_threadpool(_events, resources, caller, audit_id, seq)
         for seq, data in events:
             yield b"id: %d\nevent: progress\ndata: %s\n\n" % (seq, orjson.dumps(data))
         if finished or request.app.state.closing.is_set():
@@ -121,7 +126,7 @@ async def _news(
 
 
 @router.get("/{audit_id}/summary", responses=documented(409))
-def read_summary(session: ReadSession, caller: Annotator, audit_id: str) -> dict[str, Any]:
+def read_summary(session: ReadSession, caller: Reader, audit_id: str) -> dict[str, Any]:
     """Noise rate with its interval, noise matrix (rows = true class), classes, tiers, and what the
     audit cannot judge. `verdicts` counts those that the figures rest on, and each `basis` says
     whether a figure is `estimated` or `verified`; `review` counts what people have decided so far.
@@ -142,7 +147,7 @@ def read_summary(session: ReadSession, caller: Annotator, audit_id: str) -> dict
 @router.get("/{audit_id}/suspects", response_model=SuspectPage, responses=documented(400, 409))
 def list_suspects(
     session: ReadSession,
-    caller: Annotator,
+    caller: Reader,
     audit_id: str,
     tier: Annotated[list[Tier] | None, Query()] = None,
     given_label: str | None = None,
@@ -170,7 +175,7 @@ def list_suspects(
 def download_suspects(
     resources: ResourcesDep,
     session: ReadSession,
-    caller: Annotator,
+    caller: Exporter,
     audit_id: str,
     format: Literal["csv", "parquet"],
 ) -> StreamingResponse:
@@ -178,7 +183,7 @@ def download_suspects(
     dataset = _dataset(session, audit_id)
     ranking_id = review.newest_ranking(session, audit_id).id
     file = TemporaryFile()  # noqa: SIM115 (closed when it has been sent)
-    write_suspects(_rows(resources, ranking_id, dataset.class_names), file, format)
+    write_suspects(_rows(resources, caller, ranking_id, dataset.class_names), file, format)
     file.seek(0)
     kind = "text/csv" if format == "csv" else "application/vnd.apache.parquet"
     return StreamingResponse(
@@ -193,10 +198,12 @@ def _content(file: IO[bytes]) -> Iterator[bytes]:
         yield from iter(lambda: file.read(2**18), b"")
 
 
-def _rows(resources: Resources, ranking_id: str, names: list[str]) -> Iterator[dict[str, Any]]:
+def _rows(
+    resources: Resources, caller: Principal, ranking_id: str, names: list[str]
+) -> Iterator[dict[str, Any]]:
     after = 0
     while True:
-        with resources.database.read() as session:
+        with resources.read(caller) as session:
             page = review.list_suspects(
                 session, ranking_id, wanted=review.SuspectFilter(), after=after, limit=PAGE
             )
@@ -214,7 +221,7 @@ def _rows(resources: Resources, ranking_id: str, names: list[str]) -> Iterator[d
 def read_neighbours(
     session: ReadSession,
     storage: StorageDep,
-    caller: Annotator,
+    caller: Reader,
     audit_id: str,
     sample_id: str,
 ) -> dict[str, Any]:
@@ -233,7 +240,7 @@ def read_neighbours(
 def read_suspect(
     session: ReadSession,
     storage: StorageDep,
-    caller: Annotator,
+    caller: Reader,
     audit_id: str,
     sample_id: str,
 ) -> dict[str, Any]:

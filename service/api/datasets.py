@@ -11,7 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from service import annotators, audits, columns, datasets, exports, review, uploads
 from service.api import cursors
 from service.api.dependencies import (
-    Annotator,
+    Auditor,
+    Exporter,
+    Reader,
     ReadSession,
     ResourcesDep,
     StorageDep,
@@ -86,7 +88,7 @@ async def upload_dataset(
 
     def reserve() -> Upload:
         declared = request.headers.get("content-length")
-        with resources.database.write() as session:
+        with resources.write(caller) as session:
             return uploads.reserve(
                 session,
                 resources.settings,
@@ -99,11 +101,11 @@ async def upload_dataset(
             )
 
     def register(received: Received) -> Dataset:
-        with resources.database.write() as session:
+        with resources.write(caller) as session:
             return uploads.register(session, resources.settings, upload, received, principal=caller)
 
     def forget() -> None:
-        with resources.database.write() as session:
+        with resources.write(caller) as session:
             given_up = uploads.release(session, upload.id)
         if given_up:
             resources.storage.delete(datasets.folder(upload.dataset_id))
@@ -126,7 +128,7 @@ async def upload_dataset(
 @router.get("", response_model=Page[DatasetRead], responses=documented(400))
 def list_datasets(
     session: ReadSession,
-    caller: Annotator,
+    caller: Reader,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
@@ -138,13 +140,13 @@ def list_datasets(
 
 
 @router.get("/{dataset_id}", response_model=DatasetRead)
-def read_dataset(session: ReadSession, caller: Annotator, dataset_id: str) -> Dataset:
+def read_dataset(session: ReadSession, caller: Reader, dataset_id: str) -> Dataset:
     """One dataset: its status, how its columns were understood, its classes and its version."""
     return datasets.get_dataset(session, dataset_id)
 
 
 @router.get("/{dataset_id}/columns", response_model=ColumnList)
-def read_columns(session: ReadSession, caller: Annotator, dataset_id: str) -> dict[str, Any]:
+def read_columns(session: ReadSession, caller: Reader, dataset_id: str) -> dict[str, Any]:
     """The columns of the upload: what they hold, and what each was taken for."""
     dataset = datasets.get_dataset(session, dataset_id)
     return {"status": dataset.status, "items": columns.described(dataset)}
@@ -152,7 +154,7 @@ def read_columns(session: ReadSession, caller: Annotator, dataset_id: str) -> di
 
 @router.get("/{dataset_id}/annotators", response_model=AnnotatorList, responses=documented(409))
 def read_annotators(
-    session: ReadSession, storage: StorageDep, caller: Annotator, dataset_id: str
+    session: ReadSession, storage: StorageDep, caller: Reader, dataset_id: str
 ) -> dict[str, Any]:
     """The people whose votes came with the dataset: their quality, and how far they agree.
 
@@ -197,7 +199,7 @@ def delete_dataset(
 def read_media(
     session: ReadSession,
     storage: StorageDep,
-    caller: Annotator,
+    caller: Reader,
     dataset_id: str,
     sample_id: str,
     size: Annotated[int, Query(ge=16, le=2048)] = 512,
@@ -219,7 +221,7 @@ def read_media(
 def read_sample(
     session: ReadSession,
     storage: StorageDep,
-    caller: Annotator,
+    caller: Reader,
     dataset_id: str,
     sample_id: str,
 ) -> dict[str, Any]:
@@ -246,7 +248,7 @@ def read_sample(
 def start_audit(
     session: WriteSession,
     response: Response,
-    caller: Uploader,
+    caller: Auditor,
     dataset_id: str,
     options: Annotated[AuditCreate | None, Body()] = None,
 ) -> dict[str, Any]:
@@ -268,7 +270,7 @@ def start_audit(
 def start_export(
     session: WriteSession,
     response: Response,
-    caller: Annotator,
+    caller: Exporter,
     dataset_id: str,
     options: Annotated[ExportCreate | None, Body()] = None,
 ) -> dict[str, Any]:

@@ -1,22 +1,30 @@
-"""What routes ask for by type: who is calling, a session, the storage, the settings."""
+"""What routes ask for by type: who is calling, a session, the storage, the settings.
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Annotated, Any
+A session shows what its caller may see, so asking for one asks for a caller too; each route says
+with one of the types at the end which scope the caller needs.
+"""
+
+from collections.abc import Generator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
+from service import sign_ins
+from service.api import cookies
 from service.config import Settings
 from service.database import Database
 from service.errors import NotAuthenticated, NotPermitted
-from service.keys import Principal, authenticate
+from service.keys import authenticate
 from service.metrics import Metrics
-from service.models import Role
+from service.models import Scope
+from service.principal import Principal
 from service.storage import Storage
+from service.uses import Uses
 
-RANK = {Role.annotator: 0, Role.uploader: 1, Role.admin: 2}
 bearer = HTTPBearer(auto_error=False, description="An API key, `la_…`.")
 
 
@@ -28,6 +36,17 @@ class Resources:
     database: Database
     storage: Storage
     metrics: Metrics
+    uses: Uses
+
+    def read(self, caller: Principal) -> AbstractContextManager[Session]:
+        return self.database.read(caller)
+
+    def write(self, caller: Principal) -> AbstractContextManager[Session]:
+        return self.database.write(caller)
+
+    def for_every_tenant(self) -> AbstractContextManager[Session]:
+        """A session that nothing is hidden from: only for routes about the service itself."""
+        return self.database.write()
 
 
 def resources(request: Request) -> Resources:
@@ -38,13 +57,42 @@ def resources(request: Request) -> Resources:
 ResourcesDep = Annotated[Resources, Depends(resources)]
 
 
-def reading(resources: ResourcesDep) -> Generator[Session]:
+def principal(
+    request: Request,
+    resources: ResourcesDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> Principal:
+    """Whose key or cookie this is. A key is looked at first: it needs no defence against others'
+    pages, which a browser sends a cookie from too."""
+    cookie = cookies.read(request)
+    if credentials is None and cookie is None:
+        raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
     with resources.database.read() as session:
+        if credentials is not None:
+            found = authenticate(session, credentials.credentials)
+        else:
+            cookies.refuse_foreign(request)
+            found = sign_ins.authenticate(session, cookie or "")
+    resources.uses.note(found)
+    found = replace(found, address=address_of(request), request_id=request.state.request_id)
+    request.state.caller = found
+    return found
+
+
+def address_of(request: Request) -> str | None:
+    return request.client.host if request.client else None
+
+
+CallerDep = Annotated[Principal, Depends(principal)]
+
+
+def reading(resources: ResourcesDep, caller: CallerDep) -> Generator[Session]:
+    with resources.read(caller) as session:
         yield session
 
 
-def writing(resources: ResourcesDep) -> Generator[Session]:
-    with resources.database.write() as session:
+def writing(resources: ResourcesDep, caller: CallerDep) -> Generator[Session]:
+    with resources.write(caller) as session:
         yield session
 
 
@@ -63,27 +111,27 @@ StorageDep = Annotated[Storage, Depends(storage)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 
 
-def principal(
-    resources: ResourcesDep,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-) -> Principal:
-    if credentials is None:
-        raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
-    with resources.database.read() as session:
-        return authenticate(session, credentials.credentials)
+class require:
+    """A dependency that lets in who has the scope; None lets in whoever is recognised."""
 
+    def __init__(self, scope: Scope | None) -> None:
+        self.scope = scope
 
-def require(role: Role) -> Callable[..., Any]:
-    """A dependency that lets in this role and the ones above it."""
-
-    def check(caller: Annotated[Principal, Depends(principal)]) -> Principal:
-        if RANK[caller.role] < RANK[role]:
-            raise NotPermitted(f"This needs the role `{role}`; your key is `{caller.role}`.")
+    def __call__(self, caller: CallerDep) -> Principal:
+        if self.scope is not None and not caller.may(self.scope):
+            raise NotPermitted(
+                f"This needs the scope `{self.scope}`, which your role `{caller.role}` does not "
+                "give. Ask an admin of your organisation."
+            )
         return caller
 
-    return check
 
-
-Annotator = Annotated[Principal, Depends(require(Role.annotator))]
-Uploader = Annotated[Principal, Depends(require(Role.uploader))]
-Admin = Annotated[Principal, Depends(require(Role.admin))]
+Anyone = Annotated[Principal, Depends(require(None))]
+Reader = Annotated[Principal, Depends(require(Scope.review_read))]
+Annotator = Annotated[Principal, Depends(require(Scope.review_write))]
+Uploader = Annotated[Principal, Depends(require(Scope.datasets_write))]
+Auditor = Annotated[Principal, Depends(require(Scope.audits_run))]
+Exporter = Annotated[Principal, Depends(require(Scope.export))]
+Admin = Annotated[Principal, Depends(require(Scope.admin))]
+Scraper = Annotated[Principal, Depends(require(Scope.metrics))]
+Operator = Annotated[Principal, Depends(require(Scope.tenants))]

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
 from service import exports
-from service.api.dependencies import Annotator, ReadSession, StorageDep
+from service.api.dependencies import Exporter, ReadSession, StorageDep
 from service.api.problems import documented
 from service.models import JobStatus
 from service.schemas import ExportRead
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/exports", tags=["exports"], responses=documented(
 
 
 @router.get("/{export_id}", response_model=ExportRead)
-def read_export(session: ReadSession, caller: Annotator, export_id: str) -> dict[str, Any]:
+def read_export(session: ReadSession, caller: Exporter, export_id: str) -> dict[str, Any]:
     """One export; `download_url` is set once it is completed."""
     export = exports.get_export(session, export_id)
     done = export.status is JobStatus.completed
@@ -26,7 +26,7 @@ def read_export(session: ReadSession, caller: Annotator, export_id: str) -> dict
 def download_export(
     session: ReadSession,
     storage: StorageDep,
-    caller: Annotator,
+    caller: Exporter,
     export_id: str,
 ) -> FileResponse:
     """The corrected dataset, as an attachment."""

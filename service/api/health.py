@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from service import health
-from service.api.dependencies import Admin, ResourcesDep
+from service.api.dependencies import ResourcesDep, Scraper
 
 router = APIRouter(tags=["health"])
 
@@ -27,6 +27,6 @@ def ready(resources: ResourcesDep, response: Response) -> dict[str, Any]:
 
 
 @router.get("/metrics", response_class=Response)
-def metrics(resources: ResourcesDep, caller: Admin) -> Response:
+def metrics(resources: ResourcesDep, caller: Scraper) -> Response:
     """Prometheus' text form. Work is counted in the database at each scrape."""
     return Response(resources.metrics.text(), media_type=CONTENT_TYPE_LATEST)

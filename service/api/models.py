@@ -10,16 +10,18 @@ from starlette.concurrency import run_in_threadpool
 
 from service import model_files, predictions
 from service.api.dependencies import (
-    Annotator,
+    Auditor,
+    Exporter,
+    Reader,
     ReadSession,
     Resources,
     ResourcesDep,
     StorageDep,
-    Uploader,
 )
 from service.api.problems import documented
 from service.errors import NotFound
 from service.models import FINISHED, JobStatus
+from service.principal import Principal
 from service.schemas import ModelRead, PredictionRead, PredictRequest
 
 router = APIRouter(prefix="/v1/audits", tags=["models"], responses=documented())
@@ -30,7 +32,7 @@ MEDIA_TYPES = {model_files.DESCRIPTION: "application/json"}
 
 @router.get("/{audit_id}/model", response_model=ModelRead, responses=documented(409))
 def read_model(
-    session: ReadSession, storage: StorageDep, caller: Annotator, audit_id: str
+    session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
 ) -> dict[str, Any]:
     """The robust model: whether it is trained yet, how accurate it is, and where its files are.
 
@@ -62,7 +64,7 @@ def read_model(
 def download_model(
     session: ReadSession,
     storage: StorageDep,
-    caller: Annotator,
+    caller: Exporter,
     audit_id: str,
     file: str,
 ) -> FileResponse:
@@ -85,7 +87,7 @@ def download_model(
 )
 async def predict(
     resources: ResourcesDep,
-    caller: Uploader,
+    caller: Auditor,
     response: Response,
     audit_id: str,
     wanted: PredictRequest,
@@ -99,12 +101,12 @@ async def predict(
     them; where it takes longer than `wait_seconds` the answer is 202, and `Location` says where the
     predictions will be, for an hour.
     """
-    number, answer = await run_in_threadpool(_ask, resources, audit_id, wanted)
+    number, answer = await run_in_threadpool(_ask, resources, caller, audit_id, wanted)
     if number is None:
         return answer
     until = time.monotonic() + wait_seconds
     while True:
-        answer = await run_in_threadpool(_look, resources, audit_id, number)
+        answer = await run_in_threadpool(_look, resources, caller, audit_id, number)
         if answer["status"] in FINISHED:
             return answer
         if time.monotonic() >= until:
@@ -117,20 +119,20 @@ async def predict(
 @router.get("/{audit_id}/predictions/{number}", response_model=PredictionRead)
 def read_prediction(
     resources: ResourcesDep,
-    caller: Annotator,
+    caller: Reader,
     audit_id: str,
     number: str,
 ) -> dict[str, Any]:
     """Predictions that were not ready when they were asked for."""
-    return _look(resources, audit_id, predictions.as_number(number))
+    return _look(resources, caller, audit_id, predictions.as_number(number))
 
 
 def _ask(
-    resources: Resources, audit_id: str, wanted: PredictRequest
+    resources: Resources, caller: Principal, audit_id: str, wanted: PredictRequest
 ) -> tuple[int | None, dict[str, Any]]:
     """The answer, or the number under which a worker will give it."""
     storage = resources.storage
-    with resources.database.read() as session:
+    with resources.read(caller) as session:
         model_files.require_model(session, audit_id)
     model = model_files.read_description(storage, audit_id)
     predictions.check_form(model, wanted.form)
@@ -141,15 +143,15 @@ def _ask(
     else:
         found = predictions.answer_at_once(storage, model, vectors=wanted.vectors, rows=wanted.rows)
         return None, _as_read(audit_id, JobStatus.completed, found)
-    with resources.database.write() as session:
+    with resources.write(caller) as session:
         old = predictions.enqueue(session, audit_id, number)
     for key in old:
         storage.delete(key)
     return number, {}
 
 
-def _look(resources: Resources, audit_id: str, number: int) -> dict[str, Any]:
-    with resources.database.read() as session:
+def _look(resources: Resources, caller: Principal, audit_id: str, number: int) -> dict[str, Any]:
+    with resources.read(caller) as session:
         step = predictions.get_step(session, audit_id, number)
     found = predictions.read_answers(resources.storage, step)
     return _as_read(audit_id, model_files.STATUS[step.state], found, step.problem)

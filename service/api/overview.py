@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 
 from service import audits, overview, review
-from service.api.dependencies import Annotator, ReadSession, StorageDep
+from service.api.dependencies import Reader, ReadSession, StorageDep
 from service.api.problems import documented
 from service.models import Tier
 from service.schemas import DataMapRead, FindingsRead, Pairs
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/audits/{audit_id}", tags=["overview"], responses=
 @router.get("/pairs", response_model=Pairs)
 def list_pairs(
     session: ReadSession,
-    caller: Annotator,
+    caller: Reader,
     audit_id: str,
     tier: Annotated[list[Tier] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
@@ -45,7 +45,7 @@ def list_pairs(
 
 
 @router.get("/findings", response_model=FindingsRead)
-def read_findings(session: ReadSession, caller: Annotator, audit_id: str) -> dict[str, Any]:
+def read_findings(session: ReadSession, caller: Reader, audit_id: str) -> dict[str, Any]:
     """What reviewers have found so far: errors by look in the order of looking, each tier's share
     of wrong labels with its interval (95 %), and who has decided how many. Beside it `chance`: what
     as many random looks would find."""
@@ -64,7 +64,7 @@ def read_findings(session: ReadSession, caller: Annotator, audit_id: str) -> dic
 
 @router.get("/data-map", response_model=DataMapRead)
 def read_data_map(
-    session: ReadSession, storage: StorageDep, caller: Annotator, audit_id: str
+    session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
 ) -> dict[str, Any]:
     """Single points of the data map, column by column: the worst ranks one by one and the rest
     evenly, at most 2,000 of `total` samples. Confidence is low = bad."""
@@ -87,7 +87,7 @@ def read_data_map(
 def read_plot(
     session: ReadSession,
     storage: StorageDep,
-    caller: Annotator,
+    caller: Reader,
     audit_id: str,
     name: Literal["data_map", "noise_matrix", "findings", "tiers", "classes"],
     format: Literal["svg", "png"],
@@ -107,7 +107,7 @@ def read_plot(
 
 @router.get("/report.html", response_class=Response)
 def read_report(
-    session: ReadSession, storage: StorageDep, caller: Annotator, audit_id: str
+    session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
 ) -> Response:
     """The overview as one HTML file: figures, pictures and the worst suspects, without a script
     and without a reference to anything outside."""

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from service import rankings
-from service.api.dependencies import Annotator, ReadSession, WriteSession
+from service.api.dependencies import Annotator, Reader, ReadSession, WriteSession
 from service.api.problems import documented
 from service.schemas import RankingRead
 
@@ -28,12 +28,12 @@ def create_ranking(
 
 
 @router.get("", response_model=list[RankingRead])
-def list_rankings(session: ReadSession, caller: Annotator, audit_id: str) -> Any:
+def list_rankings(session: ReadSession, caller: Reader, audit_id: str) -> Any:
     """Every ranking of the audit, newest first, those still being made included."""
     return rankings.list_rankings(session, audit_id)
 
 
 @router.get("/{number}", response_model=RankingRead)
-def read_ranking(session: ReadSession, caller: Annotator, audit_id: str, number: str) -> Any:
+def read_ranking(session: ReadSession, caller: Reader, audit_id: str, number: str) -> Any:
     """One ranking and whether it is made."""
     return rankings.get_ranking_job(session, audit_id, rankings.as_number(number))

@@ -10,6 +10,7 @@ from service import audits, controls, idempotency, review
 from service.api import cursors, present
 from service.api.dependencies import (
     Annotator,
+    Reader,
     ReadSession,
     SettingsDep,
     StorageDep,
@@ -171,7 +172,7 @@ def _record(
 @router.get("/corrections", response_model=Page[CorrectionRead], responses=documented(400))
 def list_corrections(
     session: ReadSession,
-    caller: Annotator,
+    caller: Reader,
     audit_id: str,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,

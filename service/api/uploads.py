@@ -63,7 +63,7 @@ def create_upload(
     _require_version(tus_resumable)
     metadata = _metadata(upload_metadata)
     resources.storage.require_space(upload_length)
-    with resources.database.write() as session:
+    with resources.write(caller) as session:
         upload = uploads.reserve(
             session,
             resources.settings,
@@ -81,7 +81,7 @@ def create_upload(
 @router.get("", response_model=UploadList)
 def list_uploads(resources: ResourcesDep, caller: Uploader) -> dict[str, Any]:
     """Your uploads that are under way: what a program that was stopped can go on with."""
-    with resources.database.read() as session:
+    with resources.read(caller) as session:
         found = uploads.list_open(session, principal=caller)
     return {"items": [_described(one, uploads.offset_of(resources.storage, one)) for one in found]}
 
@@ -156,14 +156,14 @@ def delete_upload(
     already become stays."""
     upload = _get(resources, caller, upload_id)
     _require_version(tus_resumable)
-    with resources.database.write() as session:
+    with resources.write(caller) as session:
         uploads.release(session, upload_id)
     uploads.discard(resources.storage, upload)
     return Response(status_code=204, headers={"Tus-Resumable": VERSION})
 
 
 def _get(resources: Resources, caller: Principal, upload_id: str) -> Upload:
-    with resources.database.read() as session:
+    with resources.read(caller) as session:
         return uploads.get_upload(session, upload_id, principal=caller)
 
 

@@ -1,16 +1,25 @@
 """The tables. Rows are facts: only a job's state and a suspect's lease ever change."""
 
-from service.models.access import ApiKey, Idempotency
+from service.models.access import (
+    AccessEntry,
+    ApiKey,
+    Idempotency,
+    Membership,
+    SignIn,
+    Tenant,
+)
 from service.models.audits import Audit, AuditEvent
-from service.models.base import BigInt, Json, Model, UtcDateTime, new_id, now, one_of
+from service.models.base import BigInt, Json, Model, Owned, UtcDateTime, new_id, now, one_of
 from service.models.datasets import Dataset, Export, Sample
 from service.models.enums import (
     FINISHED,
     DatasetStatus,
     JobStatus,
     Kind,
+    Outcome,
     ReviewState,
     Role,
+    Scope,
     StepKind,
     StepState,
     Tier,
@@ -22,6 +31,7 @@ from service.models.uploads import Upload
 
 __all__ = [
     "FINISHED",
+    "AccessEntry",
     "ApiKey",
     "Audit",
     "AuditEvent",
@@ -34,15 +44,21 @@ __all__ = [
     "JobStatus",
     "Json",
     "Kind",
+    "Membership",
     "Model",
+    "Outcome",
+    "Owned",
     "Ranking",
     "ReviewState",
     "Role",
     "Sample",
+    "Scope",
+    "SignIn",
     "Step",
     "StepKind",
     "StepState",
     "Suspect",
+    "Tenant",
     "Tier",
     "Upload",
     "UtcDateTime",

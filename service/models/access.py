@@ -1,31 +1,96 @@
-"""Who may call, and what was answered to them."""
+"""Who may call, what they may see, what was answered to them, and what was noted about it."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    String,
-)
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.models.base import Model, now, one_of
-from service.models.enums import (
-    Role,
-)
+from service.models.base import BigInt, Model, Owned, new_id, now, one_of
+from service.models.enums import Outcome, Role
 
 
-class ApiKey(Model):
-    """Who may call. Only a hash of the secret is kept."""
+class Tenant(Model):
+    """An organisation: whatever belongs to one cannot be seen from another."""
+
+    __tablename__ = "tenant"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ApiKey(Owned, Model):
+    """Who may call. With a secret, of which only a hash is kept, it is an API key; without one it
+    is a person who signs in elsewhere, known by `issuer` and `subject`."""
 
     __tablename__ = "api_key"
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role] = mapped_column(one_of(Role))
-    secret_hash: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str] | None]  # null: what the role may do
+    secret_hash: Mapped[str | None] = mapped_column(String(64))
+    issuer: Mapped[str | None] = mapped_column(String(400))
+    subject: Mapped[str | None] = mapped_column(String(400))
+    email: Mapped[str | None] = mapped_column(String(320))
     created_at: Mapped[datetime] = mapped_column(default=now)
+    last_used_at: Mapped[datetime | None]  # written in batches, so up to half a minute late
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+
+class Membership(Owned, Model):
+    """Somebody whose role sees no dataset by itself may see this one."""
+
+    __tablename__ = "membership"
+
+    dataset_id: Mapped[str] = mapped_column(
+        ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True
+    )
+    key_id: Mapped[str] = mapped_column(
+        ForeignKey("api_key.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    added_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SignIn(Owned, Model):
+    """A browser that is signed in. Only a hash of its cookie is kept."""
+
+    __tablename__ = "sign_in"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("si"))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), index=True)
+    address: Mapped[str | None] = mapped_column(String(64))
+    browser: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    last_used_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class AccessEntry(Model):
+    """One line of the access log. Append-only; `tenant_id` is null where nobody was recognised."""
+
+    __tablename__ = "access_log"
+
+    id: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
+    tenant_id: Mapped[str | None] = mapped_column(String(40))
+    at: Mapped[datetime] = mapped_column(default=now)
+    action: Mapped[str] = mapped_column(String(40))
+    outcome: Mapped[Outcome] = mapped_column(one_of(Outcome))
+    key_id: Mapped[str | None] = mapped_column(String(16))
+    name: Mapped[str | None] = mapped_column(String(200))
+    subject: Mapped[str | None] = mapped_column(String(200))  # the object acted upon
+    address: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    detail: Mapped[dict[str, Any] | None]
+
+    __table_args__ = (Index(None, "tenant_id", "id"),)
 
 
 class Idempotency(Model):

@@ -10,13 +10,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.models.base import BigInt, Model, now, one_of
+from service.models.base import BigInt, Model, Owned, now, one_of
 from service.models.enums import (
     JobStatus,
 )
 
 
-class Audit(Model):
+class Audit(Owned, Model):
     """One training and ranking pass over one dataset version."""
 
     __tablename__ = "audit"

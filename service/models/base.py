@@ -13,10 +13,11 @@ from sqlalchemy import (
     Enum,
     Integer,
     MetaData,
+    String,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import BigInteger, TypeDecorator
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
@@ -81,3 +82,12 @@ class Model(DeclarativeBase):
     def to_dict(self) -> dict[str, Any]:
         """Every column by its name; `vars` lacks those that a new row has not read back yet."""
         return {name: getattr(self, name) for name in self.__mapper__.columns.keys()}  # noqa: SIM118
+
+
+class Owned:
+    """What belongs to one tenant. A session that a caller opened sees that tenant's rows alone.
+
+    No foreign key: SQLite cannot add one to a table that holds rows.
+    """
+
+    tenant_id: Mapped[str] = mapped_column(String(40), index=True)

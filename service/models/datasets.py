@@ -11,7 +11,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.models.base import BigInt, Json, Model, now, one_of
+from service.models.base import BigInt, Json, Model, Owned, now, one_of
 from service.models.enums import (
     DatasetStatus,
     JobStatus,
@@ -19,7 +19,7 @@ from service.models.enums import (
 )
 
 
-class Dataset(Model):
+class Dataset(Owned, Model):
     """One upload. Version n is the upload with its first n corrections applied, uncopied."""
 
     __tablename__ = "dataset"
@@ -41,6 +41,7 @@ class Dataset(Model):
     seen_columns: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     warnings: Mapped[list[str]] = mapped_column(default=list)
     problem: Mapped[dict[str, Any] | None]
+    shared: Mapped[bool] = mapped_column(default=False)  # with all of its tenant
     created_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -60,7 +61,7 @@ class Sample(Model):
     __table_args__ = (UniqueConstraint("dataset_id", "sample_id"),)
 
 
-class Export(Model):
+class Export(Owned, Model):
     """A corrected dataset, written to a file."""
 
     __tablename__ = "export"

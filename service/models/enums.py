@@ -4,9 +4,31 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
+    """A bundle of scopes; `service.principal` says which."""
+
+    operator = "operator"
     admin = "admin"
     uploader = "uploader"
     annotator = "annotator"
+    viewer = "viewer"
+
+
+class Scope(StrEnum):
+    """One thing that a caller may do."""
+
+    review_read = "review:read"
+    review_write = "review:write"
+    datasets_write = "datasets:write"
+    audits_run = "audits:run"
+    export = "export"
+    metrics = "metrics"
+    admin = "admin"
+    tenants = "tenants"
+
+
+class Outcome(StrEnum):
+    done = "done"
+    refused = "refused"
 
 
 class Kind(StrEnum):

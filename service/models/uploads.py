@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.models.base import BigInt, Model, now
+from service.models.base import BigInt, Model, Owned, now
 
 
-class Upload(Model):
+class Upload(Owned, Model):
     """Bytes on their way: a reservation while they come, for a day the memory of what they became.
 
     How many have arrived is not here: the file itself tells, and cannot disagree with itself.

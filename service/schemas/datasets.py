@@ -30,6 +30,7 @@ class DatasetRead(Schema):
     class_names: list[str]
     columns: dict[str, Any] | None = Field(description="How the columns were understood.")
     warnings: list[str]
+    shared: bool = Field(description="Everybody of the organisation sees it, not only members.")
     problem: dict[str, Any] | None = Field(description="Why a rejected dataset was rejected.")
     created_by: str
     created_at: datetime

@@ -41,6 +41,7 @@ def reserve(
     require_room(session, settings, length or 0)
     upload = Upload(
         id=new_id("up"),
+        tenant_id=principal.tenant_id,
         dataset_id=new_id("ds"),
         key_id=principal.key_id,
         name=name or filename,

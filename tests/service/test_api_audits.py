@@ -212,8 +212,8 @@ def test_events_are_numbered_without_gaps_however_many_write_at_once(store, data
 @pytest.mark.parametrize(
     "path", ["summary", "suspects", "suspects.csv", f"suspects/{sample_id(0)}"]
 )
-def test_an_audit_under_way_has_no_results_yet(store, annotator, dataset_id, path):
-    answer = annotator.get(f"/v1/audits/{start_audit(store, dataset_id)}/{path}")
+def test_an_audit_under_way_has_no_results_yet(store, uploader, dataset_id, path):
+    answer = uploader.get(f"/v1/audits/{start_audit(store, dataset_id)}/{path}")
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/not-ready")
 
 
@@ -344,8 +344,8 @@ def test_every_list_refuses_a_cursor_of_another(annotator, audit_id, path):
     assert answer.status_code == 400
 
 
-def test_the_table_to_download_has_cleanlabs_columns_worst_first(annotator, audit_id):
-    answer = annotator.get(f"/v1/audits/{audit_id}/suspects.csv")
+def test_the_table_to_download_has_cleanlabs_columns_worst_first(uploader, audit_id):
+    answer = uploader.get(f"/v1/audits/{audit_id}/suspects.csv")
     assert answer.headers["content-type"].startswith("text/csv")
     assert f"suspects-{audit_id}.csv" in answer.headers["content-disposition"]
     rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -357,20 +357,20 @@ def test_the_table_to_download_has_cleanlabs_columns_worst_first(annotator, audi
     assert scores == sorted(scores)
 
 
-def test_the_parquet_table_says_the_same_as_the_list(annotator, audit_id):
-    answer = annotator.get(f"/v1/audits/{audit_id}/suspects.parquet")
+def test_the_parquet_table_says_the_same_as_the_list(uploader, audit_id):
+    answer = uploader.get(f"/v1/audits/{audit_id}/suspects.parquet")
     rows = pq.read_table(io.BytesIO(answer.content)).to_pylist()
-    [page] = walk(annotator, f"/v1/audits/{audit_id}/suspects", limit=100)
+    [page] = walk(uploader, f"/v1/audits/{audit_id}/suspects", limit=100)
     for row, item in zip(rows, page, strict=True):
         assert {name: row[name] for name in item if name in row} == {
             name: value for name, value in item.items() if name in row
         }
 
 
-def test_a_table_larger_than_a_page_is_whole(store, annotator, monkeypatch):
+def test_a_table_larger_than_a_page_is_whole(store, uploader, monkeypatch):
     monkeypatch.setattr("service.api.audits.PAGE", 7)
     audit_id = make_audit(store, make_dataset(store, samples=28))
-    answer = annotator.get(f"/v1/audits/{audit_id}/suspects.csv")
+    answer = uploader.get(f"/v1/audits/{audit_id}/suspects.csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [int(row["rank"]) for row in rows] == list(range(1, 29))
 

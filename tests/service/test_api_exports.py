@@ -14,19 +14,19 @@ def dataset_id(store):
     return make_dataset(store)
 
 
-def test_an_export_is_made_by_a_worker_and_downloaded(annotator, worker, dataset_id):
-    answer = annotator.post(f"/v1/datasets/{dataset_id}/exports", json={"format": "csv"})
+def test_an_export_is_made_by_a_worker_and_downloaded(uploader, worker, dataset_id):
+    answer = uploader.post(f"/v1/datasets/{dataset_id}/exports", json={"format": "csv"})
     assert answer.status_code == 202
     queued = answer.json()
     assert (queued["status"], queued["download_url"]) == ("queued", None)
     location = answer.headers["location"]
-    early = annotator.get(f"{location}/file")
+    early = uploader.get(f"{location}/file")
     assert (early.status_code, early.json()["type"]) == (409, "/problems/not-ready")
     assert run_one(worker)
-    done = annotator.get(location).json()
+    done = uploader.get(location).json()
     assert done["status"] == "completed"
     assert done["download_url"] == f"{location}/file"
-    file = annotator.get(done["download_url"])
+    file = uploader.get(done["download_url"])
     assert hashlib.sha256(file.content).hexdigest() == done["sha256"]
     assert len(file.content) == done["bytes"]
     assert done["filename"] in file.headers["content-disposition"]
@@ -34,28 +34,28 @@ def test_an_export_is_made_by_a_worker_and_downloaded(annotator, worker, dataset
     assert file.headers["x-content-type-options"] == "nosniff"
 
 
-def test_an_export_is_of_the_newest_version_unless_another_is_named(store, annotator, dataset_id):
+def test_an_export_is_of_the_newest_version_unless_another_is_named(store, uploader, dataset_id):
     audit_id = make_audit(store, dataset_id)
     decision = {"sample_id": sample_id(0), "verdict": "keep"}
-    annotator.post(f"/v1/audits/{audit_id}/corrections", json={"corrections": [decision]})
+    uploader.post(f"/v1/audits/{audit_id}/corrections", json={"corrections": [decision]})
     path = f"/v1/datasets/{dataset_id}/exports"
-    assert annotator.post(path).json()["dataset_version"] == 1
-    assert annotator.post(path, json={"dataset_version": 0}).json()["dataset_version"] == 0
-    assert annotator.post(path, json={"dataset_version": 2}).status_code == 422
+    assert uploader.post(path).json()["dataset_version"] == 1
+    assert uploader.post(path, json={"dataset_version": 0}).json()["dataset_version"] == 0
+    assert uploader.post(path, json={"dataset_version": 2}).status_code == 422
 
 
 @pytest.mark.parametrize("format", ["xlsx", "", None, 3])
-def test_a_format_that_is_not_written_is_refused(annotator, dataset_id, format):
-    answer = annotator.post(f"/v1/datasets/{dataset_id}/exports", json={"format": format})
+def test_a_format_that_is_not_written_is_refused(uploader, dataset_id, format):
+    answer = uploader.post(f"/v1/datasets/{dataset_id}/exports", json={"format": format})
     assert answer.status_code == 422
 
 
-def test_an_export_that_fails_says_why(annotator, worker, storage, dataset_id, monkeypatch):
+def test_an_export_that_fails_says_why(uploader, worker, storage, dataset_id, monkeypatch):
     monkeypatch.setattr("service.steps.MAX_ATTEMPTS", 1)
-    location = annotator.post(f"/v1/datasets/{dataset_id}/exports").headers["location"]
+    location = uploader.post(f"/v1/datasets/{dataset_id}/exports").headers["location"]
     storage.delete(f"datasets/{dataset_id}")
     run_one(worker)
-    failed = annotator.get(location).json()
+    failed = uploader.get(location).json()
     assert failed["status"] == JobStatus.failed
     assert failed["problem"]["detail"]
-    assert annotator.get(f"{location}/file").status_code == 409
+    assert uploader.get(f"{location}/file").status_code == 409

@@ -36,7 +36,10 @@ def test_a_revoked_key_says_when(admin):
 
 
 def test_me_is_whose_key_it_is(uploader):
-    assert uploader.get("/v1/me").json() == {"name": "the uploader", "role": "uploader"}
+    me = uploader.get("/v1/me").json()
+    assert (me["name"], me["role"], me["tenant_id"]) == ("the uploader", "uploader", "default")
+    assert "datasets:write" in me["scopes"]
+    assert "admin" not in me["scopes"]
 
 
 @pytest.mark.parametrize(

@@ -256,9 +256,10 @@ def test_a_damaged_image_is_named(uploader, store):
 
 
 @on_sqlite
-def test_annotators_read_models_and_do_not_spend_workers(annotator, store):
+def test_annotators_read_of_models_but_take_none_home_and_spend_no_workers(annotator, store):
     audit_id = given_model(store)
-    assert annotator.get(f"/v1/audits/{audit_id}/model/model.json").status_code == 200
+    assert annotator.get(f"/v1/audits/{audit_id}/model").status_code == 200
+    assert annotator.get(f"/v1/audits/{audit_id}/model/model.json").status_code == 403
     answer = annotator.post(f"/v1/audits/{audit_id}/predict", json={"vectors": [[0.0] * 64]})
     assert answer.status_code == 403
 

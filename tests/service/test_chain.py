@@ -8,7 +8,7 @@ from service.migrate import downgrade, upgrade
 from service.models import Correction, Verdict
 from service.review import Decision
 from service.verify.chain import broken_links
-from tests.factories import in_threads, make_audit, make_dataset, person, sample_id
+from tests.factories import in_threads, make_audit, make_dataset, person, sample_id, tampering
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def broken(database):
 
 
 def change(database, statement, **values):
-    with database.write() as session:
+    with tampering(database) as session:
         session.execute(text(statement), values)
 
 

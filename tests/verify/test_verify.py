@@ -7,11 +7,20 @@ import pytest
 from sqlalchemy import text
 
 from service import audits, datasets, exports, review, suspects
+from service.database import Database
 from service.models import Ranking, Verdict
 from service.review import Decision
 from service.storage import Storage
 from service.verify import verify
-from tests.factories import Store, make_audit, make_dataset, person, sample_id, start_audit
+from tests.factories import (
+    Store,
+    make_audit,
+    make_dataset,
+    person,
+    sample_id,
+    start_audit,
+    tampering,
+)
 
 # each breaks one thing in the store of `busy`, and what verify then says
 BREAKAGES = {
@@ -69,7 +78,8 @@ def test_an_empty_store_holds_together(store):
 
 @pytest.mark.parametrize("statement", BREAKAGES)
 def test_every_contradiction_is_told(store, busy, statement):
-    with store.database.write() as session:
+    open_session = tampering if "correction" in statement else Database.write
+    with open_session(store.database) as session:
         session.execute(text(statement))
     assert any(BREAKAGES[statement] in line for line in found(store)), found(store)
 

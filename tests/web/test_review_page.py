@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select, update
 
 from service import review
-from service.models import Correction, Dataset, Suspect, Verdict
+from service.models import Correction, Dataset, Role, Suspect, Verdict
 from tests.factories import CLASSES, make_audit, make_dataset, person, sample_id
 
 pytestmark = pytest.mark.browser
@@ -133,7 +133,7 @@ def test_every_decision_is_said_aloud(served, visit, audit):
 
 
 def test_the_end_of_the_queue_offers_the_corrected_dataset(served, visit):
-    visitor = visit()
+    visitor = visit(role=Role.uploader)
     visitor.review(make_audit(served.store, make_dataset(served.store, samples=6)))
     for _ in range(4):  # the last two of the six are not suspected
         visitor.press("1")

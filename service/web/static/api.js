@@ -36,6 +36,17 @@ export function takeTokenFromAddress() {
   history.replaceState(null, "", location.pathname + location.search);
 }
 
+let scopes = new Set();
+
+/** What the caller may do, as `/v1/me` says; a control that would be refused is not shown. */
+export const may = (scope) => scopes.has(scope);
+
+export async function whoAmI() {
+  const me = await get("/v1/me");
+  scopes = new Set(me.scopes);
+  return me;
+}
+
 function address(path, query = {}) {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {

@@ -34,7 +34,7 @@ start();
 async function start() {
   if (!api.token()) return showSignIn();
   try {
-    const me = await api.get("/v1/me");
+    const me = await api.whoAmI();
     showTop(me);
     for (const [pattern, load] of VIEWS) {
       const match = pattern.exec(location.pathname);

@@ -1,5 +1,6 @@
 // What stands in place of a sample: waiting, an audit that is not done, the end of the queue.
 
+import { may } from "./api.js";
 import { button, h, problemBox } from "./dom.js";
 import { openExport } from "./export.js";
 import { number, plural } from "./format.js";
@@ -75,9 +76,11 @@ export function endView({ tally, filter, dataset, auditId, again, undo }) {
     h(
       "div",
       { class: "row centre" },
-      button("Export the corrected dataset …", () => openExport(dataset), {
-        class: "button primary",
-      }),
+      may("export")
+        ? button("Export the corrected dataset …", () => openExport(dataset), {
+            class: "button primary",
+          })
+        : null,
       narrowed
         ? h("a", { class: "button", href: `/audits/${auditId}` }, "The whole queue")
         : h("a", { class: "button", href: `/audits/${auditId}/overview` }, "Overview"),

@@ -66,7 +66,8 @@ class Grid {
           dataset,
           this.auditId,
           "grid",
-          button("Export …", () => openExport(dataset), { class: "link-button" }),
+          api.may("export") &&
+            button("Export …", () => openExport(dataset), { class: "link-button" }),
           button("Keys (?)", openHelp, { class: "link-button" }),
         ),
         h(

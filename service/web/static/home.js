@@ -13,7 +13,7 @@ const LISTED_CLASSES = 40;
 
 export async function show(main, { me }) {
   document.title = "Datasets · labelaudit";
-  const mayUpload = me.role !== "annotator";
+  const mayUpload = api.may("datasets:write");
   const list = h("div", { class: "datasets", "aria-busy": "true" }, skeleton(), skeleton());
   const home = { list, mayUpload, audits: new Map(), added: [] };
   fill(
@@ -175,7 +175,7 @@ function actions(home, dataset, started, first) {
   return h(
     "div",
     { class: "row" },
-    dataset.version > 0 ? button("Export …", () => openExport(dataset)) : null,
+    dataset.version > 0 && api.may("export") ? button("Export …", () => openExport(dataset)) : null,
     home.mayUpload
       ? button(first ? "Start audit" : "Audit again", () => openStart(dataset, started), {
           class: first ? "button primary" : "button",

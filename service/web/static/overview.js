@@ -308,6 +308,7 @@ function downloads(id, dataset) {
       fill(fault, problemBox(problem));
     }
   };
+  if (!api.may("export")) return null;
   return h(
     "section",
     {},

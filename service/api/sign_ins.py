@@ -1,0 +1,67 @@
+"""/v1/sessions: browsers that are signed in."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from service import sign_ins
+from service.api import cookies
+from service.api.dependencies import Anyone, ReadSession, WriteSession
+from service.api.problems import documented
+from service.errors import NotPermitted
+from service.models import Scope, SignIn
+from service.schemas import SessionRead
+
+router = APIRouter(prefix="/v1/sessions", tags=["sessions"], responses=documented())
+
+
+@router.post("", status_code=204)
+def begin_session(
+    request: Request, response: Response, session: WriteSession, caller: Anyone
+) -> None:
+    """Sign this browser in with the API key of the call: the answer sets a cookie that scripts
+    cannot read. With it, every change needs the header `X-CSRF` too."""
+    token = sign_ins.begin(session, caller, how="key", browser=request.headers.get("user-agent"))
+    cookies.write(request, response, token)
+
+
+@router.get("", response_model=list[SessionRead])
+def list_sessions(
+    session: ReadSession,
+    caller: Anyone,
+    everybody: Annotated[bool, Query(description="Of the whole organisation; for admins.")] = False,
+) -> list[dict[str, Any]]:
+    """Where one is signed in, newest first."""
+    if everybody and not caller.may(Scope.admin):
+        raise NotPermitted("Only an admin sees where others are signed in.")
+    found = sign_ins.list_sign_ins(session, None if everybody else caller.key_id)
+    return [_shown(row, caller) for row in found]
+
+
+@router.delete("", status_code=204)
+def end_sessions(
+    request: Request, response: Response, session: WriteSession, caller: Anyone
+) -> None:
+    """Sign out everywhere."""
+    sign_ins.end_all(session, caller.key_id)
+    cookies.clear(request, response)
+
+
+@router.delete("/current", status_code=204)
+def end_session(
+    request: Request, response: Response, session: WriteSession, caller: Anyone
+) -> None:
+    """Sign this browser out."""
+    if caller.sign_in_id is not None:
+        sign_ins.end(session, caller.sign_in_id)
+    cookies.clear(request, response)
+
+
+@router.delete("/{session_id}", status_code=204)
+def end_other_session(session: WriteSession, caller: Anyone, session_id: str) -> None:
+    """Sign another browser out: one's own, or for admins anybody's of the organisation."""
+    sign_ins.end(session, session_id)
+
+
+def _shown(row: SignIn, caller: Anyone) -> dict[str, Any]:
+    return {**row.to_dict(), "current": row.id == caller.sign_in_id}

@@ -1,0 +1,55 @@
+"""Who is calling, what they may do, and which rows they may see."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.models import ApiKey, Role, Scope, now
+
+DEFAULT_TENANT = "default"  # made by the migrations; all that a service for one team needs
+
+REVIEWING = frozenset({Scope.review_read, Scope.review_write})
+PREPARING = REVIEWING | {Scope.datasets_write, Scope.audits_run, Scope.export}
+ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
+    Role.viewer: frozenset({Scope.review_read}),
+    Role.annotator: REVIEWING,
+    Role.uploader: PREPARING,
+    Role.admin: PREPARING | {Scope.metrics, Scope.admin},
+    Role.operator: frozenset({Scope.tenants, Scope.metrics}),
+}
+SEES_ALL = frozenset({Scope.datasets_write, Scope.audits_run, Scope.admin})
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is calling. `address` and `request_id` are for the access log."""
+
+    key_id: str
+    name: str
+    role: Role
+    tenant_id: str = DEFAULT_TENANT
+    scopes: frozenset[Scope] | None = None  # None: those of the role
+    sign_in_id: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.all_scopes
+
+    @property
+    def all_scopes(self) -> frozenset[Scope]:
+        return ROLE_SCOPES[self.role] if self.scopes is None else self.scopes
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether every dataset of the tenant is visible, not only those shared with the caller."""
+        return bool(SEES_ALL & self.all_scopes)
+
+
+def is_valid(key: ApiKey) -> bool:
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now())
+
+
+def principal_of(key: ApiKey) -> Principal:
+    known = {scope.value for scope in Scope}  # a later version's scopes are none of ours
+    scopes = None if key.scopes is None else frozenset(Scope(s) for s in key.scopes if s in known)
+    return Principal(key.id, key.name, key.role, tenant_id=key.tenant_id, scopes=scopes)

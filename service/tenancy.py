@@ -1,0 +1,74 @@
+"""Which rows a caller's session sees: those of their tenant, and of the datasets shared with them.
+
+A session opened for a caller adds the condition to every ORM statement, whoever wrote it, so a
+query cannot forget it. Tables without a `tenant_id` hang on a dataset or an audit, and are reached
+through it. On PostgreSQL the same session names its tenant to the database, whose row-level
+security is the second net (`migrations/versions/0007_access.py`).
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, event, inspect, or_, select, text
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, with_loader_criteria
+from sqlalchemy.orm.util import LoaderCriteriaOption
+
+from service.models import Audit, Dataset, Export, Membership, Owned
+from service.principal import Principal
+
+CALLER, VISIBLE = "caller", "visible"
+GUC = "labelaudit.tenant"
+# What a connection says of itself before any caller is known. One that says nothing sees no row.
+FOR_EVERY_TENANT = f"-c {GUC}=*"
+
+
+def info(caller: Principal | None) -> dict[Any, Any]:
+    """What a session must carry to show no more than the caller may see."""
+    return {} if caller is None else {CALLER: caller, VISIBLE: _criteria(caller)}
+
+
+def caller_of(session: Session) -> Principal | None:
+    """Who opened the session; None for the service itself and its workers."""
+    found: Principal | None = session.info.get(CALLER)
+    return found
+
+
+def _criteria(caller: Principal) -> list[LoaderCriteriaOption]:
+    conditions: dict[type[Owned], list[ColumnElement[bool]]] = {
+        table: [table.tenant_id == caller.tenant_id] for table in Owned.__subclasses__()
+    }
+    if not caller.sees_all:
+        shown = _shown_to(caller)
+        conditions[Dataset].append(Dataset.id.in_(shown))
+        conditions[Audit].append(Audit.dataset_id.in_(shown))
+        conditions[Export].append(Export.dataset_id.in_(shown))
+    return [with_loader_criteria(table, and_(*all_of)) for table, all_of in conditions.items()]
+
+
+def _shown_to(caller: Principal) -> Select[str]:
+    """Ids of the tenant's shared datasets and of those the caller is a member of. Plain tables
+    under names of their own: neither the conditions above nor an outer query may touch them."""
+    dataset, membership = inspect(Dataset).local_table, inspect(Membership).local_table
+    one, mine = dataset.alias("shown"), membership.alias("mine")
+    members = select(mine.c.dataset_id).where(mine.c.key_id == caller.key_id)
+    return select(one.c.id).where(
+        one.c.tenant_id == caller.tenant_id, or_(one.c.shared, one.c.id.in_(members))
+    )
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _show_only_visible(state: ORMExecuteState) -> None:
+    visible = state.session.info.get(VISIBLE)
+    reads_rows = state.is_select and not state.is_column_load and not state.is_relationship_load
+    if visible and (reads_rows or state.is_update or state.is_delete):
+        state.statement = state.statement.options(*visible)
+
+
+@event.listens_for(Session, "after_begin")
+def _name_tenant(
+    session: Session, _transaction: SessionTransaction, connection: Connection
+) -> None:
+    caller = caller_of(session)
+    if caller is not None and connection.dialect.name == "postgresql":
+        connection.execute(
+            text(f"SELECT set_config('{GUC}', :tenant, true)"), {"tenant": caller.tenant_id}
+        )
