@@ -25,7 +25,7 @@ from service.api.dependencies import (
 )
 from service.api.problems import documented
 from service.export import write_suspects
-from service.models import FINISHED, Dataset, ReviewState, Tier
+from service.models import FINISHED, Dataset, Issue, ReviewState, Tier
 from service.principal import Principal
 from service.schemas import AuditRead, Neighbours, Page, SuspectDetail, SuspectPage
 
@@ -153,6 +153,7 @@ def list_suspects(
     given_label: str | None = None,
     predicted_label: str | None = None,
     state: ReviewState | None = None,
+    issue: Issue | None = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def list_suspects(
     if cursor:
         ranking_id, rank = cursors.decode(cursor, str, int)
         ranking, after = review.get_ranking(session, audit_id, str(ranking_id)), int(rank)
-    wanted = _filter(dataset, tier, given_label, predicted_label, state)
+    wanted = _filter(dataset, tier, given_label, predicted_label, state, issue)
     found = review.list_suspects(session, ranking.id, wanted=wanted, after=after, limit=limit)
     return {
         "ranking_id": ranking.id,
@@ -262,10 +263,12 @@ def _filter(
     given_label: str | None,
     predicted_label: str | None,
     state: ReviewState | None,
+    issue: Issue | None,
 ) -> review.SuspectFilter:
     return review.SuspectFilter(
         tier=tier,
         given_label=present.class_index(dataset, given_label, field="given_label"),
         predicted_label=present.class_index(dataset, predicted_label, field="predicted_label"),
         state=state,
+        issue=issue,
     )

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 from service import datasets, review, suspects
 from service.api.datasets import media_url
 from service.errors import BadInput
-from service.models import Audit, Correction, Dataset, Suspect
+from service.issues import FLAGS
+from service.models import Audit, Correction, Dataset, Issue, Suspect
 from service.storage import Storage
 
 
@@ -47,6 +48,10 @@ def suspect_row(suspect: Suspect, names: list[str]) -> dict[str, Any]:
         "tier": suspect.tier,
         "reason": suspect.reason,
         "state": suspect.state,
+        "issues": [issue for issue in Issue if suspect.issues & FLAGS[issue]],
+        "ambiguous_score": suspect.ambiguous_score,
+        "near_duplicate_score": suspect.near_duplicate_score,
+        "outlier_score": suspect.outlier_score,
     }
 
 
@@ -71,6 +76,10 @@ def suspect_detail(
             for label, probability in zip(
                 stored["top_labels"], stored["top_probabilities"], strict=True
             )
+        ],
+        "duplicates": [
+            {"sample_id": other.sample_id, "given_label": names[other.given_label]}
+            for other in review.duplicates_of(session, suspect, limit=20)
         ],
         "trajectory": suspects.read_trajectory(
             storage, audit.id, stored["row"], suggested=suspect.suggested_label

@@ -29,7 +29,7 @@ from service.cli.options import (
     training,
 )
 from service.client import AuditHandle, Client
-from service.models import Tier, Verdict
+from service.models import Issue, Tier, Verdict
 from service.schemas import DatasetRead, ExportFormat
 
 Limit = Annotated[int, typer.Option(min=0, help="How many suspects to show.")]
@@ -104,6 +104,9 @@ def show_audit(dataset: DatasetRead, handle: AuditHandle, limit: int) -> None:
 def suspects(
     audit_id: AuditId,
     tier: Annotated[list[Tier] | None, typer.Option(help="Only these; repeat as needed.")] = None,
+    issue: Annotated[
+        Issue | None, typer.Option(help="Only samples with this issue beside a wrong label.")
+    ] = None,
     limit: Limit = 20,
     output: Annotated[
         Path | None,
@@ -119,7 +122,7 @@ def suspects(
         if output is not None:
             show.err.print(f"Saved {handle.save_suspects(output)}")
             return
-        found = handle.suspects(tier=tier, limit=limit)
+        found = handle.suspects(tier=tier, issue=issue, limit=limit)
         if as_json:
             show.as_json([one.model_dump(mode="json") for one in found])
         else:

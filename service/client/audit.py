@@ -15,7 +15,7 @@ from service.client.download import save
 from service.client.errors import ApiError, JobFailed, NoService
 from service.client.model import ModelHandle
 from service.client.transport import BUSY, Transport
-from service.models import FINISHED, JobStatus, ReviewState, StepKind, Tier, Verdict
+from service.models import FINISHED, Issue, JobStatus, ReviewState, StepKind, Tier, Verdict
 from service.schemas import (
     AuditRead,
     CorrectionCreate,
@@ -140,6 +140,7 @@ class AuditHandle:
         given_label: str | None = None,
         predicted_label: str | None = None,
         state: ReviewState | str | None = None,
+        issue: Issue | str | None = None,
         limit: int | None = None,
     ) -> Iterator[SuspectRead]:
         """The ranked samples, worst first; the pages are fetched as they are needed."""
@@ -151,6 +152,7 @@ class AuditHandle:
             given_label=given_label,
             predicted_label=predicted_label,
             state=state,
+            issue=issue,
         ):
             yield SuspectRead.model_validate(item)
 

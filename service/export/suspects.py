@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service.export.cells import escape, open_writer
+from service.models import Issue
 
 BATCH = 8192
 SCHEMA = pa.schema(
@@ -27,6 +28,13 @@ SCHEMA = pa.schema(
         ("tier", pa.string()),
         ("rank", pa.int64()),
         ("reason", pa.string()),
+        ("is_ambiguous_issue", pa.bool_()),
+        ("ambiguous_score", pa.float64()),
+        ("is_near_duplicate_issue", pa.bool_()),
+        ("near_duplicate_score", pa.float64()),
+        ("is_conflicting_duplicate_issue", pa.bool_()),
+        ("is_outlier_issue", pa.bool_()),
+        ("outlier_score", pa.float64()),
     ]
 )
 SUSPECT_COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
@@ -42,7 +50,8 @@ def write_suspects(
     """Write suspects in the order they come. `label_score` in [0, 1] is low = bad, `p_wrong` high.
 
     `label_quality` is the score under cleanlab's older name; `is_label_issue` is true for any tier
-    but `none`. Keys that are no column are left out; `escape_formulas` is for CSV alone.
+    but `none`; the scores of other issues are low = bad, too. Keys that are no column are left out;
+    `escape_formulas` is for CSV alone.
     """
     complete = map(_complete, rows)
     if format == "parquet":
@@ -63,6 +72,8 @@ def write_suspects(
 def _complete(row: dict[str, Any]) -> dict[str, Any]:
     score = row.get("label_score")
     derived = {"label_quality": score, "is_label_issue": row.get("tier") not in (None, "none")}
+    found = row.get("issues") or ()
+    derived |= {f"is_{issue}_issue": issue in found for issue in Issue}
     return {name: row.get(name, derived.get(name)) for name in SUSPECT_COLUMNS}
 
 

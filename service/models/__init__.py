@@ -14,6 +14,7 @@ from service.models.datasets import Dataset, Export, Sample
 from service.models.enums import (
     FINISHED,
     DatasetStatus,
+    Issue,
     JobStatus,
     Kind,
     Outcome,
@@ -41,6 +42,7 @@ __all__ = [
     "DatasetStatus",
     "Export",
     "Idempotency",
+    "Issue",
     "JobStatus",
     "Json",
     "Kind",

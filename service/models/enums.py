@@ -80,6 +80,15 @@ class Tier(StrEnum):
     none = "none"
 
 
+class Issue(StrEnum):
+    """What may be amiss with a sample beside a wrong label."""
+
+    ambiguous = "ambiguous"
+    near_duplicate = "near_duplicate"
+    conflicting_duplicate = "conflicting_duplicate"
+    outlier = "outlier"
+
+
 class Verdict(StrEnum):
     keep = "keep"
     accept_suggestion = "accept_suggestion"

@@ -59,6 +59,11 @@ class Suspect(Model):
     state: Mapped[ReviewState] = mapped_column(
         one_of(ReviewState), default=ReviewState.open, server_default="open"
     )
+    issues: Mapped[int] = mapped_column(default=0, server_default="0")  # bits of service.issues
+    ambiguous_score: Mapped[float | None]  # low = bad, as the next two
+    near_duplicate_score: Mapped[float | None]
+    outlier_score: Mapped[float | None]
+    duplicate_set: Mapped[int | None]
     lease_id: Mapped[str | None] = mapped_column(String(40))
     lease_holder: Mapped[str | None] = mapped_column(String(16))
     lease_until: Mapped[float | None]
@@ -73,6 +78,13 @@ class Suspect(Model):
             "rank",
             postgresql_where=text("state = 'open'"),
             sqlite_where=text("state = 'open'"),
+        ),
+        Index(
+            "suspect_duplicate_ix",
+            "ranking_id",
+            "duplicate_set",
+            postgresql_where=text("duplicate_set IS NOT NULL"),
+            sqlite_where=text("duplicate_set IS NOT NULL"),
         ),
     )
 

@@ -11,6 +11,7 @@ from service.review.corrections import (
 from service.review.queue import lease_next, release_lease, renew_lease, set_lease_end
 from service.review.ranked import (
     SuspectFilter,
+    duplicates_of,
     get_ranking,
     get_suspect,
     held_ranking,
@@ -23,6 +24,7 @@ __all__ = [
     "Decision",
     "SuspectFilter",
     "corrections_at",
+    "duplicates_of",
     "get_ranking",
     "get_suspect",
     "held_ranking",

@@ -8,8 +8,10 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from service.errors import BadCursor, NotFound, NotReady
+from service.issues import FLAGS
 from service.models import (
     Audit,
+    Issue,
     Ranking,
     ReviewState,
     Suspect,
@@ -25,6 +27,7 @@ class SuspectFilter:
     given_label: int | None = None
     predicted_label: int | None = None
     state: ReviewState | None = None
+    issue: Issue | None = None
 
     def apply(self, query: Select[Any]) -> Select[Any]:
         if self.tier is not None:
@@ -35,6 +38,8 @@ class SuspectFilter:
             query = query.where(Suspect.predicted_label == self.predicted_label)
         if self.state is not None:
             query = query.where(Suspect.state == self.state)
+        if self.issue is not None:
+            query = query.where(Suspect.issues.bitwise_and(FLAGS[self.issue]) != 0)
         return query
 
 
@@ -95,3 +100,15 @@ def state_counts(session: Session, ranking_id: str) -> dict[Tier, dict[ReviewSta
     for tier, state, count in rows:
         counts[tier][state] = count
     return counts
+
+
+def duplicates_of(session: Session, suspect: Suspect, *, limit: int) -> Sequence[Suspect]:
+    """The other samples of its set of near duplicates, worst first."""
+    if suspect.duplicate_set is None:
+        return []
+    query = select(Suspect).where(
+        Suspect.ranking_id == suspect.ranking_id,
+        Suspect.duplicate_set == suspect.duplicate_set,
+        Suspect.rank != suspect.rank,
+    )
+    return session.scalars(query.order_by(Suspect.rank).limit(limit)).all()

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from service.models import (
+    Issue,
     JobStatus,
     ReviewState,
     StepKind,
@@ -60,6 +61,12 @@ class SuspectRead(Schema):
     tier: Tier
     reason: str
     state: ReviewState
+    issues: list[Issue] = Field(default=[], description="What else may be amiss with the sample.")
+    ambiguous_score: float | None = Field(
+        default=None, description="1 - p2 / p1 of the two likeliest classes; low = bad."
+    )
+    near_duplicate_score: float | None = Field(default=None, description="Low = bad.")
+    outlier_score: float | None = Field(default=None, description="Low = bad.")
 
 
 class SuspectPage(Page[SuspectRead]):
@@ -88,6 +95,9 @@ class SuspectDetail(SuspectRead):
     media_url: str | None
     signals: dict[str, float | None]
     top_labels: list[dict[str, Any]] = Field(description="Likely classes, most likely first.")
+    duplicates: list[dict[str, str]] = Field(
+        default=[], description="Up to 20 near duplicates: sample_id and given_label."
+    )
     trajectory: TrajectoryRead | None = Field(description="Null where no network was trained.")
     corrected_label: str | None
     verdict: Verdict | None

@@ -13,8 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import annotators, audits, datasets, model_files, rankings, review, suspects
+from service.issues import Issues, find_issues
 from service.models import Audit, Dataset, Kind, Sample, Tier, new_id
 from service.ranking import TIER_NAMES, Evidence, Ranking, Verdicts, rank_suspects, reason
+from service.ranking.posterior import model_families
 from service.steps import Claim
 from worker.runner import Hold, Save, Worker
 from worker.tasks.audit import analysed_labels, check_trainable, load_audit, shard_folders
@@ -38,8 +40,10 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
         suspects.write_ranking(ranking, path)
     # a later ranking takes the review states over from the one before it
     decided = set() if claim.shard else _decided(worker, audit)
-    rows = _suspect_rows(worker, audit, dataset, ranking, positions, decided)
+    issues = find_issues(model_families(evidence), evidence.labels, _vectors(worker, audit))
+    rows = _suspect_rows(worker, audit, dataset, ranking, positions, decided, issues)
     summary = ranking.summary.to_dict(dataset.class_names)
+    summary["issues"] = issues.counts()
     summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
     hold(0.8)
     if claim.shard:
@@ -115,6 +119,14 @@ def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence,
     return evidence, positions
 
 
+def _vectors(worker: Worker, audit: Audit) -> NDArray[Any] | None:
+    """What the samples were encoded to; None where they came as probabilities."""
+    if audit.plan is None:
+        return None
+    vectors: NDArray[Any] = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r")
+    return vectors
+
+
 def _pred_probs(samples: Path, positions: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:
     """Rows of those positions, in a nameless file that goes with the array."""
     shape = (len(positions), n_classes)
@@ -137,6 +149,7 @@ def _suspect_rows(
     ranking: Ranking,
     positions: NDArray[np.int64],
     decided: set[int],
+    issues: Issues,
 ) -> Iterator[tuple[Any, ...]]:
     """Rows of the suspect table, worst first; those of the `decided` positions are decided."""
     with worker.database.read() as session:
@@ -167,6 +180,7 @@ def _suspect_rows(
                 tiers[ranking.tier[row]].value,
                 reason(ranking, row, dataset.class_names),
                 "decided" if position in decided else "open",
+                *issues.row(row),
             )
 
     return rows()
