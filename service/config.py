@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         default=Path("labelaudit-data"), description="where the embedded default keeps everything"
     )
     database_url: str = Field(default="", description="empty: SQLite in data_dir", repr=False)
-    database_pool: int = Field(default=40, ge=1, description="connections of each process, at most")
+    database_pool: int = Field(default=24, ge=1, description="connections of each process, at most")
     redis_url: str = Field(default="", description="empty: workers poll the database", repr=False)
     storage_dir: Path | None = Field(default=None, description="empty: data_dir/storage")
 

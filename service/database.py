@@ -25,15 +25,15 @@ from service import tenancy
 from service.principal import Principal
 
 DOORBELLS = "doorbells"
-POOL_SECONDS = 2.0  # to wait for a free connection; then the caller is told to come again
+POOL_SECONDS = 3.0  # to wait for a free connection; then the caller is told to come again
 POSTGRES_CONNECTION: dict[str, Any] = {
     "connect_timeout": 5,
     # a peer that is gone without a word is noticed, by whoever waits for it
     "keepalives_idle": 30,
     "tcp_user_timeout": 30_000,
-    # a process that was stopped in the middle of a transaction must not hold its locks for ever
-    "options": f"-c idle_in_transaction_session_timeout=120000 {tenancy.FOR_EVERY_TENANT}",
 }
+# a process that was stopped in the middle of a transaction must not hold its locks for ever
+POSTGRES_OPTIONS = f"-c idle_in_transaction_session_timeout=120000 {tenancy.FOR_EVERY_TENANT}"
 
 
 class clock(GenericFunction[float]):
@@ -81,13 +81,23 @@ def normalised(url: str) -> str:
 
 
 class Database:
-    """Hands out sessions. `ring` is called with the queues to wake, only after a commit."""
+    """Hands out sessions. `ring` is called with the queues to wake, only after a commit.
+
+    At most `pool` connections are open at once. On Postgres nobody waits longer than `lock_seconds`
+    for somebody else's transaction, 0 meaning for ever; SQLite's wait is bounded anyway.
+    """
 
     def __init__(
-        self, url: str, *, ring: Callable[[set[str]], None] | None = None, pool: int = 40
+        self,
+        url: str,
+        *,
+        ring: Callable[[set[str]], None] | None = None,
+        pool: int = 24,
+        lock_seconds: float = 0,
     ) -> None:
         url = normalised(url)
-        bounded = {"pool_size": pool // 2, "max_overflow": pool - pool // 2}
+        kept = max(1, pool // 2)  # 0 would mean without a limit
+        bounded = {"pool_size": kept, "max_overflow": pool - kept}
         options = {**bounded, "pool_timeout": POOL_SECONDS, "pool_use_lifo": True}
         if url.startswith("sqlite"):
             path = make_url(url).database
@@ -96,9 +106,9 @@ class Database:
             self.engine = create_engine(url, **options)
             _configure_sqlite(self.engine)
         else:
-            self.engine = create_engine(
-                url, **options, pool_pre_ping=True, connect_args=POSTGRES_CONNECTION
-            )
+            waits = f" -c lock_timeout={round(1000 * lock_seconds)}"
+            connection = {**POSTGRES_CONNECTION, "options": POSTGRES_OPTIONS + waits}
+            self.engine = create_engine(url, **options, pool_pre_ping=True, connect_args=connection)
         self._writing = self.engine.execution_options(sqlite_begin="IMMEDIATE")
         self._ring = ring
 

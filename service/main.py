@@ -73,6 +73,7 @@ PARTS = (
 )
 MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is held in memory; uploads have a limit of their own
 USES_SECONDS = 30.0
+LOCK_SECONDS = 5.0  # for somebody else's transaction; then the caller is asked to come again
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -86,7 +87,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             settings.resolved_storage_dir,
             free_space_watermark_bytes=settings.free_space_watermark_bytes,
         )
-        database = Database(settings.resolved_database_url, ring=ring, pool=settings.database_pool)
+        database = Database(
+            settings.resolved_database_url,
+            ring=ring,
+            pool=settings.database_pool,
+            lock_seconds=LOCK_SECONDS,
+        )
         uses, metrics = Uses(database), Metrics(database, storage)
         app.state.resources = Resources(settings, database, storage, metrics, uses)
         tasks = [

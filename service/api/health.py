@@ -12,7 +12,7 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/livez")
-def live() -> dict[str, str]:
+async def live() -> dict[str, str]:
     """The process answers; nothing else is asked."""
     return {"status": "alive"}
 

@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from tests.drills import api, servers, workers  # noqa: F401 (they register their drills)
+from tests.drills import api, copies, servers, soak, workers  # noqa: F401 (they register their drills)
 from tests.drills.arena import Arena
 from tests.drills.registry import DRILLS
 from tests.drills.stack import SHAPES, running
@@ -20,6 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/drill", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="all of them where left out")
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=60, help="of one drill, at most")
     parser.add_argument("--on", choices=SHAPES, help="both where left out")
     parser.add_argument("--seed", type=int, default=None, help="of the random moments")
     parser.add_argument("--output", type=Path, help="append each drill's figures as a JSON line")
@@ -35,7 +36,7 @@ def main() -> None:
         with running(shape) as stack:
             arena = Arena(stack, random.Random(options.seed))
             for name in chosen:
-                figures = run(arena, name, options.runs)
+                figures = run(arena, name, options.runs, 60 * options.minutes)
                 failed |= bool(figures["failures"])
                 sys.stdout.write(row(figures) + "\n")
                 sys.stdout.flush()
@@ -45,13 +46,15 @@ def main() -> None:
     sys.exit(failed)
 
 
-def run(arena: Arena, name: str, runs: int) -> dict[str, Any]:
+def run(arena: Arena, name: str, wanted: int, seconds: float) -> dict[str, Any]:
     """Run one drill some times on a running stack; what went wrong is counted, not raised."""
     failures: list[str] = []
     lost = doubled = 0
     arena.ledger.recoveries.clear()
-    began = time.monotonic()
-    for _ in range(runs):
+    arena.notes.clear()
+    began, runs = time.monotonic(), 0
+    while runs < wanted and time.monotonic() - began < seconds:
+        runs += 1
         try:
             DRILLS[name].act(arena)
             arena.check()
@@ -70,6 +73,8 @@ def run(arena: Arena, name: str, runs: int) -> dict[str, Any]:
         "lost": lost,
         "doubled": doubled,
         "failures": failures,
+        "notes": arena.notes,
+        "outcomes": dict(arena.ledger.outcomes),
         "recoveries": [round(seconds, 2) for seconds in arena.ledger.recoveries],
         "acknowledged": len(arena.ledger.corrections),
         "seconds": round(time.monotonic() - began, 1),
@@ -85,7 +90,7 @@ def row(figures: dict[str, Any]) -> str:
         f"| {figures['drill']} | {figures['on']} | {passed} of {figures['runs']} "
         f"| {figures['lost']} | {figures['doubled']} | {recovery} |"
     )
-    return "\n".join([line, *figures["failures"]])
+    return "\n".join([line, *figures["notes"], *figures["failures"]])
 
 
 if __name__ == "__main__":

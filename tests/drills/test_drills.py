@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.drills import api, servers, workers  # noqa: F401 (they register their drills)
+from tests.drills import api, copies, servers, soak, workers  # noqa: F401 (they register their drills)
 from tests.drills.arena import Arena
 from tests.drills.registry import DRILLS
 from tests.drills.stack import SHAPES, Stack, running

@@ -1,0 +1,82 @@
+"""Drills of backups: what was acknowledged before one is in it, and it restores elsewhere."""
+
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.engine import make_url
+
+from service import backup
+from service.database import Database
+from service.models import Correction
+from service.storage import Storage
+from service.verify import verify
+from tests import servers
+from tests.drills.arena import QUICK, Arena
+from tests.drills.registry import drill
+
+
+@drill()
+def backup_under_load(arena: Arena) -> None:
+    """A backup while people decide and an audit runs, restored elsewhere and verified there."""
+    audit = arena.reviewable()
+    with (
+        tempfile.TemporaryDirectory(prefix="labelaudit-backup-") as name,
+        arena.annotators(audit, 3),
+    ):
+        time.sleep(arena.rng.uniform(0.3, 1.0))
+        running = arena.start(QUICK)
+        before = set(arena.ledger.corrections)
+        since = time.monotonic()
+        if arena.stack.shape == "embedded":
+            stored = _embedded(arena, Path(name))
+        else:
+            stored = _production(arena, Path(name))
+        arena.ledger.recovered(since)
+    assert before <= stored, "an acknowledged correction is not in the backup"
+    arena.completed(running)
+
+
+def _embedded(arena: Arena, folder: Path) -> set[str]:
+    backup.back_up(arena.stack.deployment.settings, folder / "kept")
+    backup.restore(folder / "kept", folder / "elsewhere")
+    return _corrections(f"sqlite:///{folder / 'elsewhere' / backup.DATABASE}")
+
+
+def _production(arena: Arena, folder: Path) -> set[str]:
+    """As docs/deployment.md says: pg_dump first, then the files."""
+    assert arena.stack.postgres is not None
+    binaries, url = servers.postgres_binaries(), arena.stack.postgres.url
+    dump = folder / "labelaudit.dump"
+    subprocess.run(
+        [binaries / "pg_dump", "--format=custom", f"--file={dump}", url], check=True, timeout=60
+    )
+    shutil.copytree(
+        arena.stack.storage.root, folder / "storage", ignore=shutil.ignore_patterns(".*")
+    )
+    elsewhere = make_url(url).set(database="elsewhere").render_as_string(hide_password=False)
+    for command in ("dropdb", "createdb"):
+        options = ["--if-exists"] if command == "dropdb" else []
+        subprocess.run(
+            [binaries / command, *options, f"--maintenance-db={url}", "elsewhere"],
+            env={"PGPORT": str(arena.stack.postgres.port), "PGHOST": "127.0.0.1",
+                 "PGUSER": "postgres"},
+            check=True, timeout=60,
+        )  # fmt: skip
+    subprocess.run([binaries / "pg_restore", f"--dbname={elsewhere}", dump], check=True, timeout=60)
+    database = Database(elsewhere)
+    report = verify(database, Storage(folder / "storage"))
+    database.dispose()
+    assert report.whole, [str(one) for one in report.violations]
+    return _corrections(elsewhere)
+
+
+def _corrections(url: str) -> set[str]:
+    database = Database(url)
+    with database.read() as session:
+        found = set(session.scalars(select(Correction.id)))
+    database.dispose()
+    return found

@@ -1,0 +1,51 @@
+"""Nobody waits for ever: neither for a connection nor for somebody else's transaction."""
+
+import time
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from service import database as module
+from service.database import Database
+from tests.factories import Store, make_dataset
+
+
+def test_who_finds_no_free_connection_is_told_within_seconds(database_url, monkeypatch):
+    monkeypatch.setattr(module, "POOL_SECONDS", 0.2)
+    small = Database(database_url, pool=1)
+    began = time.monotonic()
+    with small.read() as first:
+        first.execute(text("SELECT 1"))
+        with pytest.raises(PoolTimeout), small.read() as second:
+            second.execute(text("SELECT 1"))
+    assert time.monotonic() - began < 5
+    with small.read() as later:
+        assert later.scalar(text("SELECT 1")) == 1
+    small.dispose()
+
+
+def test_who_waits_for_a_locked_row_is_told_within_seconds(postgres_url, storage):
+    holder, waiter = Database(postgres_url), Database(postgres_url, lock_seconds=0.2)
+    make_dataset(Store(holder, storage))
+    change = text("UPDATE dataset SET name = 'held'")
+    with holder.write() as session:
+        session.execute(change)
+        with pytest.raises(OperationalError, match="lock timeout"), waiter.write() as other:
+            other.execute(change)
+    with waiter.write() as session:
+        session.execute(change)
+    holder.dispose()
+    waiter.dispose()
+
+
+def test_a_snapshot_sees_one_moment(database, storage):
+    make_dataset(Store(database, storage))
+    count = text("SELECT count(*) FROM dataset")
+    with database.snapshot() as session:
+        assert session.scalar(count) == 1
+        make_dataset(Store(database, storage))
+        assert session.scalar(count) == 1
+    with database.read() as session:
+        assert session.scalar(count) == 2
