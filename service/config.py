@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=20 * 2**30, gt=0)
     free_space_watermark_bytes: int = Field(default=2 * 2**30, ge=0)
     upload_hours: float = Field(default=24.0, gt=0, description="how long one may take")
+    ingest_memory_bytes: int = Field(default=4 * 2**30, gt=0, description="to read one upload")
+    ingest_seconds: float = Field(default=3600.0, gt=1, description="to read one upload")
     tidy_seconds: float = Field(default=600.0, gt=0, description="between looks for leftovers")
     open_uploads: int = Field(default=8, gt=0, description="of one caller at a time")
     quota_bytes: int = Field(default=0, ge=0, description="of all datasets together; 0: no quota")

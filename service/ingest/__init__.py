@@ -1,10 +1,12 @@
 """Reads an uploaded file of unknown form and writes the canonical samples. See docs/formats.md."""
 
+from service.ingest.confined import Allowance, ingest_confined
 from service.ingest.origin import Origin, read_origin
 from service.ingest.pipeline import ingest
 from service.ingest.report import ColumnRoles, Columns, IngestReport, Kind, Limits, SeenColumn
 
 __all__ = [
+    "Allowance",
     "ColumnRoles",
     "Columns",
     "IngestReport",
@@ -13,5 +15,6 @@ __all__ = [
     "Origin",
     "SeenColumn",
     "ingest",
+    "ingest_confined",
     "read_origin",
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from service import annotators, datasets
-from service.ingest import ColumnRoles, SeenColumn, ingest
+from service.ingest import Allowance, ColumnRoles, SeenColumn, ingest_confined
 from service.steps import Claim
 from worker.runner import Hold, Save, Worker
 
@@ -25,11 +25,13 @@ def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
         with worker.database.write() as session:
             datasets.saw_columns(session, dataset_id, columns)
 
-    report = ingest(
+    settings = worker.settings
+    report = ingest_confined(
         worker.storage.path(datasets.upload_key(dataset_id)),
         filename=dataset.filename,
         roles=ColumnRoles(**requested),
         destination=worker.storage.path(datasets.folder(dataset_id)),
+        allowance=Allowance(settings.ingest_memory_bytes, settings.ingest_seconds),
         on_progress=hold,
         on_columns=tell_columns,
     )
