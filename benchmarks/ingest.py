@@ -1,0 +1,194 @@
+"""What reading an upload, exporting it and sending it cost, beside a bare COPY of the same rows.
+
+    python -m benchmarks.ingest [--rows 1000000]
+
+Starts a Postgres server of its own and leaves nothing behind.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from service import datasets, exports, migrate
+from service.config import Settings
+from service.database import Database
+from service.keys import create_key
+from service.models import Role
+from service.storage import Received
+from tests.servers import private_postgres
+from worker.runner import Worker, run_one
+
+MB = 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    rows = parser.parse_args().rows
+    with tempfile.TemporaryDirectory() as name, private_postgres() as server:
+        folder = Path(name)
+        upload = write_upload(folder / "million.parquet", rows)
+        settings = Settings(
+            data_dir=folder, database_url=server.url, free_space_watermark_bytes=0, workers=0
+        )
+        database = Database(settings.resolved_database_url)
+        migrate.upgrade(database)
+        copied = copy_rows(server.url, upload)
+        print(f"bare COPY of the {rows:,} sample rows: {copied:.2f} s")
+        worker = Worker.open(settings, {"cpu"})
+        ingested, dataset_id = ingest(worker, database, upload)
+        print(
+            f"ingest of {upload.stat().st_size / MB:.0f} MB of Parquet: {ingested:.2f} s, "
+            f"{rows / ingested:,.0f} rows/s, {copied / ingested:.2f} of COPY's speed"
+        )
+        print(f"  most memory of the reading process: {children_peak() / MB:.0f} MB")
+        for format in ("csv", "parquet"):
+            seconds = export(worker, database, dataset_id, format)
+            print(f"export as {format}: {seconds:.2f} s, {rows / seconds:,.0f} rows/s")
+        print(f"  most memory of this process, the worker: {own_peak() / MB:.0f} MB")
+        worker.database.dispose()
+        database.dispose()
+        measure_upload(folder, server.url)
+
+
+def write_upload(path: Path, rows: int) -> Path:
+    """Rows of an id, a label and four numbers."""
+    rng = np.random.default_rng(0)
+    names = np.array(["cat", "dog", "fox", "hen"])
+    table = pa.table(
+        {
+            "sample_id": [f"sample-{row:08d}" for row in range(rows)],
+            "label": names[rng.integers(0, 4, rows)],
+            **{f"f_{name}": rng.normal(size=rows) for name in "abcd"},
+        }
+    )
+    pq.write_table(table, path)
+    return path
+
+
+def copy_rows(url: str, upload: Path) -> float:
+    """Seconds of COPY alone: the same rows into the same table, all made beforehand."""
+    labels = {"cat": 0, "dog": 1, "fox": 2, "hen": 3}
+    table = pq.read_table(upload, columns=["sample_id", "label"])
+    text = "".join(
+        f"ds_copy\t{position}\t{sample_id}\t{labels[label]}\n"
+        for position, (sample_id, label) in enumerate(
+            zip(table["sample_id"].to_pylist(), table["label"].to_pylist(), strict=True)
+        )
+    ).encode()
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE copied (LIKE sample INCLUDING ALL)")
+        started = time.monotonic()
+        with connection.cursor().copy(
+            "COPY copied (dataset_id, position, sample_id, given_label) FROM STDIN"
+        ) as copy:
+            copy.write(text)
+        connection.commit()
+        seconds = time.monotonic() - started
+        connection.execute("DROP TABLE copied")
+    return seconds
+
+
+def ingest(worker: Worker, database: Database, upload: Path) -> tuple[float, str]:
+    """Seconds from the queued step to the visible dataset, and its id."""
+    from service.keys import Principal
+
+    dataset_id = f"ds_{uuid4().hex[:20]}"
+    with worker.storage.writing(datasets.upload_key(dataset_id)) as path:
+        path.write_bytes(upload.read_bytes())
+    with database.write() as session:
+        datasets.create_dataset(
+            session,
+            dataset_id=dataset_id,
+            name="million",
+            filename=upload.name,
+            received=Received(upload.stat().st_size, "0" * 64),
+            columns=None,
+            principal=Principal("k", "bench", Role.uploader),
+        )
+    started = time.monotonic()
+    assert run_one(worker)
+    seconds = time.monotonic() - started
+    with database.read() as session:
+        dataset = datasets.get_ready_dataset(session, dataset_id)
+        assert dataset.sample_count > 0
+    return seconds, dataset_id
+
+
+def export(worker: Worker, database: Database, dataset_id: str, format: str) -> float:
+    """Seconds of one export."""
+    from service.keys import Principal
+
+    with database.write() as session:
+        exports.start_export(
+            session,
+            dataset_id,
+            format=format,
+            dataset_version=None,
+            principal=Principal("k", "bench", Role.uploader),
+        )
+    started = time.monotonic()
+    assert run_one(worker)
+    return time.monotonic() - started
+
+
+def children_peak() -> int:
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+
+
+def own_peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def measure_upload(folder: Path, url: str, megabytes: int = 512) -> None:
+    """A large file through the client to a server of its own."""
+    from service.client import Client
+    from tests.processes import deployed
+
+    path = folder / "large.bin"
+    block = np.random.default_rng(0).bytes(1 << 20)
+    with path.open("wb") as file:
+        for _ in range(megabytes):
+            file.write(block)
+    (folder / "api").mkdir()
+    with deployed(folder / "api", database_url=url) as deployment:
+        api = deployment.api()
+        with deployment.database() as database, database.write() as session:
+            _, token = create_key(session, name="bench", role=Role.admin)
+        with Client(f"http://127.0.0.1:{deployment.port}", token) as client:
+            client.upload(write_small(folder), wait=False)
+            before = memory_of(api.pid, "VmRSS")
+            started = time.monotonic()
+            client.upload(path, wait=False)
+            seconds = time.monotonic() - started
+        grown = memory_of(api.pid, "VmHWM") - before
+        print(
+            f"resumable upload of {megabytes} MiB, hashed by both sides: "
+            f"{megabytes * (1 << 20) / MB / seconds:.0f} MB/s; the API grew by {grown / MB:.0f} MB"
+        )
+
+
+def write_small(folder: Path) -> Path:
+    path = folder / "small.csv"
+    path.write_text("label,text\n" + "a,some words\nb,other words\n" * 20)
+    return path
+
+
+def memory_of(pid: int, name: str) -> int:
+    """`VmRSS` (now) or `VmHWM` (the most ever), in bytes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) * 1024
+    raise LookupError(name)
+
+
+if __name__ == "__main__":
+    main()
