@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -79,7 +80,9 @@ class Deployment:
     @property
     def settings(self) -> Settings:
         prefix = "LABELAUDIT_"
-        given = {key.removeprefix(prefix).lower(): v for key, v in self.environment.items()}
+        given: dict[str, Any] = {
+            key.removeprefix(prefix).lower(): v for key, v in self.environment.items()
+        }
         return Settings(**given)
 
     @contextlib.contextmanager
