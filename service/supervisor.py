@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
 log = structlog.get_logger()
 
 SHUTDOWN_SECONDS = 5.0
+STOPPED_SECONDS = 10.0  # a paused process may hold SQLite's write lock, and with it everybody
 FIRST_BACKOFF, LONGEST_BACKOFF, HEALTHY_SECONDS = 0.5, 30.0, 60.0
 
 
@@ -22,6 +24,17 @@ class _Slot:
     started_at: float = 0.0
     start_at: float = 0.0
     backoff: float = 0.0
+    paused_at: float | None = None
+
+    def end_if_paused(self, now: float) -> None:
+        """Kill a process that was paused (SIGSTOP) for long: it may hold locks."""
+        if self.process is None or not _is_paused(self.process.pid):
+            self.paused_at = None
+        elif self.paused_at is None:
+            self.paused_at = now
+        elif now - self.paused_at >= STOPPED_SECONDS:
+            log.warning("worker_paused_too_long", pid=self.process.pid)
+            self.process.kill()
 
     def postpone(self, now: float) -> None:
         healthy = now - self.started_at >= HEALTHY_SECONDS
@@ -79,6 +92,7 @@ class Supervisor:
 
     def _keep(self, slot: _Slot) -> None:
         now = time.monotonic()
+        slot.end_if_paused(now)
         if slot.process is not None and slot.process.poll() is not None:
             slot.postpone(now)
             log.warning("worker_died", exit_code=slot.process.returncode, retry_in=slot.backoff)
@@ -93,6 +107,13 @@ class Supervisor:
             except OSError as error:  # no memory for another process; there may be some later
                 slot.postpone(now)
                 log.error("worker_not_started", error=str(error), retry_in=slot.backoff)
+
+
+def _is_paused(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+    except OSError:  # gone, or not Linux
+        return False
 
 
 def _end(process: "subprocess.Popen[bytes]", seconds: float) -> None:

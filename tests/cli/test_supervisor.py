@@ -1,5 +1,7 @@
 """Processes that die young are started again ever more slowly."""
 
+import os
+import signal
 import sys
 import time
 from itertools import pairwise
@@ -39,3 +41,17 @@ def test_a_command_that_cannot_be_started_is_no_crash() -> None:
     with Supervisor(["/nowhere/python"], count=1, env={}) as running:
         time.sleep(0.5)
         assert running.processes == []
+
+
+def test_a_process_that_stays_paused_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "STOPPED_SECONDS", 0.5)
+    command = [sys.executable, "-I", "-c", "import time; time.sleep(60)"]
+    with Supervisor(command, count=1, env={}) as running:
+        deadline = time.monotonic() + 20
+        while not running.processes:
+            time.sleep(0.05)
+        (paused,) = running.processes
+        os.kill(paused, signal.SIGSTOP)
+        while running.processes in ([], [paused]):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

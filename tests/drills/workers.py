@@ -50,7 +50,7 @@ def kill_workers(arena: Arena) -> None:
     arena.expect_undisturbed(audit)
 
 
-@drill(shapes=("production",))
+@drill(shapes=("production",), in_ci=False)
 def kill_pool_child(arena: Arena) -> None:
     """SIGKILL to the child in which Celery runs the step, as the kernel does when memory ends."""
     audit = arena.start(TRAINING)
@@ -64,7 +64,7 @@ def kill_pool_child(arena: Arena) -> None:
     arena.expect_undisturbed(audit)
 
 
-@drill()
+@drill(in_ci=False)
 def zombie_worker(arena: Arena) -> None:
     """SIGSTOP until the lease has run out and somebody else took the step over, then SIGCONT."""
     audit = arena.start(TRAINING)
@@ -81,7 +81,7 @@ def zombie_worker(arena: Arena) -> None:
     arena.expect_undisturbed(audit)
 
 
-@drill()
+@drill(in_ci=False)
 def cancel(arena: Arena) -> None:
     """Cancel in the middle of an epoch; the worker is free for the next audit within seconds."""
     audit = arena.start({**TRAINING, "epochs": 1000})
@@ -119,7 +119,7 @@ def poison_step(arena: Arena) -> None:
     arena.completed(calm)
 
 
-@drill()
+@drill(in_ci=False)
 def worker_told_to_stop(arena: Arena) -> None:
     """SIGTERM to the worker that trains: its step is given back, not finished and not counted."""
     audit = arena.start(TRAINING)
