@@ -1,6 +1,7 @@
 """Signing in, uploading and watching an audit, in a real browser against the real application."""
 
 import io
+import json
 import zipfile
 
 import pytest
@@ -76,6 +77,28 @@ def test_an_upload_shows_how_its_columns_were_understood(served, visit):
     visitor.page.wait_for_selector("text=Waiting for a worker")
 
 
+def test_a_column_read_wrongly_is_corrected_without_sending_the_file_again(served, visit):
+    visitor = visit(role=Role.uploader)
+    words = ["good", "bad"]
+    rows = "".join(f"{n},a text of its own {n},{words[n % 2]},{n % 3}\n" for n in range(40))
+    content = f"id,text,mood,label\n{rows}".encode()
+    file = {"name": "reviews.csv", "mimeType": "text/csv", "buffer": content}
+    upload(visitor, served, file)
+    assert "Label\nlabel" in visitor.text(".understood")
+    visitor.page.click("text=Correct the columns")
+    visitor.page.select_option("select[aria-label='What mood is']", "label")
+    assert visitor.page.input_value("select[aria-label='What label is']") == ""
+    visitor.page.select_option("select[aria-label='What label is']", "ignored")
+    with visitor.page.expect_request("**/columns") as asked:
+        visitor.page.click("text=Read it again")
+    assert json.loads(asked.value.post_data)["ignored"] == ["label"]
+    visitor.page.wait_for_selector(".working")
+    served.work()
+    visitor.page.wait_for_selector(".understood")
+    assert "Label\nmood" in visitor.text(".understood")
+    assert "Classes\nbad\ngood" in visitor.text(".understood")
+
+
 def test_a_refused_upload_names_its_rows(served, visit):
     visitor = visit(role=Role.uploader)
     rows = [(number, "ab"[number % 2]) for number in range(20)]
@@ -111,15 +134,21 @@ def test_progress_arrives_by_itself(served, visit):
     visitor.until("document.querySelector('#announcer').textContent.includes('completed')")
 
 
-def test_a_tiny_image_is_enlarged_pixel_by_pixel(served, visit):
+@pytest.fixture
+def pictured(served, visit):
+    """A completed audit of twelve pictures of eight pixels a side."""
     dataset_id = upload(visit(role=Role.uploader), served, picture_folders())
     audit = make_audit(served.store, dataset_id)
     with served.store.database.write() as session:  # the factory's ids are not the upload's
         for sample in session.scalars(select(Sample)):
             where = Suspect.position == sample.position
             session.execute(update(Suspect).where(where).values(sample_id=sample.sample_id))
+    return audit
+
+
+def test_a_tiny_image_is_enlarged_pixel_by_pixel(visit, pictured):
     visitor = visit()
-    visitor.review(audit)
+    visitor.review(pictured)
     visitor.page.wait_for_selector("img.tiny")
     image = visitor.page.evaluate(
         """() => { const image = document.querySelector("img.tiny");
@@ -130,3 +159,33 @@ def test_a_tiny_image_is_enlarged_pixel_by_pixel(served, visit):
     assert (source, own, rendering) == ("blob", 8, "pixelated")
     assert shown > 100
     assert shown % own == 0
+
+
+def style_of(visitor, name):
+    return visitor.page.evaluate(
+        "(name) => document.querySelector('.picture img').style.getPropertyValue(name)", name
+    )
+
+
+def test_a_picture_is_zoomed_moved_and_seen_in_another_light(visit, pictured):
+    visitor = visit()
+    visitor.review(pictured)
+    visitor.page.wait_for_selector(".viewer-tools")
+    visitor.page.click("[aria-label='Zoom in']")
+    assert style_of(visitor, "transform") == "translate(0px, 0px) scale(1.5)"
+    place = visitor.page.locator(".picture").bounding_box()
+    visitor.page.mouse.move(place["x"] + 200, place["y"] + 200)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(place["x"] + 230, place["y"] + 190, steps=3)
+    visitor.page.mouse.up()
+    assert style_of(visitor, "transform") == "translate(30px, -10px) scale(1.5)"
+    visitor.page.click(".adjust summary")
+    visitor.page.click("text=Invert")
+    visitor.page.fill(".adjust label:first-child input", "2")
+    assert style_of(visitor, "filter") == "invert(1) contrast(2)"
+    visitor.press("k")  # the next sample is shown in the same light, as large as it is
+    visitor.until("document.querySelector('.picture img')?.style.transform === 'none'")
+    assert style_of(visitor, "filter") == "invert(1) contrast(2)"
+    visitor.page.click(".adjust summary")
+    visitor.page.click("text=Reset")
+    assert style_of(visitor, "filter") == "none"

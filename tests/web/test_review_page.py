@@ -1,10 +1,14 @@
 """Reviewing in a real browser, against the real application."""
 
+import json
+
+import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from service import review
+from service import audits, review
 from service.models import Correction, Dataset, Role, Suspect, Verdict
+from service.ranking.trajectory import EPOCH_ARRAYS
 from tests.factories import CLASSES, make_audit, make_dataset, person, sample_id
 
 pytestmark = pytest.mark.browser
@@ -233,3 +237,53 @@ def test_a_filtered_queue_serves_only_its_pair(served, visit, audit):
             arg=seen[-1],
         )
     assert seen == [sample_id(11), sample_id(14), sample_id(17)]
+
+
+def test_a_sample_is_shown_with_its_trajectory_and_its_neighbours(served, visit, audit):
+    epochs, samples, replicas = 4, 30, 3
+    folder = served.store.storage.path(audits.folder(audit))
+    np.save(folder / "positions.npy", np.arange(samples))
+    with served.store.storage.writing(audits.shard_key(audit, 0)) as shard:
+        shard.mkdir()
+        for name in EPOCH_ARRAYS:
+            leading = {"p_predicted": 0.8, "p_given": 0.1, "margin": -2, "predicted": 1}
+            kind = np.uint8 if name == "predicted" else np.float16
+            values = np.full((epochs, samples, replicas), leading.get(name, 1.0), kind)
+            np.save(shard / f"{name}.npy", values)
+        np.save(shard / "in_bag.npy", np.ones((samples, replicas), np.uint8))
+        for name in ("probs_in_bag", "probs_out_of_bag"):
+            np.save(shard / f"{name}.npy", np.full((samples, 3), 1 / 3, np.float32))
+        header = {"schema_version": 2, "epochs": epochs, "replicas": replicas}
+        (shard / "trajectory.json").write_text(json.dumps(header))
+    with served.store.storage.writing(audits.shard_key(audit, 1)) as shard:
+        shard.mkdir()
+        nearest = np.full((samples, 12), -1, np.int32)
+        nearest[0, :2] = [7, 1]
+        np.save(shard / "nearest.npy", nearest)
+    visitor = visit()
+    visitor.review(audit)
+    chart = visitor.page.get_attribute(".chart svg", "aria-label")
+    assert "the given label cat goes from 10% to 10%" in chart
+    assert "the suggested label dog goes from 80% to 80%" in chart
+    visitor.page.wait_for_selector(".neighbours li")
+    assert visitor.text(".neighbours").split("\n")[-4:] == [
+        "text number 7",
+        "dog",
+        "text number 1",
+        "dog",
+    ]
+
+
+def test_a_sample_opens_by_its_address_and_the_queue_goes_on_behind_it(served, visit, audit):
+    visitor = visit()
+    visitor.review(audit, f"?sample={sample_id(25)}")
+    assert visitor.text(".sample-id") == sample_id(25)
+    visitor.press("k")
+    visitor.until("document.querySelector('.sample-id').textContent === 'sample-00000'")
+    visitor.until(WRITTEN)
+    assert log_of(served) == [(sample_id(25), Verdict.keep, 1, False)]
+    visitor.review(audit, f"?sample={sample_id(25)}")  # decided, and it can be decided anew
+    assert "kept" in visitor.text(".standing")
+    visitor.press("x")
+    visitor.until(WRITTEN)
+    assert log_of(served)[1] == (sample_id(25), Verdict.exclude, None, False)

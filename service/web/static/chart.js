@@ -1,7 +1,7 @@
-// How the replicas met one sample: P(given label) by epoch, drawn as a small chart.
+// How the replicas met one sample: the probability of the given and of the suggested label by epoch.
 
 import { h, svg } from "./dom.js";
-import { percent } from "./format.js";
+import { percent, shorten } from "./format.js";
 
 const WIDTH = 320;
 const HEIGHT = 132;
@@ -11,7 +11,7 @@ const TOP = 8;
 const BOTTOM = 20;
 const FAINT_LINES = 64; // more than this many replicas only blacken the picture
 
-export function trajectoryChart(trajectory) {
+export function trajectoryChart(trajectory, item) {
   if (!trajectory?.p_given?.length) {
     return h(
       "p",
@@ -21,36 +21,60 @@ export function trajectoryChart(trajectory) {
   }
   const { p_given: byEpoch, in_bag: inBag, epochs, replicas } = trajectory;
   const lines = inBag.map((_, replica) => byEpoch.map((epoch) => epoch[replica]));
-  const mean = byEpoch.map(average);
   const outside = lines.filter((_, replica) => inBag[replica] === 0);
   const inside = lines.filter((_, replica) => inBag[replica] > 0);
-  const outsideMean = outside.length
-    ? byEpoch.map((_, epoch) => average(outside.map((line) => line[epoch])))
-    : null;
+  const given = byEpoch.map(average);
+  const suggested = suggestedLines(trajectory);
   return h(
     "figure",
     { class: "chart" },
-    h("h2", {}, "Probability of the given label, epoch by epoch"),
+    h("h2", {}, "Probability by epoch"),
     svg(
       "svg",
       {
         viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
         role: "img",
-        "aria-label": inWords(mean, outsideMean, epochs, replicas),
+        "aria-label": inWords(item, given, outside, suggested, epochs, replicas),
       },
       axes(epochs),
+      suggested?.lines.slice(0, FAINT_LINES).map((line) => path(line, "replica suggested")),
       inside.slice(0, FAINT_LINES).map((line) => path(line, "replica")),
       outside.slice(0, FAINT_LINES).map((line) => path(line, "replica outside")),
-      path(mean, "mean"),
+      suggested ? [band(suggested.low, suggested.high), path(suggested.mean, "mean suggested")] : [],
+      path(given, "mean"),
     ),
     h(
       "figcaption",
       {},
-      h("span", { class: "key mean" }, "mean"),
-      h("span", { class: "key replica" }, "trained on it"),
-      outside.length ? h("span", { class: "key outside" }, "out of bag") : null,
+      h("span", { class: "key mean" }, h("bdi", {}, shorten(item.given_label, 16)), ", given"),
+      suggested
+        ? h(
+            "span",
+            { class: "key mean suggested" },
+            h("bdi", {}, shorten(item.suggested_label, 16)),
+            ", suggested",
+          )
+        : null,
+      outside.length
+        ? h("span", { class: "key outside", title: "Replicas that never trained on it" }, "out of bag")
+        : null,
     ),
   );
+}
+
+/** Where another class led, the suggested label's probability is known between two bounds only. */
+function suggestedLines({ p_suggested_low: low, p_suggested_high: high, in_bag: inBag }) {
+  if (!low || !high) return null;
+  const lines = inBag.map((_, replica) =>
+    low.map((epoch, at) => (high[at][replica] - epoch[replica] < 0.02 ? epoch[replica] : null)),
+  );
+  const [lowest, highest] = [low.map(average), high.map(average)];
+  return {
+    lines,
+    low: lowest,
+    high: highest,
+    mean: lowest.map((value, epoch) => (value + highest[epoch]) / 2),
+  };
 }
 
 function average(values) {
@@ -62,20 +86,27 @@ const x = (epoch, epochs) =>
   LEFT + (epochs > 1 ? epoch / (epochs - 1) : 0.5) * (WIDTH - LEFT - RIGHT);
 const y = (share) => TOP + (1 - share) * (HEIGHT - TOP - BOTTOM);
 
+/** A line through the known values, broken where one is not known. */
 function path(values, kind) {
-  const points = values
-    .map((value, epoch) =>
-      value === null ? null : [x(epoch, values.length).toFixed(1), y(value).toFixed(1)],
-    )
-    .filter(Boolean);
-  if (points.length === 1)
+  const points = values.map((value, epoch) =>
+    value === null ? null : [x(epoch, values.length).toFixed(1), y(value).toFixed(1)],
+  );
+  const known = points.filter(Boolean);
+  if (known.length === 1)
     return svg("circle", {
       class: kind,
-      cx: points[0][0],
-      cy: points[0][1],
-      r: kind === "mean" ? 3 : 1.5,
+      cx: known[0][0],
+      cy: known[0][1],
+      r: kind.startsWith("mean") ? 3 : 1.5,
     });
-  return svg("path", { class: kind, d: `M${points.map((point) => point.join(",")).join("L")}` });
+  const steps = points.map((point, at) => point && `${points[at - 1] ? "L" : "M"}${point.join(",")}`);
+  return svg("path", { class: kind, d: steps.filter(Boolean).join("") });
+}
+
+function band(low, high) {
+  const upper = high.map((value, epoch) => `${x(epoch, high.length)},${y(value)}`);
+  const lower = low.map((value, epoch) => `${x(epoch, low.length)},${y(value)}`).reverse();
+  return svg("path", { class: "between", d: `M${[...upper, ...lower].join("L")}Z` });
 }
 
 function axes(epochs) {
@@ -98,10 +129,18 @@ function axes(epochs) {
   ];
 }
 
-function inWords(mean, outsideMean, epochs, replicas) {
+function inWords(item, given, outside, suggested, epochs, replicas) {
   const last = (values) => values[values.length - 1];
-  const outside = outsideMean
-    ? `; replicas that never trained on it end at ${percent(last(outsideMean))}`
-    : "";
-  return `Probability of the given label over ${epochs} epochs, mean of ${replicas} replicas: starts at ${percent(mean[0])}, ends at ${percent(last(mean))}${outside}.`;
+  const words = [
+    `Over ${epochs} epochs, mean of ${replicas} replicas: the given label ${item.given_label} goes from ${percent(given[0])} to ${percent(last(given))}`,
+  ];
+  if (suggested)
+    words.push(
+      `the suggested label ${item.suggested_label} goes from ${percent(suggested.mean[0])} to ${percent(last(suggested.mean))}`,
+    );
+  if (outside.length)
+    words.push(
+      `replicas that never trained on it end at ${percent(average(outside.map(last)))} for the given label`,
+    );
+  return `${words.join("; ")}.`;
 }

@@ -2,6 +2,7 @@
 
 import { breakable, h } from "./dom.js";
 import { trajectoryChart } from "./chart.js";
+import { neighbourStrip } from "./neighbours.js";
 import { percent } from "./format.js";
 
 const NUMBERED = 9; // keys 1 to 9
@@ -116,7 +117,7 @@ function verdict(text, key, more, onClick) {
   );
 }
 
-export function evidencePanel(item, classNames) {
+export function evidencePanel(auditId, item, classNames) {
   return h(
     "section",
     { class: "evidence", "aria-label": "Evidence" },
@@ -129,7 +130,8 @@ export function evidencePanel(item, classNames) {
     ),
     pWrong(item),
     item.reason ? h("p", { class: "reason", dir: "auto" }, breakable(sentence(item.reason))) : null,
-    trajectoryChart(item.trajectory),
+    trajectoryChart(item.trajectory, item),
+    neighbourStrip(auditId, item),
     signals(item, classNames),
     h("p", { class: "quiet small sample-id", dir: "auto" }, item.content.file ?? item.sample_id),
   );

@@ -266,7 +266,7 @@ class Grid {
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
     if (!this.place.isConnected || document.querySelector("dialog[open]")) return;
-    if (event.target.closest?.("input, textarea, select")) return;
+    if (event.target.closest?.("input:not([type=range]), textarea, select")) return;
     if (event.key === "?") return openHelp();
     if (event.key === "Escape") return this.selection.none();
     if (!shortcutsOn()) return;

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { auditRow } from "./audits.js";
+import { openColumns } from "./columns.js";
 import { button, fill, h, problemBox } from "./dom.js";
 import { openExport } from "./export.js";
 import { ago, bytes, number, plural, shorten } from "./format.js";
@@ -124,7 +125,9 @@ function draw(home, element, dataset) {
     dataset.status === "rejected"
       ? problemBox(dataset.problem ?? {}, {
           title: dataset.problem?.title ?? "This file cannot become a dataset",
-          actions: home.mayUpload ? [clearAway(element, dataset)] : [],
+          actions: home.mayUpload
+            ? [...correctColumns(home, element, dataset), clearAway(element, dataset)]
+            : [],
         })
       : null,
     (dataset.warnings ?? []).length
@@ -134,9 +137,33 @@ function draw(home, element, dataset) {
           dataset.warnings.map((warning) => h("li", {}, warning)),
         )
       : null,
-    dataset.status === "ready" ? understood(dataset, audits.length === 0) : null,
+    dataset.status === "ready"
+      ? understood(
+          dataset,
+          audits.length === 0,
+          home.mayUpload && !audits.length ? correctColumns(home, element, dataset) : [],
+        )
+      : null,
     rows,
   );
+}
+
+/** A button, where the service knows the file's columns and nothing was made of them yet. */
+function correctColumns(home, element, dataset) {
+  const place = h("span", { hidden: true });
+  const reread = (news) => {
+    draw(home, element, news);
+    watch(home, element, news.id);
+  };
+  api.get(`/v1/datasets/${dataset.id}/columns`).then(
+    ({ items }) => {
+      if (!items.length) return;
+      fill(place, button("Correct the columns", () => openColumns(dataset, reread)));
+      place.hidden = false;
+    },
+    () => {}, // it cannot be read again, so there is nothing to offer
+  );
+  return [place];
 }
 
 /** A refused file holds no data, so its entry may go without a question. */
@@ -193,7 +220,7 @@ const ROLES = {
   pred_probs: "Probabilities",
 };
 
-function understood(dataset, open) {
+function understood(dataset, open, actions) {
   const columns = dataset.columns ?? {};
   const features = columns.features ?? {};
   const names = Array.isArray(features)
@@ -235,11 +262,7 @@ function understood(dataset, open) {
       { class: "pairs" },
       rows.map(([title, value]) => h("div", {}, h("dt", {}, title), h("dd", {}, value))),
     ),
-    h(
-      "p",
-      { class: "quiet small" },
-      "Is a column read wrongly? Upload the file again and name the column under “Name the columns”.",
-    ),
+    actions.length ? h("div", { class: "row" }, actions) : null,
   );
 }
 

@@ -168,7 +168,7 @@ class Review {
       this.stage,
       h("section", { class: "sample", "aria-label": "Sample", tabindex: "-1" }, sampleView(item)),
       decisionPanel(item, this.choices, (verdict, label) => this.act(verdict, label)),
-      evidencePanel(item, this.dataset.class_names),
+      evidencePanel(this.auditId, item, this.dataset.class_names),
     );
     // Whoever works with Tab and Enter stays on the same button from sample to sample.
     if (focused)
@@ -256,7 +256,7 @@ class Review {
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
     if (!this.stage.isConnected || document.querySelector("dialog[open]")) return;
-    if (event.target.closest?.("input, textarea, select")) return;
+    if (event.target.closest?.("input:not([type=range]), textarea, select")) return;
     if (event.key === "?") return openHelp();
     if (!shortcutsOn()) return undefined;
     const choice = /^[1-9]$/.test(event.key) ? this.choices?.[Number(event.key) - 1] : null;

@@ -3,8 +3,8 @@
 import * as api from "./api.js";
 import { fill, h } from "./dom.js";
 import { number } from "./format.js";
+import { viewer } from "./viewer.js";
 
-const TINY = 160; // pixels; below this an image is enlarged pixel by pixel
 const LONG_TEXT = 400;
 
 /** Begin to fetch what the sample will need; the answer is kept on the item itself. */
@@ -41,7 +41,7 @@ function imageView(item) {
       const image = h("img", { src: url, alt: `Sample ${item.sample_id}`, draggable: "false" });
       image.addEventListener("load", () => {
         frame.setAttribute("aria-busy", "false");
-        enlarge(image, frame);
+        viewer(image, frame);
       });
       image.addEventListener("error", () => noPicture(frame, "The image cannot be shown."));
       fill(frame, image);
@@ -54,19 +54,6 @@ function imageView(item) {
 function noPicture(frame, words) {
   frame.setAttribute("aria-busy", "false");
   fill(frame, h("p", { class: "quiet centred" }, words));
-}
-
-/** Tiny images grow by a whole factor, so that every pixel stays a square of the same size. */
-function enlarge(image, frame) {
-  const { naturalWidth: width, naturalHeight: height } = image;
-  if (Math.max(width, height) > TINY) return;
-  image.classList.add("tiny");
-  const fit = () => {
-    const room = Math.min(frame.clientWidth / width, frame.clientHeight / height);
-    image.style.setProperty("width", `${width * Math.max(1, Math.floor(room))}px`);
-  };
-  new ResizeObserver(fit).observe(frame);
-  fit();
 }
 
 function textView(text) {

@@ -1,0 +1,75 @@
+// The samples most like the one shown, with the labels they were given.
+
+import * as api from "./api.js";
+import { fill, h } from "./dom.js";
+import { shorten } from "./format.js";
+import { cell } from "./sample.js";
+
+const PICTURES = 8;
+const WORDS = 4; // texts and rows need more room each
+
+/** Fetched when it is shown, and fetched ahead by `preloadNeighbours`; kept on the item. */
+export function neighbourStrip(auditId, item) {
+  const place = h("section", { class: "neighbours", "aria-label": "Nearest samples", hidden: true });
+  preloadNeighbours(auditId, item).then((neighbours) => {
+    if (!neighbours.length) return;
+    place.hidden = false;
+    const shown = neighbours.slice(0, neighbours[0].media_url ? PICTURES : WORDS);
+    fill(
+      place,
+      h("h2", {}, "Nearest samples"),
+      h(
+        "ul",
+        { class: neighbours[0].media_url ? "pictured" : "" },
+        shown.map((neighbour) => line(neighbour, item)),
+      ),
+    );
+  });
+  return place;
+}
+
+export function preloadNeighbours(auditId, item) {
+  const path = `/v1/audits/${auditId}/suspects/${encodeURIComponent(item.sample_id)}/neighbours`;
+  item.neighbours ??= api.get(path).then(
+    ({ items }) => items,
+    () => [], // the decision does not depend on them
+  );
+  return item.neighbours;
+}
+
+function line(neighbour, item) {
+  const label = neighbour.corrected_label ?? neighbour.given_label;
+  const kind =
+    label === item.given_label ? "same" : label === item.suggested_label ? "suggested" : "other";
+  return h(
+    "li",
+    { title: `${label}: ${neighbour.content.file ?? neighbour.sample_id}` },
+    content(neighbour),
+    h("span", { class: `neighbour-label ${kind}`, dir: "auto" }, label),
+  );
+}
+
+function content({ media_url: url, content: shown, sample_id: id }) {
+  if (url) {
+    const image = h("img", { alt: "", width: 64, height: 64 });
+    api.blob(url, { query: { size: 128 } }).then(
+      (bytes) => {
+        image.src = URL.createObjectURL(bytes);
+        image.addEventListener("load", () => URL.revokeObjectURL(image.src));
+      },
+      () => image.remove(),
+    );
+    return image;
+  }
+  if (typeof shown.text === "string")
+    return h("span", { class: "neighbour-text", dir: "auto" }, shorten(shown.text, 160));
+  if (shown.row) {
+    const row = Object.entries(shown.row).slice(0, 3);
+    return h(
+      "span",
+      { class: "neighbour-text" },
+      row.map(([name, value], index) => [index ? ", " : "", `${name} `, cell(value)]),
+    );
+  }
+  return h("span", { class: "neighbour-text", dir: "auto" }, id);
+}

@@ -1,0 +1,178 @@
+// One image, looked at closely: zoom, pan, contrast, brightness, invert, smooth. What is set for
+// contrast, brightness, invert and smoothing stays from sample to sample.
+
+import { button, h } from "./dom.js";
+
+const TINY = 160; // pixels; below this an image is enlarged pixel by pixel
+const MOST_ENLARGED = 14; // times, of a tiny image: more only shows the pixels
+const MOST_ZOOM = 16;
+const SETTINGS = "labelaudit.viewer";
+const UNTOUCHED = { brightness: 1, contrast: 1, invert: false, smooth: false };
+
+const settings = { ...UNTOUCHED, ...JSON.parse(sessionStorage.getItem(SETTINGS) ?? "{}") };
+
+export function viewer(image, frame) {
+  new Viewer(image, frame);
+}
+
+class Viewer {
+  constructor(image, frame) {
+    this.image = image;
+    this.frame = frame;
+    this.zoom = 1;
+    this.x = 0;
+    this.y = 0;
+    this.tiny = Math.max(image.naturalWidth, image.naturalHeight) <= TINY;
+    this.pointers = new Map();
+    if (this.tiny) this.#enlarge();
+    this.tools = this.#toolbar();
+    frame.append(this.tools);
+    frame.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    frame.addEventListener("pointerdown", (event) => this.#press(event));
+    frame.addEventListener("pointermove", (event) => this.#move(event));
+    for (const name of ["pointerup", "pointercancel"])
+      frame.addEventListener(name, (event) => this.pointers.delete(event.pointerId));
+    frame.addEventListener("dblclick", (event) => {
+      if (!event.target.closest(".viewer-tools")) this.#zoomTo(this.zoom > 1 ? 1 : 3, event);
+    });
+    this.#draw();
+  }
+
+  /** Tiny images grow by a whole factor, so that every pixel stays a square of the same size. */
+  #enlarge() {
+    const { naturalWidth: width, naturalHeight: height } = this.image;
+    const fit = () => {
+      const room = Math.min(this.frame.clientWidth / width, this.frame.clientHeight / height);
+      const factor = Math.min(MOST_ENLARGED, Math.max(1, Math.floor(room)));
+      this.image.style.setProperty("width", `${width * factor}px`);
+    };
+    this.image.classList.add("tiny");
+    new ResizeObserver(fit).observe(this.frame);
+    fit();
+  }
+
+  #toolbar() {
+    const tool = (text, title, onClick) =>
+      button(text, onClick, { class: "tool", "aria-label": title, title });
+    const toggle = (text, title, name) => {
+      const element = tool(text, title, () => {
+        settings[name] = !settings[name];
+        element.setAttribute("aria-pressed", String(settings[name]));
+        this.#keep();
+      });
+      element.setAttribute("aria-pressed", String(settings[name]));
+      return element;
+    };
+    const slider = (title, name) => {
+      const input = h("input", { type: "range", min: "0.3", max: "3", step: "0.05", value: settings[name] });
+      input.addEventListener("input", () => {
+        settings[name] = Number(input.value);
+        this.#keep();
+      });
+      return h("label", {}, h("span", {}, title), input);
+    };
+    const sliders = [slider("Contrast", "contrast"), slider("Brightness", "brightness")];
+    return h(
+      "div",
+      { class: "viewer-tools", role: "toolbar", "aria-label": "Look closer" },
+      tool("−", "Zoom out", () => this.#zoomTo(this.zoom / 1.5)),
+      tool("+", "Zoom in", () => this.#zoomTo(this.zoom * 1.5)),
+      h(
+        "details",
+        { class: "adjust" },
+        h("summary", { "aria-label": "Contrast and brightness", title: "Contrast and brightness" }, "◐"),
+        h(
+          "div",
+          { class: "adjust-body" },
+          sliders,
+          h(
+            "div",
+            { class: "row" },
+            toggle("Invert", "Invert dark and bright", "invert"),
+            this.tiny ? toggle("Smooth", "Smooth the pixels", "smooth") : null,
+            tool("Reset", "As it came", () => {
+              Object.assign(settings, UNTOUCHED);
+              sliders.forEach((label) => (label.querySelector("input").value = 1));
+              for (const pressed of this.tools.querySelectorAll("[aria-pressed]"))
+                pressed.setAttribute("aria-pressed", "false");
+              this.#zoomTo(1);
+              this.#keep();
+            }),
+          ),
+        ),
+      ),
+    );
+  }
+
+  #keep() {
+    sessionStorage.setItem(SETTINGS, JSON.stringify(settings));
+    this.#draw();
+  }
+
+  #draw() {
+    const { brightness, contrast, invert, smooth } = settings;
+    const style = this.image.style;
+    const moved = this.zoom > 1;
+    style.setProperty("transform", moved ? `translate(${this.x}px, ${this.y}px) scale(${this.zoom})` : "none");
+    const filter = [
+      invert ? "invert(1)" : "",
+      brightness === 1 ? "" : `brightness(${brightness})`,
+      contrast === 1 ? "" : `contrast(${contrast})`,
+    ].filter(Boolean);
+    style.setProperty("filter", filter.join(" ") || "none");
+    this.image.classList.toggle("smooth", smooth);
+    this.frame.classList.toggle("zoomed", moved);
+  }
+
+  /** Zoom so that what lies under the pointer stays there; without one, about the middle. */
+  #zoomTo(wanted, event = null) {
+    const zoom = Math.min(MOST_ZOOM, Math.max(1, wanted));
+    const place = this.frame.getBoundingClientRect();
+    const at = event
+      ? { x: event.clientX - place.left - place.width / 2, y: event.clientY - place.top - place.height / 2 }
+      : { x: 0, y: 0 };
+    const change = zoom / this.zoom;
+    this.x = at.x - (at.x - this.x) * change;
+    this.y = at.y - (at.y - this.y) * change;
+    this.zoom = zoom;
+    this.#bound(place);
+    this.#draw();
+  }
+
+  /** The picture never leaves its frame. */
+  #bound(place) {
+    const most = (size) => ((this.zoom - 1) * size) / 2;
+    this.x = Math.max(-most(place.width), Math.min(most(place.width), this.x));
+    this.y = Math.max(-most(place.height), Math.min(most(place.height), this.y));
+  }
+
+  #wheel(event) {
+    if (!event.ctrlKey && this.zoom === 1 && event.deltaY > 0) return; // the page may scroll
+    event.preventDefault();
+    this.#zoomTo(this.zoom * Math.exp(-event.deltaY / 400), event);
+  }
+
+  #press(event) {
+    if (event.target.closest(".viewer-tools")) return;
+    this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (this.zoom > 1 || this.pointers.size > 1) this.frame.setPointerCapture(event.pointerId);
+  }
+
+  #move(event) {
+    const before = this.pointers.get(event.pointerId);
+    if (!before) return;
+    const now = { x: event.clientX, y: event.clientY };
+    if (this.pointers.size === 2) {
+      const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, p]) => p);
+      const apart = (p) => Math.hypot(p.x - other.x, p.y - other.y);
+      const middle = { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 };
+      this.#zoomTo((this.zoom * apart(now)) / Math.max(apart(before), 1), middle);
+    } else if (this.zoom > 1) {
+      this.x += now.x - before.x;
+      this.y += now.y - before.y;
+      this.#bound(this.frame.getBoundingClientRect());
+      this.#draw();
+    }
+    this.pointers.set(event.pointerId, now);
+  }
+}
