@@ -227,4 +227,4 @@ def _as_tensor(inputs: NDArray[Any]) -> Tensor:
     """Images as they are; vectors standardised, as float32."""
     if inputs.ndim == 4:
         return torch.from_numpy(np.ascontiguousarray(inputs))
-    return families.standardise(torch.from_numpy(np.ascontiguousarray(inputs, np.float32)))
+    return families.standardise(torch.from_numpy(np.require(inputs, np.float32, ["C", "W"])))

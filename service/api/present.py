@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service import datasets, review, suspects
+from service import datasets, review, suspects, typical
 from service.api.datasets import media_url
 from service.errors import BadInput
 from service.issues import FLAGS
@@ -66,9 +66,7 @@ def suspect_detail(
     return {
         **suspect_row(suspect, names),
         "position": suspect.position,
-        "content": datasets.content_of(
-            dataset, datasets.read_row(storage, dataset.id, suspect.position)
-        ),
+        "content": _content(storage, audit, dataset, suspect),
         "media_url": media_url(dataset, suspect.sample_id),
         "signals": stored["signals"],
         "top_labels": [
@@ -88,6 +86,21 @@ def suspect_detail(
         "verdict": decision.verdict if decision else None,
         "correction_id": decision.id if decision else None,
     }
+
+
+def _content(storage: Storage, audit: Audit, dataset: Dataset, suspect: Suspect) -> dict[str, Any]:
+    """What a person looks at; a table's row with what is typical of both classes."""
+    row = datasets.read_row(storage, dataset.id, suspect.position)
+    content = datasets.content_of(dataset, row)
+    if "row" in content:
+        content["typical"] = typical.compare(
+            storage,
+            audit.id,
+            content["row"],
+            given=suspect.given_label,
+            suggested=suspect.predicted_label,
+        )
+    return content
 
 
 def neighbours(

@@ -91,7 +91,11 @@ class TrajectoryRead(Schema):
 
 class SuspectDetail(SuspectRead):
     position: int
-    content: dict[str, Any]
+    content: dict[str, Any] = Field(
+        description="`text`, `file` or `dimensions`; or a table's `row` with `typical`: each "
+        "column with what is usual in the given and in the predicted class, the value that speaks "
+        "most `against` the given label first."
+    )
     media_url: str | None
     signals: dict[str, float | None]
     top_labels: list[dict[str, Any]] = Field(description="Likely classes, most likely first.")

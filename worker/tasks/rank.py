@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import annotators, audits, datasets, model_files, rankings, review, suspects
+from service import annotators, audits, datasets, model_files, rankings, review, suspects, typical
 from service.issues import Issues, find_issues
 from service.models import Audit, Dataset, Kind, Sample, Tier, new_id
 from service.ranking import TIER_NAMES, Evidence, Ranking, Verdicts, rank_suspects, reason
@@ -38,6 +38,8 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     ranking_id = new_id("ra")
     with worker.storage.writing(suspects.ranking_key(audit.id, ranking_id)) as path:
         suspects.write_ranking(ranking, path)
+    if dataset.kind is Kind.table:
+        _write_typical(worker, audit, dataset)
     # a later ranking takes the review states over from the one before it
     decided = set() if claim.shard else _decided(worker, audit)
     issues = find_issues(model_families(evidence), evidence.labels, _vectors(worker, audit))
@@ -62,6 +64,12 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
             model_files.want_model(session, audit.id)
 
     return save
+
+
+def _write_typical(worker: Worker, audit: Audit, dataset: Dataset) -> None:
+    samples = worker.storage.path(datasets.samples_key(dataset.id))
+    with worker.storage.writing(typical.typical_key(audit.id)) as path:
+        typical.write_typical(samples, dataset.class_names, path)
 
 
 def _learned_matrix(worker: Worker, audit: Audit) -> list[list[float]] | None:

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { fill, h } from "./dom.js";
-import { number } from "./format.js";
+import { number, shorten } from "./format.js";
 import { viewer } from "./viewer.js";
 
 const LONG_TEXT = 400;
@@ -66,20 +66,37 @@ function textView(text) {
 }
 
 function tableView(item) {
-  const rows = columnsFirst(item).map(({ name, value, typical }) =>
+  const other = item.suggested_label ?? item.predicted_label;
+  const rows = columnsFirst(item).map(({ name, value, given, suggested }) =>
     h(
       "div",
       {},
       h("dt", { dir: "auto" }, name),
-      h("dd", { dir: "auto" }, cell(value), typical ? h("span", {}, typical) : null),
+      h("dd", { dir: "auto" }, cell(value)),
+      given || suggested
+        ? h(
+            "dd",
+            { class: "usual" },
+            h("span", {}, h("bdi", {}, shorten(item.given_label, 20)), ` ${given ?? "–"}`),
+            h("span", {}, h("bdi", {}, shorten(other, 20)), ` ${suggested ?? "–"}`),
+          )
+        : null,
     ),
   );
   return h("div", { class: "sheet" }, h("dl", { class: "sample-row" }, rows));
 }
 
-/** The row's columns, those that speak against the given label first. */
-export function columnsFirst(item) {
-  return Object.entries(item.content.row).map(([name, value]) => ({ name, value }));
+/** The row's columns, those first that speak most against the given label. */
+export function columnsFirst({ content: { row, typical = [] } }) {
+  const ordered = typical.map(({ column, given, suggested }) => ({
+    name: column,
+    value: row[column],
+    given,
+    suggested,
+  }));
+  const known = new Set(ordered.map(({ name }) => name));
+  const rest = Object.entries(row).filter(([name]) => !known.has(name));
+  return [...ordered, ...rest.map(([name, value]) => ({ name, value }))];
 }
 
 export function cell(value) {
