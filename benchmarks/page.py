@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Response, sync_playwright
 
 from service.address import Address, default_data_dir, read_address
 from service.client import Client
@@ -129,14 +129,17 @@ def measure(browser: Browser, address: Address, audit: str) -> None:
 
 def _weigh(browser: Browser, address: Address, path: str, ready: str) -> tuple[int, int]:
     """Bytes and number of the static files of one view, with nothing in the cache."""
-    sizes = []
+    sizes: list[int] = []
     with signed_in(browser, address) as page:
-        page.on(
-            "response",
-            lambda answer: sizes.append(len(answer.body())) if "/static/" in answer.url else None,
-        )
+        page.wait_for_load_state("networkidle")
         session = page.context.new_cdp_session(page)
         session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+
+        def weigh(answer: Response) -> None:
+            if "/static/" in answer.url:
+                sizes.append(int(answer.headers["content-length"]))
+
+        page.on("response", weigh)
         page.goto(address.url + path)
         page.wait_for_selector(ready)
         page.wait_for_load_state("networkidle")
