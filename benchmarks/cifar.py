@@ -66,18 +66,20 @@ def split(n: int, seed: int, limit: int | None) -> tuple[NDArray[np.intp], NDArr
 def noisy_labels(
     data: Data, noise: str, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels (N,) under `symmetric:RATE`, `asymmetric:RATE` or `human`, and the matrix (C, C) of
-    P(given | true) that they were drawn from; of human labels the one that is counted.
+    """Labels (N,) under `symmetric:RATE`, `uniform:RATE`, `asymmetric:RATE` or `human`, and the
+    matrix (C, C) of P(given | true) that they were drawn from; of human labels the one counted.
 
-    Symmetric noise never draws the true class, as in Patrini et al.; a published "symmetric 50 %"
-    that may draw it flips 45 %.
+    `symmetric` never draws the true class, as in Patrini et al.; `uniform` may, as in Tanaka et
+    al., whose "symmetric 50 %" therefore makes 45 % wrong.
     """
     matrix = np.eye(data.n_classes)
     kind, _, rate = noise.partition(":")
     if kind == "human":
         np.add.at(matrix, (data.truth, data.human), 1.0)
         return data.human, matrix / matrix.sum(1, keepdims=True)
-    if kind == "symmetric":
+    if kind == "uniform":
+        matrix = (1.0 - float(rate)) * matrix + float(rate) / data.n_classes
+    elif kind == "symmetric":
         matrix *= 1.0 - float(rate) * data.n_classes / (data.n_classes - 1)
         matrix += float(rate) / (data.n_classes - 1)
     else:

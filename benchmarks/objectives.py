@@ -38,7 +38,7 @@ from worker.models import Network
 from worker.spec import ShardSpec
 
 NOISES = ("symmetric:0.2", "symmetric:0.5", "asymmetric:0.4", "human")
-IMAGE_NOISES = ("human",)
+IMAGE_NOISES = (*NOISES, "uniform:0.5")
 TRUE_T = "forward (true T)"
 METHODS = (*OBJECTIVES, TRUE_T)
 DOCUMENT = Path("docs/objectives.md")
@@ -97,7 +97,13 @@ def _jobs(options: argparse.Namespace) -> Iterator[Job]:
     for seed in options.seeds:  # seeds outermost: a run cut short still compares all methods
         for kind, path, noises, epochs, replicas in (
             ("vectors", options.data, options.noise, options.epochs, options.replicas),
-            ("images", options.images, IMAGE_NOISES, options.image_epochs, options.image_replicas),
+            (
+                "images",
+                options.images,
+                options.image_noise,
+                options.image_epochs,
+                options.image_replicas,
+            ),
         ):
             if path:
                 for noise in noises:
@@ -220,6 +226,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--truth", type=Path, help="the truth.csv of --images, if elsewhere")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, metavar="NAME")
     parser.add_argument("--noise", nargs="+", choices=NOISES, default=NOISES)
+    parser.add_argument("--image-noise", nargs="+", choices=IMAGE_NOISES, default=["human"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--jobs", type=int, default=1, help="trainings that run side by side")

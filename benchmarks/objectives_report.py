@@ -107,7 +107,7 @@ def _best(
 def _columns(records: Records) -> list[tuple[str, str]]:
     """(kind, noise), vectors first, in the order of the noises' names and rates."""
     found = {(record["kind"], record["noise"]) for record in records}
-    order = ("symmetric:0.2", "symmetric:0.5", "asymmetric:0.4", "human")
+    order = ("symmetric:0.2", "symmetric:0.5", "uniform:0.5", "asymmetric:0.4", "human")
     return sorted(found, key=lambda column: (column[0] == "images", order.index(column[1])))
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from service import steps
 from service.database import bulk_insert
 from service.datasets import get_ready_dataset
-from service.encoders import DEFAULTS, check_encoder
+from service.encoders import DEFAULTS, check_encoder, check_fine_tunable, check_model_name
 from service.errors import BadInput, Conflict, NotFound, NotReady
 from service.keys import Principal
 from service.models import (
@@ -62,6 +62,8 @@ def start_audit(
             errors=[{"pointer": "/dataset_version", "detail": f"0 to {dataset.version}"}],
         )
     config = {**config, "encoder": chosen_encoder(dataset.kind, config["encoder"])}
+    if config.get("network") == "full":
+        check_fine_tunable(dataset.kind or "", config["encoder"])
     audit = Audit(
         id=new_id("au"),
         tenant_id=dataset.tenant_id,
@@ -88,6 +90,8 @@ def chosen_encoder(kind: Kind | None, encoder: str | None) -> str | None:
     if encoder == "auto":
         return DEFAULTS[kind]
     check_encoder(kind, encoder)
+    if encoder is not None and ":" in encoder:
+        check_model_name(encoder.partition(":")[2])
     return encoder
 
 

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=0, description="worker processes of the embedded default")
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
+    models_dir: Path | None = Field(
+        default=None, description="folders of models that audits may name as encoders; empty: none"
+    )
     max_upload_bytes: int = Field(default=20 * 2**30, gt=0)
     free_space_watermark_bytes: int = Field(default=2 * 2**30, ge=0)
     upload_hours: float = Field(default=24.0, gt=0, description="how long one may take")

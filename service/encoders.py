@@ -3,6 +3,7 @@
 Nothing here computes; the worker has one implementation for each entry (`worker.encoders`).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,7 @@ Kind = Literal["image", "text", "table", "vector"]
 
 @dataclass(frozen=True)
 class EncoderInfo:
-    """One encoder. A `name` ending in ":" is a family: what follows the colon is a model or folder.
+    """One encoder. A `name` ending in ":" is a family: what follows the colon is a model.
 
     `version` changes whenever the same input would be encoded differently, so that no encoding made
     by an older version is ever reused. `licence` is that of the weights.
@@ -48,7 +49,7 @@ ENCODERS: tuple[EncoderInfo, ...] = (
     EncoderInfo(
         name="timm:",
         kind="image",
-        description="any model of the timm hub, or a local folder of one: timm:<name or folder>",
+        description="any model of the timm hub, or of the operator's models directory: timm:<name>",
         licence="the model's own",
         version=1,
         needs_network=True,
@@ -64,7 +65,8 @@ ENCODERS: tuple[EncoderInfo, ...] = (
     EncoderInfo(
         name="sentence-transformers:",
         kind="text",
-        description="any sentence-transformers model: sentence-transformers:<hub name or folder>",
+        description="any sentence-transformers model of the hub, or of the operator's models "
+        "directory: sentence-transformers:<name>",
         licence="the model's own",
         version=1,
         needs_network=True,
@@ -93,6 +95,8 @@ DEFAULTS: dict[str, str] = {
 }
 
 END_TO_END_KINDS = frozenset({"image"})
+FINE_TUNED_KINDS = frozenset({"image", "text"})
+MODEL_NAME = re.compile(r"(hf-hub:)?[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 def find_encoder(name: str) -> EncoderInfo | None:
@@ -120,9 +124,39 @@ def check_encoder(kind: str, name: str | None) -> None:
         )
 
 
+def check_fine_tunable(kind: str, name: str | None) -> None:
+    """Refuse what the network `full` cannot fine-tune."""
+    if kind not in FINE_TUNED_KINDS:
+        raise BadInput(
+            f"The network `full` fine-tunes the encoder of images or texts; samples of kind "
+            f"{kind!r} have none that learns. Leave `network` out, or name linear or mlp.",
+            type="not-fine-tunable",
+            errors=[{"pointer": "/network", "detail": "images and texts only"}],
+        )
+    if name is None:
+        raise BadInput(
+            "The network `full` fine-tunes an encoder, and `encoder` is null. Leave `encoder` out "
+            "or name one; or leave `network` out to train a small network on the pixels.",
+            type="not-fine-tunable",
+            errors=[{"pointer": "/encoder", "detail": "null leaves nothing to fine-tune"}],
+        )
+
+
+def check_model_name(name: str) -> None:
+    """Refuse paths: only the operator says which folders of a worker hold models."""
+    if not MODEL_NAME.fullmatch(name):
+        raise BadInput(
+            f"{name!r} is not the name of a model. Names are those of the hub, such as "
+            "`resnet18.a1_in1k` or `owner/model`, or those of folders that the operator keeps in "
+            "LABELAUDIT_MODELS_DIR; paths are not read.",
+            type="unknown-encoder",
+            errors=[{"pointer": "/encoder", "detail": "a name, not a path"}],
+        )
+
+
 def _choices(kind: str) -> str:
     names = [
-        encoder.name + ("<name or folder>" if encoder.is_family else "")
+        encoder.name + ("<name>" if encoder.is_family else "")
         for encoder in ENCODERS
         if encoder.kind == kind
     ]

@@ -53,12 +53,16 @@ def get_step(session: Session, audit_id: str) -> Step:
     step = session.get(Step, (audit_id, StepKind.model, 0))
     if step is None:
         dataset = audits.dataset_of(session, audit)
-        raise NotFound(
-            "This audit has no model: it ranked the probabilities that were uploaded."
-            if dataset.kind is Kind.probabilities
-            else "This audit has no model, it is older than models are. Audit the dataset again.",
-            type="no-model",
-        )
+        if dataset.kind is Kind.probabilities:
+            reason = "it ranked the probabilities that were uploaded."
+        elif audit.config.get("network") == "full":
+            reason = (
+                "fine-tuned replicas cannot be merged into one network, and all of them are too "
+                "large to keep. Audit with a head (leave `network` out) to have one."
+            )
+        else:
+            reason = "it is older than models are. Audit the dataset again."
+        raise NotFound(f"This audit has no model: {reason}", type="no-model")
     return step
 
 

@@ -32,10 +32,11 @@ from worker.spec import (
     threads_for,
     train_stage,
 )
-from worker.train import poisson_bootstrap
+from worker.train import deal_out, poisson_bootstrap
 
 SHARD_FILE = "shard.json"
 PROBABILITIES_FILE = "probabilities.npy"
+SOFT_LABELS_FILE = "soft_labels.npy"
 
 
 def run_shard(
@@ -69,7 +70,7 @@ def run_shard(
             _run_family(spec, inputs, labels, n_classes, folder, place, report, checkpoints)
             return
         targets = torch.from_numpy(labels.astype(np.int64))
-        features = _as_tensor(inputs)
+        features = _in_place(inputs) if spec.network == "full" else _as_tensor(inputs)
         train_network(spec, features, targets, n_classes, folder, place, report, checkpoints)
 
 
@@ -85,6 +86,7 @@ def load_evidence(
     folders: Iterable[Path], labels: NDArray[np.integer[Any]], n_classes: int
 ) -> Evidence:
     """What ranking reads, from the folders that `run_shard` wrote."""
+    folders = list(folders)
     trajectories: list[Trajectory] = []
     probabilities: dict[str, NDArray[np.float32]] = {}
     for folder in folders:
@@ -94,8 +96,26 @@ def load_evidence(
             family = json.loads((folder / SHARD_FILE).read_text())["spec"]["family"]
             probabilities[family] = np.load(folder / PROBABILITIES_FILE)
     return Evidence(
-        labels=labels, n_classes=n_classes, trajectories=trajectories, probabilities=probabilities
+        labels=labels,
+        n_classes=n_classes,
+        trajectories=trajectories,
+        probabilities=probabilities,
+        relabelled=_relabelled(folders),
     )
+
+
+def _relabelled(folders: list[Path]) -> NDArray[np.floating] | None:
+    """The labels that the objective ended with, mean over the shards' replicas; None where it
+    changes none. (N, C), rows sum to 1."""
+    found = [folder for folder in folders if (folder / SOFT_LABELS_FILE).exists()]
+    if not found:
+        return None
+    replicas = [Trajectory.load(folder).replicas for folder in found]
+    total = np.zeros(1, np.float32)
+    for folder, weight in zip(found, replicas, strict=True):
+        total = total + weight * np.load(folder / SOFT_LABELS_FILE)
+    labels: NDArray[np.floating] = total / total.sum(axis=1, keepdims=True)
+    return labels
 
 
 def learned_noise_matrix(folders: Iterable[Path]) -> NDArray[np.float64] | None:
@@ -121,7 +141,7 @@ def train_network(
     generator = torch.Generator().manual_seed(spec.seed)
     shape = tuple(features.shape[1:])
     network = build_network(spec, shape, n_classes, generator)
-    in_bag = poisson_bootstrap(len(targets), spec.replicas, spec.seed + 1)
+    in_bag = _in_bag(spec, targets)
     objective = build_objective(spec, network, targets, n_classes, generator)
     stages = objective.stages
     saved = checkpoints.restore() if checkpoints is not None else None
@@ -183,6 +203,15 @@ def _keeper(checkpoints: Checkpoints | None, recorder: Recorder, stage: int) -> 
     return keep
 
 
+def _in_bag(spec: ShardSpec, targets: Tensor) -> Tensor:
+    """(N, K) uint8. A bootstrap; few and dear replicas share the samples out instead, so that each
+    sample is left out by one of them."""
+    if spec.network != "full":
+        return poisson_bootstrap(len(targets), spec.replicas, spec.seed + 1)
+    left_out = deal_out(targets.numpy(), spec.replicas, spec.seed + 1)
+    return torch.from_numpy(~left_out).to(torch.uint8)
+
+
 def _part(report: OnProgress, first: int, epochs: int, total: int) -> OnProgress:
     """What reports the shares of some `epochs`, from `first` on, as shares of `total`."""
     return lambda share: report((first + epochs * share) / total)
@@ -221,6 +250,11 @@ def _run_family(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     report(1.0)
+
+
+def _in_place(inputs: NDArray[Any]) -> Tensor:
+    """The mapped file itself, of which each batch reads its rows."""
+    return torch.from_numpy(inputs if inputs.flags.writeable else np.array(inputs))
 
 
 def _as_tensor(inputs: NDArray[Any]) -> Tensor:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 BATCH_NORM_EPS = 1e-5
 
 
-def _uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> nn.Parameter:
+def uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> nn.Parameter:
     """He's uniform initialisation, from the given generator alone."""
     bound = math.sqrt(3.0 / fan_in)
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
@@ -26,6 +26,11 @@ class Network(nn.Module):
     """What the training loop asks of a network."""
 
     features: int  # width F of the representation
+    streams: bool = False  # whether inputs stay where they are and come batch by batch
+
+    def rates(self) -> Iterator[tuple[list[nn.Parameter], float]]:
+        """Parameters, and their learning rate as a multiple of the run's."""
+        yield list(self.parameters()), 1.0
 
     def represent(self, inputs: Tensor) -> Tensor:
         """(B, ...) -> (B, K, F)."""
@@ -48,7 +53,7 @@ class WideLinear(Network):
         super().__init__()
         (features,) = shape
         self.features, self.replicas, self.n_classes = features, replicas, n_classes
-        self.weight = _uniform((features, replicas * n_classes), features, generator)
+        self.weight = uniform((features, replicas * n_classes), features, generator)
         self.bias = nn.Parameter(torch.zeros(replicas * n_classes))
 
     def represent(self, inputs: Tensor) -> Tensor:
@@ -74,9 +79,9 @@ class WideMlp(Network):
         super().__init__()
         (features,) = shape
         self.features, self.replicas, self.hidden = hidden, replicas, hidden
-        self.weight_in = _uniform((features, replicas * hidden), features, generator)
+        self.weight_in = uniform((features, replicas * hidden), features, generator)
         self.bias_in = nn.Parameter(torch.zeros(replicas * hidden))
-        self.weight_out = _uniform((replicas, hidden, n_classes), hidden, generator)
+        self.weight_out = uniform((replicas, hidden, n_classes), hidden, generator)
         self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
 
     def represent(self, inputs: Tensor) -> Tensor:
@@ -113,8 +118,7 @@ class WideCnn(Network):
         sizes += [(2 * width, 4 * width, replicas)]
         self.groups = [groups for _, _, groups in sizes]
         self.kernels = nn.ParameterList(
-            _uniform((replicas * c_out, c_in, 3, 3), 9 * c_in, generator)
-            for c_in, c_out, _ in sizes
+            uniform((replicas * c_out, c_in, 3, 3), 9 * c_in, generator) for c_in, c_out, _ in sizes
         )
         self.scales = nn.ParameterList(
             nn.Parameter(torch.ones(replicas * c_out)) for _, c_out, _ in sizes
@@ -122,7 +126,7 @@ class WideCnn(Network):
         self.shifts = nn.ParameterList(
             nn.Parameter(torch.zeros(replicas * c_out)) for _, c_out, _ in sizes
         )
-        self.weight_out = _uniform((replicas, self.features, n_classes), self.features, generator)
+        self.weight_out = uniform((replicas, self.features, n_classes), self.features, generator)
         self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
         self.settled: list[tuple[Tensor, Tensor]] | None = None  # mean and variance by layer
 

@@ -13,13 +13,17 @@ _MEDIUM, _LARGE, _FEW_EPOCHS_LARGE, _STEPS_LARGE = 10_000, 20_000, 12, 600
 # Optimiser steps to convergence. Few features make curved classes that take long to fit; many make
 # nearly linear ones, which a longer training only memorises.
 _STEPS, _STEPS_FEW_FEATURES, _FEW_FEATURES = 1000, 4500, 128
+# Fine-tuning starts from what is trained already: few passes, and few replicas, for each is dear.
+_REPLICAS_FULL, _BATCH_FULL, _STEPS_FULL = 4, 32, 300
+_FEW_EPOCHS_FULL, _MOST_EPOCHS_FULL = 6, 20
 _LOGIT_BUDGET = 2**25  # B * K * C: bounds a batch's activations to about 128 MiB each
 
 
 def plan_shards(
-    config: TrainingConfig, *, shape: tuple[int, ...], n_classes: int
+    config: TrainingConfig, *, shape: tuple[int, ...], n_classes: int, encoder: str | None = None
 ) -> list[ShardSpec]:
-    """The shards of an audit of inputs of `shape`: (N, D) vectors or (N, channels, H, W) images.
+    """The shards of an audit of inputs of `shape`: (N, D) vectors, (N, channels, H, W) images, or
+    what the `encoder` reads where the network is `full`.
 
     Raises
     ------
@@ -27,15 +31,23 @@ def plan_shards(
         The network or the families asked for cannot read such inputs.
     """
     images = len(shape) == 4
-    chosen = config.families or _suitable_families(shape)
-    if images and set(chosen) != {"network"}:
-        raise BadInput("Images without an encoder can only be read by the family network.")
+    full = config.network == "full"
+    chosen = config.families or (("network",) if full else _suitable_families(shape))
+    if (images or full) and set(chosen) != {"network"}:
+        without = "A fine-tuned encoder leaves" if full else "Images without an encoder leave"
+        raise BadInput(f"{without} no vectors to read: the only family is network.")
     shards: list[ShardSpec] = []
     if "network" in chosen:
-        wanted = config.replicas or (8 if images or shape[0] > _MEDIUM else 16)
+        few = _REPLICAS_FULL if full else 8
+        wanted = config.replicas or (few if full or images or shape[0] > _MEDIUM else 16)
         for first in range(0, wanted, config.replicas_per_shard):
             replicas = min(config.replicas_per_shard, wanted - first)
-            shards.append(_network_shard(config, len(shards), replicas, shape, n_classes))
+            place = len(shards)
+            shards.append(
+                _full_shard(config, place, replicas, shape[0], encoder)
+                if full
+                else _network_shard(config, place, replicas, shape, n_classes)
+            )
     for family in families.FAMILIES:
         if family in chosen:
             shards.append(ShardSpec(number=len(shards), family=family, seed=config.seed))
@@ -63,6 +75,29 @@ def _network_shard(
         replicas=replicas,
         epochs=config.epochs or _epochs(shape, batch),
         hidden=config.hidden or (64 if shape[0] > _LARGE else 128),
+        batch_size=batch,
+        learning_rate=config.learning_rate * (batch / 256) ** 0.5,
+        weight_decay=config.weight_decay,
+    )
+
+
+def _full_shard(
+    config: TrainingConfig, number: int, replicas: int, n_samples: int, encoder: str | None
+) -> ShardSpec:
+    if not encoder:
+        raise BadInput("The network full fine-tunes an encoder: name one.")
+    batch = config.batch_size or _BATCH_FULL
+    steps = -(-n_samples // batch)
+    return ShardSpec(
+        number=number,
+        family="network",
+        seed=config.seed + 1000 * number,
+        objective=config.objective,
+        options=resolve_options(config.objective, config.objective_options),
+        network="full",
+        encoder=encoder,
+        replicas=replicas,
+        epochs=config.epochs or min(_MOST_EPOCHS_FULL, max(_FEW_EPOCHS_FULL, _STEPS_FULL // steps)),
         batch_size=batch,
         learning_rate=config.learning_rate * (batch / 256) ** 0.5,
         weight_decay=config.weight_decay,

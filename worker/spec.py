@@ -36,6 +36,7 @@ class ShardSpec:
     objective: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     network: str = ""
+    encoder: str = ""  # what the network `full` fine-tunes
     replicas: int = 0
     epochs: int = 0
     hidden: int = 0
@@ -54,7 +55,12 @@ class ShardSpec:
 def build_network(
     spec: ShardSpec, shape: tuple[int, ...], n_classes: int, generator: torch.Generator
 ) -> Network:
-    """A fresh network for one sample's `shape`, initialised from the generator alone."""
+    """A fresh network for one sample's `shape`; what is random comes from the generator alone."""
+    if spec.network == "full":
+        from worker.finetuned import FineTuned
+        from worker.trunks import load_trunk
+
+        return FineTuned(load_trunk(spec.encoder), n_classes, spec.replicas, generator)
     sized = {"hidden": spec.hidden} if spec.network == "mlp" else {}
     return NETWORKS[spec.network](shape, n_classes, spec.replicas, generator, **sized)
 

@@ -4,13 +4,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from worker.checkpoint import State, bring_to, state_of
 from worker.models import Network
 from worker.objectives import Objective
 from worker.recorder import Recorder
+
+FEWEST_FOLDS = 4
 
 
 def poisson_bootstrap(n_samples: int, replicas: int, seed: int) -> Tensor:
@@ -22,6 +26,22 @@ def poisson_bootstrap(n_samples: int, replicas: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     rates = torch.ones((n_samples, replicas))
     return torch.poisson(rates, generator=generator).to(torch.uint8)
+
+
+def deal_out(labels: NDArray[np.int64], replicas: int, seed: int) -> NDArray[np.bool_]:
+    """(N, K) True where replica k leaves the sample out, a quarter of all.
+
+    As many folds as replicas, at least four, the classes spread evenly over them; replica k leaves
+    out fold k and so many that follow. From four replicas on, every sample is left out by one at
+    least, which a bootstrap promises only with twenty.
+    """
+    folds = max(replicas, FEWEST_FOLDS)
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    fold = np.empty(len(labels), np.int64)
+    fold[by_class] = np.arange(len(labels)) % folds
+    distance = (np.arange(replicas)[None, :] - fold[:, None]) % folds
+    return distance < folds // FEWEST_FOLDS
 
 
 def train(
@@ -44,11 +64,12 @@ def train(
 ) -> None:
     """Train every replica of `network` and record, if asked to, how it treats every sample.
 
-    inputs (N, ...) and targets (N,) live on the device for the whole run; in_bag (N, K) weights
-    each replica's loss. `on_progress(share)` is called after each batch with the share of all
-    batches that are done, and may raise to stop. `on_epoch(state)` is called after each epoch with
-    what tells the state of the training then; given that as `resume`, a training of things built
-    alike goes on from there. The same seed on the same CPU gives the same bits, in one go or not.
+    inputs (N, ...) and targets (N,) live on the device for the whole run, but for inputs that the
+    network streams; in_bag (N, K) weights each replica's loss. `on_progress(share)` is called after
+    each batch with the share of all batches that are done, and may raise to stop. `on_epoch(state)`
+    is called after each epoch with what tells the state of the training then; given that as
+    `resume`, a training of things built alike goes on from there. The same seed on the same CPU
+    gives the same bits, in one go or not.
 
     Raises
     ------
@@ -57,7 +78,9 @@ def train(
     """
     network.to(device).train()
     objective.to(device).train()
-    inputs, targets, weights = inputs.to(device), targets.to(device), in_bag.to(device)
+    targets, weights = targets.to(device), in_bag.to(device)
+    if not network.streams:
+        inputs = inputs.to(device)
     n_batches = -(-len(inputs) // batch_size)
     done, total = 0, epochs * n_batches
     optimiser, schedule = _optimiser(network, objective, learning_rate, weight_decay, steps=total)
@@ -77,7 +100,7 @@ def train(
         order = torch.randperm(len(inputs), generator=generator).to(device)
         # tensor_split: batches differ by at most one sample, so none is ever a lone leftover.
         for indices in torch.tensor_split(order, n_batches):
-            batch = inputs[indices]
+            batch = inputs[indices.to(inputs.device)].to(device)
             if batch.dtype == torch.float16:
                 batch = batch.float()
             representation = network.represent(batch)  # (B, K, F)
@@ -133,7 +156,10 @@ def _optimiser(
     The objective's own parameters form a group with their own rate and no weight decay: what they
     should shrink towards is the objective's to say.
     """
-    groups: list[dict[str, Any]] = [{"params": list(network.parameters()), "lr": learning_rate}]
+    groups: list[dict[str, Any]] = [
+        {"params": parameters, "lr": learning_rate * factor}
+        for parameters, factor in network.rates()
+    ]
     if own := list(objective.parameters()):
         rate = learning_rate * objective.rate
         groups.append({"params": own, "lr": rate, "weight_decay": 0.0})

@@ -29,6 +29,8 @@ class Evidence:
         "not known for this sample". May be empty only where there is a trajectory.
     votes : Votes, optional
         Several annotators' labels of the same samples, in the same classes.
+    relabelled : (N, C) float, optional
+        The labels that the training's objective ended with, as distributions.
 
     Raises
     ------
@@ -41,6 +43,7 @@ class Evidence:
     trajectories: list[Trajectory] = field(default_factory=list)
     probabilities: dict[str, NDArray[np.floating]] = field(default_factory=dict)
     votes: Votes | None = None
+    relabelled: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         _check_labels(self.labels, self.n_classes)
@@ -50,6 +53,8 @@ class Evidence:
             _check_trajectory(trajectory, position, len(self.labels), self.n_classes)
         for name, probabilities in self.probabilities.items():
             _check_probabilities(probabilities, name, len(self.labels), self.n_classes)
+        if self.relabelled is not None:
+            _check_probabilities(self.relabelled, "relabelled", len(self.labels), self.n_classes)
         _check_votes(self.votes, len(self.labels), self.n_classes)
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ from service.ranking.evidence import Evidence
 from service.ranking.fusion import Fused, fuse
 from service.ranking.posterior import TOP_CLASSES
 from service.ranking.rate import Interval
+from service.ranking.relabelled import with_relabelled
 from service.ranking.result import TIER_NAMES, ClassSummary, Ranking, Summary, VerdictCount
 from service.ranking.tiers import (
     Basis,
@@ -57,6 +58,8 @@ def rank_suspects(
         fused = _reviewed(fused, review)
         heard[:] = True
         withheld, tier = _tiers(fused, labels, evidence.n_classes, heard)
+    if evidence.relabelled is not None:
+        fused = replace(fused, posterior=with_relabelled(fused.posterior, evidence, labels))
     suggested, confidence = _suggestions(fused, labels, tier)
     summary = _summary(evidence, fused, labels, tier, withheld, heard, review)
     classes, probabilities = _top(fused, labels, evidence.n_classes)

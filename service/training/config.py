@@ -8,7 +8,7 @@ from service.errors import BadInput
 from service.training.option import OptionValue
 from service.training.registry import OBJECTIVES, resolve_options
 
-NETWORKS = ("auto", "linear", "mlp", "cnn")
+NETWORKS = ("auto", "linear", "mlp", "cnn", "full")
 FAMILIES = ("network", "neighbours", "logistic", "trees")
 
 
@@ -21,11 +21,16 @@ class TrainingConfig(BaseModel):
     objective_options: dict[str, OptionValue] = Field(
         default_factory=dict, description="Dials of the objective; its defaults where left out."
     )
-    network: Literal["auto", "linear", "mlp", "cnn"] = Field(
-        "auto", description="auto: mlp on vectors, cnn on images that have no encoder."
+    network: Literal["auto", "linear", "mlp", "cnn", "full"] = Field(
+        "auto",
+        description="auto: mlp on vectors, cnn on images that have no encoder. full: fine-tune the "
+        "encoder of images or texts itself; slow without a GPU.",
     )
     replicas: int | None = Field(
-        None, ge=1, le=256, description="Bootstrap models. null: 16, or 8 above 10,000 samples."
+        None,
+        ge=1,
+        le=256,
+        description="Bootstrap models. null: 16, 8 above 10,000 samples, 4 for full.",
     )
     replicas_per_shard: int = Field(
         8, ge=1, le=64, description="Replicas that one task trains together as one wide network."

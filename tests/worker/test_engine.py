@@ -112,7 +112,7 @@ def test_what_is_asked_for_is_taken() -> None:
     [
         ({"network": "cnn"}, (50, 8), "cnn reads images"),
         ({"network": "mlp"}, (50, 1, 28, 28), "mlp reads vectors"),
-        ({"families": ("network", "trees")}, (50, 1, 28, 28), "only be read by the family network"),
+        ({"families": ("network", "trees")}, (50, 1, 28, 28), "the only family is network"),
     ],
 )
 def test_a_network_that_cannot_read_the_inputs_is_refused(

@@ -27,10 +27,11 @@ from worker.final.calibration import (
     fit_temperature,
     lower_bound,
 )
-from worker.final.fit import REPLICAS, cnn_logits, deal_out, fit, merge, plan_final
+from worker.final.fit import REPLICAS, cnn_logits, fit, merge, plan_final
 from worker.final.graph import write_onnx
 from worker.final.labels import Judgement, clean
 from worker.models import NETWORKS
+from worker.train import deal_out
 
 NONE, POSSIBLE, OBVIOUS = (TIER_NAMES.index(name) for name in ("none", "possible", "obvious"))
 CPU = torch.device("cpu")
@@ -187,7 +188,7 @@ def test_nothing_to_judge_by_is_said():
 
 def test_each_sample_is_left_out_by_two_replicas_and_classes_are_spread_over_them():
     labels = np.repeat([0, 1], [16, 80])
-    left_out = deal_out(labels, seed=3)
+    left_out = deal_out(labels, REPLICAS, 3)
     assert set(left_out.sum(axis=1)) == {2}
     for label, count in ((0, 4), (1, 20)):
         assert set(left_out[labels == label].sum(axis=0)) == {count}

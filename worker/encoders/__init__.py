@@ -47,6 +47,7 @@ def encode(
     upload: Path,
     *,
     encoder: str | None,
+    full: bool = False,
     destination: Path,
     positions: NDArray[np.integer] | None = None,
     device: str = "cpu",
@@ -56,9 +57,10 @@ def encode(
     """Encode the samples at `positions` (all if None) to `destination`, row i for position i.
 
     `samples` is the dataset's samples.parquet and `upload` the file it came from; `encoder` a name
-    of `service.encoders`, or None for pixels to train on end to end. A destination that exists is
-    complete and is used again. `on_progress(done, total)` is called after each batch and may raise
-    to stop; then nothing is left behind.
+    of `service.encoders`, or None for pixels to train on end to end; with `full` the encoder is to
+    be fine-tuned, and what it reads is written: (N, 3, S, S) uint8 pixels, (N, L) int32 tokens. A
+    destination that exists is complete and is used again. `on_progress(done, total)` is called
+    after each batch and may raise to stop; then nothing is left behind.
 
     Raises
     ------
@@ -74,7 +76,10 @@ def encode(
     target = torch.device(device)
     if batch_size is None:
         batch_size = BATCH_SIZES.get(kind, {}).get(target.type, 64)
-    encoding = start(chosen, encoder, target, batch_size)
+    if full:
+        encoding = stored(kind, chosen, encoder or "", batch_size)
+    else:
+        encoding = start(chosen, encoder, target, batch_size)
     done = 0
     with writing_array(destination, (len(chosen), *encoding.shape), encoding.dtype) as array:
         for rows, values in encoding.batches:
@@ -123,6 +128,17 @@ def start(samples: Samples, encoder: str | None, device: torch.device, batch_siz
 
             return encode_vectors(samples)
     raise NotImplementedError(f"{encoder} is listed but not implemented")
+
+
+def stored(kind: str, samples: Samples, encoder: str, batch_size: int) -> Encoding:
+    """What a network that fine-tunes the encoder reads."""
+    if kind == "image":
+        from worker.encoders.images import stored_images
+
+        return stored_images(samples, encoder, batch_size=batch_size)
+    from worker.encoders.texts import stored_texts
+
+    return stored_texts(samples, encoder)
 
 
 def _described(path: Path, encoder: str | None, *, reused: bool) -> EncodedInputs:

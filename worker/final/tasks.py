@@ -125,6 +125,7 @@ def run_predict(worker: Worker, claim: Claim, hold: Hold) -> Save:
         storage.path(f"{asked}/{predictions.SAMPLES}"),
         storage.path(f"{asked}/{predictions.UPLOAD}"),
         device=worker.device,
+        models_dir=worker.settings.models_dir,
     )
     hold(0.8)
     weights = model_files.read_weights(storage.path(model_files.folder(audit_id)))

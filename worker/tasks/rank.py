@@ -60,7 +60,7 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
 
     def save(session: Session) -> None:
         audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
-        if dataset.kind is not Kind.probabilities:
+        if dataset.kind is not Kind.probabilities and audit.config["network"] != "full":
             model_files.want_model(session, audit.id)
 
     return save

@@ -1,10 +1,12 @@
 """Samples -> the arrays that training reads -> what each shard makes of them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
 from service import audits, datasets
+from service.models import Audit
 from service.steps import Claim
 from worker.runner import Hold, Save, Worker
 from worker.tasks.audit import (
@@ -24,24 +26,31 @@ def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
     audit, dataset = load_audit(worker, claim.subject_id)
     labels, positions = analysed_labels(worker, audit)
     check_trainable(labels)
+    config = training_config(audit)
+    encoder, full = _located(worker, audit), config.network == "full"
     key = cache_key(
         str(dataset.kind),
         upload_sha256=dataset.sha256,
-        encoder=audit.config["encoder"],
+        encoder=encoder,
+        full=full,
         positions=positions,
     )
     inputs = encode(
         str(dataset.kind),
         worker.storage.path(datasets.samples_key(dataset.id)),
         worker.storage.path(datasets.upload_key(dataset.id)),
-        encoder=audit.config["encoder"],
+        encoder=encoder,
+        full=full,
         destination=worker.storage.path(key),
         positions=positions,
         device=worker.device,
         on_progress=lambda done, total: hold(done / max(1, total)),
     )
     specs = plan_shards(
-        training_config(audit), shape=inputs.shape, n_classes=len(dataset.class_names)
+        config,
+        shape=inputs.shape,
+        n_classes=len(dataset.class_names),
+        encoder=audit.config["encoder"],
     )
     save_array(worker, f"{audits.folder(audit.id)}/labels.npy", labels)
     save_array(worker, f"{audits.folder(audit.id)}/positions.npy", positions)
@@ -58,10 +67,12 @@ def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
     audit, dataset = load_audit(worker, claim.subject_id)
     assert audit.plan is not None
     spec = ShardSpec(**audit.plan["shards"][claim.shard])
+    if spec.encoder:  # this machine's models may lie elsewhere than those of the one that planned
+        spec = replace(spec, encoder=_located(worker, audit) or "")
     folder = worker.storage.path(audits.shard_key(audit.id, claim.shard))
     run_shard(
         spec,
-        np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r"),
+        np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="c"),
         np.load(worker.storage.path(f"{audits.folder(audit.id)}/labels.npy")),
         len(dataset.class_names),
         folder,
@@ -72,3 +83,9 @@ def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
         ),
     )
     return lambda session: audits.shard_trained(session, audit.id)
+
+
+def _located(worker: Worker, audit: Audit) -> str | None:
+    from worker.encoders.hub import located
+
+    return located(audit.config["encoder"], worker.settings.models_dir)
