@@ -1,6 +1,7 @@
 """How well the engine finds wrong labels, beside its peers, on packs with known errors.
 
     python -m benchmarks.detection PACK... [--noise symmetric:0.1] [--seeds 0 1 2] [--json FILE]
+                                           [--picture FILE.svg]
     python -m benchmarks.detection PACK... --engine-only --verdicts 100 [--drawn]
 
 With `--verdicts` the truth plays the reviewer (40 % obvious, 40 % possible, 20 % random controls
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from benchmarks.found_curves import LOOKS, draw_found
 from benchmarks.injection import Injection, inject, is_clean
 from benchmarks.packs import Pack, read_packs
 from benchmarks.peers import peers
@@ -51,6 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(line)
     if options.json:
         options.json.write_text(json.dumps(records, indent=1))
+    if options.picture:
+        draw_found(records, options.picture)
     return 0
 
 
@@ -169,7 +173,8 @@ def _record(
     wrong = (pack.truth != pack.labels)[known]
     scored = np.nan_to_num(np.asarray(scores, dtype=np.float64)[known], nan=0.0)
     both = bool(wrong.any() and not wrong.all())
-    worst = np.argsort(-scored, kind="stable")[: int(wrong.sum())]
+    order = np.argsort(-scored, kind="stable")
+    worst = order[: int(wrong.sum())]
     empty = {"n": None, "precision": None, "expected": None, "low": None}
     return {
         "pack": pack.name,
@@ -179,6 +184,7 @@ def _record(
         "classes": pack.n_classes,
         "ap": float(average_precision_score(wrong, scored)) if both else None,
         "auroc": float(roc_auc_score(wrong, scored)) if both else None,
+        "found": [int(wrong[order[:looks]].sum()) for looks in LOOKS],
         "precision_at_errors": float(wrong[worst].mean()) if both else None,
         "ece": calibration_error(scored, wrong) if probability and known.any() else None,
         "noise_rate": {
@@ -210,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("packs", nargs="+", type=Path, metavar="PACK", help="a folder or an .npz")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--json", type=Path, help="write the records to this file")
+    parser.add_argument("--picture", type=Path, help="draw the errors found in the first looks")
     parser.add_argument(
         "--noise",
         nargs="+",

@@ -42,7 +42,7 @@ class TrainingConfig(BaseModel):
         None,
         ge=1,
         le=4096,
-        description="Hidden units of each mlp replica. null: 128, or 64 above 20,000 samples.",
+        description="Hidden units of each mlp replica. null: 128.",
     )
     learning_rate: float = Field(
         2e-3, gt=0, le=1, description="AdamW's peak rate at batch 256; scaled by sqrt(batch / 256)."
