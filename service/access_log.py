@@ -28,6 +28,7 @@ def record(
 ) -> None:
     """Note a deed of the session's caller or of `by`, else of the service itself."""
     caller = by or tenancy.caller_of(session)
+    address, request_id = detail.pop("address", None), detail.pop("request_id", None)
     session.add(
         AccessEntry(
             tenant_id=caller.tenant_id if caller else tenant_id,
@@ -36,8 +37,8 @@ def record(
             key_id=caller.key_id if caller else None,
             name=caller.name if caller else None,
             subject=subject,
-            address=caller.address if caller else detail.pop("address", None),
-            request_id=caller.request_id if caller else detail.pop("request_id", None),
+            address=caller.address if caller else address,
+            request_id=caller.request_id if caller else request_id,
             detail=detail or None,
         )
     )

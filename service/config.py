@@ -4,6 +4,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
@@ -11,6 +12,24 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PREFIX = "LABELAUDIT_"
 DATABASE = "labelaudit.sqlite3"  # in the data directory
+SHORTEST_PASSWORD = 12
+
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+GUESSED = {"labelaudit", "postgres", "postgresql", "redis", "password", "passwort", "secret",
+           "changeme", "change-me", "admin", "root", "test", "123456", "default"}  # fmt: skip
+
+
+def _password_fault(url: str) -> str | None:
+    """What is wrong with the password in an address that leads to another machine."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.hostname in LOOPBACK:
+        return None
+    if not parts.password:
+        return "no password"
+    if parts.password.lower() in GUESSED or len(parts.password) < SHORTEST_PASSWORD:
+        return "a password that can be guessed"
+    return None
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -41,6 +60,18 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8321
+    trusted_proxies: list[str] = Field(
+        default=[], description="addresses whose X-Forwarded-* headers are believed"
+    )
+    allowed_origins: list[str] = Field(
+        default=[], description="by CORS, of other pages, without cookies"
+    )
+    show_docs: bool | None = Field(default=None, description="/docs; where embedded, if not said")
+    rate_limit: str | None = Field(
+        default=None, description="per caller, `6000/minute` unless embedded; empty: none"
+    )
+    failed_sign_in_limit: str = Field(default="30/minute", description="per address")
+
     workers: int = Field(default=1, ge=0, description="worker processes of the embedded default")
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
@@ -76,6 +107,24 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, SecretFiles(settings_cls)
+
+    @property
+    def shows_docs(self) -> bool:
+        return self.embedded if self.show_docs is None else self.show_docs
+
+    @property
+    def rate_limit_per_caller(self) -> str:
+        if self.rate_limit is not None:
+            return self.rate_limit
+        return "" if self.embedded else "6000/minute"
+
+    def faults(self) -> list[str]:
+        """What is unsafe here outside the embedded default; each says its remedy."""
+        return [
+            f"{PREFIX}{name.upper()} has {fault}: make a random password, see docs/deployment.md."
+            for name in ("database_url", "redis_url")
+            if (fault := _password_fault(getattr(self, name)))
+        ]
 
     @property
     def embedded(self) -> bool:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -106,10 +106,15 @@ def _worker_environment(settings: Settings) -> dict[str, str]:
 
 
 def serve_only_http(settings: Settings) -> None:
-    """Production: the database is migrated and the workers are started by somebody else."""
+    """Production: the database is migrated and the workers are started by somebody else.
+
+    Raises CannotServe, also where a secret is missing or can be guessed.
+    """
+    if faults := settings.faults():
+        raise CannotServe(" ".join(faults))
     with _listen(settings, port_is_fixed=True) as listener:
         log.info("serving", url=_url(settings.host, listener))
-        _serve_http(create_app(settings), listener)
+        _serve_http(create_app(settings), listener, proxies=settings.trusted_proxies)
 
 
 class _Server(uvicorn.Server):
@@ -141,12 +146,15 @@ def _serve_http(
     listener: socket.socket,
     guarded_for: Settings | None = None,
     started: Callable[[], None] = lambda: None,
+    proxies: Sequence[str] = (),
 ) -> None:
     config = uvicorn.Config(
         app if guarded_for is None else _guarded(app, guarded_for),
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=bool(proxies),  # else anybody could say where they call from
+        forwarded_allow_ips=list(proxies),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     _Server(config, started, app.state.closing).run(sockets=[listener])

@@ -10,6 +10,7 @@ from uuid import uuid4
 import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
 
 from service import steps, telemetry, watching
 from service.api import (
@@ -37,6 +38,7 @@ from service.config import settings as default_settings
 from service.database import Database
 from service.janitor import tidy
 from service.metrics import Metrics
+from service.rates import Limit
 from service.storage import Storage
 from service.uses import Uses
 from service.web.routes import router as web
@@ -74,6 +76,12 @@ PARTS = (
 MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is held in memory; uploads have a limit of their own
 USES_SECONDS = 30.0
 LOCK_SECONDS = 5.0  # for somebody else's transaction; then the caller is asked to come again
+SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -94,7 +102,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             lock_seconds=LOCK_SECONDS,
         )
         uses, metrics = Uses(database), Metrics(database, storage)
-        app.state.resources = Resources(settings, database, storage, metrics, uses)
+        app.state.resources = Resources(
+            settings,
+            database,
+            storage,
+            metrics,
+            uses,
+            calls=Limit("calls", settings.rate_limit_per_caller, settings.redis_url),
+            failed_sign_ins=Limit(
+                "failed-sign-ins", settings.failed_sign_in_limit, settings.redis_url
+            ),
+        )
         tasks = [
             asyncio.create_task(_sweep(database, ring, settings.sweep_seconds)),
             asyncio.create_task(_tidy(database, storage, settings.tidy_seconds)),
@@ -114,11 +132,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         telemetry=telemetry.of_requests(),
-        docs_url="/docs",
+        docs_url="/docs" if settings.shows_docs else None,
+        openapi_url="/openapi.json" if settings.shows_docs else None,
         redoc_url=None,
     )
     app.state.closing = threading.Event()  # set as soon as the server is told to stop
     app.middleware("http")(_identify)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+            expose_headers=["Location", "X-Request-ID", "Retry-After"],
+        )
     problems.install(app)
     for part in PARTS:
         app.include_router(part.router, max_body_size=MAX_BODY_BYTES)
@@ -134,7 +161,10 @@ async def _identify(
     with watching.request(request) as watched:
         response = watched.response = await call_next(request)
     response.headers["X-Request-ID"] = request.state.request_id
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    for name, value in SAFE_HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.url.scheme == "https":
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
     return response
 
 

@@ -13,15 +13,16 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
-from service import sign_ins
+from service import access_log, sign_ins
 from service.api import cookies
 from service.config import Settings
 from service.database import Database
 from service.errors import NotAuthenticated, NotPermitted
 from service.keys import authenticate
 from service.metrics import Metrics
-from service.models import Scope
+from service.models import Outcome, Scope
 from service.principal import Principal
+from service.rates import Limit
 from service.storage import Storage
 from service.uses import Uses
 
@@ -37,12 +38,27 @@ class Resources:
     storage: Storage
     metrics: Metrics
     uses: Uses
+    calls: Limit
+    failed_sign_ins: Limit
 
     def read(self, caller: Principal) -> AbstractContextManager[Session]:
         return self.database.read(caller)
 
     def write(self, caller: Principal) -> AbstractContextManager[Session]:
         return self.database.write(caller)
+
+    def note_refusal(self, request: Request, caller: Principal | None) -> None:
+        """A line of the access log; what failed attempts can add is bounded by their limit."""
+        with self.database.write() as session:
+            access_log.record(
+                session,
+                "refused",
+                f"{request.method} {request.url.path}"[:200],
+                by=caller,
+                outcome=Outcome.refused,
+                address=address_of(request),
+                request_id=request.state.request_id,
+            )
 
     def for_every_tenant(self) -> AbstractContextManager[Session]:
         """A session that nothing is hidden from: only for routes about the service itself."""
@@ -67,16 +83,21 @@ def principal(
     cookie = cookies.read(request)
     if credentials is None and cookie is None:
         raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
-    with resources.database.read() as session:
-        if credentials is not None:
-            found = authenticate(session, credentials.credentials)
-        else:
-            cookies.refuse_foreign(request)
-            found = sign_ins.authenticate(session, cookie or "")
+    try:
+        with resources.database.read() as session:
+            if credentials is not None:
+                found = authenticate(session, credentials.credentials)
+            else:
+                cookies.refuse_foreign(request)
+                found = sign_ins.authenticate(session, cookie or "")
+    except (NotAuthenticated, NotPermitted):
+        # counted after the look: a guesser next door locks nobody out who has a valid key
+        resources.failed_sign_ins.count(address_of(request) or "")
+        resources.note_refusal(request, None)
+        raise
+    resources.calls.count(found.key_id)
     resources.uses.note(found)
-    found = replace(found, address=address_of(request), request_id=request.state.request_id)
-    request.state.caller = found
-    return found
+    return replace(found, address=address_of(request), request_id=request.state.request_id)
 
 
 def address_of(request: Request) -> str | None:
@@ -117,8 +138,9 @@ class require:
     def __init__(self, scope: Scope | None) -> None:
         self.scope = scope
 
-    def __call__(self, caller: CallerDep) -> Principal:
+    def __call__(self, request: Request, resources: ResourcesDep, caller: CallerDep) -> Principal:
         if self.scope is not None and not caller.may(self.scope):
+            resources.note_refusal(request, caller)
             raise NotPermitted(
                 f"This needs the scope `{self.scope}`, which your role `{caller.role}` does not "
                 "give. Ask an admin of your organisation."

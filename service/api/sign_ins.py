@@ -1,4 +1,4 @@
-"""/v1/sessions: browsers that are signed in."""
+"""/v1/sessions: browsers that are signed in; /v1/sign-in: how they can."""
 
 from typing import Annotated, Any
 
@@ -10,12 +10,18 @@ from service.api.dependencies import Anyone, ReadSession, WriteSession
 from service.api.problems import documented
 from service.errors import NotPermitted
 from service.models import Scope, SignIn
-from service.schemas import SessionRead
+from service.schemas import SessionRead, SignInWays
 
-router = APIRouter(prefix="/v1/sessions", tags=["sessions"], responses=documented())
+router = APIRouter(prefix="/v1", tags=["sessions"], responses=documented())
 
 
-@router.post("", status_code=204)
+@router.get("/sign-in", response_model=SignInWays)
+def read_ways(request: Request) -> dict[str, Any]:
+    """Whether the browser carries a cookie already. Open to all."""
+    return {"signed_in": cookies.read(request) is not None}
+
+
+@router.post("/sessions", status_code=204)
 def begin_session(
     request: Request, response: Response, session: WriteSession, caller: Anyone
 ) -> None:
@@ -25,7 +31,7 @@ def begin_session(
     cookies.write(request, response, token)
 
 
-@router.get("", response_model=list[SessionRead])
+@router.get("/sessions", response_model=list[SessionRead])
 def list_sessions(
     session: ReadSession,
     caller: Anyone,
@@ -38,7 +44,7 @@ def list_sessions(
     return [_shown(row, caller) for row in found]
 
 
-@router.delete("", status_code=204)
+@router.delete("/sessions", status_code=204)
 def end_sessions(
     request: Request, response: Response, session: WriteSession, caller: Anyone
 ) -> None:
@@ -47,7 +53,7 @@ def end_sessions(
     cookies.clear(request, response)
 
 
-@router.delete("/current", status_code=204)
+@router.delete("/sessions/current", status_code=204)
 def end_session(
     request: Request, response: Response, session: WriteSession, caller: Anyone
 ) -> None:
@@ -57,7 +63,7 @@ def end_session(
     cookies.clear(request, response)
 
 
-@router.delete("/{session_id}", status_code=204)
+@router.delete("/sessions/{session_id}", status_code=204)
 def end_other_session(session: WriteSession, caller: Anyone, session_id: str) -> None:
     """Sign another browser out: one's own, or for admins anybody's of the organisation."""
     sign_ins.end(session, session_id)

@@ -59,6 +59,10 @@ class SessionRead(Schema):
     current: bool = Field(description="Whether it is the one that asks.")
 
 
+class SignInWays(Schema):
+    signed_in: bool = Field(description="Whether a cookie came with the request.")
+
+
 class MembersUpdate(Request):
     shared: bool = Field(description="Whether everybody of the organisation sees the dataset.")
 

@@ -18,7 +18,8 @@ from service.api.dependencies import require
 from service.models import Role, Scope, now
 from service.principal import ROLE_SCOPES
 
-OPEN = {"/livez", "/readyz"}  # what an operator's probes call, without a key
+# what an operator's probes call, and what a page asks before anybody is signed in
+OPEN = {"/livez", "/readyz", "/v1/sign-in"}
 
 
 def operations(

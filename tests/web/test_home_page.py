@@ -140,6 +140,7 @@ def pictured(served, visit):
     dataset_id = upload(visit(role=Role.uploader), served, picture_folders())
     audit = make_audit(served.store, dataset_id)
     with served.store.database.write() as session:  # the factory's ids are not the upload's
+        session.execute(update(Dataset).values(shared=True))
         for sample in session.scalars(select(Sample)):
             where = Suspect.position == sample.position
             session.execute(update(Suspect).where(where).values(sample_id=sample.sample_id))

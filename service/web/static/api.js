@@ -1,6 +1,7 @@
-// The only place that talks to the server: documented calls under /v1 with a bearer key.
+// The only place that talks to the server: documented calls under /v1. The browser proves who it is
+// by a cookie that no script can read; a key is seen here once, when it is exchanged for one.
 
-const TOKEN = "labelaudit.token";
+const OWN_PAGE = { "X-CSRF": "1" }; // no page of another origin can send it
 
 export class Problem extends Error {
   /** `status` 0 means that no answer came. */
@@ -24,16 +25,17 @@ export class Problem extends Error {
   }
 }
 
-export const token = () => sessionStorage.getItem(TOKEN);
-export const signIn = (value) => sessionStorage.setItem(TOKEN, value);
-export const signOut = () => sessionStorage.removeItem(TOKEN);
+export const signIn = (key) =>
+  send("POST", "/v1/sessions", { headers: { Authorization: `Bearer ${key}` } });
+export const signOut = () => remove("/v1/sessions/current");
+export const signOutEverywhere = () => remove("/v1/sessions");
+export const waysToSignIn = () => get("/v1/sign-in");
 
 /** Take `#token=la_…` out of the address bar before anything else can see it. */
-export function takeTokenFromAddress() {
+export function takeKeyFromAddress() {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (!given) return;
-  signIn(given);
-  history.replaceState(null, "", location.pathname + location.search);
+  if (given) history.replaceState(null, "", location.pathname + location.search);
+  return given;
 }
 
 let scopes = new Set();
@@ -63,7 +65,7 @@ async function send(method, path, { body, query, headers = {}, keepalive = false
     method,
     keepalive,
     signal,
-    headers: { Authorization: `Bearer ${token()}`, ...headers },
+    headers: { ...(method === "GET" ? {} : OWN_PAGE), ...headers },
   };
   if (body !== undefined) {
     options.body = JSON.stringify(body);
@@ -136,7 +138,7 @@ export function upload(file, query, onProgress) {
     request.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")));
   });
   request.open("POST", address("/v1/datasets", query));
-  request.setRequestHeader("Authorization", `Bearer ${token()}`);
+  for (const [name, value] of Object.entries(OWN_PAGE)) request.setRequestHeader(name, value);
   request.send(file);
   return { answer, stop: () => request.abort() };
 }

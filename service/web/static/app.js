@@ -1,6 +1,7 @@
 // Signs in, then shows the view that belongs to the address.
 
 import * as api from "./api.js";
+import { accountMenu } from "./account.js";
 import { button, fill, h, problemBox } from "./dom.js";
 
 const main = document.getElementById("main");
@@ -16,26 +17,28 @@ const VIEWS = [
 
 let asking = false;
 
-api.takeTokenFromAddress();
-window.addEventListener("hashchange", () => {
-  api.takeTokenFromAddress();
-  location.reload();
-});
+window.addEventListener("hashchange", () => location.reload());
 window.addEventListener("signed-out", () => {
   if (asking) return; // the form says itself that the key is wrong
-  api.signOut();
   showSignIn(
-    "This key is not valid. Decisions not saved yet are kept here and sent after you sign in.",
+    "You are signed out. Decisions not saved yet are kept here and sent after you sign in.",
   );
 });
 
 start();
 
 async function start() {
-  if (!api.token()) return showSignIn();
+  const key = api.takeKeyFromAddress();
   try {
+    if (key) await api.signIn(key);
+    else if (!(await api.waysToSignIn()).signed_in) return showSignIn();
     const me = await api.whoAmI();
-    showTop(me);
+    fill(
+      top,
+      brand(),
+      h("nav", { id: "crumbs", class: "crumbs", "aria-label": "Where you are" }),
+      accountMenu(me),
+    );
     for (const [pattern, load] of VIEWS) {
       const match = pattern.exec(location.pathname);
       if (match) return await (await load()).show(main, { me, id: match[1] });
@@ -62,24 +65,6 @@ function brand() {
   );
 }
 
-function showTop(me) {
-  const leave = () => {
-    api.signOut();
-    location.assign("/");
-  };
-  fill(
-    top,
-    brand(),
-    h("nav", { id: "crumbs", class: "crumbs", "aria-label": "Where you are" }),
-    h(
-      "span",
-      { class: "me" },
-      h("span", { class: "quiet" }, me.name),
-      button("Sign out", leave, { class: "link-button" }),
-    ),
-  );
-}
-
 function showSignIn(message = "") {
   asking = true;
   document.title = "Sign in · labelaudit";
@@ -96,12 +81,10 @@ function showSignIn(message = "") {
   const fault = h("p", { id: "key-error", class: "fault", role: "alert" }, message);
   const submit = async (event) => {
     event.preventDefault();
-    api.signIn(input.value.trim());
     try {
-      await api.get("/v1/me");
+      await api.signIn(input.value.trim());
       location.reload();
     } catch (error) {
-      api.signOut();
       fault.textContent =
         error.status === 401 ? "This key is not valid." : `${error.title}. ${error.detail}`;
       input.select();
@@ -120,7 +103,7 @@ function showSignIn(message = "") {
       h(
         "p",
         { id: "key-help", class: "quiet small" },
-        "The key was shown when it was made, or printed by the server at its first start. It stays in this tab and is forgotten when you close it.",
+        "The key was shown when it was made, or printed by the server when it started. The browser does not keep it: it is exchanged for a cookie that ends after twelve idle hours.",
       ),
     ),
   );
