@@ -76,7 +76,10 @@ def test_votes_reach_the_ranking_and_say_how_good_their_annotators_are(uploader,
     suspects = road.ranked(uploader, audit)
     assert len(wrong & {row["sample_id"] for row in suspects[: len(wrong)]}) >= 10
     assert "annotators say" in suspects[0]["reason"]
-    votes = uploader.get(f"{audit}/summary").json()["votes"]
+    summary = uploader.get(f"{audit}/summary").json()
+    assert any("no trajectories" in words for words in summary["missing"])
+    assert any("no encodings" in words for words in summary["missing"])
+    votes = summary["votes"]
     assert votes["annotator_count"] == ANNOTATORS
     shown = uploader.get(f"{audit}/suspects/{suspects[0]['sample_id']}").json()
     assert shown["signals"]["votes"] == ANNOTATORS

@@ -21,6 +21,8 @@ from service.steps import Claim
 from worker.runner import Hold, Save, Worker
 from worker.tasks.audit import analysed_labels, check_trainable, load_audit, shard_folders
 
+NO_VECTORS = "no encodings: near duplicates and outliers were not looked for"
+
 
 def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     """Trajectories and probabilities -> a ranking, its file, and the suspects' rows.
@@ -46,6 +48,8 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, decided, issues)
     summary = ranking.summary.to_dict(dataset.class_names)
     summary["issues"] = issues.counts()
+    if issues.outlier_score is None:
+        summary["missing"].append(NO_VECTORS)
     summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
     hold(0.8)
     if claim.shard:
