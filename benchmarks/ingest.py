@@ -6,9 +6,12 @@ Starts a Postgres server of its own and leaves nothing behind.
 """
 
 import argparse
-import resource
+import multiprocessing
+import os
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,21 +38,26 @@ def main() -> None:
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as name, private_postgres() as server:
         folder = Path(name)
-        upload = write_upload(folder / "million.parquet", rows)
+        apart = multiprocessing.get_context("spawn").Pool(1)  # so that this process stays small
+        upload = apart.apply(write_upload, (folder / "million.parquet", rows))
         settings = Settings(
             data_dir=folder, database_url=server.url, free_space_watermark_bytes=0, workers=0
         )
         database = Database(settings.resolved_database_url)
         migrate.upgrade(database)
-        copied = copy_rows(server.url, upload)
+        copied = apart.apply(copy_rows, (server.url, upload))
+        apart.terminate()
         print(f"bare COPY of the {rows:,} sample rows: {copied:.2f} s")
         worker = Worker.open(settings, {"cpu"})
-        ingested, dataset_id = ingest(worker, database, upload)
+        with ReadersMemory() as readers:
+            ingested, dataset_id = ingest(worker, database, upload)
         print(
             f"ingest of {upload.stat().st_size / MB:.0f} MB of Parquet: {ingested:.2f} s, "
             f"{rows / ingested:,.0f} rows/s, {copied / ingested:.2f} of COPY's speed"
         )
-        print(f"  most memory of the reading process: {children_peak() / MB:.0f} MB")
+        print(
+            f"  most memory of the reading process: {readers.most / MB:.0f} MB; of the worker: {own_peak() / MB:.0f} MB"
+        )
         for format in ("csv", "parquet"):
             seconds = export(worker, database, dataset_id, format)
             print(f"export as {format}: {seconds:.2f} s, {rows / seconds:,.0f} rows/s")
@@ -140,12 +148,31 @@ def export(worker: Worker, database: Database, dataset_id: str, format: str) -> 
     return time.monotonic() - started
 
 
-def children_peak() -> int:
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+class ReadersMemory:
+    """The most memory that any reading process had while the block ran."""
+
+    def __enter__(self) -> "ReadersMemory":
+        self.most = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.05):
+            for command in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError, LookupError):
+                    if b"service.ingest_process" in command.read_bytes():
+                        peak = memory_of(int(command.parent.name), "VmHWM")
+                        self.most = max(self.most, peak)
 
 
 def own_peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return memory_of(os.getpid(), "VmHWM")
 
 
 def measure_upload(folder: Path, url: str, megabytes: int = 512) -> None:
