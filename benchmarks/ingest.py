@@ -56,7 +56,8 @@ def main() -> None:
             f"{rows / ingested:,.0f} rows/s, {copied / ingested:.2f} of COPY's speed"
         )
         print(
-            f"  most memory of the reading process: {readers.most / MB:.0f} MB; of the worker: {own_peak() / MB:.0f} MB"
+            f"  most memory of the reading process: {readers.most / MB:.0f} MB; "
+            f"of the worker: {own_peak() / MB:.0f} MB"
         )
         for format in ("csv", "parquet"):
             seconds = export(worker, database, dataset_id, format)
