@@ -51,26 +51,30 @@ class Arena:
 
     def upload(self, upload: road.Upload) -> dict[str, Any]:
         dataset = road.send(self.client.http, upload, lambda: time.sleep(0.1))
+        shared = self.client.call(
+            "PATCH", f"/v1/datasets/{dataset['id']}/members", json={"shared": True}
+        )
+        assert shared.status_code == 200, shared.text
         self.ledger.uploads[dataset["id"]] = hashlib.sha256(upload.content).hexdigest()
         return dataset
 
     def start(self, workload: dict[str, Any]) -> str:
         """The path of a new audit."""
-        audit = road.start(self.client.http, self.dataset, workload)
+        audit = road.start(self.client, self.dataset, workload)
         name = repr(sorted(workload.items()))
         self.workloads[name] = workload
         self.ledger.audits[audit] = name
         return audit
 
     def completed(self, audit: str, *, seconds: float = PATIENCE) -> None:
-        job = road.finished(self.client.http, audit, lambda: time.sleep(0.1), seconds=seconds)
+        job = road.finished(self.client, audit, lambda: time.sleep(0.1), seconds=seconds)
         assert job["status"] == "completed", job["problem"]
 
     def result(self, audit: str) -> Result:
         """The ranking, and a hash of every byte that the shards wrote."""
         ranking = [
             (item["rank"], item["sample_id"], item["p_wrong"], item["p_wrong_low"], item["tier"])
-            for item in road.ranked(self.client.http, audit)
+            for item in road.ranked(self.client, audit)
         ]
         digest = hashlib.sha256()
         folder = self.stack.storage.path(f"audits/{audit.rsplit('/', 1)[1]}/shards")
@@ -101,6 +105,7 @@ class Arena:
     @contextlib.contextmanager
     def annotators(self, audit: str, count: int) -> Iterator[None]:
         """Some people work the audit's queue to its end; the block ends when they have."""
+        before = len(self.ledger.corrections)
         clients = [self.new_client(f"annotator {number}") for number in range(count)]
         failed: list[BaseException] = []
 
@@ -119,6 +124,7 @@ class Arena:
             thread.join(PATIENCE)
             assert not thread.is_alive(), "an annotator never got to the end"
         assert not failed, failed
+        assert len(self.ledger.corrections) > before, "nobody decided anything"
 
     def settle(self) -> None:
         """Nothing is left to do: every audit has ended, every model is trained."""

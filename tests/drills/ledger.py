@@ -98,6 +98,12 @@ class Caller:
             assert time.monotonic() < deadline, f"{method} {path} was never answered"
             time.sleep(0.1)
 
+    def get(self, path: str, **options: Any) -> httpx2.Response:
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx2.Response:
+        return self.call("POST", path, **options)
+
     def _note(self, outcome: str) -> None:
         with self.ledger.lock:
             self.ledger.outcomes[outcome] += 1
