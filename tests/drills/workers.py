@@ -1,7 +1,6 @@
 """Drills that hurt workers."""
 
 import signal
-import threading
 import time
 from pathlib import Path
 
@@ -162,7 +161,7 @@ def rolling_restart(arena: Arena) -> None:
     with arena.annotators(reviewed, 4):
         step = victim(arena, audit)
         if step is not None and arena.stack.workers:
-            threading.Thread(target=stop_worker_of, args=(arena.stack, step)).start()
+            stop_worker_of(arena.stack, step)
         time.sleep(arena.rng.uniform(0.2, 1.0))
         since = time.monotonic()
         assert arena.stack.service.stop(seconds=10) in (0, -signal.SIGTERM)
