@@ -34,6 +34,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     auditing.delete,
     auditing.objectives,
     auditing.encoders,
+    keys.log,
     models.model,
     models.predict,
     serving.serve,

@@ -59,6 +59,17 @@ def list_keys(as_json: AsJson = False, url: Url = None, data_dir: DataDir = None
 
 
 @app.command()
+def rotate(
+    key_id: Annotated[str, typer.Argument(help="The key's id.")],
+    url: Url = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Give a key a new token and print it; the old one is refused at once."""
+    with connect(data_dir, url) as client:
+        typer.echo(client.rotate_key(key_id).token)
+
+
+@app.command()
 def revoke(
     key_id: Annotated[str, typer.Argument(help="The key's id.")],
     url: Url = None,
@@ -67,3 +78,21 @@ def revoke(
     """Revoke a key; it is refused from the next request on."""
     with connect(data_dir, url) as client:
         show.keys([client.revoke_key(key_id)])
+
+
+def log(
+    limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 50,
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = None,
+) -> None:
+    """The access log, newest first: who did what, when, from where."""
+    with connect(data_dir, url) as client:
+        entries = list(client.access_log(limit=limit))
+    if as_json:
+        show.as_json([entry.model_dump(mode="json") for entry in entries])
+        return
+    for entry in entries:
+        who, where = entry.name or "-", entry.address or "-"
+        words = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.action, entry.outcome, who, where)
+        typer.echo("  ".join((*words, entry.subject or "")))

@@ -32,6 +32,7 @@ from service.client.sending import OnBytes, send
 from service.client.transport import Transport
 from service.models import FINISHED, DatasetStatus, JobStatus, Role
 from service.schemas import (
+    AccessEntryRead,
     AnnotatorList,
     AuditRead,
     ColumnList,
@@ -255,6 +256,16 @@ class Client:
         return KeyCreated.model_validate(
             self._transport.request("POST", "/v1/keys", json=body).json()
         )
+
+    def rotate_key(self, key_id: str) -> KeyCreated:
+        """Give a key a new token, shown only in this answer; the old one is refused at once."""
+        path = f"/v1/keys/{quote(key_id, safe='')}/rotate"
+        return KeyCreated.model_validate(self._transport.request("POST", path).json())
+
+    def access_log(self, *, limit: int | None = None) -> Iterator[AccessEntryRead]:
+        """Who did what, newest first."""
+        for item in self._transport.pages("/v1/access-log", limit=limit, page=1000):
+            yield AccessEntryRead.model_validate(item)
 
     def revoke_key(self, key_id: str) -> KeyRead:
         path = f"/v1/keys/{quote(key_id, safe='')}"

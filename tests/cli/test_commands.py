@@ -71,6 +71,17 @@ def test_a_dataset_that_is_there_can_be_audited_again(run: Run, probabilities_fi
     assert again["audit_id"] != ids["audit"]
 
 
+def test_a_rotated_key_has_a_new_token_and_the_log_tells(run: Run) -> None:
+    token = run("keys", "create", "Ann").out.strip()
+    key_id = token.split("_")[1]
+    renewed = run("keys", "rotate", key_id).out.strip()
+    assert renewed.startswith(f"la_{key_id}_")
+    assert renewed != token
+    log = run("log").out
+    assert "key.rotate" in log
+    assert token not in log
+
+
 def test_keys_are_made_listed_and_revoked(run: Run) -> None:
     token = run("keys", "create", "Ann", "--role", "uploader").out.strip()
     assert token.startswith("la_")
