@@ -8,14 +8,13 @@ sample of a tier had the same chance.
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from service.audits import get_completed_audit
-from service.database import clock
-from service.keys import Principal
-from service.models import Ranking, ReviewState, Suspect, Tier, new_id
-from service.review import held_ranking, set_lease_end
+from service.models import Audit, Ranking, ReviewState, Sample, Suspect, Tier
+from service.principal import Principal
+from service.review import Held, has_judged, hold, newest_ranking, seems_free
 
 DRAWS = 200  # ranks looked at in one query
 LARGEST = 10_000  # more than so many of a dataset's samples are never drawn
@@ -29,10 +28,10 @@ def lease_controls(
     tiers: Sequence[Tier],
     count: int,
     lease_seconds: float,
-) -> list[Suspect]:
+) -> list[Held]:
     """Lease open samples of those tiers in an order that chance decided once for each audit."""
-    get_completed_audit(session, audit_id)
-    ranking = held_ranking(session, audit_id)
+    audit = get_completed_audit(session, audit_id)
+    ranking = newest_ranking(session, audit_id)
     first = session.scalars(
         select(Ranking).where(Ranking.audit_id == audit_id).order_by(Ranking.number).limit(1)
     ).one()
@@ -41,21 +40,16 @@ def lease_controls(
             Suspect.ranking_id == first.id, Suspect.tier.in_(tiers)
         )
     )
-    found: list[Suspect] = []
+    held: list[Held] = []
     for ranks in _random_ranks(total or 0, Random(audit_id)):
         drawn = _members(session, first.id, tiers, ranks)
-        found += _free(session, ranking.id, drawn, count - len(found))
-        if len(found) == count:
+        free = _free(session, audit, ranking.id, drawn, count - len(held), principal)
+        held += hold(
+            session, audit, free, principal=principal, lease_seconds=lease_seconds, control=True
+        )
+        if len(held) == count:
             break
-    for suspect in found:
-        suspect.lease_id = new_id("le")
-        suspect.lease_holder = principal.key_id
-        suspect.control = True
-    session.flush()
-    set_lease_end(session, ranking.id, [suspect.rank for suspect in found], lease_seconds)
-    for suspect in found:
-        session.refresh(suspect)
-    return found
+    return held
 
 
 def _random_ranks(total: int, random: Random) -> Iterator[list[int]]:
@@ -78,20 +72,32 @@ def _members(
     return [names[rank] for rank in ranks if rank in names]
 
 
-def _free(session: Session, ranking_id: str, names: list[str], count: int) -> Sequence[Suspect]:
-    """The first of them, in their order, that are open and that nobody holds; locked."""
+def _free(
+    session: Session,
+    audit: Audit,
+    ranking_id: str,
+    names: list[str],
+    count: int,
+    principal: Principal,
+) -> Sequence[Suspect]:
+    """The first of them, in their order, that are open and seem free for the caller; locked."""
     if not names:
         return []
     place = {name: number for number, name in enumerate(names)}
     return session.scalars(
         select(Suspect)
+        .join(
+            Sample,
+            and_(Sample.dataset_id == audit.dataset_id, Sample.position == Suspect.position),
+        )
         .where(
             Suspect.ranking_id == ranking_id,
             Suspect.sample_id.in_(names),
             Suspect.state == ReviewState.open,
-            or_(Suspect.lease_until.is_(None), Suspect.lease_until < clock()),
+            seems_free(audit.dataset_id, principal),
+            ~has_judged(audit.dataset_id, principal.key_id),
         )
         .order_by(case(place, value=Suspect.sample_id))
         .limit(count)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=Sample, skip_locked=True)
     ).all()

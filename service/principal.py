@@ -44,6 +44,11 @@ class Principal:
         """Whether every dataset of the tenant is visible, not only those shared with the caller."""
         return bool(SEES_ALL & self.all_scopes)
 
+    @property
+    def leads(self) -> bool:
+        """Runs reviews: assigns the queue, adjudicates, undoes what others did, sees it all."""
+        return self.may(Scope.audits_run)
+
 
 def is_valid(key: ApiKey) -> bool:
     return key.revoked_at is None and (key.expires_at is None or key.expires_at > now())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, or_, select, update
+from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
 from service import steps
@@ -23,14 +23,13 @@ from service.models import (
     Dataset,
     JobStatus,
     Ranking,
-    ReviewState,
     Step,
     StepKind,
     StepState,
     Suspect,
     Verdict,
 )
-from service.review import corrections_at, newest_ranking
+from service.review import corrections_at, newest_ranking, settle_ranking
 
 DECIDING = (Verdict.keep, Verdict.accept_suggestion, Verdict.relabel)
 STATUS = {
@@ -135,8 +134,10 @@ def _job(number: int, step: Step | None, ranking: Ranking | None) -> RankingJob:
 
 
 def lock_audit(session: Session, audit_id: str) -> Audit:
-    """Nobody reviews until this transaction ends: whoever does holds a share of the same lock."""
-    return session.scalars(select(Audit).where(Audit.id == audit_id).with_for_update()).one()
+    """Nobody else asks for or publishes a ranking until this transaction ends. No stronger a lock:
+    a correction refers to its audit, and must not wait for this before it has the dataset."""
+    query = select(Audit).where(Audit.id == audit_id).with_for_update(key_share=True)
+    return session.scalars(query).one()
 
 
 def verdicts_of(session: Session, audit: Audit) -> dict[int, Correction]:
@@ -170,9 +171,9 @@ def reranked(
     table = Suspect.__table__
     assert isinstance(table, Table)
     bulk_insert(session, table, ((ranking_id, *suspect) for suspect in suspects))
-    _carry_over(session, before.id, ranking_id)
     if number > before.number:
         audit.summary = summary
+        settle_ranking(session, audit.dataset_id, ranking_id)
     _prune(session, audit_id)
     session.flush()
 
@@ -201,25 +202,3 @@ def pruned(session: Session, audit_id: str) -> list[str]:
     return list(
         session.scalars(select(Ranking.id).where(Ranking.audit_id == audit_id, ~first.exists()))
     )
-
-
-def _carry_over(session: Session, old: str, new: str) -> None:
-    """Give the new ranking's suspects the state and the lease that the old one's have."""
-    moved = ("state", "lease_id", "lease_holder", "lease_until", "control")
-    touched = session.execute(
-        select(Suspect.sample_id, *(getattr(Suspect, name) for name in moved)).where(
-            Suspect.ranking_id == old,
-            or_(Suspect.state != ReviewState.open, Suspect.lease_id.is_not(None)),
-        )
-    ).all()
-    if not touched:
-        return
-    table = Suspect.__table__
-    assert isinstance(table, Table)
-    statement = (
-        update(table)
-        .where(table.c.ranking_id == new, table.c.sample_id == bindparam("the_sample"))
-        .values({name: bindparam(f"the_{name}") for name in moved})
-    )
-    names = [f"the_{name}" for name in ("sample", *moved)]
-    session.connection().execute(statement, [dict(zip(names, row, strict=True)) for row in touched])

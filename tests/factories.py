@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from service import audits, datasets, review, steps, suspects
 from service.database import Database
 from service.ingest import ColumnRoles, Limits, ingest
-from service.models import JobStatus, ReviewState, Role, Step, StepKind, StepState, Tier, new_id
+from service.models import JobStatus, Role, Step, StepKind, StepState, Tier, new_id
 from service.principal import DEFAULT_TENANT, Principal
 from service.storage import Received, Storage
 from service.training import TrainingConfig
@@ -107,7 +107,6 @@ def make_audit(
     *,
     count: int | None = None,
     version: int | None = None,
-    decided: Sequence[int] = (),
 ) -> str:
     """A completed audit that ranks position p at rank p + 1.
 
@@ -129,9 +128,10 @@ def make_audit(
             session,
             audit_id,
             ranking_id=ranking_id,
-            suspects=(_suspect(p, count, classes, p in decided) for p in range(count)),
+            suspects=(_suspect(p, count, classes) for p in range(count)),
             summary={"noise_rate": {"estimate": 0.1, "low": 0.05, "high": 0.15}},
         )
+        review.settle_ranking(session, dataset_id, ranking_id)
     return audit_id
 
 
@@ -166,7 +166,7 @@ def summarise(store: Store, audit_id: str, classes: Sequence[str] = CLASSES) -> 
         }
 
 
-def _suspect(position: int, count: int, classes: int, decided: bool) -> tuple[Any, ...]:
+def _suspect(position: int, count: int, classes: int) -> tuple[Any, ...]:
     given = position % classes
     predicted = (given + 1) % classes
     tier = (Tier.obvious, Tier.possible, Tier.none)[min(2, 3 * position // count)]
@@ -185,7 +185,6 @@ def _suspect(position: int, count: int, classes: int, decided: bool) -> tuple[An
         min(1.0, p_wrong + 0.05),
         tier.value,
         f"most replicas say class {predicted}",
-        (ReviewState.decided if decided else ReviewState.open).value,
     )
 
 

@@ -229,7 +229,7 @@ def read_sample(
     dataset = datasets.get_ready_dataset(session, dataset_id)
     sample = datasets.get_sample(session, dataset_id, sample_id)
     row = datasets.read_row(storage, dataset_id, sample.position)
-    correction = review.latest_decision(session, dataset_id, sample.position)
+    correction = review.outcome_of(session, dataset_id, sample.position).decision
     names = dataset.class_names
     corrected = correction.corrected_label if correction else None
     return {

@@ -61,7 +61,8 @@ def suspect_detail(
     """The suspect with everything a person needs to decide."""
     names = dataset.class_names
     stored = suspects.read_signals(storage, audit.id, suspect.ranking_id, suspect.rank)
-    decision = review.latest_decision(session, dataset.id, suspect.position)
+    stands = review.outcome_of(session, dataset.id, suspect.position)
+    decision = stands.decision
     corrected = decision.corrected_label if decision else None
     return {
         **suspect_row(suspect, names),
@@ -85,6 +86,10 @@ def suspect_detail(
         "corrected_label": None if corrected is None else names[corrected],
         "verdict": decision.verdict if decision else None,
         "correction_id": decision.id if decision else None,
+        # whoever is still to judge the sample must not learn what was said of it
+        "opinions": []
+        if stands.waiting
+        else [correction(row, names) for row in stands.opinions.values()],
     }
 
 
@@ -112,7 +117,7 @@ def neighbours(
     for position in suspects.read_neighbours(storage, audit.id, stored["row"]):
         sample = datasets.sample_at(session, dataset.id, position)
         assert sample.given_label is not None  # only labeled samples are audited
-        decision = review.latest_decision(session, dataset.id, position)
+        decision = review.outcome_of(session, dataset.id, position).decision
         corrected = decision.corrected_label if decision else None
         found.append(
             {
@@ -152,8 +157,11 @@ def correction(row: Correction, names: list[str]) -> dict[str, Any]:
         "given_label": names[row.given_label],
         "corrected_label": None if row.corrected_label is None else names[row.corrected_label],
         "reverts": row.reverts,
+        "batch_id": row.batch_id,
+        "adjudication": row.adjudication,
         "note": row.note,
         "annotator": row.annotator,
+        "annotator_id": row.key_id,
         "control": row.control,
         "created_at": row.created_at,
     }

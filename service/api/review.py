@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query
 from sqlalchemy.orm import Session
 
+from service import assignments as queues
 from service import audits, controls, idempotency, review
 from service.api import cursors, present
 from service.api.dependencies import (
@@ -17,7 +18,7 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
-from service.models import ReviewState, Tier
+from service.models import Audit, Dataset, ReviewState, Tier
 from service.schemas import (
     CorrectionList,
     CorrectionRead,
@@ -31,6 +32,8 @@ from service.schemas import (
 
 router = APIRouter(prefix="/v1/audits/{audit_id}", tags=["review"], responses=documented(409))
 
+NARROWING = {"tier", "given_label", "predicted_label", "state"}
+
 
 @router.post("/queue/next", response_model=QueueItems)
 def next_in_queue(
@@ -41,8 +44,12 @@ def next_in_queue(
     audit_id: str,
     options: Annotated[QueueNext | None, Body()] = None,
 ) -> dict[str, Any]:
-    """Lease the worst suspects that nobody else holds. An item comes back to the queue when its
-    lease is released or runs out.
+    """Lease the worst suspects that still want an opinion: each goes to as many different people as
+    the audit wants opinions, never twice to one. An item comes back to the queue when its lease is
+    released or runs out. Without a filter the caller's assignments come first; samples that a
+    colleague has begun come before fresh ones, and nothing tells what the colleague said.
+
+    With the purpose `adjudicate`, samples whose opinions differ are served to adjudicators.
 
     With the purpose `control`, random samples are served instead, without the machine's opinion:
     from outside the tiers unless `tier` names others. They tell how many wrong labels the audit
@@ -63,34 +70,51 @@ def next_in_queue(
         )
         return {
             "items": [
-                present.blind(storage, dataset, suspect)
-                | {"lease": {"lease_id": suspect.lease_id, **lease}}
-                for suspect in drawn
+                present.blind(storage, dataset, held.suspect)
+                | {"lease": {"lease_id": held.lease_id, **lease}}
+                for held in drawn
             ]
         }
-    wanted = review.SuspectFilter(
-        tier=options.tier,
-        given_label=present.class_index(dataset, options.given_label, field="given_label"),
-        predicted_label=present.class_index(
-            dataset, options.predicted_label, field="predicted_label"
-        ),
-        state=ReviewState(options.state),
-    )
-    leased = review.lease_next(
-        session,
-        audit_id,
-        principal=caller,
-        wanted=wanted,
-        count=options.count,
-        lease_seconds=settings.review_lease_seconds,
-    )
+    leased = _lease(session, audit, dataset, options, caller, settings.review_lease_seconds)
     return {
         "items": [
-            present.suspect_detail(session, storage, audit, dataset, suspect)
-            | {"lease": {"lease_id": suspect.lease_id, **lease}}
-            for suspect in leased
+            present.suspect_detail(session, storage, audit, dataset, held.suspect)
+            | {"lease": {"lease_id": held.lease_id, **lease}}
+            for held in leased
         ]
     }
+
+
+def _lease(
+    session: Session,
+    audit: Audit,
+    dataset: Dataset,
+    options: QueueNext,
+    caller: Annotator,
+    seconds: float,
+) -> list[review.Held]:
+    given, predicted = (
+        present.class_index(dataset, getattr(options, name), field=name)
+        for name in ("given_label", "predicted_label")
+    )
+    narrowed = bool(NARROWING & options.model_fields_set)
+    if options.purpose == "adjudicate":
+        tiers = options.tier if narrowed else list(Tier)
+        wanted = review.SuspectFilter(tiers, given, predicted, ReviewState.disputed)
+        return queues.lease_disputed(
+            session, audit, wanted, principal=caller, count=options.count, lease_seconds=seconds
+        )
+    wanted = review.SuspectFilter(options.tier, given, predicted, ReviewState(options.state))
+    return queues.lease_for(
+        session,
+        audit,
+        wanted,
+        principal=caller,
+        count=options.count,
+        lease_seconds=seconds,
+        assigned="ignore" if narrowed else options.assigned,
+        assignment_id=options.assignment_id,
+    )
 
 
 @router.post("/queue/renew", response_model=Lease)
@@ -177,11 +201,13 @@ def list_corrections(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
-    """Every correction of the audit, reverts included, oldest first."""
+    """Every correction of the audit, reverts included, oldest first. An annotator is not told what
+    others said of samples that still wait for an opinion."""
     audit = audits.get_audit(session, audit_id)
     names = audits.dataset_of(session, audit).class_names
     after = int(cursors.decode(cursor, int)[0]) if cursor else 0
-    found = review.list_corrections(session, audit_id, after=after, limit=limit)
+    blind_to = None if caller.leads else caller.key_id
+    found = review.list_corrections(session, audit_id, after=after, limit=limit, blind_to=blind_to)
     return {
         "items": [present.correction(row, names) for row in found],
         "next_cursor": cursors.encode(found[-1].seq) if len(found) == limit else None,
@@ -192,7 +218,8 @@ def list_corrections(
 def revert_correction(
     session: WriteSession, caller: Annotator, audit_id: str, correction_id: str
 ) -> dict[str, Any]:
-    """Undo a correction. The log keeps both; the sample is as it was before."""
+    """Undo a correction. The log keeps both; the sample is as it was before. Undoing a revert
+    brings back what it had undone. Annotators undo what they did themselves."""
     row = review.revert(session, audit_id, correction_id, principal=caller)
     audit = audits.get_audit(session, audit_id)
     return present.correction(row, audits.dataset_of(session, audit).class_names)

@@ -26,6 +26,7 @@ from service.models.enums import (
     Tier,
     Verdict,
 )
+from service.models.people import Assignment, Comment, Lease
 from service.models.review import Correction, Ranking, Suspect
 from service.models.steps import Step
 from service.models.uploads import Upload
@@ -34,9 +35,11 @@ __all__ = [
     "FINISHED",
     "AccessEntry",
     "ApiKey",
+    "Assignment",
     "Audit",
     "AuditEvent",
     "BigInt",
+    "Comment",
     "Correction",
     "Dataset",
     "DatasetStatus",
@@ -46,6 +49,7 @@ __all__ = [
     "JobStatus",
     "Json",
     "Kind",
+    "Lease",
     "Membership",
     "Model",
     "Outcome",

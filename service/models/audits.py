@@ -29,6 +29,8 @@ class Audit(Owned, Model):
     plan: Mapped[dict[str, Any] | None]
     remaining: Mapped[int] = mapped_column(default=0)  # train shards not finished yet
     last_event: Mapped[int] = mapped_column(BigInt, default=0)
+    opinions: Mapped[int] = mapped_column(default=1, server_default="1")  # wanted of each sample
+    adjudicators: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # key ids
     summary: Mapped[dict[str, Any] | None]
     problem: Mapped[dict[str, Any] | None]
     created_by: Mapped[str] = mapped_column(String(200))

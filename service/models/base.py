@@ -76,6 +76,7 @@ class Model(DeclarativeBase):
         datetime: UtcDateTime(),
         dict[str, Any]: Json,
         list[str]: Json,
+        list[dict[str, Any]]: Json,
         float: Double(),
     }
 

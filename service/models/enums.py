@@ -100,4 +100,5 @@ class Verdict(StrEnum):
 class ReviewState(StrEnum):
     open = "open"
     skipped = "skipped"
+    disputed = "disputed"  # the opinions differ: an adjudicator decides
     decided = "decided"

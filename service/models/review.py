@@ -36,6 +36,24 @@ class Ranking(Model):
     summary: Mapped[dict[str, Any] | None]
 
 
+# What the queue looks for, each with an index of its own, so that what is asked for next costs the
+# same however much is decided. Written out: a bound parameter would keep an index from being used.
+FRESH = "state = 'open' AND opinions = 0"
+BEGUN = "state = 'open' AND opinions > 0"
+CLOSED = "state <> 'open'"
+
+
+def _queue(name: str, *columns: str, where: str) -> Index:
+    condition = text(where)
+    return Index(
+        f"suspect_{name}_ix",
+        "ranking_id",
+        *columns,
+        postgresql_where=condition,
+        sqlite_where=condition,
+    )
+
+
 class Suspect(Model):
     """A ranked sample; rank 1 is the worst. Only its review state and lease change."""
 
@@ -64,33 +82,28 @@ class Suspect(Model):
     near_duplicate_score: Mapped[float | None]
     outlier_score: Mapped[float | None]
     duplicate_set: Mapped[int | None]
-    lease_id: Mapped[str | None] = mapped_column(String(40))
-    lease_holder: Mapped[str | None] = mapped_column(String(16))
-    lease_until: Mapped[float | None]
-    control: Mapped[bool] = mapped_column(default=False, server_default=false())  # leased as one
+    # What follows repeats what the log and the leases say, so that the queue need not read them.
+    opinions: Mapped[int] = mapped_column(default=0, server_default="0")  # in force
+    wanted: Mapped[int | None]  # opinions; null until somebody has begun: then as the audit says
+    begun_by: Mapped[str | None] = mapped_column(String(16))  # key id of the oldest opinion
+    full_until: Mapped[float | None]  # as many people hold it as opinions are missing, until then
 
     __table_args__ = (
         UniqueConstraint("ranking_id", "sample_id"),
         CheckConstraint("p_wrong_low <= p_wrong AND p_wrong <= p_wrong_high", name="band"),
-        Index(
-            "suspect_open_ix",
-            "ranking_id",
-            "rank",
-            postgresql_where=text("state = 'open'"),
-            sqlite_where=text("state = 'open'"),
-        ),
-        Index(
-            "suspect_duplicate_ix",
-            "ranking_id",
-            "duplicate_set",
-            postgresql_where=text("duplicate_set IS NOT NULL"),
-            sqlite_where=text("duplicate_set IS NOT NULL"),
-        ),
+        _queue("fresh", "tier", "rank", "predicted_label", where=FRESH),
+        _queue("fresh_class", "given_label", "tier", "rank", "predicted_label", where=FRESH),
+        _queue("begun", "tier", "rank", "begun_by", where=BEGUN),
+        _queue("closed", "state", "tier", "rank", where=CLOSED),
+        _queue("duplicate", "duplicate_set", where="duplicate_set IS NOT NULL"),
     )
 
 
 class Correction(Model):
-    """One annotator's verdict on one sample. Append-only: an undo is a row that names it."""
+    """One annotator's verdict on one sample. Append-only: an undo is a row that names it.
+
+    What follows from a sample's rows is written in `service.review.outcome`.
+    """
 
     __tablename__ = "correction"
 
@@ -106,6 +119,10 @@ class Correction(Model):
     reverts: Mapped[str | None] = mapped_column(
         ForeignKey("correction.id", ondelete="CASCADE"), unique=True
     )
+    # what one request stored; null in rows from before there were batches
+    batch_id: Mapped[str | None] = mapped_column(String(40))
+    wanted: Mapped[int | None]  # opinions of the sample, at that time; null: one
+    adjudication: Mapped[bool] = mapped_column(default=False, server_default=false())
     note: Mapped[str | None] = mapped_column(Text)
     annotator: Mapped[str] = mapped_column(String(200))
     key_id: Mapped[str] = mapped_column(String(16))
@@ -120,4 +137,5 @@ class Correction(Model):
         UniqueConstraint("dataset_id", "seq"),
         Index(None, "audit_id", "seq"),
         Index(None, "dataset_id", "position"),
+        Index(None, "batch_id"),
     )

@@ -1,42 +1,49 @@
 """The queue and the corrections: lease the worst open suspect, decide it, undo a decision."""
 
-from service.review.corrections import (
-    Decision,
-    corrections_at,
-    latest_decision,
-    list_corrections,
-    revert,
-    submit,
-)
-from service.review.queue import lease_next, release_lease, renew_lease, set_lease_end
+from service.review.corrections import Decision, may_adjudicate, submit
+from service.review.log import corrections_at, has_judged, list_corrections, outcome_of
+from service.review.outcome import Outcome, by_position, outcome
+from service.review.queue import Held, hold, lease_next, release_lease, renew_lease, seems_free
 from service.review.ranked import (
     SuspectFilter,
     duplicates_of,
     get_ranking,
     get_suspect,
-    held_ranking,
     list_suspects,
     newest_ranking,
     state_counts,
 )
+from service.review.states import newest_rankings, settle_ranking
+from service.review.undo import Undone, revert, revert_batch, revert_work
 
 __all__ = [
     "Decision",
+    "Held",
+    "Outcome",
     "SuspectFilter",
+    "Undone",
+    "by_position",
     "corrections_at",
     "duplicates_of",
     "get_ranking",
     "get_suspect",
-    "held_ranking",
-    "latest_decision",
+    "has_judged",
+    "hold",
     "lease_next",
     "list_corrections",
     "list_suspects",
+    "may_adjudicate",
     "newest_ranking",
+    "newest_rankings",
+    "outcome",
+    "outcome_of",
     "release_lease",
     "renew_lease",
     "revert",
-    "set_lease_end",
+    "revert_batch",
+    "revert_work",
+    "seems_free",
+    "settle_ranking",
     "state_counts",
     "submit",
 ]

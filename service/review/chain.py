@@ -34,6 +34,9 @@ FIELDS = (
     "key_id",
     "created_at",
     "control",
+    "batch_id",
+    "wanted",
+    "adjudication",
 )
 
 

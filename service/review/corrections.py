@@ -1,29 +1,32 @@
-"""Corrections: an append-only log of verdicts; undoing one is a row that names it."""
+"""Corrections: an append-only log of verdicts, stored all of a request or none of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from service.audits import dataset_of, get_completed_audit
 from service.database import clock
-from service.errors import BadInput, Conflict, LeaseLost, NotFound
-from service.keys import Principal
+from service.errors import BadInput, Conflict, LeaseLost, NotFound, NotPermitted
 from service.models import (
     Audit,
     Correction,
     Dataset,
+    Lease,
     ReviewState,
     Sample,
     Suspect,
     Verdict,
     new_id,
 )
+from service.principal import Principal
 from service.review.chain import append
-from service.review.queue import drop_lease
-from service.review.ranked import held_ranking
+from service.review.log import lock_dataset, lock_samples, outcomes_at
+from service.review.outcome import Outcome
+from service.review.ranked import newest_ranking
+from service.review.states import settle
 
 
 @dataclass(frozen=True)
@@ -38,182 +41,140 @@ class Decision:
     note: str | None = None
 
 
+@dataclass(frozen=True)
+class _Subject:
+    """A sample to be decided, with all that bears on it."""
+
+    sample: Sample
+    suspect: Suspect
+    now: Outcome
+    leases: list[Lease]  # that have not run out
+
+    def held_by(self, person: str) -> Lease | None:
+        return next((lease for lease in self.leases if lease.holder == person), None)
+
+
 def submit(
     session: Session, audit_id: str, decisions: Sequence[Decision], *, principal: Principal
 ) -> list[Correction]:
-    """Record verdicts, all of them or none.
+    """Record verdicts, all of them or none, as one batch.
 
     Raises
     ------
     NotFound, BadInput
         A sample is not in the ranking; a label does not fit its verdict.
+    NotPermitted
+        A sample is disputed or was agreed on, and the caller is no adjudicator.
     Conflict, LeaseLost
-        A sample is decided already (name the decision in `supersedes` to replace it), or somebody
-        else holds it now. `errors` lists every such sample.
+        A sample is decided already, or judged already by the caller (name the decision in
+        `supersedes` to replace it), or as many people as are wanted hold it now. `errors` lists
+        every such sample.
     """
     audit = get_completed_audit(session, audit_id)
     dataset = dataset_of(session, audit)
-    suspects = _lock_suspects(session, audit_id, [decision.sample_id for decision in decisions])
-    _refuse_conflicts(session, audit, decisions, suspects, principal)
-    given = _given_labels(session, dataset.id, [suspect.position for suspect in suspects.values()])
+    lock_dataset(session, dataset.id)
+    subjects = _subjects(session, audit, [decision.sample_id for decision in decisions])
+    _refuse_conflicts(audit, decisions, subjects, principal)
+    batch_id = new_id("ba")
     corrections = []
     for decision in decisions:
-        suspect = suspects[decision.sample_id]
-        correction = Correction(
-            id=new_id("co"),
-            dataset_id=dataset.id,
-            audit_id=audit_id,
-            position=suspect.position,
-            sample_id=suspect.sample_id,
-            verdict=decision.verdict,
-            given_label=given[suspect.position],
-            corrected_label=_corrected_label(decision, suspect, dataset),
-            note=decision.note,
-            annotator=principal.name,
-            key_id=principal.key_id,
-            control=suspect.control or _was_control(session, decision.supersedes),
+        subject = subjects[decision.sample_id]
+        suspect, lease = subject.suspect, subject.held_by(principal.key_id)
+        corrections.append(
+            Correction(
+                id=new_id("co"),
+                dataset_id=dataset.id,
+                audit_id=audit_id,
+                position=suspect.position,
+                sample_id=suspect.sample_id,
+                verdict=decision.verdict,
+                given_label=subject.sample.given_label,
+                corrected_label=_corrected_label(decision, suspect, dataset),
+                batch_id=batch_id,
+                wanted=_more_than_one(subject.now.wanted or audit.opinions),
+                adjudication=_rules(decision, subject.now, principal),
+                note=decision.note,
+                annotator=principal.name,
+                key_id=principal.key_id,
+                control=(lease is not None and lease.control)
+                or _was_control(session, decision.supersedes),
+            )
         )
-        skipped = decision.verdict is Verdict.skip
-        suspect.state = ReviewState.skipped if skipped else ReviewState.decided
-        drop_lease(suspect)
-        corrections.append(correction)
     append(session, dataset.id, corrections)
+    positions = [row.position for row in corrections]
+    _give_up(session, dataset.id, positions, principal)
+    settle(session, dataset.id, positions)
     return corrections
 
 
-def revert(
-    session: Session, audit_id: str, correction_id: str, *, principal: Principal
-) -> Correction:
-    """Undo one correction by a new row; the sample goes back to what it was before."""
-    audit = get_completed_audit(session, audit_id)
-    target = session.get(Correction, correction_id)
-    if target is None or target.audit_id != audit_id:
-        raise NotFound(f"The audit has no correction {correction_id!r}.")
-    if target.verdict is None:
-        raise BadInput("A revert cannot itself be reverted; submit a new correction instead.")
-    suspect = _lock_suspects(session, audit_id, [target.sample_id])[target.sample_id]
-    done = session.scalars(select(Correction.id).where(Correction.reverts == correction_id)).first()
-    if done:
-        raise Conflict(
-            f"Correction {correction_id!r} is reverted already.", type="already-reverted"
-        )
-    row = Correction(
-        id=new_id("co"),
-        dataset_id=audit.dataset_id,
-        audit_id=audit_id,
-        position=target.position,
-        sample_id=target.sample_id,
-        verdict=None,
-        given_label=target.given_label,
-        corrected_label=None,
-        reverts=correction_id,
-        annotator=principal.name,
-        key_id=principal.key_id,
-    )
-    append(session, audit.dataset_id, [row])
-    before = latest_decision(session, audit.dataset_id, target.position)
-    if before is None:
-        suspect.state = ReviewState.open
-    else:
-        skipped = before.verdict is Verdict.skip
-        suspect.state = ReviewState.skipped if skipped else ReviewState.decided
-    return row
+def _more_than_one(opinions: int) -> int | None:
+    return opinions if opinions > 1 else None
 
 
-def list_corrections(
-    session: Session, audit_id: str, *, after: int, limit: int
-) -> Sequence[Correction]:
-    """Oldest first, those after the sequence number `after`."""
-    return session.scalars(
-        select(Correction)
-        .where(Correction.audit_id == audit_id, Correction.seq > after)
-        .order_by(Correction.seq)
-        .limit(limit)
-    ).all()
+def may_adjudicate(audit: Audit, principal: Principal) -> bool:
+    """Whoever leads, and whom the audit names."""
+    return principal.leads or principal.key_id in audit.adjudicators
 
 
-def latest_decision(session: Session, dataset_id: str, position: int) -> Correction | None:
-    """The newest correction of a sample that stands (is no revert and was not reverted)."""
-    undone = select(Correction.reverts).where(
-        Correction.dataset_id == dataset_id, Correction.reverts.is_not(None)
-    )
-    query = select(Correction).where(
-        Correction.dataset_id == dataset_id,
-        Correction.position == position,
-        Correction.verdict.is_not(None),
-        Correction.id.not_in(undone),
-    )
-    return session.scalars(query.order_by(Correction.seq.desc()).limit(1)).first()
-
-
-def corrections_at(session: Session, dataset_id: str, version: int) -> dict[int, Correction]:
-    """What stands at a version: position -> the correction in force (skips decide nothing)."""
-    rows = session.scalars(
-        select(Correction)
-        .where(Correction.dataset_id == dataset_id, Correction.seq <= version)
-        .order_by(Correction.seq)
-    ).all()
-    undone = {row.reverts for row in rows}
-    standing = {
-        row.position: row for row in rows if row.verdict is not None and row.id not in undone
-    }
-    return {position: row for position, row in standing.items() if row.verdict is not Verdict.skip}
-
-
-def _was_control(session: Session, correction_id: str | None) -> bool:
-    """Second thoughts about a control do not undo that chance chose it."""
-    replaced = session.get(Correction, correction_id) if correction_id else None
-    return replaced is not None and replaced.control
-
-
-def _lock_suspects(
-    session: Session, audit_id: str, sample_ids: Sequence[str]
-) -> dict[str, Suspect]:
-    """Lock the rows in rank order, so that two batches never wait for each other in a circle."""
+def _subjects(session: Session, audit: Audit, sample_ids: Sequence[str]) -> dict[str, _Subject]:
+    """The samples, locked: nobody is promised one that is being decided."""
     if len(set(sample_ids)) != len(sample_ids):
         raise BadInput("A sample stands twice in one request; decide each sample once.")
-    found = session.scalars(
-        select(Suspect)
-        .where(
-            Suspect.ranking_id == held_ranking(session, audit_id).id,
-            Suspect.sample_id.in_(sample_ids),
+    suspects = {
+        suspect.sample_id: suspect
+        for suspect in session.scalars(
+            select(Suspect).where(
+                Suspect.ranking_id == newest_ranking(session, audit.id).id,
+                Suspect.sample_id.in_(sample_ids),
+            )
         )
-        .order_by(Suspect.rank)
-        .with_for_update()
-    ).all()
-    suspects = {suspect.sample_id: suspect for suspect in found}
+    }
     missing = [sample_id for sample_id in sample_ids if sample_id not in suspects]
     if missing:
         raise NotFound(
             f"The audit ranked no sample {missing[0]!r}.",
             errors=[{"detail": "not in the ranking", "sample_id": name} for name in missing[:20]],
         )
-    return suspects
+    positions = [suspect.position for suspect in suspects.values()]
+    samples = lock_samples(session, audit.dataset_id, positions)
+    outcomes = outcomes_at(session, audit.dataset_id, positions)
+    leases = session.scalars(
+        select(Lease).where(
+            Lease.dataset_id == audit.dataset_id,
+            Lease.position.in_(positions),
+            Lease.until > clock(),
+        )
+    ).all()
+    return {
+        sample.sample_id: _Subject(
+            sample,
+            suspects[sample.sample_id],
+            outcomes[sample.position],
+            [lease for lease in leases if lease.position == sample.position],
+        )
+        for sample in samples
+    }
 
 
 def _refuse_conflicts(
-    session: Session,
     audit: Audit,
     decisions: Sequence[Decision],
-    suspects: dict[str, Suspect],
+    subjects: dict[str, _Subject],
     principal: Principal,
 ) -> None:
-    decided, held = [], []
-    time = session.scalar(select(clock())) or 0.0
+    decided, held, barred = [], [], []
     for decision in decisions:
-        suspect = suspects[decision.sample_id]
-        if suspect.state is ReviewState.decided:
-            standing = latest_decision(session, audit.dataset_id, suspect.position)
-            # none stands where an earlier audit's decision was reverted after this audit began
-            if standing is not None and standing.id != decision.supersedes:
-                decided.append(_conflict(suspect, standing))
-        elif (
-            suspect.lease_until is not None
-            and suspect.lease_until > time
-            and suspect.lease_id != decision.lease_id
-            and suspect.lease_holder != principal.key_id
-        ):
-            held.append({"sample_id": suspect.sample_id, "detail": "held by somebody else"})
+        subject = subjects[decision.sample_id]
+        standing = _in_the_way(decision, subject, principal)
+        if standing is not None:
+            decided.append(_conflict(subject.suspect, standing))
+        elif _rules(decision, subject.now, principal):
+            if not may_adjudicate(audit, principal):
+                barred.append(
+                    {"sample_id": decision.sample_id, "detail": "an adjudicator decides this"}
+                )
+        elif not _has_a_place(decision, subject, audit, principal):
+            held.append({"sample_id": decision.sample_id, "detail": "held by somebody else"})
     if decided:
         raise Conflict(
             "Nothing was stored: some samples are decided already. To replace a decision, name its "
@@ -221,10 +182,53 @@ def _refuse_conflicts(
             type="already-decided",
             errors=decided,
         )
+    if barred:
+        raise NotPermitted(
+            "Nothing was stored: on some of these samples several people have given their opinion, "
+            "and only an adjudicator can decide otherwise.",
+            errors=barred,
+        )
     if held:
         raise LeaseLost(
             "Nothing was stored: somebody else holds some of these samples now.", errors=held
         )
+
+
+def _in_the_way(decision: Decision, subject: _Subject, principal: Principal) -> Correction | None:
+    """The correction that `supersedes` would have to name."""
+    own = subject.now.opinions.get(principal.key_id)
+    if own is not None and decision.supersedes == own.id:
+        return None
+    standing = subject.now.decision
+    if subject.now.state is ReviewState.disputed:
+        return None
+    if subject.now.state is not ReviewState.decided:
+        standing = own
+    if standing is not None and standing.id == decision.supersedes:
+        return None
+    return standing
+
+
+def _rules(decision: Decision, now: Outcome, principal: Principal) -> bool:
+    """Whether the decision is an adjudication: it overrules or chooses between others' opinions."""
+    own = now.opinions.get(principal.key_id)
+    changes_mind = own is not None and decision.supersedes == own.id
+    if now.decision is not None and now.decision.adjudication:
+        return True
+    return not changes_mind and (now.state is ReviewState.disputed or now.agreed)
+
+
+def _has_a_place(decision: Decision, subject: _Subject, audit: Audit, principal: Principal) -> bool:
+    """Whether no more people hold or have judged the sample than opinions are wanted."""
+    if subject.now.state is ReviewState.decided or principal.key_id in subject.now.opinions:
+        return True
+    if any(lease.holder == principal.key_id for lease in subject.leases):
+        return True
+    if any(lease.id == decision.lease_id for lease in subject.leases):
+        return True
+    wanted = subject.now.wanted or audit.opinions
+    others = len(subject.leases)
+    return others == 0 or len(subject.now.opinions) + others < wanted
 
 
 def _conflict(suspect: Suspect, standing: Correction) -> dict[str, Any]:
@@ -234,6 +238,12 @@ def _conflict(suspect: Suspect, standing: Correction) -> dict[str, Any]:
         "correction_id": standing.id,
         "verdict": standing.verdict,
     }
+
+
+def _was_control(session: Session, correction_id: str | None) -> bool:
+    """Second thoughts about a control do not undo that chance chose it."""
+    replaced = session.get(Correction, correction_id) if correction_id else None
+    return replaced is not None and replaced.control
 
 
 def _corrected_label(decision: Decision, suspect: Suspect, dataset: Dataset) -> int | None:
@@ -257,11 +267,15 @@ def _corrected_label(decision: Decision, suspect: Suspect, dataset: Dataset) -> 
             return None
 
 
-def _given_labels(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, int]:
-    """The labels as uploaded; in an audit of a corrected version the suspect's own may differ."""
-    rows = session.execute(
-        select(Sample.position, Sample.given_label).where(
-            Sample.dataset_id == dataset_id, Sample.position.in_(positions)
+def _give_up(
+    session: Session, dataset_id: str, positions: Sequence[int], principal: Principal
+) -> None:
+    session.execute(
+        delete(Lease)
+        .where(
+            Lease.dataset_id == dataset_id,
+            Lease.position.in_(positions),
+            Lease.holder == principal.key_id,
         )
+        .execution_options(synchronize_session=False)
     )
-    return {position: label for position, label in rows if label is not None}

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from service.errors import BadCursor, NotFound, NotReady
 from service.issues import FLAGS
 from service.models import (
-    Audit,
     Issue,
     Ranking,
     ReviewState,
@@ -21,26 +20,34 @@ from service.models import (
 
 @dataclass(frozen=True)
 class SuspectFilter:
-    """Which suspects; None means any."""
+    """Which suspects; None means any. `part` (i, n) is the i-th of n equal shares of them."""
 
     tier: Sequence[Tier] | None = None
     given_label: int | None = None
     predicted_label: int | None = None
     state: ReviewState | None = None
     issue: Issue | None = None
+    part: tuple[int, int] | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if self.tier is not None:
+            found.append(Suspect.tier.in_(self.tier))
+        if self.given_label is not None:
+            found.append(Suspect.given_label == self.given_label)
+        if self.predicted_label is not None:
+            found.append(Suspect.predicted_label == self.predicted_label)
+        if self.state is not None:
+            found.append(Suspect.state == self.state)
+        if self.issue is not None:
+            found.append(Suspect.issues.bitwise_and(FLAGS[self.issue]) != 0)
+        if self.part is not None:
+            share, shares = self.part
+            found.append(Suspect.position % shares == share)
+        return found
 
     def apply(self, query: Select[Any]) -> Select[Any]:
-        if self.tier is not None:
-            query = query.where(Suspect.tier.in_(self.tier))
-        if self.given_label is not None:
-            query = query.where(Suspect.given_label == self.given_label)
-        if self.predicted_label is not None:
-            query = query.where(Suspect.predicted_label == self.predicted_label)
-        if self.state is not None:
-            query = query.where(Suspect.state == self.state)
-        if self.issue is not None:
-            query = query.where(Suspect.issues.bitwise_and(FLAGS[self.issue]) != 0)
-        return query
+        return query.where(*self.conditions())
 
 
 def newest_ranking(session: Session, audit_id: str) -> Ranking:
@@ -53,12 +60,6 @@ def newest_ranking(session: Session, audit_id: str) -> Ranking:
     if ranking is None:
         raise NotReady("The audit has no ranking yet; wait until its status is `completed`.")
     return ranking
-
-
-def held_ranking(session: Session, audit_id: str) -> Ranking:
-    """The newest ranking, which stays the newest until the transaction ends."""
-    session.execute(select(Audit.id).where(Audit.id == audit_id).with_for_update(read=True))
-    return newest_ranking(session, audit_id)
 
 
 def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:

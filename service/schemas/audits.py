@@ -89,6 +89,18 @@ class TrajectoryRead(Schema):
     predicted_label: list[list[int]] = Field(description="epochs x replicas, class indices.")
 
 
+class OpinionRead(Schema):
+    """One person's opinion in force."""
+
+    id: str
+    annotator: str
+    annotator_id: str
+    verdict: Verdict
+    corrected_label: str | None
+    note: str | None
+    created_at: datetime
+
+
 class SuspectDetail(SuspectRead):
     position: int
     content: dict[str, Any] = Field(
@@ -106,6 +118,9 @@ class SuspectDetail(SuspectRead):
     corrected_label: str | None
     verdict: Verdict | None
     correction_id: str | None
+    opinions: list[OpinionRead] = Field(
+        description="Opinions in force; empty while others are still to give theirs."
+    )
 
 
 class Neighbour(Schema):

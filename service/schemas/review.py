@@ -16,15 +16,22 @@ from service.schemas.base import Request, Schema, Words
 
 
 class QueueNext(Request):
-    purpose: Literal["review", "control"] = Field(
+    purpose: Literal["review", "control", "adjudicate"] = Field(
         default="review",
-        description="`control` draws at random and hides what the machine thinks of the sample.",
+        description="`control` draws at random and hides what the machine thinks of the sample; "
+        "`adjudicate` serves samples whose opinions differ.",
     )
     count: int = Field(default=1, ge=1, le=20)
     tier: list[Tier] = Field(default=[Tier.obvious, Tier.possible])
     given_label: Words | None = None
     predicted_label: Words | None = None
     state: Literal["open", "skipped"] = "open"
+    assigned: Literal["first", "only", "ignore"] = Field(
+        default="first",
+        description="Whether the caller's assignments come before the rest of the queue, or alone. "
+        "A filter (`tier`, `given_label`, `predicted_label`, `state`) looks past them.",
+    )
+    assignment_id: Words | None = Field(default=None, description="Serve this assignment only.")
 
 
 class Lease(Schema):
@@ -88,9 +95,12 @@ class CorrectionRead(Schema):
     verdict: Verdict | None = Field(description="Null in a revert.")
     given_label: str
     corrected_label: str | None
-    reverts: str | None
+    reverts: str | None = Field(description="The correction, or the revert, that this undoes.")
+    batch_id: str | None = Field(description="What one request stored, and can be undone together.")
+    adjudication: bool = Field(description="Decides between or against several opinions.")
     note: str | None
     annotator: str
+    annotator_id: str
     control: bool = Field(description="Drawn at random and judged blind.")
     created_at: datetime
 

@@ -3,7 +3,7 @@ suspects with their ranking and with what was decided?"""
 
 from collections.abc import Iterator
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from service.models import (
@@ -11,12 +11,12 @@ from service.models import (
     Correction,
     Dataset,
     DatasetStatus,
-    Ranking,
+    Lease,
     ReviewState,
     Sample,
     Suspect,
-    Verdict,
 )
+from service.review import by_position, newest_rankings, outcome
 from service.verify.report import Violation
 
 
@@ -24,8 +24,8 @@ def contradictions(session: Session) -> Iterator[Violation]:
     yield from _samples(session)
     yield from _corrections(session)
     yield from _rankings(session)
-    yield from _decided_but_open(session)
-    yield from _half_leases(session)
+    yield from _states(session)
+    yield from _leases(session)
 
 
 def _samples(session: Session) -> Iterator[Violation]:
@@ -81,7 +81,6 @@ def _corrections(session: Session) -> Iterator[Violation]:
                 undone.dataset_id != Correction.dataset_id,
                 undone.position != Correction.position,
                 undone.seq >= Correction.seq,
-                undone.verdict.is_(None),
             )
         )
     )
@@ -99,50 +98,33 @@ def _rankings(session: Session) -> Iterator[Violation]:
         yield _wrong(ranking_id, f"the ranks of its {count} suspects have gaps")
 
 
-def _decided_but_open(session: Session) -> Iterator[Violation]:
-    """A decision that stands took its sample out of the audit's queue."""
-    newest = (
-        select(Ranking.audit_id, func.max(Ranking.number).label("number"))
-        .group_by(Ranking.audit_id)
-        .subquery()
-    )
-    reverted = select(Correction.reverts).where(Correction.reverts.is_not(None))
-    standing = (
-        select(Correction.audit_id, Correction.sample_id)
-        .where(
-            Correction.verdict.is_not(None),
-            Correction.verdict != Verdict.skip,
-            Correction.id.not_in(reverted),
+def _states(session: Session) -> Iterator[Violation]:
+    """What the queue reads of a suspect is what follows from the log."""
+    for dataset_id in session.scalars(select(Audit.dataset_id).distinct()).all():
+        rows = session.scalars(
+            select(Correction).where(Correction.dataset_id == dataset_id).order_by(Correction.seq)
         )
-        .distinct()
-        .subquery()
-    )
-    rows = (
-        select(Ranking.audit_id, Suspect.sample_id)
-        .join(
-            newest, and_(newest.c.audit_id == Ranking.audit_id, newest.c.number == Ranking.number)
-        )
-        .join(Suspect, Suspect.ranking_id == Ranking.id)
-        .join(
-            standing,
-            and_(
-                standing.c.audit_id == Ranking.audit_id,
-                standing.c.sample_id == Suspect.sample_id,
-            ),
-        )
-        .where(Suspect.state == ReviewState.open)
-    )
-    for audit_id, sample_id in session.execute(rows):
-        yield _wrong(audit_id, f"the sample {sample_id!r} was decided and is open in the queue")
+        outcomes = {position: outcome(of) for position, of in by_position(rows).items()}
+        for ranking_id in newest_rankings(session, dataset_id):
+            query = select(Suspect.position, Suspect.state).where(Suspect.ranking_id == ranking_id)
+            for position, state in session.execute(query):
+                should = outcomes[position].state if position in outcomes else ReviewState.open
+                if state is not should:
+                    detail = f"the sample at {position} is {state} in the queue, not {should}"
+                    yield _wrong(ranking_id, detail)
 
 
-def _half_leases(session: Session) -> Iterator[Violation]:
-    parts = (Suspect.lease_id, Suspect.lease_holder, Suspect.lease_until)
-    set_parts = sum((case((part.is_not(None), 1), else_=0) for part in parts[1:]),
-                    case((parts[0].is_not(None), 1), else_=0))  # fmt: skip
-    rows = select(Suspect.ranking_id, Suspect.rank).where(set_parts.in_([1, 2]))
-    for ranking_id, rank in session.execute(rows):
-        yield _wrong(ranking_id, f"the suspect of rank {rank} has half a lease")
+def _leases(session: Session) -> Iterator[Violation]:
+    strays = (
+        select(Lease.id)
+        .outerjoin(
+            Sample,
+            and_(Sample.dataset_id == Lease.dataset_id, Sample.position == Lease.position),
+        )
+        .where(Sample.sample_id.is_(None))
+    )
+    for lease_id in session.scalars(strays):
+        yield _wrong(lease_id, "it holds no sample of its dataset")
 
 
 def _wrong(subject: str, detail: str) -> Violation:

@@ -13,7 +13,8 @@ from tests.factories import make_audit, make_dataset, sample_id, summarise
 
 
 def test_class_pairs_are_counted_with_the_fullest_first(annotator, store):
-    audit = make_audit(store, make_dataset(store), decided=[0])
+    audit = make_audit(store, make_dataset(store))
+    decide(annotator, audit, {0: "keep"})
     pairs = annotator.get(f"/v1/audits/{audit}/pairs").json()["pairs"]
     assert pairs == [
         {"given_label": "dog", "predicted_label": "fox", "open": 7, "total": 7},

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from service import review
 from service.migrate import downgrade, upgrade
-from service.models import Correction, Verdict
+from service.models import Correction, Role, Verdict
 from service.review import Decision
 from service.verify.chain import broken_links
 from tests.factories import in_threads, make_audit, make_dataset, person, sample_id, tampering
@@ -32,7 +32,7 @@ def corrected(store, dataset_id):
             principal=person("Zoë"),
         )
     with store.database.write() as session:
-        review.revert(session, audit_id, rows[1].id, principal=person("Ben"))
+        review.revert(session, audit_id, rows[1].id, principal=person("Ben", Role.uploader))
     return audit_id
 
 

@@ -1,5 +1,7 @@
 """The queue and the corrections, as many people use them at once."""
 
+from types import SimpleNamespace
+
 import pytest
 from sqlalchemy import select, update
 
@@ -12,6 +14,7 @@ from service.models import (
     Correction,
     Dataset,
     JobStatus,
+    Lease,
     ReviewState,
     Suspect,
     Tier,
@@ -45,11 +48,12 @@ def lease(
     count: int = 1,
     wanted: SuspectFilter = ANY,
     seconds: float = 60.0,
-) -> list[Suspect]:
+) -> list[SimpleNamespace]:
     with database.write() as session:
-        return review.lease_next(
+        held = review.lease_next(
             session, audit_id, principal=who, wanted=wanted, count=count, lease_seconds=seconds
         )
+    return [SimpleNamespace(**one.suspect.to_dict(), lease_id=one.lease_id) for one in held]
 
 
 def submit(
@@ -184,7 +188,7 @@ def test_a_decision_is_recorded_with_its_author_and_raises_the_version(database,
     assert (row.seq, row.annotator, row.note) == (1, "Ann", "clear")
     assert (row.given_label, row.corrected_label) == (0, 0)
     found = suspect(database, audit_id, 0)
-    assert (found.state, found.lease_id, found.lease_until) == (ReviewState.decided, None, None)
+    assert (found.state, found.full_until) == (ReviewState.decided, None)
     assert version(database, audit_id) == 1
 
 
@@ -395,11 +399,16 @@ def test_a_correction_is_reverted_once_even_by_many_at_once(database, audit_id):
     assert version(database, audit_id) == 2
 
 
-def test_a_revert_cannot_be_reverted(database, audit_id):
+def test_undoing_an_undo_brings_the_decision_back_and_can_be_undone_again(database, audit_id):
     [row] = submit(database, audit_id, keep(0))
     undone = revert(database, audit_id, row.id)
-    with pytest.raises(BadInput):
+    revert(database, audit_id, undone.id)
+    assert standing(database, audit_id, 3) == {0: (Verdict.keep, 0)}
+    with pytest.raises(Conflict):
         revert(database, audit_id, undone.id)
+    revert(database, audit_id, row.id)
+    assert [standing(database, audit_id, at) for at in (2, 4)] == [{}, {}]
+    assert suspect(database, audit_id, 0).state is ReviewState.open
 
 
 def test_a_correction_of_another_audit_is_not_found(store):
@@ -445,7 +454,7 @@ def test_a_decision_can_be_made_anew_after_its_revert_in_an_earlier_audit(store)
     dataset_id = make_dataset(store)
     earlier = make_audit(store, dataset_id)
     [row] = submit(store.database, earlier, relabel(0, 2))
-    later = make_audit(store, dataset_id, decided=[0])
+    later = make_audit(store, dataset_id)
     revert(store.database, earlier, row.id)
     [anew] = submit(store.database, later, relabel(0, 1))
     assert standing(store.database, later, anew.seq) == {0: (Verdict.relabel, 1)}
@@ -454,7 +463,7 @@ def test_a_decision_can_be_made_anew_after_its_revert_in_an_earlier_audit(store)
 def test_a_decision_of_an_earlier_audit_can_be_superseded_in_the_later_one(store):
     dataset_id = make_dataset(store)
     [row] = submit(store.database, make_audit(store, dataset_id), relabel(0, 2))
-    later = make_audit(store, dataset_id, decided=[0])
+    later = make_audit(store, dataset_id)
     with pytest.raises(Conflict):
         submit(store.database, later, keep(0))
     [anew] = submit(store.database, later, keep(0, supersedes=row.id))
@@ -478,6 +487,7 @@ def test_state_counts_add_up_over_tiers(database, audit_id):
     assert counts[Tier.obvious] == {
         ReviewState.open: 9,
         ReviewState.skipped: 0,
+        ReviewState.disputed: 0,
         ReviewState.decided: 1,
     }
     assert counts[Tier.possible][ReviewState.skipped] == 1
@@ -494,7 +504,7 @@ def test_a_failed_audit_takes_no_corrections(store):
 def test_leases_end_by_the_databases_clock(database, audit_id):
     lease(database, audit_id, seconds=600)
     with database.read() as session:
-        left = session.scalar(select(Suspect.lease_until - clock()).where(Suspect.rank == 1))
+        left = session.scalar(select(Lease.until - clock()))
     assert 590 < left <= 600
 
 

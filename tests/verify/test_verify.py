@@ -37,8 +37,9 @@ BREAKAGES = {
     "UPDATE sample SET given_label = NULL WHERE position = 29": "29 samples have a label, not 30",
     "UPDATE sample SET given_label = 2 WHERE position = 0": "names no sample of its dataset",
     "DELETE FROM suspect WHERE rank = 7": "suspects have gaps",
-    "UPDATE suspect SET state = 'open' WHERE rank = 1": "was decided and is open in the queue",
-    "UPDATE suspect SET lease_id = 'le_1' WHERE rank = 20": "has half a lease",
+    "UPDATE suspect SET state = 'open' WHERE rank = 1": "is open in the queue, not decided",
+    "UPDATE suspect SET state = 'skipped' WHERE rank = 20": "is skipped in the queue, not open",
+    "UPDATE lease SET position = 99": "it holds no sample",
     "UPDATE dataset SET status = 'processing'": "its ingest step is not",
     "UPDATE dataset SET sha256 = 'other'": "its hash differs",
     "UPDATE dataset SET bytes = 1": "bytes, not 1",
@@ -57,6 +58,10 @@ def busy(store: Store) -> str:
         decisions = [Decision(sample_id(p), Verdict.keep) for p in range(3)]
         made = review.submit(session, audit_id, decisions, principal=ann)
         review.revert(session, audit_id, made[2].id, principal=ann)
+        wanted = review.SuspectFilter()
+        review.lease_next(
+            session, audit_id, principal=ann, wanted=wanted, count=1, lease_seconds=60
+        )
         exports.start_export(session, dataset_id, format="csv", dataset_version=None, principal=ann)
     return audit_id
 

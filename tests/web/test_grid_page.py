@@ -1,10 +1,10 @@
 """Deciding many suspects at once, in a real browser."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from service import review
-from service.models import Correction, ReviewState, Suspect, Verdict
+from service.models import Correction, Lease, ReviewState, Suspect, Verdict
 from tests.factories import person, sample_id
 
 pytestmark = pytest.mark.browser
@@ -56,8 +56,7 @@ def test_one_decision_serves_all_that_are_selected_and_one_undo_takes_it_back(se
 
 def test_a_decision_of_many_is_stored_whole_or_not_at_all(served, grid, audit):
     with served.store.database.write() as session:  # a lease that ran out, taken by a colleague
-        suspect = review.get_suspect(session, audit, sample_id(1))
-        review.release_lease(session, audit, sample_id(1), lease_id=suspect.lease_id)
+        session.execute(update(Lease).values(until=0.0))
         decision = review.Decision(sample_id=sample_id(1), verdict=Verdict.keep)
         review.submit(session, audit, [decision], principal=person("Bob"))
     grid.expected.append("409")

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from service import audits, review
-from service.models import Correction, Dataset, Role, Suspect, Verdict
+from service.models import Correction, Dataset, Lease, Role, Sample, Verdict
 from service.ranking.trajectory import EPOCH_ARRAYS
 from tests.factories import CLASSES, make_audit, make_dataset, person, sample_id
 
@@ -28,7 +28,10 @@ def log_of(served):
 
 def leased(served):
     with served.store.database.read() as session:
-        query = select(Suspect.sample_id).where(Suspect.lease_id.is_not(None))
+        query = select(Sample.sample_id).join(
+            Lease,
+            (Lease.dataset_id == Sample.dataset_id) & (Lease.position == Sample.position),
+        )
         return set(session.scalars(query).all())
 
 
@@ -192,7 +195,7 @@ def test_a_decision_that_meets_a_colleagues_is_shown_and_can_replace_it(served, 
 def decide_as_ben(served, audit, sample):
     """Ben keeps a sample that Ann has on her page, since her lease has run out."""
     with served.store.database.write() as session:
-        session.execute(update(Suspect).where(Suspect.sample_id == sample).values(lease_until=0.0))
+        session.execute(update(Lease).values(until=0.0))
         kept = review.Decision(sample_id=sample, verdict=Verdict.keep)
         review.submit(session, audit, [kept], principal=person("Ben"))
 

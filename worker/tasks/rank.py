@@ -42,10 +42,8 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
         suspects.write_ranking(ranking, path)
     if dataset.kind is Kind.table:
         _write_typical(worker, audit, dataset)
-    # a later ranking takes the review states over from the one before it
-    decided = set() if claim.shard else _decided(worker, audit)
     issues = find_issues(model_families(evidence), evidence.labels, _vectors(worker, audit))
-    rows = _suspect_rows(worker, audit, dataset, ranking, positions, decided, issues)
+    rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
     summary = ranking.summary.to_dict(dataset.class_names)
     summary["issues"] = issues.counts()
     if issues.outlier_score is None:
@@ -64,6 +62,7 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
 
     def save(session: Session) -> None:
         audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
+        review.settle_ranking(session, audit.dataset_id, ranking_id)
         if dataset.kind is not Kind.probabilities and audit.config["network"] != "full":
             model_files.want_model(session, audit.id)
 
@@ -160,10 +159,9 @@ def _suspect_rows(
     dataset: Dataset,
     ranking: Ranking,
     positions: NDArray[np.int64],
-    decided: set[int],
     issues: Issues,
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows of the suspect table, worst first; those of the `decided` positions are decided."""
+    """Rows of the suspect table, worst first."""
     with worker.database.read() as session:
         names = dict(
             session.execute(
@@ -191,7 +189,7 @@ def _suspect_rows(
                 float(ranking.p_wrong_high[row]),
                 tiers[ranking.tier[row]].value,
                 reason(ranking, row, dataset.class_names),
-                "decided" if position in decided else "open",
+                "open",
                 *issues.row(row),
             )
 
@@ -201,9 +199,3 @@ def _suspect_rows(
 def _pruned(worker: Worker, audit: Audit) -> list[str]:
     with worker.database.read() as session:
         return rankings.pruned(session, audit.id)
-
-
-def _decided(worker: Worker, audit: Audit) -> set[int]:
-    """Positions that a person has decided before the audit began: they stay decided."""
-    with worker.database.read() as session:
-        return set(review.corrections_at(session, audit.dataset_id, audit.dataset_version))

@@ -1,0 +1,189 @@
+"""Which part of an audit's queue is whose: assignments, and serving them."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import review
+from service.audits import get_audit
+from service.errors import BadInput, NotFound, NotPermitted
+from service.models import ApiKey, Assignment, Audit, Tier, new_id, now
+from service.principal import Principal
+from service.review import Held, SuspectFilter
+
+
+def set_review(
+    session: Session, audit_id: str, *, opinions: int, adjudicators: Sequence[str]
+) -> Audit:
+    """How many opinions each sample wants from now on, and who may adjudicate besides those who
+    lead. What was begun or decided before keeps the number it was begun with."""
+    audit = get_audit(session, audit_id)
+    audit.opinions = opinions
+    audit.adjudicators = [key.id for key in _people(session, adjudicators, field="adjudicators")]
+    session.flush()
+    return audit
+
+
+def assign(
+    session: Session,
+    audit_id: str,
+    *,
+    name: str,
+    wanted: SuspectFilter,
+    people: Sequence[str],
+    split: bool,
+    reserved: bool,
+    principal: Principal,
+) -> Assignment:
+    """Give a part of the queue to people, named by the ids of their keys. With `split` each of them
+    gets an equal share of its samples; `reserved` keeps it from everybody else."""
+    get_audit(session, audit_id)
+    assignment = Assignment(
+        id=new_id("as"),
+        audit_id=audit_id,
+        name=name,
+        tiers=[tier.value for tier in wanted.tier or list(Tier)],
+        given_label=wanted.given_label,
+        predicted_label=wanted.predicted_label,
+        people=[
+            {"id": key.id, "name": key.name} for key in _people(session, people, field="people")
+        ],
+        split=split,
+        reserved=reserved,
+        created_by=principal.name,
+    )
+    session.add(assignment)
+    session.flush()
+    return assignment
+
+
+def list_assignments(session: Session, audit_id: str) -> Sequence[Assignment]:
+    """Those in force, oldest first."""
+    get_audit(session, audit_id)
+    return session.scalars(
+        select(Assignment)
+        .where(Assignment.audit_id == audit_id, Assignment.closed_at.is_(None))
+        .order_by(Assignment.id)
+    ).all()
+
+
+def close(session: Session, audit_id: str, assignment_id: str) -> None:
+    """Take an assignment back; what was decided under it stays."""
+    _get(session, audit_id, assignment_id).closed_at = now()
+
+
+def lease_for(
+    session: Session,
+    audit: Audit,
+    wanted: SuspectFilter,
+    *,
+    principal: Principal,
+    count: int,
+    lease_seconds: float,
+    assigned: Literal["first", "only", "ignore"] = "first",
+    assignment_id: str | None = None,
+) -> list[Held]:
+    """Lease from the caller's assignments, then from the rest that is not reserved for others."""
+    all_of = list_assignments(session, audit.id)
+    mine = [assignment for assignment in all_of if _share(assignment, principal) is not None]
+    if assignment_id is not None:
+        mine = [_get(session, audit.id, assignment_id)]
+        if _share(mine[0], principal) is None:
+            raise NotPermitted("This assignment is for other people.")
+    elif assigned == "ignore":
+        mine = []
+    looks: list[tuple[SuspectFilter, list[SuspectFilter]]] = [
+        (_filter(assignment, principal, wanted), []) for assignment in mine
+    ]
+    if assignment_id is None and assigned != "only":
+        reserved = [
+            _filter(other, None, SuspectFilter())
+            for other in all_of
+            if other.reserved and _share(other, principal) is None
+        ]
+        looks.append((wanted, reserved))
+    held: list[Held] = []
+    for look, but_not in looks:
+        if len(held) < count:
+            held += review.lease_next(
+                session,
+                audit.id,
+                principal=principal,
+                wanted=look,
+                count=count - len(held),
+                lease_seconds=lease_seconds,
+                but_not=but_not,
+            )
+    return held
+
+
+def lease_disputed(
+    session: Session,
+    audit: Audit,
+    wanted: SuspectFilter,
+    *,
+    principal: Principal,
+    count: int,
+    lease_seconds: float,
+) -> list[Held]:
+    """Disputed samples for an adjudicator who has not judged them before."""
+    if not review.may_adjudicate(audit, principal):
+        raise NotPermitted(
+            "Only an adjudicator is served disputed samples. Whoever leads the review can name you "
+            "in the audit's review settings."
+        )
+    return review.lease_next(
+        session,
+        audit.id,
+        principal=principal,
+        wanted=wanted,
+        count=count,
+        lease_seconds=lease_seconds,
+    )
+
+
+def _get(session: Session, audit_id: str, assignment_id: str) -> Assignment:
+    assignment = session.get(Assignment, assignment_id)
+    if assignment is None or assignment.audit_id != audit_id or assignment.closed_at:
+        raise NotFound(f"The audit has no assignment {assignment_id!r}.")
+    return assignment
+
+
+def _share(assignment: Assignment, principal: Principal) -> int | None:
+    """The caller's place among the people of an assignment; None if it is not theirs."""
+    ids = [person["id"] for person in assignment.people]
+    return ids.index(principal.key_id) if principal.key_id in ids else None
+
+
+def _filter(
+    assignment: Assignment, principal: Principal | None, wanted: SuspectFilter
+) -> SuspectFilter:
+    share = _share(assignment, principal) if principal else None
+    split = assignment.split and share is not None
+    return SuspectFilter(
+        tier=[Tier(tier) for tier in assignment.tiers],
+        given_label=assignment.given_label,
+        predicted_label=assignment.predicted_label,
+        state=wanted.state,
+        part=(share, len(assignment.people)) if split and share is not None else None,
+    )
+
+
+def _people(session: Session, key_ids: Sequence[str], *, field: str) -> list[Any]:
+    """The keys of these ids, as given. Raises BadInput where one is unknown or revoked."""
+    found = {
+        key.id: key
+        for key in session.scalars(
+            select(ApiKey).where(ApiKey.id.in_(key_ids), ApiKey.revoked_at.is_(None))
+        )
+    }
+    unknown = [key_id for key_id in key_ids if key_id not in found]
+    if unknown:
+        raise BadInput(
+            f"There is nobody with the key {unknown[0]!r}; `GET /v1/audits/{{id}}/people` lists "
+            "who can review.",
+            errors=[{"pointer": f"/{field}", "detail": f"no such key: {name}"} for name in unknown],
+        )
+    return [found[key_id] for key_id in dict.fromkeys(key_ids)]

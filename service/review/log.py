@@ -1,0 +1,122 @@
+"""The log of corrections: lock it, read it, and say what stood at a version."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from service.models import Correction, Dataset, ReviewState, Sample, Suspect, Verdict
+from service.review.outcome import Outcome, by_position, outcome
+from service.review.ranked import newest_ranking
+
+CHUNK = 500  # positions in one query
+
+
+def lock_dataset(session: Session, dataset_id: str) -> int:
+    """Until the transaction ends nobody else decides, reverts or publishes a ranking of this
+    dataset. Returns its version."""
+    version: int = session.execute(
+        update(Dataset)
+        .where(Dataset.id == dataset_id)
+        .values(version=Dataset.version)
+        .returning(Dataset.version)
+    ).scalar_one()
+    return version
+
+
+def lock_samples(session: Session, dataset_id: str, positions: Sequence[int]) -> Sequence[Sample]:
+    """Nobody is promised these samples until the transaction ends. Locked in order of position, so
+    that two batches never wait for each other in a circle."""
+    return session.scalars(
+        select(Sample)
+        .where(Sample.dataset_id == dataset_id, Sample.position.in_(positions))
+        .order_by(Sample.position)
+        .with_for_update()
+    ).all()
+
+
+def chunks(positions: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(positions), CHUNK):
+        yield positions[start : start + CHUNK]
+
+
+def rows_at(
+    session: Session, dataset_id: str, positions: Sequence[int]
+) -> dict[int, list[Correction]]:
+    """Every row of these samples, oldest first."""
+    return by_position(
+        row
+        for some in chunks(positions)
+        for row in session.scalars(
+            select(Correction)
+            .where(Correction.dataset_id == dataset_id, Correction.position.in_(some))
+            .order_by(Correction.seq)
+        )
+    )
+
+
+def outcomes_at(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, Outcome]:
+    """Where each of these samples stands."""
+    rows = rows_at(session, dataset_id, positions)
+    return {position: outcome(rows.get(position, [])) for position in positions}
+
+
+def outcome_of(session: Session, dataset_id: str, position: int) -> Outcome:
+    return outcomes_at(session, dataset_id, [position])[position]
+
+
+def corrections_at(session: Session, dataset_id: str, version: int) -> dict[int, Correction]:
+    """What is decided at a version: position -> the correction that decides."""
+    rows = session.scalars(
+        select(Correction)
+        .where(Correction.dataset_id == dataset_id, Correction.seq <= version)
+        .order_by(Correction.seq)
+    )
+    found = {}
+    for position, of_sample in by_position(rows).items():
+        decision = outcome(of_sample).decision
+        if decision is not None:
+            found[position] = decision
+    return found
+
+
+def list_corrections(
+    session: Session, audit_id: str, *, after: int, limit: int, blind_to: str | None = None
+) -> Sequence[Correction]:
+    """Oldest first, those after the sequence number `after`. Whoever `blind_to` names (a key id)
+    is not told what others say of samples that still wait for an opinion."""
+    query = select(Correction).where(Correction.audit_id == audit_id, Correction.seq > after)
+    if blind_to is not None:
+        waiting = (
+            select(Suspect.rank)
+            .where(
+                Suspect.ranking_id == newest_ranking(session, audit_id).id,
+                Suspect.sample_id == Correction.sample_id,
+                Suspect.state.in_([ReviewState.open, ReviewState.skipped]),
+                Suspect.opinions > 0,
+            )
+            .exists()
+        )
+        query = query.where(or_(Correction.key_id == blind_to, ~waiting))
+    return session.scalars(query.order_by(Correction.seq).limit(limit)).all()
+
+
+def has_judged(dataset_id: str, key_id: str, *, or_skipped: bool = False) -> ColumnElement[bool]:
+    """Whether that person has given an opinion of the suspect of the outer query that was not
+    undone: a condition for `where`."""
+    row, undo = aliased(Correction), aliased(Correction)
+    undone = select(undo.id).where(undo.reverts == row.id).exists()
+    said: list[ColumnElement[bool]] = [row.verdict.is_not(None)]
+    if not or_skipped:
+        said.append(row.verdict != Verdict.skip)
+    return (
+        select(row.id)
+        .where(
+            row.dataset_id == dataset_id,
+            row.position == Suspect.position,
+            row.key_id == key_id,
+            and_(*said),
+            ~undone,
+        )
+        .exists()
+    )

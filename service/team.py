@@ -1,0 +1,110 @@
+"""Who did how much of a review, how fast, and how far they agree with each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.audits import get_audit
+from service.models import ApiKey, Correction, Verdict
+from service.ranking.intervals import wilson
+from service.review import by_position, outcome
+
+PAUSE = timedelta(minutes=5)  # a longer gap between two decisions is a pause, not work
+
+
+@dataclass
+class Member:
+    """One person's part in a review."""
+
+    id: str
+    name: str
+    decisions: int = 0
+    skips: int = 0
+    undone: int = 0  # of the decisions
+    adjudications: int = 0
+    controls: int = 0  # judged blind
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    per_hour: float | None = None  # while at work
+    seconds_per_decision: float | None = None
+    agreement: dict[str, Any] | None = None  # with others on the same samples
+    upheld: dict[str, Any] | None = None  # own opinions that are what was decided among several
+    moments: list[datetime] = field(default_factory=list, repr=False)
+
+
+def members_of(session: Session, audit_id: str) -> list[Member]:
+    """Everybody who decided something in the audit, the busiest first.
+
+    `agreement` is over pairs: each opinion of the person against each other person's opinion in
+    force on the same sample. `upheld` is the share of the person's opinions on samples that several
+    people judged that are what was decided there. Both with a 95 % interval (Wilson).
+    """
+    get_audit(session, audit_id)
+    rows = session.scalars(
+        select(Correction).where(Correction.audit_id == audit_id).order_by(Correction.seq)
+    ).all()
+    members: dict[str, Member] = {}
+    undone = {row.reverts for row in rows if row.reverts}
+    for row in rows:
+        member = members.setdefault(row.key_id, Member(row.key_id, row.annotator))
+        if row.verdict is None:
+            continue
+        member.moments.append(row.created_at)
+        member.skips += row.verdict is Verdict.skip
+        member.decisions += row.verdict is not Verdict.skip
+        member.undone += row.id in undone
+        member.adjudications += row.adjudication
+        member.controls += row.control
+    agreed: dict[str, list[int]] = {}
+    upheld: dict[str, list[int]] = {}
+    for of_sample in by_position(rows).values():
+        _compare(outcome(of_sample), agreed, upheld)
+    for member in members.values():
+        _pace(member)
+        member.agreement = _share(agreed.get(member.id))
+        member.upheld = _share(upheld.get(member.id))
+    return sorted(members.values(), key=lambda member: -member.decisions)
+
+
+def reviewers(session: Session) -> Sequence[ApiKey]:
+    """Everybody who can review, to assign work to."""
+    return session.scalars(
+        select(ApiKey).where(ApiKey.revoked_at.is_(None)).order_by(ApiKey.name, ApiKey.id)
+    ).all()
+
+
+def _compare(now: Any, agreed: dict[str, list[int]], upheld: dict[str, list[int]]) -> None:
+    if len(now.opinions) < 2:
+        return
+    for who, row in now.opinions.items():
+        for other, theirs in now.opinions.items():
+            if other != who:
+                same = int(row.corrected_label == theirs.corrected_label)
+                agreed.setdefault(who, []).append(same)
+        if now.decision is not None:
+            same = int(row.corrected_label == now.decision.corrected_label)
+            upheld.setdefault(who, []).append(same)
+
+
+def _share(hits: list[int] | None) -> dict[str, Any] | None:
+    if not hits:
+        return None
+    low, high = wilson(sum(hits), len(hits), level=0.95)
+    return {"estimate": sum(hits) / len(hits), "low": low, "high": high, "n": len(hits)}
+
+
+def _pace(member: Member) -> None:
+    if not member.moments:
+        return
+    member.first_at, member.last_at = member.moments[0], member.moments[-1]
+    gaps = [later - sooner for sooner, later in pairwise(member.moments)]
+    worked = [gap.total_seconds() for gap in gaps if timedelta(0) < gap <= PAUSE]
+    if worked:
+        member.seconds_per_decision = round(median(worked), 2)
+        member.per_hour = round(3600 * len(worked) / sum(worked), 1)
