@@ -16,6 +16,7 @@ from service.ranking.intervals import wilson
 from service.review import by_position, outcome
 
 PAUSE = timedelta(minutes=5)  # a longer gap between two decisions is a pause, not work
+LEAST_SECONDS = 60.0
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Member:
     seconds_per_decision: float | None = None
     agreement: dict[str, Any] | None = None  # with others on the same samples
     upheld: dict[str, Any] | None = None  # own opinions that are what was decided among several
-    moments: list[datetime] = field(default_factory=list, repr=False)
+    batches: dict[str, list[datetime]] = field(default_factory=dict, repr=False)
 
 
 def members_of(session: Session, audit_id: str) -> list[Member]:
@@ -55,7 +56,7 @@ def members_of(session: Session, audit_id: str) -> list[Member]:
         member = members.setdefault(row.key_id, Member(row.key_id, row.annotator))
         if row.verdict is None:
             continue
-        member.moments.append(row.created_at)
+        member.batches.setdefault(row.batch_id or row.id, []).append(row.created_at)
         member.skips += row.verdict is Verdict.skip
         member.decisions += row.verdict is not Verdict.skip
         member.undone += row.id in undone
@@ -100,11 +101,18 @@ def _share(hits: list[int] | None) -> dict[str, Any] | None:
 
 
 def _pace(member: Member) -> None:
-    if not member.moments:
+    """Decisions made at one go took the time since the go before; what is shorter than a minute in
+    all tells no rate."""
+    if not member.batches:
         return
-    member.first_at, member.last_at = member.moments[0], member.moments[-1]
-    gaps = [later - sooner for sooner, later in pairwise(member.moments)]
-    worked = [gap.total_seconds() for gap in gaps if timedelta(0) < gap <= PAUSE]
-    if worked:
-        member.seconds_per_decision = round(median(worked), 2)
-        member.per_hour = round(3600 * len(worked) / sum(worked), 1)
+    goes = sorted((min(moments), len(moments)) for moments in member.batches.values())
+    member.first_at, member.last_at = goes[0][0], max(max(m) for m in member.batches.values())
+    worked = [
+        ((later - sooner).total_seconds(), count)
+        for (sooner, _), (later, count) in pairwise(goes)
+        if later - sooner <= PAUSE
+    ]
+    seconds = sum(gap for gap, _ in worked)
+    if seconds >= LEAST_SECONDS:
+        member.seconds_per_decision = round(median(gap / count for gap, count in worked), 2)
+        member.per_hour = round(3600 * sum(count for _, count in worked) / seconds, 1)

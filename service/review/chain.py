@@ -18,6 +18,7 @@ from service.models import Correction, Dataset, now
 GENESIS = "0" * 64
 # In no particular order: the content is sorted by name. A field that is null or false is left out,
 # so a field that later versions add leaves the hashes of older rows as they are.
+# What requests were stored together is no part of it: that says nothing of what was decided.
 FIELDS = (
     "id",
     "dataset_id",
@@ -34,7 +35,6 @@ FIELDS = (
     "key_id",
     "created_at",
     "control",
-    "batch_id",
     "wanted",
     "adjudication",
 )

@@ -31,6 +31,7 @@ HEADERS = {
 @router.get("/audits/{audit_id}")
 @router.get("/audits/{audit_id}/grid")
 @router.get("/audits/{audit_id}/overview")
+@router.get("/audits/{audit_id}/team")
 def page() -> HTMLResponse:
     """The shell; its script looks at the address and shows the view that belongs to it."""
     return HTMLResponse(SHELL, headers=HEADERS)

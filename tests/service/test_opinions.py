@@ -238,7 +238,13 @@ def test_a_decision_shows_in_every_audit_of_the_dataset(store):
 def keys(store):
     with store.database.write() as session:
         session.add_all(
-            ApiKey(id=who.key_id, name=who.name, role=who.role, secret_hash="0" * 64)
+            ApiKey(
+                id=who.key_id,
+                tenant_id=who.tenant_id,
+                name=who.name,
+                role=who.role,
+                secret_hash="0" * 64,
+            )
             for who in (ANN, BEN, CAT)
         )
 

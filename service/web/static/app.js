@@ -11,6 +11,7 @@ const top = document.getElementById("top");
 const VIEWS = [
   [/^\/audits\/([\w-]+)\/overview$/, () => import("./overview.js")],
   [/^\/audits\/([\w-]+)\/grid$/, () => import("./grid.js")],
+  [/^\/audits\/([\w-]+)\/team$/, () => import("./team.js")],
   [/^\/audits\/([\w-]+)$/, () => import("./review.js")],
   [/^\/$/, () => import("./home.js")],
 ];

@@ -10,6 +10,7 @@ const KEYS = [
   ["x", "Exclude the sample from the dataset"],
   ["s", "Skip: it goes to the skipped queue"],
   ["u", "Undo the last decision"],
+  ["h", "History of the sample, and comments"],
   ["/", "Search all classes"],
   ["?", "This help"],
 ];

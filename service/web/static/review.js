@@ -5,6 +5,7 @@ import { choicesOf, decisionPanel, evidencePanel } from "./decision.js";
 import { announce, button, fill, h, problemBox } from "./dom.js";
 import { openExport } from "./export.js";
 import { percent } from "./format.js";
+import { openStory } from "./story.js";
 import { openHelp, shortcutsOn } from "./help.js";
 import { notices } from "./notices.js";
 import { Outbox } from "./outbox.js";
@@ -63,6 +64,7 @@ class Review {
           this.auditId,
           "review",
           button("Export …", () => openExport(dataset), { class: "link-button" }),
+          button("History (h)", () => this.#story(), { class: "link-button" }),
           button("Keys (?)", openHelp, { class: "link-button" }),
         ),
         h("div", { class: "review-strip" }, filterBar(this.filter), this.tally.element),
@@ -253,6 +255,10 @@ class Review {
     }
   }
 
+  #story() {
+    if (this.current) openStory(this.auditId, this.current.sample_id);
+  }
+
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
     if (!this.stage.isConnected || document.querySelector("dialog[open]")) return;
@@ -265,6 +271,7 @@ class Review {
       x: () => this.act("exclude", null),
       s: () => this.act("skip", null),
       u: () => this.undo(),
+      h: () => this.#story(),
       "/": () => this.act("search"),
     };
     const act = choice

@@ -10,9 +10,10 @@ const QUEUES = {
   none: ["Not suspected", { tier: ["none"] }],
   all: ["All samples", { tier: ["obvious", "possible", "none"] }],
   skipped: ["Skipped", { state: "skipped" }],
+  disputed: ["Disputed", { purpose: "adjudicate" }],
 };
 
-const VIEWS = { review: "Review", grid: "Grid", overview: "Overview" };
+const VIEWS = { review: "Review", grid: "Grid", overview: "Overview", team: "Team" };
 
 export function reviewHead(dataset, auditId, view, ...actions) {
   fill(
@@ -37,6 +38,7 @@ export function reviewHead(dataset, auditId, view, ...actions) {
       tab("review", "Review", `/audits/${auditId}`),
       tab("grid", "Grid", `/audits/${auditId}/grid`),
       tab("overview", "Overview", `/audits/${auditId}/overview`),
+      tab("team", "Team", `/audits/${auditId}/team`),
     ),
     h("div", { class: "row" }, actions),
   );
