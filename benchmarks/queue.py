@@ -97,7 +97,7 @@ def _work(
     with httpx.Client(base_url=address, headers=headers, timeout=60) as client:
         while idle < 4:
             began = time.monotonic()
-            items = client.post(f"{base}/queue/next", json=tiers).raise_for_status().json()["items"]
+            items = _post(client, f"{base}/queue/next", json=tiers).json()["items"]
             waits.append(time.monotonic() - began)
             idle = 0 if items else idle + 1
             if not items:
@@ -116,14 +116,20 @@ def _work(
             }
             key = {"Idempotency-Key": uuid4().hex}
             for _ in range(2):
-                answer = client.post(
-                    f"{base}/corrections", json={"corrections": [decision]}, headers=key
-                )
+                body = {"corrections": [decision]}
+                answer = _post(client, f"{base}/corrections", json=body, headers=key)
                 if answer.status_code == 201:
                     acknowledged.append(answer.json()["corrections"][0]["id"])
                 elif answer.status_code != 409:
                     raise RuntimeError(answer.text)
     return acknowledged, waits
+
+
+def _post(client: httpx.Client, path: str, **options: Any) -> httpx.Response:
+    """Sent again, as any client does, while the service says that it is busy."""
+    while (answer := client.post(path, **options)).status_code == 503:
+        time.sleep(0.5)
+    return answer
 
 
 class _Served:

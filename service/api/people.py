@@ -40,6 +40,7 @@ def set_review(
 
 @router.get("/review-settings", response_model=ReviewSettingsRead)
 def read_review(session: ReadSession, caller: Reader, audit_id: str) -> Any:
+    """How many people judge each sample, and who adjudicates besides those who lead."""
     return audits.get_audit(session, audit_id)
 
 

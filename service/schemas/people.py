@@ -114,7 +114,7 @@ class AuditRank(Schema):
     audit_id: str
     rank: int
     tier: Tier
-    p_wrong: float
+    p_wrong: float = Field(description="Probability that the given label is wrong; high = bad.")
     predicted_label: str
     suggested_label: str | None
     created_at: datetime
