@@ -108,7 +108,7 @@ def test_the_whole_road(kind, uploader, worker):
         if row["verdict"] == "exclude":
             assert name not in states
         elif row["verdict"] == "skip":
-            assert states[name]["state"] == "open"
+            assert states[name]["state"] == "skipped"
         else:
             assert states[name]["state"] == "decided"
             assert states[name]["given_label"] == row["corrected_label"]
