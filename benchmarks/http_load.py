@@ -1,0 +1,83 @@
+"""A small HTTP/1.1 client that costs little, so that what is measured is the server."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+
+
+class Connection:
+    """One kept connection; one request at a time."""
+
+    def __init__(self, host: str, port: int, token: str | None) -> None:
+        self.host, self.port = host, port
+        self.authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+        self.reader: asyncio.StreamReader
+        self.writer: asyncio.StreamWriter
+
+    async def open(self) -> "Connection":
+        self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
+        return self
+
+    def close(self) -> None:
+        self.writer.close()
+
+    async def ask(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+        """The status and the body of the answer."""
+        content = b"" if body is None else orjson.dumps(body)
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\n{self.authorization}"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        self.writer.write(head.encode() + content)
+        answer = await self.reader.readuntil(b"\r\n\r\n")
+        lines = answer.decode("latin-1").split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+        length = int(headers["content-length"])
+        return int(lines[0].split()[1]), await self.reader.readexactly(length) if length else b""
+
+
+@dataclass
+class Load:
+    """What a number of clients, each asking again at once, saw."""
+
+    clients: int
+    seconds: float
+    latencies: list[float] = field(default_factory=list)
+    refused: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        return len(self.latencies) / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """Milliseconds that this share of the requests took at most."""
+        return (
+            float(np.percentile(self.latencies, share)) * 1000 if self.latencies else float("nan")
+        )
+
+
+Ask = Callable[[Connection, int], Awaitable[tuple[int, Any]]]
+
+
+async def saturate(connections: list[Connection], ask: Ask, *, seconds: float) -> Load:
+    """Every connection asks again as soon as it is answered. Closed loop: the percentiles are those
+    of a saturated server."""
+    load = Load(len(connections), seconds)
+    end = time.perf_counter() + seconds
+
+    async def client(number: int, connection: Connection) -> None:
+        while (started := time.perf_counter()) < end:
+            status, _ = await ask(connection, number)
+            took = time.perf_counter() - started
+            if 200 <= status < 300:
+                load.latencies.append(took)
+            else:
+                load.refused[status] = load.refused.get(status, 0) + 1
+
+    await asyncio.gather(*(client(n, one) for n, one in enumerate(connections)))
+    return load
