@@ -137,6 +137,7 @@ def settings(database_url: str, storage: Storage, tmp_path: Path) -> Settings:
         database_url=database_url,
         storage_dir=storage.root,
         free_space_watermark_bytes=0,
+        show_docs=True,
     )
 
 
