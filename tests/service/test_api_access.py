@@ -213,13 +213,19 @@ BODIES = {
     "/corrections": {"corrections": [{"sample_id": "x", "verdict": "keep"}]},
     "/predict": {"texts": ["x"]},
     "/members": {"shared": True},
+    "/review-settings": {"opinions": 2},
+    "/assignments": {"name": "cats", "people": ["x"]},
+    "/comments": {"sample_id": "x", "text": "blurred"},
 }
+QUERIES = {"/history": "sample_id=x", "/comments": "sample_id=x"}
 
 
 def ask_about(client: TestClient, method: str, address: str):
-    """A call whose body is valid, so that what it names decides the answer."""
+    """A call that is valid otherwise, so that what it names decides the answer."""
     body = next((body for end, body in BODIES.items() if address.endswith(end)), {})
-    return client.request(method, address, json=body if method in ("POST", "PATCH") else None)
+    query = next((query for end, query in QUERIES.items() if address.endswith(end)), "")
+    sent = body if method in ("POST", "PUT", "PATCH") else None
+    return client.request(method, f"{address}?{query}", json=sent)
 
 
 def test_unknown_ids_are_not_found_by_any_operation(app, admin):
