@@ -36,7 +36,8 @@ def scheme(request):
 
 def test_the_form_to_sign_in(served, visit, scheme):
     visitor = visit(color_scheme=scheme)
-    visitor.page.click("text=Sign out")
+    visitor.page.click(".me summary")
+    visitor.page.click("text='Sign out'")
     visitor.page.wait_for_selector(".sign-in")
     assert faults(visitor.page) == []
 
@@ -46,6 +47,10 @@ def test_datasets_and_the_dialogs_over_them(served, visit, scheme, audit):
     visitor = visit(role=Role.uploader, color_scheme=scheme)
     visitor.page.wait_for_selector(".understood[open]")
     assert faults(visitor.page) == []
+    visitor.page.click("text=People … >> nth=0")
+    visitor.page.wait_for_selector("#share-all")
+    assert faults(visitor.page) == []
+    visitor.page.keyboard.press("Escape")
     visitor.page.click("text=Start audit")
     visitor.page.click("dialog summary")
     visitor.page.wait_for_selector("#objective")

@@ -43,8 +43,13 @@ def test_one_decision_serves_all_that_are_selected_and_one_undo_takes_it_back(se
     assert log_of(served) == accepted
     assert "12 samples: suggestions accepted" in grid.said()
     assert grid.page.locator(".tile").count() == 8
+    reverts = []
+    grid.page.on(
+        "request", lambda asked: asked.url.endswith("/revert") and reverts.append(asked.url)
+    )
     grid.page.keyboard.press("u")
     grid.until(WRITTEN)
+    assert [("/batches/" in url) for url in reverts] == [True]
     assert {row[2] for row in log_of(served)[12:]} == {True}
     assert len(log_of(served)) == 24
     assert grid.page.locator(".tile").count() == 20

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, update
 
-from service import audits
+from service import audits, members
+from service.keys import create_key
 from service.models import Dataset, JobStatus, Role, Sample, Suspect
 from tests.factories import make_audit, make_dataset, start_audit
 
@@ -190,3 +191,25 @@ def test_a_picture_is_zoomed_moved_and_seen_in_another_light(visit, pictured):
     visitor.page.click(".adjust summary")
     visitor.page.click("text=Reset")
     assert style_of(visitor, "filter") == "none"
+
+
+def test_an_uploader_chooses_who_sees_a_dataset(served, visit):
+    dataset_id = make_dataset(served.store)
+    with served.store.database.write() as session:
+        members.share(session, dataset_id, False)
+        ben, key = create_key(session, name="Ben", role=Role.annotator)
+    visitor = visit(role=Role.admin)
+    stranger = visit(token=key)
+    stranger.page.wait_for_selector(".empty")
+    visitor.page.click("text=People …")
+    visitor.page.select_option("#new-member", ben.id)
+    visitor.page.click("dialog >> text='Add'")
+    visitor.page.wait_for_selector(".member-list")
+    assert "Ben" in visitor.text(".member-list")
+    stranger.go("/", ".dataset h2")
+    visitor.page.click("[aria-label='Remove Ben']")
+    visitor.page.wait_for_selector("text=Nobody but admins yet.")
+    stranger.go("/", ".empty")
+    visitor.page.check("#share-all")
+    visitor.page.wait_for_selector("#new-member", state="detached")
+    stranger.go("/", ".dataset h2")

@@ -101,6 +101,7 @@ async function json(method, path, options) {
 export const get = (path, options) => json("GET", path, options);
 export const remove = (path, options) => json("DELETE", path, options);
 export const put = (path, body, options) => json("PUT", path, { ...options, body });
+export const patch = (path, body, options) => json("PATCH", path, { ...options, body });
 export const post = (path, body, options) => json("POST", path, { ...options, body });
 
 /** The bytes behind a path; images and downloads need the header, so no element can fetch them. */

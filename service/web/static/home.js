@@ -6,6 +6,7 @@ import { openColumns } from "./columns.js";
 import { button, fill, h, problemBox } from "./dom.js";
 import { openExport } from "./export.js";
 import { ago, bytes, number, plural, shorten } from "./format.js";
+import { openMembers } from "./members.js";
 import { openStart } from "./start.js";
 import { dropZone } from "./upload.js";
 
@@ -202,6 +203,11 @@ function actions(home, dataset, started, first) {
   return h(
     "div",
     { class: "row" },
+    home.mayUpload
+      ? button("People …", () => openMembers(dataset), {
+          "aria-label": `Who sees ${dataset.name}`,
+        })
+      : null,
     dataset.version > 0 && api.may("export") ? button("Export …", () => openExport(dataset)) : null,
     home.mayUpload
       ? button(first ? "Start audit" : "Audit again", () => openStart(dataset, started), {

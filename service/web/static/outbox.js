@@ -9,7 +9,7 @@ const LONGEST_WAIT = 20_000;
 
 export class Outbox {
   constructor(auditId, { onChange }) {
-    this.base = `/v1/audits/${auditId}/corrections`;
+    this.base = `/v1/audits/${auditId}`;
     this.name = `labelaudit.outbox.${auditId}`;
     this.onChange = onChange;
     this.operations = JSON.parse(sessionStorage.getItem(this.name) ?? "[]");
@@ -50,7 +50,7 @@ export class Outbox {
         kind: "revert",
         id: randomId(),
         of: operation.id,
-        correction_ids: operation.correction_ids,
+        batch_id: operation.batch_id,
         state: "waiting",
         attempts: 0,
       });
@@ -105,35 +105,28 @@ export class Outbox {
   leave() {
     for (const operation of this.waiting) {
       if (operation.kind === "submit") this.#post(operation, { keepalive: true }).catch(() => {});
-      else if (operation.correction_ids)
-        this.#revert(operation, { keepalive: true }).catch(() => {});
+      else if (operation.batch_id) this.#revert(operation, { keepalive: true }).catch(() => {});
     }
   }
 
   #post(operation, options) {
     const headers = { "Idempotency-Key": operation.id };
-    return api.post(this.base, { corrections: operation.corrections }, { headers, ...options });
+    return api.post(`${this.base}/corrections`, { corrections: operation.corrections }, { headers, ...options });
   }
 
-  /** The newest first, as a stack of plates is taken down. */
-  async #revert(operation, options) {
-    for (const id of operation.correction_ids.toReversed()) {
-      try {
-        await api.post(`${this.base}/${id}/revert`, undefined, options);
-      } catch (problem) {
-        if (!problem.is?.("already-reverted")) throw problem;
-      }
-    }
+  /** What still stands of all that one request stored: undoing it twice undoes it once. */
+  #revert(operation, options) {
+    return api.post(`${this.base}/batches/${operation.batch_id}/revert`, undefined, options);
   }
 
   async #send(operation) {
     if (operation.kind === "submit") {
       const { corrections } = await this.#post(operation);
-      operation.correction_ids = corrections.map((correction) => correction.id);
+      operation.batch_id = corrections[0].batch_id;
       for (const later of this.operations) {
-        if (later.of === operation.id) later.correction_ids = operation.correction_ids;
+        if (later.of === operation.id) later.batch_id = operation.batch_id;
       }
-    } else if (operation.correction_ids) {
+    } else if (operation.batch_id) {
       await this.#revert(operation);
     }
     operation.state = "saved";
