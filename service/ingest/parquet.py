@@ -19,6 +19,7 @@ from service.ingest.source import BATCH_BYTES, BATCH_ROWS
 # Arrow would otherwise hold all that a row group has of a column.
 STREAMED: dict[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20}
 WORST_BATCH = 64 << 20
+LARGE_BATCH_ROWS = 8 * BATCH_ROWS  # of row groups that fit in one batch: each batch has its cost
 LEAST_WIDTH = 4  # the place of a string in a dictionary, or of a list among the others
 INVALID = (pa.ArrowException, OSError, ValueError)
 
@@ -73,23 +74,30 @@ class ParquetSource:
         """
         texts = [field.name for field in self.schema if _is_text(_plain(field.type))]
         lists = [n for n, t in zip(self.columns, self.schema.types, strict=True) if _is_vector(t)]
-        groups = self._file.metadata.num_row_groups
+        metadata = self._file.metadata
+        groups = range(metadata.num_row_groups)
+        # what a row takes beside its strings and lists
+        plain = 8 * (len(self.columns) - len(texts) - len(lists)) or 1
+        most = [
+            LARGE_BATCH_ROWS if metadata.row_group(n).total_byte_size <= WORST_BATCH else BATCH_ROWS
+            for n in groups
+        ]
         if not texts + lists:
-            return [BATCH_ROWS] * groups
+            return [max(1, min(rows, WORST_BATCH // plain)) for rows in most]
         plan = []
         with pq.ParquetFile(self.path, read_dictionary=texts, **STREAMED) as file:
-            for group in range(groups):
+            for group in groups:
                 rows = file.iter_batches(
                     1, row_groups=[group], columns=texts + lists, use_threads=False
                 )
                 first = next(rows, None)
-                widest = 1 if first is None else self._widest_row(first)
-                plan.append(max(1, min(BATCH_ROWS, WORST_BATCH // widest)))
+                widest = plain + (0 if first is None else self._widest_row(first))
+                plan.append(max(1, min(most[group], WORST_BATCH // widest)))
         return plan
 
     def _widest_row(self, batch: Any) -> int:
         """Bytes of a row with the longest of the known strings and lists as long as the first."""
-        total = 1
+        total = 0
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             if _is_vector(column.type):
                 total += 8 * (pc.max(pc.list_value_length(column)).as_py() or 0)

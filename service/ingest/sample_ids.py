@@ -32,7 +32,7 @@ class SampleIds:
             self._missing.add("no id", row=first_row + place + 1, column=self.column)
         self._missing.raise_if_any()
         refuse_nul(ids, self.column or "sample_id", first_row)
-        self._hashes.extend(hash(normalize(value)) for value in ids.to_pylist())
+        self._hashes.extend(map(hash, _normalized(ids)))
         return ids
 
     @staticmethod
@@ -69,6 +69,11 @@ class SampleIds:
             if faults.full:
                 break
         faults.raise_if_any()
+
+
+def _normalized(ids: Any) -> Iterable[str]:
+    values = ids.to_pylist()
+    return values if pc.all(pc.string_is_ascii(ids)).as_py() else map(normalize, values)
 
 
 def normalize(sample_id: str) -> str:
