@@ -4,10 +4,11 @@ import os
 
 import pytest
 
-from service import assignments, review
+from service import assignments, audits, review
 from service.models import Role, Verdict
 from service.review import Decision
 from tests.factories import person, sample_id
+from tests.web.test_access import faults
 
 pytestmark = pytest.mark.browser
 
@@ -52,6 +53,52 @@ def test_the_team_page_undoes_a_persons_work_and_brings_it_back(served, visit, a
     with served.store.database.read() as session:
         states = {review.get_suspect(session, audit, sample_id(n)).state for n in range(4)}
     assert states == {"decided"}
+
+
+def test_a_dispute_shows_the_adjudicator_what_each_person_said(served, visit, audit):
+    with served.store.database.write() as session:
+        assignments.set_review(session, audit, opinions=2, adjudicators=[])
+    decide(served, audit, BEN, Decision(sample_id(0), Verdict.keep, note="clear"))
+    decide(served, audit, person("Ann"), Decision(sample_id(0), Verdict.exclude))
+    visitor = visit(role=Role.uploader)
+    visitor.review(audit, "?queue=disputed")
+    said = visitor.text(".opinions")
+    assert "Ben" in said
+    assert "kept" in said
+    assert "clear" in said
+    assert "excluded" in said
+    assert faults(visitor.page) == []
+
+
+def test_a_part_of_the_queue_is_assigned_and_taken_back_on_the_team_page(served, visit, audit):
+    served.key(name="Eve")
+    visitor = visit(role=Role.uploader)
+    visitor.go(f"/audits/{audit}/team", ".assign")
+    visitor.page.click(".assign summary")
+    assert faults(visitor.page) == []
+    visitor.page.fill("[name=name]", "Cats first")
+    visitor.page.select_option("[name=given_label]", "cat")
+    visitor.page.check(".assign .people >> text=Eve")
+    visitor.page.check("[name=reserved]")
+    shoot(visitor, "assign")
+    visitor.page.click("text='Assign'")
+    visitor.page.wait_for_selector(".event")
+    assert "given cat, for nobody else" in visitor.text(".event")
+    with served.store.database.read() as session:
+        [part] = assignments.list_assignments(session, audit)
+    assert part.reserved
+    visitor.page.click("text=Take back")
+    visitor.page.wait_for_selector(".event", state="detached")
+    visitor.page.check(".people >> text=Eve >> nth=0")
+    visitor.until("document.querySelector('#announcer').textContent.trim() === 'Saved.'")
+    with served.store.database.read() as session:
+        assert len(audits.get_audit(session, audit).adjudicators) == 1
+
+
+def test_annotators_see_the_team_page_without_what_they_may_not_change(visit, audit):
+    visitor = visit()
+    visitor.go(f"/audits/{audit}/team", ".team section")
+    assert visitor.page.locator("#opinions, .assign").count() == 0
 
 
 def shoot(visitor, name):

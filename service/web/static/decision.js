@@ -3,10 +3,17 @@
 import { breakable, h } from "./dom.js";
 import { trajectoryChart } from "./chart.js";
 import { neighbourStrip } from "./neighbours.js";
-import { percent } from "./format.js";
+import { ago, percent } from "./format.js";
+import { queueAddress } from "./reviewhead.js";
 
 const NUMBERED = 9; // keys 1 to 9
 const FEW_CLASSES = 10;
+const ISSUES = {
+  ambiguous: "ambiguous",
+  near_duplicate: "near duplicate",
+  conflicting_duplicate: "duplicates disagree",
+  outlier: "outlier",
+};
 const CLASS_SIGNALS = new Set(["majority_class", "neighbours_class"]);
 
 /** What keys 1 to 9 stand for: the suggestion first, then the other classes by probability. */
@@ -126,14 +133,59 @@ export function evidencePanel(auditId, item, classNames) {
       { class: "evidence-head" },
       h("span", { class: `chip ${item.tier}` }, item.tier === "none" ? "not suspected" : item.tier),
       h("span", { class: "quiet" }, `rank ${item.rank.toLocaleString("en")}`),
+      (item.issues ?? []).map((issue) => h("span", { class: "chip none" }, ISSUES[issue] ?? issue)),
       item.verdict ? h("span", { class: "standing" }, standing(item)) : null,
     ),
+    saidSoFar(item.opinions),
     pWrong(item),
     item.reason ? h("p", { class: "reason", dir: "auto" }, breakable(sentence(item.reason))) : null,
     trajectoryChart(item.trajectory, item),
     neighbourStrip(auditId, item),
+    duplicates(auditId, item.duplicates),
     signals(item, classNames),
     h("p", { class: "quiet small sample-id", dir: "auto" }, item.content.file ?? item.sample_id),
+  );
+}
+
+/** What each person said, for whoever decides between them. */
+function saidSoFar(opinions) {
+  if (!opinions?.length) return null;
+  return h(
+    "ul",
+    { class: "events opinions", "aria-label": "Opinions so far" },
+    opinions.map((opinion) =>
+      h(
+        "li",
+        { class: "event" },
+        h("strong", { dir: "auto" }, opinion.annotator),
+        h("span", { dir: "auto" }, standing(opinion)),
+        h("span", { class: "quiet small" }, ago(opinion.created_at)),
+        opinion.note ? h("q", { dir: "auto" }, opinion.note) : null,
+      ),
+    ),
+  );
+}
+
+/** Near copies, each a link to its own place in the queue, and whether their labels agree. */
+function duplicates(auditId, copies) {
+  if (!copies?.length) return null;
+  return h(
+    "section",
+    { class: "copies" },
+    h("h3", {}, "Near duplicates"),
+    h(
+      "ul",
+      {},
+      copies.map((copy) =>
+        h(
+          "li",
+          {},
+          h("a", { href: queueAddress(auditId, { sample: copy.sample_id }), dir: "auto" }, breakable(copy.sample_id)),
+          h("span", { class: "quiet" }, " given "),
+          h("span", { dir: "auto" }, breakable(copy.given_label)),
+        ),
+      ),
+    ),
   );
 }
 
