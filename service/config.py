@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from service.models.enums import Role
 
 PREFIX = "LABELAUDIT_"
 DATABASE = "labelaudit.sqlite3"  # in the data directory
@@ -71,6 +73,20 @@ class Settings(BaseSettings):
         default=None, description="per caller, `6000/minute` unless embedded; empty: none"
     )
     failed_sign_in_limit: str = Field(default="30/minute", description="per address")
+    public_url: str = Field(default="", description="what people type; OIDC comes back to it")
+
+    oidc_issuer: str = Field(default="", description="empty: nobody signs in elsewhere")
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_scopes: str = "openid profile email"
+    oidc_title: str = Field(default="Single sign-on", description="on the button")
+    oidc_role_claim: str = "groups"
+    oidc_roles: dict[str, Role] = Field(default={}, description="a group there: a role here")
+    oidc_default_role: Role | None = Field(default=None, description="of whoever has no such group")
+    oidc_tenant_claim: str = Field(default="", description="empty: all are of the default tenant")
+    oidc_tenants: dict[str, str] = Field(default={}, description="the claim's value: a tenant's id")
+    oidc_default_tenant: str = "default"
+    oidc_email_domains: list[str] = Field(default=[], description="empty: any")
 
     workers: int = Field(default=1, ge=0, description="worker processes of the embedded default")
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -124,7 +140,22 @@ class Settings(BaseSettings):
             f"{PREFIX}{name.upper()} has {fault}: make a random password, see docs/deployment.md."
             for name in ("database_url", "redis_url")
             if (fault := _password_fault(getattr(self, name)))
-        ]
+        ] + self.oidc_faults()
+
+    def oidc_faults(self) -> list[str]:
+        """What is missing or unsafe where people sign in elsewhere."""
+        if not self.oidc_issuer:
+            return []
+        found = []
+        if not (self.oidc_client_id and self.oidc_client_secret.get_secret_value()):
+            found.append(f"OIDC needs {PREFIX}OIDC_CLIENT_ID and {PREFIX}OIDC_CLIENT_SECRET.")
+        if not (self.oidc_roles or self.oidc_default_role):
+            found.append(f"OIDC lets nobody in without {PREFIX}OIDC_ROLES.")
+        for name in ("oidc_issuer", "public_url"):
+            url = urlsplit(getattr(self, name))
+            if not url.hostname or (url.scheme != "https" and url.hostname not in LOOPBACK):
+                found.append(f"OIDC needs {PREFIX}{name.upper()} to begin with https://.")
+        return found
 
     @property
     def embedded(self) -> bool:

@@ -62,6 +62,8 @@ def serve_embedded(
     follow: int | None = None,
 ) -> None:
     """Run until SIGINT or SIGTERM, or until the process `follow` is gone. Raises CannotServe."""
+    if faults := settings.oidc_faults():
+        raise CannotServe(" ".join(faults))
     settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     os.umask(0o077)
     _make_private(settings.data_dir)

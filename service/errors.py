@@ -17,6 +17,7 @@ ServiceError                      500
 ├── Locked                        423
 ├── TooManyRequests               429
 ├── ChecksumMismatch              460  tus
+├── Unavailable                   503  something that this service needs does not answer
 └── InsufficientStorage           507
 """
 
@@ -122,6 +123,10 @@ class Locked(ServiceError):
 
 class TooManyRequests(ServiceError):
     status, title, default_type = 429, "Too many requests", "rate-limited"
+
+
+class Unavailable(ServiceError):
+    status, title, default_type = 503, "Not available now", "unavailable"
 
 
 class ChecksumMismatch(ServiceError):

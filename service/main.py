@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 
-from service import steps, telemetry, watching
+from service import oidc, steps, telemetry, watching
 from service.api import (
     access_log,
     audits,
@@ -114,6 +114,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             failed_sign_ins=Limit(
                 "failed-sign-ins", settings.failed_sign_in_limit, settings.redis_url
             ),
+            provider=oidc.Provider(settings) if settings.oidc_issuer else None,
         )
         tasks = [
             asyncio.create_task(_sweep(database, ring, settings.sweep_seconds)),

@@ -1,22 +1,28 @@
-"""The cookie of a signed-in browser, and the defence against pages of others that make it be sent.
+"""The cookies of a browser that is signed in, or is signing in elsewhere, and the defence against
+pages of others that make them be sent.
 
 Over TLS its name begins with `__Host-`, which no other host, path or plain connection can set. On
 plain HTTP, which is for one machine, the port is in the name: browsers share cookies between ports.
 """
 
+from datetime import timedelta
+
 from fastapi import Request, Response
 
+from service import oidc, sign_ins
 from service.errors import NotPermitted
-from service.sign_ins import LONGEST
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CSRF_HEADER = "x-csrf"
 
 
-def name(request: Request) -> str:
+SIGNED_IN, ATTEMPT = "labelaudit", "labelaudit-attempt"
+
+
+def name(request: Request, purpose: str = SIGNED_IN) -> str:
     if request.url.scheme == "https":
-        return "__Host-labelaudit"
-    return f"labelaudit-{request.url.port or 80}"
+        return f"__Host-{purpose}"
+    return f"{purpose}-{request.url.port or 80}"
 
 
 def read(request: Request) -> str | None:
@@ -24,20 +30,30 @@ def read(request: Request) -> str | None:
 
 
 def write(request: Request, response: Response, token: str) -> None:
-    response.set_cookie(
-        name(request),
-        token,
-        max_age=int(LONGEST.total_seconds()),
-        path="/",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    _set(request, response, SIGNED_IN, token, sign_ins.LONGEST)
 
 
 def clear(request: Request, response: Response) -> None:
-    response.delete_cookie(
-        name(request),
+    _set(request, response, SIGNED_IN, "", timedelta(0))
+
+
+def read_attempt(request: Request) -> str | None:
+    return request.cookies.get(name(request, ATTEMPT))
+
+
+def write_attempt(request: Request, response: Response, attempt: oidc.Attempt) -> None:
+    _set(request, response, ATTEMPT, attempt.cookie, oidc.Attempt.LASTS)
+
+
+def clear_attempt(request: Request, response: Response) -> None:
+    _set(request, response, ATTEMPT, "", timedelta(0))
+
+
+def _set(request: Request, response: Response, purpose: str, value: str, lasts: timedelta) -> None:
+    response.set_cookie(
+        name(request, purpose),
+        value,
+        max_age=int(lasts.total_seconds()),
         path="/",
         secure=request.url.scheme == "https",
         httponly=True,

@@ -5,7 +5,7 @@ with one of the types at the end which scope the caller needs.
 """
 
 from collections.abc import Generator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -13,16 +13,17 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
-from service import access_log, sign_ins
+from service import access_log, oidc, sign_ins
 from service.api import cookies
 from service.config import Settings
 from service.database import Database
-from service.errors import NotAuthenticated, NotPermitted
+from service.errors import NotAuthenticated, NotFound, NotPermitted
 from service.keys import authenticate
 from service.metrics import Metrics
 from service.models import Outcome, Scope
 from service.principal import Principal
 from service.rates import Limit
+from service.schemas import SignInAnswer
 from service.storage import Storage
 from service.uses import Uses
 
@@ -40,6 +41,7 @@ class Resources:
     uses: Uses
     calls: Limit
     failed_sign_ins: Limit
+    provider: oidc.Provider | None  # of sign-ins elsewhere
 
     def read(self, caller: Principal) -> AbstractContextManager[Session]:
         return self.database.read(caller)
@@ -47,7 +49,18 @@ class Resources:
     def write(self, caller: Principal) -> AbstractContextManager[Session]:
         return self.database.write(caller)
 
-    def note_refusal(self, request: Request, caller: Principal | None) -> None:
+    @contextmanager
+    def recognising(self, request: Request) -> Generator[None]:
+        """A look at who somebody is: failures are noted, and counted against their address."""
+        try:
+            yield
+        except (NotAuthenticated, NotPermitted) as error:
+            # counted after the look: a guesser next door locks nobody out who has a valid key
+            self.failed_sign_ins.count(address_of(request) or "")
+            self.note_refusal(request, None, reason=error.detail)
+            raise
+
+    def note_refusal(self, request: Request, caller: Principal | None, **detail: str) -> None:
         """A line of the access log; what failed attempts can add is bounded by their limit."""
         with self.database.write() as session:
             access_log.record(
@@ -58,6 +71,7 @@ class Resources:
                 outcome=Outcome.refused,
                 address=address_of(request),
                 request_id=request.state.request_id,
+                **detail,
             )
 
     def for_every_tenant(self) -> AbstractContextManager[Session]:
@@ -83,20 +97,46 @@ def principal(
     cookie = cookies.read(request)
     if credentials is None and cookie is None:
         raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
-    try:
-        with resources.database.read() as session:
-            if credentials is not None:
-                found = authenticate(session, credentials.credentials)
-            else:
-                cookies.refuse_foreign(request)
-                found = sign_ins.authenticate(session, cookie or "")
-    except (NotAuthenticated, NotPermitted):
-        # counted after the look: a guesser next door locks nobody out who has a valid key
-        resources.failed_sign_ins.count(address_of(request) or "")
-        resources.note_refusal(request, None)
-        raise
+    with resources.recognising(request), resources.database.read() as session:
+        if credentials is not None:
+            found = authenticate(session, credentials.credentials)
+        else:
+            cookies.refuse_foreign(request)
+            found = sign_ins.authenticate(session, cookie or "")
     resources.calls.count(found.key_id)
     resources.uses.note(found)
+    return _calling(found, request)
+
+
+def provider(request: Request, resources: ResourcesDep) -> oidc.Provider:
+    """Where people sign in elsewhere, for pages of our own alone."""
+    if resources.provider is None:
+        raise NotFound("People sign in with keys here: OpenID Connect is not set up.")
+    resources.calls.count(address_of(request) or "")
+    with resources.recognising(request):
+        cookies.refuse_foreign(request)
+    return resources.provider
+
+
+ProviderDep = Annotated[oidc.Provider, Depends(provider)]
+
+
+def newcomer(
+    request: Request, resources: ResourcesDep, provider: ProviderDep, answer: SignInAnswer
+) -> Principal:
+    """Who comes back from the provider. No transaction is open while it is asked."""
+    with resources.recognising(request):
+        attempt = oidc.Attempt.read(cookies.read_attempt(request), state=answer.state)
+        claims = provider.claims(answer.code, attempt)
+        with resources.database.write() as session:
+            found = oidc.person_of(session, claims, resources.settings)
+    return _calling(found, request)
+
+
+Newcomer = Annotated[Principal, Depends(newcomer)]
+
+
+def _calling(found: Principal, request: Request) -> Principal:
     return replace(found, address=address_of(request), request_id=request.state.request_id)
 
 

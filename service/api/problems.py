@@ -41,7 +41,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         423: "Another request is writing",
         429: "Too much at once; `Retry-After` says when to try again",
         460: "The bytes do not have the checksum sent with them",
-        503: "The database is not reachable; try again",
+        503: "Something this service needs is not reachable; try again",
         507: "The disk is nearly full",
     }
     content = {"application/problem+json": {"schema": Problem.model_json_schema()}}

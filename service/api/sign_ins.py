@@ -4,21 +4,56 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service import sign_ins
+from service import oidc, sign_ins
 from service.api import cookies
-from service.api.dependencies import Anyone, ReadSession, WriteSession
+from service.api.dependencies import (
+    Anyone,
+    Newcomer,
+    ProviderDep,
+    ReadSession,
+    ResourcesDep,
+    SettingsDep,
+    WriteSession,
+)
 from service.api.problems import documented
 from service.errors import NotPermitted
 from service.models import Scope, SignIn
-from service.schemas import SessionRead, SignInWays
+from service.schemas import SessionRead, SignInAddress, SignInWays
 
 router = APIRouter(prefix="/v1", tags=["sessions"], responses=documented())
 
 
 @router.get("/sign-in", response_model=SignInWays)
-def read_ways(request: Request) -> dict[str, Any]:
-    """Whether the browser carries a cookie already. Open to all."""
-    return {"signed_in": cookies.read(request) is not None}
+def read_ways(request: Request, settings: SettingsDep) -> dict[str, Any]:
+    """Whether the browser carries a cookie already, and how it can get one. Open to all."""
+    return {
+        "signed_in": cookies.read(request) is not None,
+        "elsewhere": settings.oidc_title if settings.oidc_issuer else None,
+    }
+
+
+@router.post("/sign-in/oidc", response_model=SignInAddress, responses=documented(429, 503))
+def begin_elsewhere(request: Request, response: Response, provider: ProviderDep) -> dict[str, str]:
+    """Begin to sign in with the organisation's own provider (OpenID Connect). The browser goes to
+    `address`, and comes back to `/sign-in` with a code. Needs `X-CSRF`; open to all."""
+    attempt = oidc.Attempt.new()
+    address = provider.address_for(attempt)
+    cookies.write_attempt(request, response, attempt)
+    return {"address": address}
+
+
+@router.post("/sign-in/oidc/code", status_code=204, responses=documented(429, 503))
+def begin_session_with_code(
+    request: Request, response: Response, resources: ResourcesDep, caller: Newcomer
+) -> None:
+    """Sign the browser in that came back with a code: the answer sets the cookie. The same browser
+    must have begun it within ten minutes. Needs `X-CSRF`; open to all."""
+    with resources.write(caller) as session:
+        token = sign_ins.begin(
+            session, caller, how="oidc", browser=request.headers.get("user-agent")
+        )
+    cookies.clear_attempt(request, response)
+    cookies.write(request, response, token)
 
 
 @router.post("/sessions", status_code=204)

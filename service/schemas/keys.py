@@ -61,6 +61,20 @@ class SessionRead(Schema):
 
 class SignInWays(Schema):
     signed_in: bool = Field(description="Whether a cookie came with the request.")
+    elsewhere: str | None = Field(
+        description="What the button says that leads to the organisation's own sign-in, if any."
+    )
+
+
+class SignInAddress(Schema):
+    address: str = Field(description="Where the browser goes on.")
+
+
+class SignInAnswer(Request):
+    """What the provider sent the browser back to `/sign-in` with."""
+
+    code: str = Field(min_length=1, max_length=4096)
+    state: str = Field(min_length=1, max_length=200)
 
 
 class MembersUpdate(Request):

@@ -28,6 +28,7 @@ HEADERS = {
 
 
 @router.get("/")
+@router.get("/sign-in")
 @router.get("/audits/{audit_id}")
 @router.get("/audits/{audit_id}/grid")
 @router.get("/audits/{audit_id}/overview")

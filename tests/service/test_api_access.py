@@ -19,7 +19,7 @@ from service.models import Role, Scope, now
 from service.principal import ROLE_SCOPES
 
 # what an operator's probes call, and what a page asks before anybody is signed in
-OPEN = {"/livez", "/readyz", "/v1/sign-in"}
+OPEN = {"/livez", "/readyz", "/v1/sign-in", "/v1/sign-in/oidc", "/v1/sign-in/oidc/code"}
 
 
 def operations(

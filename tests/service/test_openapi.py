@@ -60,7 +60,7 @@ def test_an_operation_documents_its_problems_in_full(name):
             assert response["description"]
 
 
-@pytest.mark.parametrize("name", [name for name in V1 if name != "GET /v1/sign-in"])
+@pytest.mark.parametrize("name", [name for name in V1 if " /v1/sign-in" not in name])
 def test_an_operation_declares_that_it_needs_a_key(name):
     assert V1[name]["security"] == [{"HTTPBearer": []}]
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -63,18 +64,28 @@ class Served:
 
 
 @pytest.fixture
-def served(sqlite_url: str, tmp_path: Path) -> Iterator[Served]:
+def settings_at() -> Callable[[str], dict[str, Any]]:
+    """What a test wants its service to be told, given the service's address."""
+    return lambda _url: {}
+
+
+@pytest.fixture
+def served(
+    sqlite_url: str, tmp_path: Path, settings_at: Callable[[str], dict[str, Any]]
+) -> Iterator[Served]:
     from service.main import create_app
 
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=sqlite_url,
-        storage_dir=tmp_path / "storage",
-        free_space_watermark_bytes=0,
-    )
     database = Database(sqlite_url)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        url = "http://{}:{}".format(*listener.getsockname())
+        settings = Settings(
+            data_dir=tmp_path,
+            database_url=sqlite_url,
+            storage_dir=tmp_path / "storage",
+            free_space_watermark_bytes=0,
+            **settings_at(url),
+        )
         config = uvicorn.Config(
             create_app(settings), log_level="critical", timeout_graceful_shutdown=2
         )
@@ -85,10 +96,7 @@ def served(sqlite_url: str, tmp_path: Path) -> Iterator[Served]:
             assert thread.is_alive(), "the server ended before it had started"
             time.sleep(0.01)
         try:
-            host, port = listener.getsockname()
-            yield Served(
-                f"http://{host}:{port}", Store(database, Storage(tmp_path / "storage")), settings
-            )
+            yield Served(url, Store(database, Storage(tmp_path / "storage")), settings)
         finally:
             server.should_exit = True
             thread.join()

@@ -30,6 +30,8 @@ export const signIn = (key) =>
 export const signOut = () => remove("/v1/sessions/current");
 export const signOutEverywhere = () => remove("/v1/sessions");
 export const waysToSignIn = () => get("/v1/sign-in");
+export const beginElsewhere = () => post("/v1/sign-in/oidc");
+export const signInWithCode = (code, state) => post("/v1/sign-in/oidc/code", { code, state });
 
 /** Take `#token=la_…` out of the address bar before anything else can see it. */
 export function takeKeyFromAddress() {

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { accountMenu } from "./account.js";
 import { button, fill, h, problemBox } from "./dom.js";
+import { comeBack, leave } from "./elsewhere.js";
 
 const main = document.getElementById("main");
 const top = document.getElementById("top");
@@ -13,7 +14,7 @@ const VIEWS = [
   [/^\/audits\/([\w-]+)\/grid$/, () => import("./grid.js")],
   [/^\/audits\/([\w-]+)\/team$/, () => import("./team.js")],
   [/^\/audits\/([\w-]+)$/, () => import("./review.js")],
-  [/^\/$/, () => import("./home.js")],
+  [/^\/(?:sign-in)?$/, () => import("./home.js")],
 ];
 
 let asking = false;
@@ -32,7 +33,11 @@ async function start() {
   const key = api.takeKeyFromAddress();
   try {
     if (key) await api.signIn(key);
-    else if (!(await api.waysToSignIn()).signed_in) return showSignIn();
+    else if (location.pathname === "/sign-in" && location.search) {
+      asking = true; // the form says why it failed
+      const fault = await comeBack();
+      return fault && showSignIn(fault);
+    } else if (!(await api.waysToSignIn()).signed_in) return showSignIn();
     const me = await api.whoAmI();
     fill(
       top,
@@ -66,8 +71,9 @@ function brand() {
   );
 }
 
-function showSignIn(message = "") {
+async function showSignIn(message = "") {
   asking = true;
+  const { elsewhere } = await api.waysToSignIn().catch(() => ({}));
   document.title = "Sign in · labelaudit";
   fill(top, brand());
   const input = h("input", {
@@ -80,6 +86,13 @@ function showSignIn(message = "") {
     "aria-describedby": "key-help key-error",
   });
   const fault = h("p", { id: "key-error", class: "fault", role: "alert" }, message);
+  const goElsewhere = async () => {
+    try {
+      await leave();
+    } catch (error) {
+      fault.textContent = `${error.title}. ${error.detail}`;
+    }
+  };
   const submit = async (event) => {
     event.preventDefault();
     try {
@@ -97,10 +110,12 @@ function showSignIn(message = "") {
       "form",
       { class: "sign-in", on: { submit } },
       h("h1", {}, "Sign in"),
+      elsewhere && button(elsewhere, goElsewhere, { class: "button primary" }),
+      elsewhere && h("p", { class: "quiet small" }, "or with a key:"),
       h("label", { for: "key" }, "API key"),
       input,
       fault,
-      h("button", { class: "button primary", type: "submit" }, "Continue"),
+      h("button", { class: elsewhere ? "button" : "button primary", type: "submit" }, "Continue"),
       h(
         "p",
         { id: "key-help", class: "quiet small" },
@@ -108,5 +123,5 @@ function showSignIn(message = "") {
       ),
     ),
   );
-  input.focus();
+  (elsewhere ? main.querySelector("button") : input).focus();
 }
