@@ -87,3 +87,36 @@ def test_the_document_is_valid_by_the_specifications_own_rules():
 
 def test_the_served_document_is_this_one(anonymous):
     assert anonymous.get("/openapi.json").json() == json.loads(json.dumps(DOCUMENT))
+
+
+ADDRESS = re.compile(r"ur[il]|href|link|address|callback|hook|host|endpoint|origin|proxy|remote")
+
+
+def taken(node: object, seen: set[str]) -> set[str]:
+    """What a request may hold: names of parameters and fields, and formats of values."""
+    found = set()
+    match node:
+        case {"$ref": str(reference)}:
+            if reference not in seen:
+                seen.add(reference)
+                found = taken(DOCUMENT["components"]["schemas"][reference.split("/")[-1]], seen)
+        case dict():
+            for name, value in node.items():
+                if name in ("format", "name") and isinstance(value, str):
+                    found.add(value)
+                if name == "properties":
+                    found |= set(value)
+                found |= taken(value, seen)
+        case list():
+            found = set().union(*(taken(item, seen) for item in node))
+    return found
+
+
+def test_no_request_holds_an_address_that_the_service_could_be_made_to_fetch():
+    requests = [
+        [operation.get("parameters", []), operation.get("requestBody", {})]
+        for operation in OPERATIONS.values()
+    ]
+    names = taken(requests, set())
+    assert {"verdict", "cursor", "objective", "date-time"} <= names  # it looks where it should
+    assert {name for name in names if ADDRESS.search(name.lower())} == set()
