@@ -4,7 +4,9 @@ Opened for a caller, a session sees what that caller may see (`service.tenancy`)
 as the workers do, it sees everything.
 
 On SQLite a write starts with BEGIN IMMEDIATE, since a transaction that reads first and writes later
-can fail however long it waits; on Postgres both are plain transactions.
+can fail however long it waits; on Postgres both are plain transactions. SQLite lets in one writer
+at a time and has the others try again by chance, so a process has one connection that writes, and
+who wants it queues here.
 """
 
 import fcntl
@@ -26,6 +28,7 @@ from service.principal import Principal
 
 DOORBELLS = "doorbells"
 POOL_SECONDS = 3.0  # to wait for a free connection; then the caller is told to come again
+WRITE_TURN_SECONDS = 10.0  # to wait on SQLite for the one connection that writes
 POSTGRES_CONNECTION: dict[str, Any] = {
     "connect_timeout": 5,
     # a peer that is gone without a word is noticed, by whoever waits for it
@@ -54,7 +57,7 @@ def _clock_sqlite(*_: Any, **__: Any) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
 
 
-def _configure_sqlite(engine: Engine) -> None:
+def _configure_sqlite(engine: Engine, *, begin: str) -> None:
     @event.listens_for(engine, "connect")
     def connect(dbapi_connection: Any, _record: Any) -> None:
         dbapi_connection.isolation_level = None  # we say BEGIN ourselves
@@ -67,9 +70,8 @@ def _configure_sqlite(engine: Engine) -> None:
             dbapi_connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN {begin}")
 
 
 def normalised(url: str) -> str:
@@ -104,12 +106,16 @@ class Database:
             if path:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
             self.engine = create_engine(url, **options)
-            _configure_sqlite(self.engine)
+            self._writing = create_engine(
+                url, pool_size=1, max_overflow=0, pool_timeout=WRITE_TURN_SECONDS
+            )
+            _configure_sqlite(self.engine, begin="DEFERRED")
+            _configure_sqlite(self._writing, begin="IMMEDIATE")
         else:
             waits = f" -c lock_timeout={round(1000 * lock_seconds)}"
             connection = {**POSTGRES_CONNECTION, "options": POSTGRES_OPTIONS + waits}
             self.engine = create_engine(url, **options, pool_pre_ping=True, connect_args=connection)
-        self._writing = self.engine.execution_options(sqlite_begin="IMMEDIATE")
+            self._writing = self.engine
         self._ring = ring
 
     @contextmanager
@@ -138,8 +144,8 @@ class Database:
     @property
     def connections_in_use(self) -> int:
         """How many connections of this process's pool are taken."""
-        pool = self.engine.pool
-        return pool.checkedout() if isinstance(pool, QueuePool) else 0
+        pools = {self.engine.pool, self._writing.pool}
+        return sum(pool.checkedout() for pool in pools if isinstance(pool, QueuePool))
 
     @contextmanager
     def alone(self, name: str) -> Generator[bool]:
@@ -160,6 +166,7 @@ class Database:
 
     def dispose(self) -> None:
         self.engine.dispose()
+        self._writing.dispose()
 
 
 def take_turns(session: Session, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from service import datasets, review, suspects, typical
@@ -32,7 +33,7 @@ def class_index(dataset: Dataset, name: str | None, *, field: str) -> int | None
         ) from None
 
 
-def suspect_row(suspect: Suspect, names: list[str]) -> dict[str, Any]:
+def suspect_row(suspect: Suspect | Row[Any], names: list[str]) -> dict[str, Any]:
     suggested = suspect.suggested_label
     return {
         "rank": suspect.rank,

@@ -9,7 +9,9 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from service.models import Audit, Dataset, Suspect
+from sqlalchemy import Row
+
+from service.models import Audit, Dataset
 from service.overview.plots import NAMES, Subject, draw
 
 STYLE = files("service.overview") / "report.css"
@@ -40,7 +42,7 @@ class Reported:
     dataset: Dataset
     subject: Subject
     pictures: Sequence[str]
-    worst: Sequence[Suspect]
+    worst: Sequence[Row[Any]]
 
 
 def write_report(reported: Reported) -> str:
@@ -163,7 +165,7 @@ def _classes(summary: dict[str, Any]) -> str:
     )
 
 
-def _worst(worst: Sequence[Suspect], names: list[str]) -> str:
+def _worst(worst: Sequence[Row[Any]], names: list[str]) -> str:
     rows = [
         [
             f"{suspect.rank}",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from service.errors import BadCursor, NotFound, NotReady
@@ -74,10 +74,11 @@ def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:
 
 def list_suspects(
     session: Session, ranking_id: str, *, wanted: SuspectFilter, after: int, limit: int
-) -> Sequence[Suspect]:
-    """Worst first, those ranked behind `after`."""
-    query = select(Suspect).where(Suspect.ranking_id == ranking_id, Suspect.rank > after)
-    return session.scalars(wanted.apply(query).order_by(Suspect.rank).limit(limit)).all()
+) -> Sequence[Row[Any]]:
+    """Worst first, those ranked behind `after`: rows with a suspect's columns, no entities."""
+    ranked = select(*Suspect.__table__.columns)
+    query = ranked.where(Suspect.ranking_id == ranking_id, Suspect.rank > after)
+    return session.execute(wanted.apply(query).order_by(Suspect.rank).limit(limit)).all()
 
 
 def get_suspect(session: Session, audit_id: str, sample_id: str) -> Suspect:
