@@ -13,7 +13,7 @@ from service.review.ranked import (
     newest_ranking,
     state_counts,
 )
-from service.review.states import newest_rankings, settle_ranking
+from service.review.states import newest_rankings, settle_ranking, shown
 from service.review.undo import Undone, revert, revert_batch, revert_work
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "revert_work",
     "seems_free",
     "settle_ranking",
+    "shown",
     "state_counts",
     "submit",
 ]

@@ -13,6 +13,9 @@ from service.models import Audit, Correction, Lease, Ranking, ReviewState, Sampl
 from service.review.log import chunks, lock_dataset, lock_samples, outcomes_at
 from service.review.outcome import Outcome
 
+# A suspect's columns: state, opinions, wanted, begun_by.
+Shown = tuple[ReviewState, int, int | None, str | None]
+
 
 def newest_rankings(session: Session, dataset_id: str) -> dict[str, int]:
     """The newest ranking of each of the dataset's audits -> how many opinions that audit wants."""
@@ -83,15 +86,19 @@ def mark_full(
         )
 
 
+def shown(found: Outcome) -> Shown:
+    """What a suspect repeats of its sample's outcome, so that the queue need not read the log."""
+    begun_by = next(iter(found.opinions), None)
+    return found.state, len(found.opinions), found.wanted, begun_by
+
+
 def _write(
     session: Session, dataset_id: str, rankings: Sequence[str], outcomes: dict[int, Outcome]
 ) -> None:
     """One statement for each kind of outcome, of which a batch has few."""
-    alike: dict[tuple[ReviewState, int, int | None, str | None], list[int]] = {}
+    alike: dict[Shown, list[int]] = {}
     for position, found in outcomes.items():
-        begun_by = next(iter(found.opinions), None)
-        key = (found.state, len(found.opinions), found.wanted, begun_by)
-        alike.setdefault(key, []).append(position)
+        alike.setdefault(shown(found), []).append(position)
     for (state, opinions, wanted, begun_by), positions in alike.items():
         session.execute(
             update(Suspect)

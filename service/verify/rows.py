@@ -12,11 +12,10 @@ from service.models import (
     Dataset,
     DatasetStatus,
     Lease,
-    ReviewState,
     Sample,
     Suspect,
 )
-from service.review import by_position, newest_rankings, outcome
+from service.review import Outcome, by_position, newest_rankings, outcome, shown
 from service.verify.report import Violation
 
 
@@ -106,11 +105,20 @@ def _states(session: Session) -> Iterator[Violation]:
         )
         outcomes = {position: outcome(of) for position, of in by_position(rows).items()}
         for ranking_id in newest_rankings(session, dataset_id):
-            query = select(Suspect.position, Suspect.state).where(Suspect.ranking_id == ranking_id)
-            for position, state in session.execute(query):
-                should = outcomes[position].state if position in outcomes else ReviewState.open
+            query = select(
+                Suspect.position,
+                Suspect.state,
+                Suspect.opinions,
+                Suspect.wanted,
+                Suspect.begun_by,
+            ).where(Suspect.ranking_id == ranking_id)
+            for position, state, *rest in session.execute(query):
+                should, *others = shown(outcomes.get(position, Outcome()))
                 if state is not should:
                     detail = f"the sample at {position} is {state} in the queue, not {should}"
+                    yield _wrong(ranking_id, detail)
+                elif rest != others:
+                    detail = f"the sample at {position} shows other opinions than the log has"
                     yield _wrong(ranking_id, detail)
 
 

@@ -51,6 +51,7 @@ def run(arena: Arena, name: str, wanted: int, seconds: float) -> dict[str, Any]:
     failures: list[str] = []
     lost = doubled = 0
     arena.ledger.recoveries.clear()
+    arena.ledger.outcomes.clear()
     arena.notes.clear()
     began, runs = time.monotonic(), 0
     while runs < wanted and time.monotonic() - began < seconds:
@@ -73,7 +74,7 @@ def run(arena: Arena, name: str, wanted: int, seconds: float) -> dict[str, Any]:
         "lost": lost,
         "doubled": doubled,
         "failures": failures,
-        "notes": arena.notes,
+        "notes": list(arena.notes),
         "outcomes": dict(arena.ledger.outcomes),
         "recoveries": [round(seconds, 2) for seconds in arena.ledger.recoveries],
         "acknowledged": len(arena.ledger.corrections),

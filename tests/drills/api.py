@@ -6,10 +6,10 @@ import time
 import httpx2
 
 from tests.drills.arena import TRAINING, Arena
-from tests.drills.registry import drill
+from tests.drills.registry import EMBEDDED, PRODUCTION, drill
 
 
-@drill()
+@drill(in_ci=EMBEDDED)
 def kill_api(arena: Arena) -> None:
     """SIGKILL to the API while people decide: also between a commit and its answer."""
     audit = arena.reviewable()
@@ -22,7 +22,7 @@ def kill_api(arena: Arena) -> None:
             arena.ledger.recovered(since)
 
 
-@drill()
+@drill(in_ci=PRODUCTION)
 def cut_streams(arena: Arena) -> None:
     """Progress streams cut at random moments and resumed: every event once, in order."""
     audit = arena.start(TRAINING)

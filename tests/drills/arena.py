@@ -23,6 +23,7 @@ from tests.drills.stack import PATIENCE, Stack, until
 TRAINING = {"epochs": 60, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
 QUICK = {"epochs": 4, "replicas": 2, "replicas_per_shard": 1, "families": ["network"]}
 SAMPLES = 300
+TO_DECIDE = 120
 
 Result = tuple[list[tuple[Any, ...]], str]
 
@@ -99,30 +100,40 @@ class Arena:
     def reviewable(self) -> str:
         """A completed audit with a full queue: of a dataset of its own, since what is decided in
         one audit stays decided in the dataset's next."""
-        audit = self.start(QUICK, self.upload(road.vectors(SAMPLES)))
+        audit = self.start(QUICK, self.upload(road.vectors(TO_DECIDE)))
         self.completed(audit)
         return audit
 
     @contextlib.contextmanager
     def annotators(self, audit: str, count: int) -> Iterator[None]:
-        """Some people work the audit's queue to its end; the block ends when they have."""
+        """Some people work the audit's queue to its end; the block ends when they have, or fails
+        once they have put down what they hold."""
         before = len(self.ledger.corrections)
         clients = [self.new_client(f"annotator {number}") for number in range(count)]
         failed: list[BaseException] = []
+        stop = threading.Event()
 
         def work(client: Caller) -> None:
             try:
-                while client.decide(audit):
+                while not stop.is_set() and client.decide(audit):
                     pass
             except BaseException as error:
                 failed.append(error)
+            finally:
+                client.http.close()
 
         threads = [threading.Thread(target=work, args=(client,)) for client in clients]
         for thread in threads:
             thread.start()
-        yield
+        try:
+            yield
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            for thread in threads:
+                thread.join(PATIENCE)
         for thread in threads:
-            thread.join(PATIENCE)
             assert not thread.is_alive(), "an annotator never got to the end"
         assert not failed, failed
         assert len(self.ledger.corrections) > before, "nobody decided anything"

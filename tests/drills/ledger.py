@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx2
 from sqlalchemy import select
 
-from service.models import Audit, Correction, Dataset, Verdict
+from service.models import Audit, Correction, Dataset, Tier, Verdict
 from tests.drills.stack import Stack
 
 GIVE_UP_SECONDS = 90.0
@@ -109,20 +109,22 @@ class Caller:
             self.ledger.outcomes[outcome] += 1
 
     def decide(self, audit: str) -> bool:
-        """Take the next suspect of the queue and keep its label. False where none is left."""
-        items = self.call("POST", f"{audit}/queue/next", json={"count": 1}).json().get("items")
-        if not items:
+        """Take the next sample of the queue, the last that nothing speaks against included, and
+        keep its label. False where none is left."""
+        asked = self.call("POST", f"{audit}/queue/next", json={"count": 1, "tier": list(Tier)})
+        assert asked.is_success, asked.text
+        if not asked.json()["items"]:
             return False
-        item = items[0]
+        (item,) = asked.json()["items"]
         decision = {
             "sample_id": item["sample_id"],
             "verdict": "keep",
             "lease_id": item["lease"]["lease_id"],
         }
         answer = self.call("POST", f"{audit}/corrections", json={"corrections": [decision]})
-        if answer.status_code == 201:
-            (made,) = answer.json()["corrections"]
-            with self.ledger.lock:
-                said = (audit.rsplit("/", 1)[1], made["sample_id"])
-                self.ledger.corrections[made["id"]] = said
+        assert answer.status_code == 201, answer.text
+        (made,) = answer.json()["corrections"]
+        with self.ledger.lock:
+            said = (audit.rsplit("/", 1)[1], made["sample_id"])
+            self.ledger.corrections[made["id"]] = said
         return True

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from tests.drills.arena import Arena
 from tests.drills.stack import SHAPES
 
+EMBEDDED, PRODUCTION = ("embedded",), ("production",)
+
 
 @dataclass(frozen=True)
 class Drill:
@@ -13,14 +15,14 @@ class Drill:
     says: str
     shapes: tuple[str, ...]
     act: Callable[[Arena], None]
-    in_ci: bool
+    in_ci: tuple[str, ...]  # the shapes on which it runs with the tests
 
 
 DRILLS: dict[str, Drill] = {}
 
 
 def drill(
-    *, shapes: tuple[str, ...] = SHAPES, in_ci: bool = True
+    *, shapes: tuple[str, ...] = SHAPES, in_ci: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Arena], None]], Callable[[Arena], None]]:
     """Register a drill under its function's name; its docstring's first line says what it does."""
 

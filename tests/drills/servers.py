@@ -8,14 +8,13 @@ import redis
 
 from service.models import Step
 from tests.drills.arena import QUICK, TRAINING, Arena
-from tests.drills.registry import drill
+from tests.drills.registry import PRODUCTION, drill
 from tests.drills.stack import until
 
-PRODUCTION = ("production",)
 CLIENTS = 60
 
 
-@drill(shapes=PRODUCTION, in_ci=False)
+@drill(shapes=PRODUCTION)
 def duplicate_doorbells(arena: Arena) -> None:
     """Every queue is rung five times a tenth of a second: each step still runs once."""
     from service.broker import QUEUES, doorbell
@@ -45,7 +44,7 @@ def lost_doorbells(arena: Arena) -> None:
     arena.expect_undisturbed(audit)
 
 
-@drill(shapes=PRODUCTION)
+@drill(shapes=PRODUCTION, in_ci=PRODUCTION)
 def redis_restart(arena: Arena) -> None:
     """SIGKILL to Redis in the middle of an audit, back after some seconds."""
     assert arena.stack.redis is not None
@@ -63,7 +62,7 @@ def redis_restart(arena: Arena) -> None:
     arena.expect_undisturbed(queued)
 
 
-@drill(shapes=PRODUCTION)
+@drill(shapes=PRODUCTION, in_ci=PRODUCTION)
 def postgres_restart(arena: Arena) -> None:
     """SIGKILL to Postgres while an audit trains and people decide, back after some seconds."""
     assert arena.stack.postgres is not None
@@ -81,17 +80,18 @@ def postgres_restart(arena: Arena) -> None:
     arena.expect_undisturbed(audit)
 
 
-@drill(shapes=PRODUCTION)
+@drill(shapes=PRODUCTION, in_ci=PRODUCTION)
 def no_connection_left(arena: Arena) -> None:
     """More clients wait for one locked row than there are connections: 503 in seconds, no hang."""
     assert arena.stack.postgres is not None
     audit = arena.reviewable()
-    dataset = arena.dataset["id"]
-    before = _connections(arena)
+    dataset = arena.client.call("GET", audit).json()["dataset_id"]
+    before, refused = _connections(arena), arena.ledger.outcomes["unknown: 503"]
     with arena.annotators(audit, CLIENTS):
         with psycopg.connect(arena.stack.postgres.url) as holder:
             holder.execute("SELECT 1 FROM dataset WHERE id = %s FOR UPDATE", (dataset,))
-            until(lambda: arena.ledger.outcomes["unknown: 503"] > 0, seconds=60)
+            until(lambda: arena.ledger.outcomes["unknown: 503"] > refused + CLIENTS, seconds=60)
+            assert arena.client.http.get("/livez", timeout=5).is_success
         since = time.monotonic()
         assert arena.client.call("GET", audit).status_code == 200
         arena.ledger.recovered(since)
@@ -106,7 +106,7 @@ def _connections(arena: Arena) -> int:
     return int(row[0])
 
 
-@drill(shapes=PRODUCTION, in_ci=False)
+@drill(shapes=PRODUCTION)
 def postgres_pause(arena: Arena) -> None:
     """Postgres keeps its connections and answers nothing for some seconds, like a cut network."""
     assert arena.stack.postgres is not None

@@ -19,7 +19,7 @@ PEOPLE = 3
 MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
 
 
-@drill(in_ci=False)
+@drill()
 def soak(arena: Arena) -> None:
     """Audits one after another, people who decide, and every some seconds a random kill."""
     end = time.monotonic() + 60 * MINUTES

@@ -4,14 +4,17 @@ import signal
 import time
 from pathlib import Path
 
+from service import embedded, supervisor
 from service.models import JobStatus, Step, StepKind, StepState
 from tests.drills.api import EventReader
 from tests.drills.arena import QUICK, TRAINING, Arena
-from tests.drills.registry import drill
+from tests.drills.registry import PRODUCTION, drill
 from tests.drills.stack import Stack, children, kill, pid_of, until
 
 KILLS = 3
 STOP_SECONDS = 15.0
+# The answers under way, then the embedded workers, then the end of a process on a busy machine.
+GRACE_SECONDS = embedded.SHUTDOWN_SECONDS + supervisor.SHUTDOWN_SECONDS + 4.0
 
 
 def victim(arena: Arena, audit: str) -> Step | None:
@@ -33,7 +36,7 @@ def taken_up(stack: Stack, step: Step) -> bool:
     return now.fence > step.fence and now.state is not StepState.ready
 
 
-@drill()
+@drill(in_ci=PRODUCTION)
 def kill_workers(arena: Arena) -> None:
     """SIGKILL to the worker that trains, at random moments, three times in one audit."""
     audit = arena.start(TRAINING)
@@ -49,7 +52,7 @@ def kill_workers(arena: Arena) -> None:
     arena.expect_undisturbed(audit)
 
 
-@drill(shapes=("production",), in_ci=False)
+@drill(shapes=PRODUCTION)
 def kill_pool_child(arena: Arena) -> None:
     """SIGKILL to the child in which Celery runs the step, as the kernel does when memory ends."""
     audit = arena.start(TRAINING)
@@ -63,7 +66,7 @@ def kill_pool_child(arena: Arena) -> None:
     arena.expect_undisturbed(audit)
 
 
-@drill(in_ci=False)
+@drill()
 def zombie_worker(arena: Arena) -> None:
     """SIGSTOP until the lease has run out and somebody else took the step over, then SIGCONT."""
     audit = arena.start(TRAINING)
@@ -80,7 +83,7 @@ def zombie_worker(arena: Arena) -> None:
     arena.expect_undisturbed(audit)
 
 
-@drill(in_ci=False)
+@drill()
 def cancel(arena: Arena) -> None:
     """Cancel in the middle of an epoch; the worker is free for the next audit within seconds."""
     audit = arena.start({**TRAINING, "epochs": 1000})
@@ -118,7 +121,7 @@ def poison_step(arena: Arena) -> None:
     arena.completed(calm)
 
 
-@drill(in_ci=False)
+@drill()
 def worker_told_to_stop(arena: Arena) -> None:
     """SIGTERM to the worker that trains: its step is given back, not finished and not counted."""
     audit = arena.start(TRAINING)
@@ -164,8 +167,7 @@ def rolling_restart(arena: Arena) -> None:
             stop_worker_of(arena.stack, step)
         time.sleep(arena.rng.uniform(0.2, 1.0))
         since = time.monotonic()
-        assert arena.stack.service.stop(seconds=10) in (0, -signal.SIGTERM)
-        assert time.monotonic() - since < 8, "the API outlived its grace"
+        assert arena.stack.service.stop(seconds=GRACE_SECONDS) in (0, -signal.SIGTERM)
         arena.stack.start_service()
         arena.ledger.recovered(since)
     arena.expect_undisturbed(audit)

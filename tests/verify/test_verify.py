@@ -39,6 +39,7 @@ BREAKAGES = {
     "DELETE FROM suspect WHERE rank = 7": "suspects have gaps",
     "UPDATE suspect SET state = 'open' WHERE rank = 1": "is open in the queue, not decided",
     "UPDATE suspect SET state = 'skipped' WHERE rank = 20": "is skipped in the queue, not open",
+    "UPDATE suspect SET opinions = 7 WHERE rank = 20": "shows other opinions than the log has",
     "UPDATE lease SET position = 99": "it holds no sample",
     "UPDATE dataset SET status = 'processing'": "its ingest step is not",
     "UPDATE dataset SET sha256 = 'other'": "its hash differs",
