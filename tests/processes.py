@@ -20,7 +20,7 @@ from service.migrate import upgrade
 from service.models import Role
 from tests.servers import _die_with_parent, _free_port
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 @dataclass

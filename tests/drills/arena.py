@@ -23,7 +23,7 @@ from tests.drills.stack import PATIENCE, Stack, until
 TRAINING = {"epochs": 60, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
 QUICK = {"epochs": 4, "replicas": 2, "replicas_per_shard": 1, "families": ["network"]}
 SAMPLES = 300
-TO_DECIDE = 120
+TO_DECIDE = 80
 
 Result = tuple[list[tuple[Any, ...]], str]
 

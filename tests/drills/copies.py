@@ -16,10 +16,10 @@ from service.storage import Storage
 from service.verify import verify
 from tests import servers
 from tests.drills.arena import QUICK, Arena
-from tests.drills.registry import EMBEDDED, drill
+from tests.drills.registry import drill
 
 
-@drill(in_ci=EMBEDDED)
+@drill()
 def backup_under_load(arena: Arena) -> None:
     """A backup while people decide and an audit runs, restored elsewhere and verified there."""
     audit = arena.reviewable()

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from service.models import Audit, Correction, Dataset, Tier, Verdict
 from tests.drills.stack import Stack
 
-GIVE_UP_SECONDS = 90.0
+GIVE_UP_SECONDS = 180.0
 
 
 @dataclass
@@ -82,6 +82,7 @@ class Caller:
         headers = {"Idempotency-Key": uuid4().hex}
         deadline = time.monotonic() + GIVE_UP_SECONDS
         while True:
+            pause = 0.1
             try:
                 answer = self.http.request(method, path, headers=headers, **options)
             except httpx2.TransportError as error:
@@ -95,8 +96,9 @@ class Caller:
                 if "retry-after" not in answer.headers:
                     self.ledger.faults.append(f"{method} {path}: 503 without Retry-After")
                 self._note("unknown: 503")
+                pause = float(answer.headers.get("retry-after", 0.1))
             assert time.monotonic() < deadline, f"{method} {path} was never answered"
-            time.sleep(0.1)
+            time.sleep(pause)
 
     def get(self, path: str, **options: Any) -> httpx2.Response:
         return self.call("GET", path, **options)
