@@ -282,7 +282,7 @@ def test_a_sample_opens_by_its_address_and_the_queue_goes_on_behind_it(served, v
     visitor.review(audit, f"?sample={sample_id(25)}")
     assert visitor.text(".sample-id") == sample_id(25)
     visitor.press("k")
-    visitor.until("document.querySelector('.sample-id').textContent === 'sample-00000'")
+    visitor.until("document.querySelector('.sample-id')?.textContent === 'sample-00000'")
     visitor.until(WRITTEN)
     assert log_of(served) == [(sample_id(25), Verdict.keep, 1, False)]
     visitor.review(audit, f"?sample={sample_id(25)}")  # decided, and it can be decided anew
