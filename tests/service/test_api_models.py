@@ -238,6 +238,8 @@ def given_model(store, kind: str = "vector") -> str:
         "trained_on": counts | {"classes": {}},
     }
     (folder / model_files.DESCRIPTION).write_text(json.dumps(description))
+    for name in model_files.FILES:
+        (folder / name).touch()
     with store.database.write() as session:
         model_files.want_model(session, audit_id)
         session.flush()
