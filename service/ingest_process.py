@@ -77,15 +77,15 @@ def _read(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _limit(limits: dict[str, int]) -> None:
-    for name, value in {
-        "RLIMIT_AS": limits["memory"] + _address_space(),
-        "RLIMIT_CPU": limits["seconds"],
-        "RLIMIT_FSIZE": limits["file"],
-        "RLIMIT_NOFILE": OPEN_FILES,
-        "RLIMIT_CORE": 0,
-    }.items():
+    for name, value, more in (
+        ("RLIMIT_AS", limits["memory"] + _address_space(), 0),
+        ("RLIMIT_CPU", limits["seconds"], 2),  # at the hard limit SIGKILL would hide the reason
+        ("RLIMIT_FSIZE", limits["file"], 0),
+        ("RLIMIT_NOFILE", OPEN_FILES, 0),
+        ("RLIMIT_CORE", 0, 0),
+    ):
         with suppress(ValueError, OSError):  # macOS has no limit of the address space
-            resource.setrlimit(getattr(resource, name), (value, value))
+            resource.setrlimit(getattr(resource, name), (value, value + more))
 
 
 def _address_space() -> int:

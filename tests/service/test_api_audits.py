@@ -222,7 +222,12 @@ def test_the_summary_counts_what_people_decided(annotator, audit_id):
     annotator.post(f"/v1/audits/{audit_id}/corrections", json={"corrections": [decision]})
     summary = annotator.get(f"/v1/audits/{audit_id}/summary").json()
     assert summary["noise_rate"] == {"estimate": 0.1, "low": 0.05, "high": 0.15}
-    assert summary["review"]["obvious"] == {"open": 9, "skipped": 0, "decided": 1}
+    assert summary["review"]["obvious"] == {
+        "open": 9,
+        "skipped": 0,
+        "disputed": 0,
+        "decided": 1,
+    }
     assert summary["audit_id"] == audit_id
 
 
