@@ -185,7 +185,7 @@ def test_the_limits_hold_in_the_reader(tmp_path):
         "from service import ingest_process as p\n"
         f"p._limit({limits})\n"
         "names = ['RLIMIT_AS', 'RLIMIT_CPU', 'RLIMIT_FSIZE', 'RLIMIT_NOFILE', 'RLIMIT_CORE']\n"
-        "print(json.dumps([resource.getrlimit(getattr(resource, n))[1] for n in names]))\n"
+        "print(json.dumps([resource.getrlimit(getattr(resource, n))[0] for n in names]))\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     limits_found = json.loads(found.stdout)
