@@ -39,7 +39,8 @@ def test_the_queue_serves_the_worst_with_all_a_person_needs(annotator, audit):
         {"label": "dog", "probability": 0.75},
         {"label": "cat", "probability": 0.25},
     ]
-    assert item["signals"] == {"margin": -1.0, "agreement": None}
+    assert item["signals"]["margin"] == -1.0
+    assert item["signals"]["agreement"] is None
     assert item["trajectory"] is None
     assert item["lease"]["expires_in_seconds"] == 600
     assert item["lease"]["lease_id"].startswith("le_")
