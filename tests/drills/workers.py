@@ -36,7 +36,7 @@ def taken_up(stack: Stack, step: Step) -> bool:
     return now.fence > step.fence and now.state is not StepState.ready
 
 
-@drill(in_ci=PRODUCTION)
+@drill()
 def kill_workers(arena: Arena) -> None:
     """SIGKILL to the worker that trains, at random moments, three times in one audit."""
     audit = arena.start(TRAINING)
