@@ -11,7 +11,8 @@ def test_columns_are_shown_and_read_again_under_other_roles(run: Run, tmp_path: 
     (tmp_path / "table.csv").write_text("\n".join(["label,other,width,height", *rows]))
     dataset = json.loads(run("audit", "table.csv", "--set", "epochs=zero").out or "null")
     assert dataset is None  # the audit was refused; the upload stands
-    [uploaded] = json.loads(run("datasets", "--json").out)
+    listed = json.loads(run("datasets", "--json").out)  # other tests' may be there too
+    [uploaded] = [one for one in listed if one["filename"] == "table.csv"]
     assert "label" in run("columns", uploaded["id"]).out
     shown = run("columns", uploaded["id"], "--label-column", "other", "--json")
     assert shown.code == 0, shown.err
