@@ -9,9 +9,10 @@ import structlog
 from fastapi import Request, Response
 from structlog.contextvars import bound_contextvars
 
+from service.telemetry import PROBES
+
 log = structlog.get_logger()
 
-PROBES = ("/livez", "/readyz", "/metrics")
 UNROUTED = "(none)"  # addresses that no route has are the caller's words: not a label
 
 
