@@ -24,7 +24,10 @@ def is_gone(owner: str) -> bool:
     started, _, pid = rest.partition(":")
     if realm != _realm() or not _realm_is_exact() or not pid.isdigit():
         return False
-    return _started(int(pid)) != int(started)
+    try:
+        return _started(int(pid)) != int(started)
+    except OSError:  # out of descriptors, say
+        return False
 
 
 @cache
@@ -56,9 +59,9 @@ def _namespace() -> int:
 
 def _started(pid: int) -> int | None:
     """When the process started, in ticks since the boot; None if there is none, or only its shell
-    waits to be collected."""
+    waits to be collected. Raises OSError where the kernel would not say."""
     try:
         state, *fields = (PROC / f"{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     return None if state in "ZX" else int(fields[18])

@@ -63,6 +63,12 @@ class Stack:
             return httpx2.get(f"{self.url}/readyz").status_code == 200
         return False
 
+    def said(self, fault: str, *, characters: int = 6000) -> str:
+        """The fault, and the end of what each process told of the time before."""
+        processes = [self.service, *self.workers]
+        logs = [f"{one.log.name}: {one.said()[-characters:]}" for one in processes]
+        return "\n\n".join([fault, *logs])
+
     def mend(self) -> None:
         """Start again whatever a drill that failed left dead."""
         for server in (self.postgres, self.redis):

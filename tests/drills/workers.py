@@ -31,9 +31,10 @@ def victim(arena: Arena, audit: str) -> Step | None:
 
 
 def taken_up(stack: Stack, step: Step) -> bool:
-    """Somebody runs the step again, or has ended it."""
+    """Somebody runs the step again, or it has ended: perhaps before the blow fell."""
     (now,) = stack.steps(step.subject_id, Step.kind == step.kind, Step.shard == step.shard)
-    return now.fence > step.fence and now.state is not StepState.ready
+    again = now.fence > step.fence and now.state is StepState.running
+    return again or now.state is StepState.done
 
 
 @drill()

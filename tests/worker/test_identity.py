@@ -1,6 +1,7 @@
 """Whether the holder of a step is dead can be told on its own machine, and nowhere else."""
 
 import os
+import resource
 import subprocess
 import sys
 
@@ -26,6 +27,17 @@ def test_a_living_process_is_not_gone_and_a_dead_one_is():
 def test_another_process_of_the_same_number_is_not_the_holder():
     realm, _started, pid = own_name().split(":")
     assert is_gone(f"{realm}:1:{pid}")
+
+
+def test_a_kernel_that_will_not_say_proves_nobody_dead():
+    name = own_name()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))  # no descriptor left to ask with
+    try:
+        gone = is_gone(name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert not gone
 
 
 def test_of_another_machine_nothing_can_be_told():
