@@ -167,20 +167,22 @@ def _encoded(
     folder: Path, table: pa.Table, kept: NDArray[np.intp], work: Path
 ) -> NDArray[np.float32]:
     """Vectors of the kept rows by the product's default encoder for their kind."""
-    work.mkdir(parents=True, exist_ok=True)
-    kind, upload, columns = _as_samples(folder, table)
-    samples = work / "samples.parquet"
-    pq.write_table(pa.table(columns), samples, row_group_size=ROW_GROUP)
-    destination = work / "vectors.npy"
-    encode(
-        kind,
-        samples,
-        upload,
-        encoder=DEFAULTS[kind],
-        destination=destination,
-        positions=kept.astype(np.int64),
-    )
-    vectors: NDArray[np.float32] = np.load(destination).astype(np.float32)
+    finished, part = work / "vectors.npy", work / "vectors.part.npy"
+    if not finished.exists():
+        work.mkdir(parents=True, exist_ok=True)
+        kind, upload, columns = _as_samples(folder, table)
+        samples = work / "samples.parquet"
+        pq.write_table(pa.table(columns), samples, row_group_size=ROW_GROUP)
+        encode(
+            kind,
+            samples,
+            upload,
+            encoder=DEFAULTS[kind],
+            destination=part,
+            positions=kept.astype(np.int64),
+        )
+        part.replace(finished)
+    vectors: NDArray[np.float32] = np.load(finished).astype(np.float32)
     return vectors
 
 

@@ -1,6 +1,7 @@
 """What others do, on the same vectors: cleanlab's recipe, one network's record, near neighbours.
 
 Every peer maps a pack to scores (N,), high = bad, and where its score is a probability says so.
+What several scores share (cross-validation, one training) is done once and charged to each.
 
 The detectors of the library `mislabeled` (George et al., TMLR 2024, MIT) are not among them: it is
 not on PyPI, so no pinned version can be installed. Of its families, self-confidence out of fold,
@@ -10,12 +11,13 @@ AUM and neighbours are here from their own sources.
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
@@ -24,6 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import silhouette_score
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from benchmarks.cost import Cost, measured
 from benchmarks.packs import Pack
 from service.ranking.signals import aum, trajectory_blocks
 from service.ranking.trajectory import Trajectory
@@ -45,6 +48,7 @@ class Scores:
 
     values: Floats
     probability: bool
+    cost: Cost = field(default_factory=Cost)
 
 
 def standardised(vectors: NDArray[Any]) -> NDArray[np.float32]:
@@ -80,36 +84,49 @@ class Cleanlab:
     """cleanlab's usual recipe; the probabilities are computed once for all its scores."""
 
     def __init__(self) -> None:
-        self._last: tuple[Pack, int, Floats] | None = None
+        self._last: tuple[Pack, int, Floats, Cost] | None = None
 
     def score(self, pack: Pack, seed: int, method: str) -> Scores:
-        probabilities = self._probabilities(pack, seed)
+        probabilities, fit = self._probabilities(pack, seed)
         if pack.n_classes < 2:
             return Scores(np.zeros(len(pack.labels)), probability=False)
-        quality = get_label_quality_scores(pack.labels, probabilities, method=method)
-        return Scores(1.0 - quality, probability=method == "self_confidence")
+        with measured() as cost:
+            quality = get_label_quality_scores(pack.labels, probabilities, method=method)
+        return Scores(1.0 - quality, method == "self_confidence", fit + cost)
 
-    def _probabilities(self, pack: Pack, seed: int) -> Floats:
+    def issues(self, pack: Pack, seed: int) -> Scores:
+        """`find_label_issues`: what it flags, worst self-confidence first, then all others."""
+        probabilities, fit = self._probabilities(pack, seed)
+        if pack.n_classes < 2:
+            return Scores(np.zeros(len(pack.labels)), probability=False)
+        with measured() as cost:
+            flagged = find_label_issues(pack.labels, probabilities, n_jobs=1)
+            quality = get_label_quality_scores(pack.labels, probabilities)
+        return Scores(flagged + 1.0 - quality, probability=False, cost=fit + cost)
+
+    def _probabilities(self, pack: Pack, seed: int) -> tuple[Floats, Cost]:
         if pack.pred_probs is not None:
-            return np.nan_to_num(pack.pred_probs, nan=1.0 / pack.n_classes)
+            return np.nan_to_num(pack.pred_probs, nan=1.0 / pack.n_classes), Cost()
         assert pack.vectors is not None
         if self._last is None or self._last[0] is not pack or self._last[1] != seed:
-            found = logistic_probabilities(
-                pack.vectors, pack.labels, pack.n_classes, seed=seed, strength=1.0
-            )
-            self._last = (pack, seed, found)
-        return self._last[2]
+            with measured() as cost:
+                found = logistic_probabilities(
+                    pack.vectors, pack.labels, pack.n_classes, seed=seed, strength=1.0
+                )
+            self._last = (pack, seed, found, cost)
+        return self._last[2:]
 
 
 def neighbours(pack: Pack, seed: int) -> Scores | None:
     """1 - smoothed share of the given label among the 20 nearest neighbours."""
     if pack.vectors is None:
         return None
-    features = torch.from_numpy(standardised(pack.vectors))
-    shares = families.neighbours(
-        features, pack.labels, pack.n_classes, seed=seed, report=lambda _share: None
-    )
-    return Scores(1.0 - shares[np.arange(len(pack.labels)), pack.labels], probability=True)
+    with measured() as cost:
+        features = torch.from_numpy(standardised(pack.vectors))
+        shares = families.neighbours(
+            features, pack.labels, pack.n_classes, seed=seed, report=lambda _share: None
+        )
+    return Scores(1.0 - shares[np.arange(len(pack.labels)), pack.labels], True, cost)
 
 
 @dataclass(frozen=True)
@@ -118,6 +135,7 @@ class Record:
 
     aum: Floats
     losses: Floats
+    cost: Cost = field(default_factory=Cost)
 
 
 class OneNetwork:
@@ -130,7 +148,8 @@ class OneNetwork:
         """-AUM (Pleiss et al., NeurIPS 2020)."""
         if pack.vectors is None:
             return None
-        return Scores(-self._record(pack, seed).aum, probability=False)
+        record = self._record(pack, seed)
+        return Scores(-record.aum, probability=False, cost=record.cost)
 
     def loss_clusters(self, pack: Pack, seed: int) -> Scores | None:
         """How near a sample's loss curve lies to the worst cluster of its given class.
@@ -141,19 +160,23 @@ class OneNetwork:
         """
         if pack.vectors is None:
             return None
-        losses = self._record(pack, seed).losses
+        record = self._record(pack, seed)
+        losses = record.losses
         half = losses.shape[1] // 2
         windows = (losses, losses[:, :half], losses[:, half:])
         scores = np.zeros(len(losses))
-        for given in np.unique(pack.labels):
-            members = np.flatnonzero(pack.labels == given)
-            for window in windows:
-                scores[members] += _place_between(window[members], seed) / len(windows)
-        return Scores(scores, probability=False)
+        with measured() as cost:
+            for given in np.unique(pack.labels):
+                members = np.flatnonzero(pack.labels == given)
+                for window in windows:
+                    scores[members] += _place_between(window[members], seed) / len(windows)
+        return Scores(scores, probability=False, cost=record.cost + cost)
 
     def _record(self, pack: Pack, seed: int) -> Record:
         if self._last is None or self._last[0] is not pack or self._last[1] != seed:
-            self._last = (pack, seed, _train_one_network(pack, seed))
+            with measured() as cost:
+                record = _train_one_network(pack, seed)
+            self._last = (pack, seed, replace(record, cost=cost))
         return self._last[2]
 
 
@@ -245,6 +268,7 @@ def peers() -> dict[str, Callable[[Pack, int], Scores | None]]:
         "cleanlab normalized_margin": lambda pack, seed: recipe.score(
             pack, seed, "normalized_margin"
         ),
+        "cleanlab find_label_issues": recipe.issues,
         "aum one network": network.aum,
         "loss clusters (as CTRL)": network.loss_clusters,
         "nearest neighbours": neighbours,

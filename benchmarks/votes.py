@@ -23,9 +23,10 @@ from cleanlab.multiannotator import get_label_quality_multiannotator
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from benchmarks.detection import calibration_error, evidence_of
+from benchmarks.detection import evidence_of
 from benchmarks.packs import Pack, read_packs
 from benchmarks.peers import logistic_probabilities
+from benchmarks.records import calibration_error
 from service.ranking import TIER_NAMES, rank_suspects
 from service.votes import Votes, dawid_skene
 
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 def _methods(pack: Pack, votes: Votes, seed: int) -> Iterator[tuple[str, Floats, str]]:
-    with evidence_of(pack, seed) as evidence:
+    with evidence_of(pack, seed) as (evidence, _cost):
         for name, given in (("labelaudit, models alone", None), ("labelaudit, with votes", votes)):
             ranking = rank_suspects(replace(evidence, votes=given), seed=seed)
             rate = ranking.summary.noise_rate
