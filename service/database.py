@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
@@ -35,8 +35,7 @@ POSTGRES_CONNECTION: dict[str, Any] = {
     "keepalives_idle": 30,
     "tcp_user_timeout": 30_000,
 }
-# a process that was stopped in the middle of a transaction must not hold its locks for ever
-POSTGRES_OPTIONS = f"-c idle_in_transaction_session_timeout=120000 {tenancy.FOR_EVERY_TENANT}"
+IDLE_SECONDS = 20.0  # for which a process stopped amid a transaction may hold its locks
 
 
 class clock(GenericFunction[float]):
@@ -112,8 +111,11 @@ class Database:
             _configure_sqlite(self.engine, begin="DEFERRED")
             _configure_sqlite(self._writing, begin="IMMEDIATE")
         else:
-            waits = f" -c lock_timeout={round(1000 * lock_seconds)}"
-            connection = {**POSTGRES_CONNECTION, "options": POSTGRES_OPTIONS + waits}
+            options_sent = (
+                f"-c idle_in_transaction_session_timeout={round(1000 * IDLE_SECONDS)} "
+                f"-c lock_timeout={round(1000 * lock_seconds)} {tenancy.FOR_EVERY_TENANT}"
+            )
+            connection = {**POSTGRES_CONNECTION, "options": options_sent}
             self.engine = create_engine(url, **options, pool_pre_ping=True, connect_args=connection)
             self._writing = self.engine
         self._ring = ring
@@ -125,11 +127,15 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Generator[Session]:
-        """A read whose every query sees the same moment."""
-        engine = self.engine
-        if engine.dialect.name == "postgresql":
-            engine = engine.execution_options(isolation_level="REPEATABLE READ")
-        with Session(engine) as session:  # one read transaction of SQLite is that anyway
+        """A read whose every query sees the same moment, and which may take its time between
+        them: it holds no lock."""
+        if self.engine.dialect.name != "postgresql":
+            with Session(self.engine) as session:  # one read transaction of SQLite is that anyway
+                yield session
+            return
+        engine = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with Session(engine) as session:
+            session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             yield session
 
     @contextmanager

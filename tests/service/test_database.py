@@ -4,8 +4,9 @@ import time
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 
 from service import database as module
 from service.database import Database
@@ -49,3 +50,34 @@ def test_a_snapshot_sees_one_moment(database, storage):
         assert session.scalar(count) == 1
     with database.read() as session:
         assert session.scalar(count) == 2
+
+
+def test_a_process_that_stops_amid_a_transaction_holds_its_locks_for_seconds(
+    postgres_url, storage, monkeypatch
+):
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.3)
+    stopped, other = Database(postgres_url), Database(postgres_url, lock_seconds=30)
+    make_dataset(Store(other, storage))
+    change = text("UPDATE dataset SET name = 'held'")
+    session = Session(stopped.engine)
+    session.execute(change)
+    began = time.monotonic()
+    with other.write() as waiting:
+        waiting.execute(change)
+    assert time.monotonic() - began < 10
+    with pytest.raises(DBAPIError, match="idle-in-transaction") as told:
+        session.execute(change)
+    assert told.value.connection_invalidated
+    session.close()
+    stopped.dispose()
+    other.dispose()
+
+
+def test_a_snapshot_may_take_its_time(postgres_url, storage, monkeypatch):
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.3)
+    database = Database(postgres_url)
+    make_dataset(Store(database, storage))
+    with database.snapshot() as session:
+        time.sleep(1.0)
+        assert session.scalar(text("SELECT count(*) FROM dataset")) == 1
+    database.dispose()
