@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -49,7 +50,12 @@ def once(
         yield answer
         return
     yield answer
-    session.get_one(Idempotency, (caller.key_id, key)).body = answer.body
+    session.execute(
+        update(Idempotency)
+        .where(Idempotency.key_id == caller.key_id, Idempotency.key == key)
+        .values(body=answer.body)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _insert(session: Session, caller: Principal, key: str, fingerprint: str) -> bool:

@@ -23,7 +23,7 @@ from service.models import (
 )
 from service.principal import Principal
 from service.review.chain import append
-from service.review.log import lock_dataset, lock_samples, outcomes_at
+from service.review.log import lock_samples, outcomes_at
 from service.review.outcome import Outcome
 from service.review.ranked import newest_ranking
 from service.review.states import settle
@@ -72,7 +72,6 @@ def submit(
     """
     audit = get_completed_audit(session, audit_id)
     dataset = dataset_of(session, audit)
-    lock_dataset(session, dataset.id)
     subjects = _subjects(session, audit, [decision.sample_id for decision in decisions])
     _refuse_conflicts(audit, decisions, subjects, principal)
     batch_id = new_id("ba")

@@ -1,4 +1,8 @@
-"""The log of corrections: lock it, read it, and say what stood at a version."""
+"""The log of corrections: lock it, read it, and say what stood at a version.
+
+Samples are locked first, in order of position, and the dataset last: people who decide different
+samples wait for each other only while they write.
+"""
 
 from collections.abc import Iterator, Sequence
 

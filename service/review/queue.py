@@ -66,6 +66,14 @@ def lease_next(
     ranking = newest_ranking(session, audit_id)
     tiers = wanted.tier or list(Tier)
     held: list[Held] = []
+
+    def look(query: Select[Any], missing: int, *, patient: bool = False) -> tuple[int, list[Held]]:
+        """How many seemed free, and those that were."""
+        found = _worst(session, audit.dataset_id, query, tiers, missing, patient=patient)
+        return len(found), hold(
+            session, audit, found, principal=principal, lease_seconds=lease_seconds
+        )
+
     # Whoever found nothing but samples that somebody has locked waits for one of them, since some
     # may yet want an opinion; for one and with none in hand, so that nobody waits in a circle.
     for patient in (False, True, False):
@@ -73,15 +81,17 @@ def lease_next(
             query = wanted.apply(
                 select(Suspect).where(Suspect.ranking_id == ranking.id, *looked_for)
             ).where(*(not_(and_(*other.conditions())) for other in but_not))
-            for _ in range(1 if patient else ROUNDS):
-                missing = 1 if patient else count - len(held)
-                found = _worst(session, audit.dataset_id, query, tiers, missing, patient=patient)
-                taken = hold(
-                    session, audit, found, principal=principal, lease_seconds=lease_seconds
-                )
-                held += taken
-                if len(held) == count or len(taken) == len(found):
-                    break
+            if not patient:
+                for _ in range(ROUNDS):
+                    found, taken = look(query, count - len(held))
+                    held += taken
+                    if len(held) == count or len(taken) == found:
+                        break
+            elif not held:
+                with session.begin_nested() as waiting:
+                    _, held = look(query, 1, patient=True)
+                    if not held:  # whoever waits for it too need not wait for this transaction
+                        waiting.rollback()
         if held:
             break
     return held

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.database import clock
 from service.models import Audit, Correction, Lease, Ranking, ReviewState, Sample, Suspect
-from service.review.log import chunks, lock_dataset, lock_samples, outcomes_at
+from service.review.log import chunks, lock_dataset, outcomes_at
 from service.review.outcome import Outcome
 
 # A suspect's columns: state, opinions, wanted, begun_by.
@@ -30,12 +30,11 @@ def newest_rankings(session: Session, dataset_id: str) -> dict[str, int]:
 
 
 def settle(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, Outcome]:
-    """Bring these samples' suspects in line with the log; the dataset is locked. Whatever is held
-    of a sample that no longer waits for anybody's opinion is let go."""
+    """Bring these samples' suspects in line with the log; they and the dataset are locked. Whatever
+    is held of a sample that no longer waits for anybody's opinion is let go."""
     rankings = newest_rankings(session, dataset_id)
     found: dict[int, Outcome] = {}
     for some in chunks(positions):
-        lock_samples(session, dataset_id, some)
         outcomes = outcomes_at(session, dataset_id, some)
         _write(session, dataset_id, list(rankings), outcomes)
         _let_go(session, dataset_id, outcomes)

@@ -13,7 +13,7 @@ from service.errors import Conflict, NotFound, NotPermitted
 from service.models import Audit, Correction, new_id
 from service.principal import Principal
 from service.review.chain import append
-from service.review.log import lock_dataset, rows_at
+from service.review.log import chunks, lock_dataset, lock_samples, rows_at
 from service.review.outcome import rows_that_stand
 from service.review.states import settle
 
@@ -99,9 +99,11 @@ def _check_may_undo(principal: Principal, key_id: str) -> None:
 def _revert_all(
     session: Session, audit: Audit, targets: Sequence[Correction], principal: Principal
 ) -> list[Correction]:
-    """A row for each target that stands, which is looked at again under the lock."""
-    lock_dataset(session, audit.dataset_id)
+    """A row for each target that stands, which is looked at again under the locks."""
     positions = sorted({row.position for row in targets})
+    for some in chunks(positions):
+        lock_samples(session, audit.dataset_id, some)
+    lock_dataset(session, audit.dataset_id)
     rows_of = rows_at(session, audit.dataset_id, positions)
     standing = {row.id for rows in rows_of.values() for row in rows_that_stand(rows)}
     undone_by = {row.reverts: row.id for rows in rows_of.values() for row in rows if row.reverts}

@@ -1,9 +1,11 @@
 """The queue and the corrections, as many people use them at once."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from service import datasets, review
 from service.database import Database, clock
@@ -16,12 +18,14 @@ from service.models import (
     JobStatus,
     Lease,
     ReviewState,
+    Sample,
     Suspect,
     Tier,
     Verdict,
 )
 from service.review import Decision, SuspectFilter
 from tests.factories import (
+    Store,
     in_threads,
     make_audit,
     make_dataset,
@@ -38,6 +42,13 @@ ANY = SuspectFilter(state=ReviewState.open)
 @pytest.fixture
 def audit_id(store):
     return make_audit(store, make_dataset(store))
+
+
+@pytest.fixture
+def on_postgres(postgres_url, storage):
+    database = Database(postgres_url, lock_seconds=20)
+    yield Store(database, storage)
+    database.dispose()
 
 
 def lease(
@@ -118,6 +129,47 @@ def test_batches_asked_for_at_once_do_not_overlap_and_empty_the_queue(store):
     names = [found.sample_id for batch in served for found in batch]
     assert sorted(names) == [sample_id(position) for position in range(60)]
     assert lease(store.database, audit_id) == []
+
+
+def test_who_waited_in_vain_keeps_nobody_waiting(on_postgres):
+    """On SQLite there is one writer at a time, and nobody to wait."""
+    database = on_postgres.database
+    audit_id = make_audit(on_postgres, make_dataset(on_postgres, samples=6))
+    locked = select(Sample).with_for_update(nowait=True)
+    with (
+        database.write() as first,
+        database.write() as second,
+        database.write() as third,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        assert len(first.scalars(locked).all()) == 6
+        asked = {"principal": ANN, "wanted": ANY, "count": 1, "lease_seconds": 60.0}
+        waiting = pool.submit(review.lease_next, second, audit_id, **asked)
+        _until_somebody_waits(database)
+        first.execute(update(Suspect).values(state=ReviewState.decided))
+        first.commit()
+        assert waiting.result() == []
+        assert len(third.scalars(locked).all()) == 6
+
+
+def test_who_is_refused_need_not_wait_for_somebody_elses_decision(on_postgres):
+    database = on_postgres.database
+    audit_id = make_audit(on_postgres, make_dataset(on_postgres))
+    submit(database, audit_id, keep(3))
+    with database.write() as writing:
+        review.submit(writing, audit_id, [keep(4)], principal=ANN)  # holds the dataset
+        with pytest.raises(Conflict):
+            submit(database, audit_id, keep(3), who=BEN)
+
+
+def _until_somebody_waits(database: Database) -> None:
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    for _ in range(1000):
+        with database.read() as session:
+            if session.scalar(waiting):
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 def test_a_lease_that_ran_out_puts_the_sample_back(database, audit_id):

@@ -1,5 +1,6 @@
 """Many people at one queue over HTTP: on SQLite they wait for each other."""
 
+import time
 from collections import Counter
 
 import httpx
@@ -15,7 +16,7 @@ from service.models import Correction, Role
 from tests.factories import in_threads, make_audit, make_dataset
 from tests.live import LiveService, free_port
 
-PEOPLE, SAMPLES = 16, 32
+PEOPLE, SAMPLES = 24, 48
 TIERS = {"tier": ["obvious", "possible", "none"]}
 
 
@@ -31,6 +32,18 @@ def test_whoever_waits_too_long_for_a_turn_to_write_is_told(sqlite_url, monkeypa
     database.dispose()
 
 
+def _post(client, path, **options):
+    """Waits are bounded: on a machine that is busy enough the service asks to come again."""
+    while (answer := client.post(path, **options)).status_code == 503:
+        assert answer.json()["type"] == "/problems/database-unavailable", _told(answer)
+        time.sleep(float(answer.headers["Retry-After"]))
+    return answer
+
+
+def _told(answer):
+    return answer.request.url.path, answer.status_code, dict(answer.headers), answer.text
+
+
 def _decide_all(url, audit_id, token):
     """One annotator until nothing is left; each answer is sent twice."""
     statuses, acknowledged = Counter(), set()
@@ -38,9 +51,10 @@ def _decide_all(url, audit_id, token):
         client.headers["Authorization"] = f"Bearer {token}"
         base = f"/v1/audits/{audit_id}"
         while True:
-            answer = client.post(f"{base}/queue/next", json=TIERS)
+            answer = _post(client, f"{base}/queue/next", json=TIERS)
             statuses[answer.status_code] += 1
-            items = answer.json().get("items")
+            assert answer.status_code == 200, _told(answer)
+            items = answer.json()["items"]
             if not items:
                 return statuses, acknowledged
             [item] = items
@@ -51,11 +65,11 @@ def _decide_all(url, audit_id, token):
             }
             headers = {"Idempotency-Key": item["lease"]["lease_id"]}
             for _ in range(2):
-                answer = client.post(
-                    f"{base}/corrections", json={"corrections": [decision]}, headers=headers
+                answer = _post(
+                    client, f"{base}/corrections", json={"corrections": [decision]}, headers=headers
                 )
                 statuses[answer.status_code] += 1
-                assert answer.status_code == 201, answer.text
+                assert answer.status_code == 201, _told(answer)
                 acknowledged.add(answer.json()["corrections"][0]["id"])
 
 
@@ -80,6 +94,6 @@ def test_many_people_at_once_lose_and_double_nothing(database, store, database_u
     acknowledged = set().union(*(names for _, names in told))
     with database.read() as session:
         rows = session.scalars(select(Correction)).all()
-    assert set(statuses) <= {200, 201}  # nobody was asked to come again
+    assert set(statuses) == {200, 201}
     assert {row.id for row in rows} == acknowledged
     assert Counter(row.position for row in rows) == dict.fromkeys(range(SAMPLES), 1)
