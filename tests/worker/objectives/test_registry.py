@@ -1,12 +1,16 @@
 """What the menu of objectives accepts and refuses."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from service.errors import BadInput
 from service.training import OBJECTIVES, TrainingConfig, resolve_options
+from service.training.document import BEGIN, DOCUMENT, END, menu, with_menu
 
+DOCUMENTED = (Path(__file__).parents[3] / DOCUMENT).read_text()
 GOOD = [[0.9, 0.1], [0.2, 0.8]]
 
 
@@ -80,3 +84,16 @@ def test_whole_number_options_refuse_fractions() -> None:
         resolve_options("warp", {"replacement": 1})
     with pytest.raises(BadInput, match="mode must be one of exact, sampled"):
         resolve_options("warp", {"mode": "both"})
+
+
+def test_the_documents_menu_is_the_registrys() -> None:
+    assert with_menu(DOCUMENTED) == DOCUMENTED
+    assert all(f"| `{name}` | " in menu() for name in OBJECTIVES)
+    assert "| labels soft, alpha 1.2, beta 0.8, schedule scaled*, " in menu()
+    assert r"P(true \| given)" in menu()
+
+
+def test_the_document_says_of_every_objective_what_it_minimises() -> None:
+    before, _, rest = DOCUMENTED.partition(BEGIN)
+    explained = re.findall(r"^\| `(\w+)` \|", before + rest.partition(END)[2], re.MULTILINE)
+    assert sorted(explained) == sorted(OBJECTIVES)
