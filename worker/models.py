@@ -158,6 +158,8 @@ class WideCnn(Network):
         momentum: float = 0.0,
     ) -> Tensor:
         maps = inputs.float().div_(127.5).sub_(1.0) if inputs.dtype == torch.uint8 else inputs
+        if maps.device.type == "cpu":  # where pooling and normalising cost as much as convolving
+            maps = maps.contiguous(memory_format=torch.channels_last)
         averages: Sequence[tuple[Tensor | None, Tensor | None]]
         averages = running or [(None, None)] * len(self.kernels)
         layers = zip(self.kernels, self.scales, self.shifts, self.groups, averages, strict=True)
