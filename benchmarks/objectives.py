@@ -155,10 +155,10 @@ def measure(job: Job) -> dict[str, Any]:
             lambda _share: None,
         )
         seconds = time.perf_counter() - started
-        scores = _scores(path, labels, truth)
-    accuracy = _accuracy(network, inputs[held_out], data.truth[held_out], device)
+        scores = score(path, labels, truth)
+    found = accuracy(network, inputs[held_out], data.truth[held_out], device)
     return asdict(job) | {"noise_rate": float((labels != truth).mean()), "seconds": seconds,
-                          "accuracy": accuracy} | scores  # fmt: skip
+                          "accuracy": found} | scores  # fmt: skip
 
 
 def _spec(job: Job, matrix: NDArray[np.float64]) -> ShardSpec:
@@ -180,7 +180,7 @@ def _spec(job: Job, matrix: NDArray[np.float64]) -> ShardSpec:
     )
 
 
-def _scores(folder: Path, labels: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, float]:
+def score(folder: Path, labels: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, float]:
     """Average precision of finding wrong labels by margin and by out-of-bag probability, and the
     share of samples whose true label the out-of-bag replicas, or relabelled labels, name."""
     trajectory = Trajectory.load(folder)
@@ -201,7 +201,7 @@ def _scores(folder: Path, labels: NDArray[np.int64], truth: NDArray[np.int64]) -
 
 
 @torch.no_grad()
-def _accuracy(
+def accuracy(
     network: Network, inputs: Tensor, truth: NDArray[np.int64], device: torch.device
 ) -> float:
     """Of the mean softmax of the last epoch's replicas."""
