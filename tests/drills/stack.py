@@ -84,6 +84,10 @@ class Stack:
             query = select(Step).where(Step.subject_id == audit.rsplit("/", 1)[-1], *where)
             return list(session.scalars(query.order_by(Step.kind, Step.shard)))
 
+    def run_again(self, audit: str) -> list[Step]:
+        """The audit's steps that were run more than once. (The kept model's may still wait.)"""
+        return self.steps(audit, Step.attempt > 1)
+
     def training(self, audit: str) -> Step | None:
         """A train step of the audit that is under way and has told some progress."""
         found = self.steps(

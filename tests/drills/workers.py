@@ -134,7 +134,7 @@ def worker_told_to_stop(arena: Arena) -> None:
     (now,) = arena.stack.steps(audit, Step.kind == step.kind, Step.shard == step.shard)
     assert now.owner != step.owner or now.state is StepState.ready
     arena.expect_undisturbed(audit)
-    assert {one.attempt for one in arena.stack.steps(audit)} == {1}
+    assert arena.stack.run_again(audit) == []
 
 
 def stop_worker_of(stack: Stack, step: Step) -> None:
