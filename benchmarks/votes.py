@@ -40,21 +40,25 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--label", default="given_label", help="the column that is audited")
     parser.add_argument("--votes", type=int, help="at most so many votes a sample, at random")
+    parser.add_argument("--cache", type=Path, help="keep vectors and trained evidence here")
     options = parser.parse_args()
     print(f"{'pack':<28}{'seed':>4} {'method':<30}{'AP':>6}{'ECE':>7}  noise rate, obvious tier")
-    with tempfile.TemporaryDirectory(prefix="votes-") as cache:
+    with tempfile.TemporaryDirectory(prefix="votes-") as folder:
         for path in options.packs:
-            for pack in read_packs(path, Path(cache)):
+            for pack in read_packs(path, options.cache or Path(folder)):
                 for seed in options.seeds:
                     relabelled, votes = _read(path, pack, options.label)
                     if options.votes:
                         votes = _thinned(votes, options.votes, seed)
-                    for method, scores, words in _methods(relabelled, votes, seed):
+                    for method, scores, words in _methods(relabelled, votes, seed, options.cache):
                         _print(relabelled, seed, method, scores, words)
 
 
-def _methods(pack: Pack, votes: Votes, seed: int) -> Iterator[tuple[str, Floats, str]]:
-    with evidence_of(pack, seed) as (evidence, _cost):
+def _methods(
+    pack: Pack, votes: Votes, seed: int, cache: Path | None
+) -> Iterator[tuple[str, Floats, str]]:
+    keep = cache and cache / f"{pack.name}.{len(pack.labels)}.{seed}"
+    with evidence_of(pack, seed, keep) as (evidence, _cost):
         for name, given in (("labelaudit, models alone", None), ("labelaudit, with votes", votes)):
             ranking = rank_suspects(replace(evidence, votes=given), seed=seed)
             rate = ranking.summary.noise_rate

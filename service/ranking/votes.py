@@ -104,7 +104,7 @@ def with_votes(fused: Fused, labels: Integers, votes: Votes) -> tuple[Fused, Vot
         samples=int(votes.voted.sum()),
         votes=int(votes.count.sum()),
         agreement=agreement(votes),
-        power=consensus.power,
+        power=float(consensus.powers(some).mean()) if len(some) else consensus.power,
         annotators=quality(some, consensus, heard=heard),
     )
     signals = result.signals | _signals(votes, labels)

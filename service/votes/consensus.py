@@ -5,7 +5,8 @@ Applied Statistics 1979) gives somebody with three votes a matrix of zeros and o
 pseudo-votes pull every annotator towards the crowd's matrix, and the crowd's towards a coin that
 is right at a common rate. Annotators are also not independent: they miss the same hard samples. So
 the votes' joint likelihood is raised to a power that is fitted by how well the other votes of a
-sample predict each vote; neither needs a truth.
+sample predict each vote; neither needs a truth. Where models speak too, the votes of one sample
+count for no more than their correlation allows (`correlation.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from service.votes.correlation import correlation, independent_share
 from service.votes.table import Votes
 
 Floats = NDArray[np.float64]
@@ -55,6 +57,7 @@ class Consensus:
     accuracy : (A,) P(says the true class), by the classes' own frequency
     prior : (C,) class frequencies
     power : in (0, 1], 1 where votes are independent given the truth
+    rho : in [0, 1], how much votes on one sample repeat each other beyond the truth
     given : (C, C), P(given | true) of the given labels that models have heard; None without models
     trust : power of the models' evidence once the given label is taken out of it
     """
@@ -65,6 +68,7 @@ class Consensus:
     accuracy: Floats
     prior: Floats
     power: float = 1.0
+    rho: float = 0.0
     given: Floats | None = None
     trust: float = 1.0
 
@@ -77,7 +81,11 @@ class Consensus:
     def posterior(self, votes: Votes, heard: Heard | None = None) -> Floats:
         """(n_samples, C) P(true class) by any votes of the same annotators, and the models."""
         total = votes.summed(self.said(votes) * votes.count[:, None])
-        return _normalised(self.start(votes, heard) + self.power * total)
+        return _normalised(self.start(votes, heard) + self.powers(votes)[:, None] * total)
+
+    def powers(self, votes: Votes) -> Floats:
+        """(n_samples,) the power that each sample's votes count with."""
+        return np.minimum(self.power, independent_share(votes.totals, self.rho))
 
     def others_say(self, votes: Votes, heard: Heard | None = None) -> Floats:
         """(V, C) P(true class) by the models and the other votes of the sample; one is left out."""
@@ -208,6 +216,9 @@ def _tempered(found: Consensus, votes: Votes, heard: Heard | None) -> Consensus:
         if heard is not None:
             tried = [replace(found, trust=trust) for trust in TRUSTS]
             found = max(tried, key=lambda one: one.predicts(told, heard))
+    if heard is not None:
+        unheard = replace(found, trust=1.0).start(votes, heard)
+        found = replace(found, rho=correlation(votes, _normalised(unheard), found.crowd))
     return found
 
 

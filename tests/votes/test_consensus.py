@@ -1,6 +1,7 @@
 """Consensus and quality: against crowd-kit, and on crowds whose truth is known."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from service.votes import Heard, Votes, dawid_skene, majority, quality
 from service.votes import consensus as consensus_module
+from service.votes.correlation import correlation, independent_share
 
 N, CLASSES = 400, 3
 
@@ -153,3 +155,46 @@ def test_votes_out_of_range_are_refused() -> None:
         Votes(np.array([0]), np.array([0]), np.array([2]), 1, 2, ["a"])
     with pytest.raises(ValueError, match="one length"):
         Votes(np.array([0, 1]), np.array([0]), np.array([1]), 2, 2, ["a"])
+
+
+def copying(share: float) -> tuple[Votes, NDArray, NDArray]:
+    """Four votes a sample, each with that chance a repetition of the first; the truth; what models
+    that heard no vote say of it."""
+    generator = np.random.default_rng(5)
+    truth = generator.integers(0, CLASSES, N)
+    chances = np.full((N, CLASSES), 0.1)
+    leading = np.where(generator.random(N) < 0.8, truth, (truth + 1) % CLASSES)
+    chances[np.arange(N), leading] = 0.8
+    slips = (truth[:, None] + generator.integers(1, CLASSES, (N, 4))) % CLASSES
+    said = np.where(generator.random((N, 4)) < 0.7, truth[:, None], slips)
+    said = np.where(generator.random((N, 4)) < share, said[:, :1], said)
+    table = Votes(
+        np.repeat(np.arange(N), 4), np.tile(np.arange(4), N), said.ravel(), N, CLASSES, [*"abcd"]
+    )
+    return table, truth, chances
+
+
+def test_votes_that_repeat_each_other_are_noticed() -> None:
+    start = np.full((CLASSES, CLASSES), 0.2) + 0.4 * np.eye(CLASSES)
+    independent, _, chances = copying(0.0)
+    repeated, _, _ = copying(0.7)
+    assert correlation(independent, chances, start) < 0.1
+    # the first is repeated by .7 of the others, of which two repeat each other in .49
+    assert correlation(repeated, chances, start) == pytest.approx(0.6, abs=0.12)
+
+
+def test_five_votes_that_are_copies_count_as_one() -> None:
+    np.testing.assert_allclose(independent_share(np.array([1.0, 5.0]), 1.0), [1.0, 0.2])
+    np.testing.assert_allclose(independent_share(np.array([0.0, 1.0, 9.0]), 0.0), 1.0)
+
+
+def test_copied_votes_do_not_outvote_the_models() -> None:
+    votes, truth, chances = copying(0.9)
+    heard = Heard(chances, np.full(N, -1))
+    with_cap = dawid_skene(votes, heard=heard).probabilities
+    without = replace(dawid_skene(votes, heard=heard), rho=0.0, power=1.0).posterior(votes, heard)
+    assert log_loss(with_cap, truth) < 0.8 * log_loss(without, truth)
+
+
+def log_loss(chances: NDArray, truth: NDArray) -> float:
+    return float(-np.log(chances[np.arange(len(truth)), truth]).mean())
