@@ -21,6 +21,15 @@ from tests.drills.stack import PATIENCE, Stack, until
 
 # Two shards of some seconds each.
 TRAINING = {"epochs": 60, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
+# One shard of some ten seconds, of which each epoch takes one or two.
+FINE_TUNING = {
+    "network": "full",
+    "encoder": "efficientnet-lite0",
+    "families": ["network"],
+    "epochs": 10,
+    "replicas": 2,
+    "batch_size": 16,
+}
 QUICK = {"epochs": 4, "replicas": 2, "replicas_per_shard": 1, "families": ["network"]}
 SAMPLES = 300
 TO_DECIDE = 80
@@ -36,7 +45,7 @@ class Arena:
     ledger: Ledger = field(default_factory=Ledger)
     undisturbed: dict[str, Result] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # figures of a drill that fit no column
-    workloads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    workloads: dict[str, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
 
     @cached_property
     def client(self) -> Caller:
@@ -62,9 +71,10 @@ class Arena:
 
     def start(self, workload: dict[str, Any], dataset: dict[str, Any] | None = None) -> str:
         """The path of a new audit."""
-        audit = road.start(self.client, dataset or self.dataset, workload)
-        name = repr(sorted(workload.items()))
-        self.workloads[name] = workload
+        dataset = dataset or self.dataset
+        audit = road.start(self.client, dataset, workload)
+        name = f"{dataset['id']} {sorted(workload.items())}"
+        self.workloads[name] = workload, dataset
         self.ledger.audits[audit] = name
         return audit
 
@@ -89,16 +99,16 @@ class Arena:
         self.completed(audit)
         name = self.ledger.audits[audit]
         if name not in self.undisturbed:
-            self.undisturbed[name] = self.result(self._calm(self.workloads[name]))
+            self.undisturbed[name] = self.result(self._calm(*self.workloads[name]))
         ranking, digest = self.result(audit)
         assert ranking == self.undisturbed[name][0], "the ranking differs"
         assert digest == self.undisturbed[name][1], "the shards' bytes differ"
 
-    def _calm(self, workload: dict[str, Any]) -> str:
+    def _calm(self, workload: dict[str, Any], dataset: dict[str, Any]) -> str:
         """An audit whose every step ran once. A starved machine may let a lease of these few
         seconds lapse with nobody hurt, so one that was disturbed is started again."""
         for _ in range(CALM_TRIES):
-            calm = self.start(workload)
+            calm = self.start(workload, dataset)
             self.completed(calm)
             if not self.stack.run_again(calm):
                 return calm

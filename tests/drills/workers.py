@@ -6,10 +6,12 @@ from pathlib import Path
 
 from service import embedded, supervisor
 from service.models import JobStatus, Step, StepKind, StepState
+from tests import road
 from tests.drills.api import EventReader
-from tests.drills.arena import QUICK, TRAINING, Arena
+from tests.drills.arena import FINE_TUNING, QUICK, TRAINING, Arena
 from tests.drills.registry import PRODUCTION, drill
 from tests.drills.stack import Stack, children, kill, pid_of, until
+from worker.checkpoint import FILE
 
 KILLS = 3
 STOP_SECONDS = 15.0
@@ -50,6 +52,22 @@ def kill_workers(arena: Arena) -> None:
         arena.stack.kill_worker_of(step)
         until(lambda step=step: taken_up(arena.stack, step))
         arena.ledger.recovered(since)
+    arena.expect_undisturbed(audit)
+
+
+@drill()
+def kill_fine_tuning(arena: Arena) -> None:
+    """SIGKILL to the worker that fine-tunes an encoder, once it has kept a checkpoint."""
+    audit = arena.start(FINE_TUNING, arena.upload(road.images(48)))
+    folder = arena.stack.storage.path(f"audits/{audit.rsplit('/', 1)[1]}/shards")
+    until(lambda: list(folder.glob(f".*/{FILE}")))
+    step = victim(arena, audit)
+    assert step is not None
+    assert step.progress < 1.0, "it was too late to be killed"
+    since = time.monotonic()
+    arena.stack.kill_worker_of(step)
+    until(lambda: taken_up(arena.stack, step))
+    arena.ledger.recovered(since)
     arena.expect_undisturbed(audit)
 
 
