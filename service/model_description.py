@@ -56,7 +56,7 @@ class ModelDescription(BaseModel):
     class_names: list[str]
     encoder: EncoderUsed
     table: TableColumns | None = Field(description="How a row becomes a vector; tables only.")
-    network: Literal["linear", "mlp", "cnn"]
+    network: Literal["linear", "mlp", "cnn", "full"]
     input_shape: list[int]
     replicas: int = Field(description="Trained models whose logits were averaged into this one.")
     temperature: float = Field(description="Logits are divided by it; above 1 = less confident.")

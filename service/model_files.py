@@ -1,7 +1,8 @@
 """The robust model of an audit: its files, what they say, and its head in plain numpy.
 
 `audits/{id}/model/` holds `model.safetensors` (weights), `model.json` (everything else that a
-prediction needs) and `model.onnx` (standardisation, network, temperature and softmax in one graph).
+prediction needs) and, but for fine-tuned encoders, `model.onnx` (standardisation, network,
+temperature and softmax in one graph).
 """
 
 from pathlib import Path
@@ -19,11 +20,12 @@ from service.models import JobStatus, Kind, Step, StepKind, StepState
 from service.storage import Storage
 
 Floats = NDArray[np.float32]
+Array = NDArray[Any]
+Arrays = dict[str, Array]  # by name; float32 but for what a fine-tuned encoder counts
 
 DESCRIPTION = "model.json"
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
-FILES = (DESCRIPTION, WEIGHTS, ONNX)
 STATUS = {
     StepState.ready: JobStatus.queued,
     StepState.running: JobStatus.running,
@@ -42,6 +44,11 @@ def file_key(audit_id: str, name: str) -> str:
     return f"{folder(audit_id)}/{name}"
 
 
+def file_names(network: str) -> tuple[str, ...]:
+    """The files of a model, by its own network or its audit's."""
+    return (DESCRIPTION, WEIGHTS) if network == "full" else (DESCRIPTION, WEIGHTS, ONNX)
+
+
 def want_model(session: Session, audit_id: str) -> None:
     """Have the model trained; the audit itself is completed without it."""
     steps.enqueue(session, subject_id=audit_id, kind=StepKind.model, queue="gpu")
@@ -55,11 +62,6 @@ def get_step(session: Session, audit_id: str) -> Step:
         dataset = audits.dataset_of(session, audit)
         if dataset.kind is Kind.probabilities:
             reason = "it ranked the probabilities that were uploaded."
-        elif audit.config.get("network") == "full":
-            reason = (
-                "fine-tuned replicas cannot be merged into one network, and all of them are too "
-                "large to keep. Audit with a head (leave `network` out) to have one."
-            )
         else:
             reason = "it is older than models are. Audit the dataset again."
         raise NotFound(f"This audit has no model: {reason}", type="no-model")
@@ -81,11 +83,11 @@ def read_description(storage: Storage, audit_id: str) -> ModelDescription:
     return ModelDescription.model_validate_json(path.read_bytes())
 
 
-def read_weights(folder: Path) -> dict[str, Floats]:
+def read_weights(folder: Path) -> Arrays:
     return load_file(folder / WEIGHTS)
 
 
-def write_weights(weights: dict[str, Floats], folder: Path) -> None:
+def write_weights(weights: Arrays, folder: Path) -> None:
     save_file(weights, folder / WEIGHTS)
 
 

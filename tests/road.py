@@ -62,6 +62,12 @@ def images(count: int = 160) -> Upload:
     return Upload(target.getvalue(), "digits.zip", "image", found, wish)
 
 
+def pictures(count: int) -> list[bytes]:
+    """The PNG files of some images, without their labels."""
+    with zipfile.ZipFile(io.BytesIO(images(count).content)) as archive:
+        return [archive.read(name) for name in archive.namelist()]
+
+
 def table() -> Upload:
     """A CSV of chemical measurements."""
     wine = load_wine()

@@ -121,7 +121,9 @@ def bring_to(module: nn.Module, state: State) -> None:
             parameter.copy_(tensor)
             parameter.requires_grad_(state["learning"][name])
         else:
-            part.register_buffer(leaf, _like_before(part, leaf, tensor).to(device))
+            before = _like_before(part, leaf, tensor).to(device)
+            kept = leaf not in part._non_persistent_buffers_set
+            part.register_buffer(leaf, before, persistent=kept)
     for name, extra in state["extra"].items():
         module.get_submodule(name).set_extra_state(extra)
 

@@ -42,20 +42,22 @@ def read_model(
     """
     step = model_files.get_step(session, audit_id)
     status = model_files.STATUS[step.state]
-    done = status is JobStatus.completed
+    description = None
+    if status is JobStatus.completed:
+        description = model_files.read_description(storage, audit_id)
     return {
         "audit_id": audit_id,
         "status": status,
         "progress": step.progress,
         "problem": step.problem,
-        "description": model_files.read_description(storage, audit_id) if done else None,
+        "description": description,
         "files": [
             {
                 "name": name,
                 "bytes": storage.path(model_files.file_key(audit_id, name)).stat().st_size,
                 "download_url": f"/v1/audits/{audit_id}/model/{name}",
             }
-            for name in (model_files.FILES if done else ())
+            for name in (model_files.file_names(description.network) if description else ())
         ],
     }
 
@@ -69,10 +71,12 @@ def download_model(
     file: str,
 ) -> FileResponse:
     """One file of the model: `model.safetensors`, the weights; `model.json`, all else that a
-    prediction needs; `model.onnx`, standardisation, network and calibration in one graph."""
+    prediction needs; `model.onnx`, standardisation, network and calibration in one graph, which a
+    fine-tuned encoder does not have."""
     model_files.require_model(session, audit_id)
-    if file not in model_files.FILES:
-        raise NotFound(f"A model has the files {', '.join(model_files.FILES)}, not {file!r}.")
+    names = model_files.file_names(model_files.read_description(storage, audit_id).network)
+    if file not in names:
+        raise NotFound(f"This model has the files {', '.join(names)}, not {file!r}.")
     return FileResponse(
         storage.path(model_files.file_key(audit_id, file)),
         filename=f"{audit_id}-{file}",

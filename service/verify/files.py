@@ -64,19 +64,20 @@ def _dataset(storage: Storage, dataset: Dataset, contents: bool) -> Iterator[str
 def _of_steps(session: Session, storage: Storage) -> Iterator[Violation]:
     """What a finished step of an audit says that it wrote."""
     done = (
-        select(Step.subject_id, Step.kind, Step.shard)
+        select(Step.subject_id, Step.kind, Step.shard, Audit.config)
         .join(Audit, Audit.id == Step.subject_id)
         .where(Step.state == StepState.done)
     )
-    for audit_id, kind, shard in session.execute(done):
+    for audit_id, kind, shard, config in session.execute(done):
         match kind:
             case StepKind.encoding:
-                names = ["labels.npy", "positions.npy"]
-                keys = [f"{audits.folder(audit_id)}/{name}" for name in names]
+                inputs = ("labels.npy", "positions.npy")
+                keys = [f"{audits.folder(audit_id)}/{name}" for name in inputs]
             case StepKind.train:
                 keys = [audits.shard_key(audit_id, shard)]
             case StepKind.model:
-                keys = [model_files.file_key(audit_id, name) for name in model_files.FILES]
+                names = model_files.file_names(config.get("network", "auto"))
+                keys = [model_files.file_key(audit_id, name) for name in names]
             case _:
                 continue
         for key in keys:

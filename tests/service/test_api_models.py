@@ -156,7 +156,7 @@ def test_the_ranking_is_there_before_the_model_and_stays_if_the_model_fails(
 def test_the_files_are_what_the_description_says(uploader, worker, storage):
     audit, description = with_model(uploader, worker, road.vectors(150, epochs=5))
     files = {file["name"]: file for file in uploader.get(f"{audit}/model").json()["files"]}
-    assert list(files) == list(model_files.FILES)
+    assert list(files) == list(model_files.file_names("mlp"))
     for file in files.values():
         answer = uploader.get(file["download_url"])
         assert len(answer.content) == file["bytes"]
@@ -238,7 +238,7 @@ def given_model(store, kind: str = "vector") -> str:
         "trained_on": counts | {"classes": {}},
     }
     (folder / model_files.DESCRIPTION).write_text(json.dumps(description))
-    for name in model_files.FILES:
+    for name in model_files.file_names("mlp"):
         (folder / name).touch()
     with store.database.write() as session:
         model_files.want_model(session, audit_id)

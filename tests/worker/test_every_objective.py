@@ -1,5 +1,6 @@
 """Every objective of the registry goes the whole road over REST, on images, texts and tables."""
 
+import base64
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from service import audits
 from service.training import OBJECTIVES
+from service.verify import verify
 from tests import road
 from worker.runner import run_one
 
@@ -22,6 +24,7 @@ UPLOADS = {
 }
 QUICK = {"replicas": 2, "epochs": 4, "families": ["network"], "batch_size": 32}
 FULL = {"network": "full", "encoder": "auto", "epochs": 3, "batch_size": 8}
+PICTURES = {"images": [base64.b64encode(png).decode() for png in road.pictures(2)]}
 MATRICES = {"noise_layer", "dropout_noise_layer", "nnaqc", "instance_transition",
             "forward", "backward", "soft_noise"}  # fmt: skip
 
@@ -65,15 +68,24 @@ def test_every_objective_finishes_an_audit(kind, uploader, worker):
 
 
 @pytest.mark.parametrize(("kind", "objective"), [("image", "joint_optimization"), ("text", "gce")])
-def test_fine_tuning_finishes_an_audit_and_says_why_it_keeps_no_model(
-    kind, objective, uploader, worker
+def test_fine_tuning_finishes_an_audit_and_leaves_a_model_that_answers(
+    kind, objective, uploader, worker, database, storage
 ):
     upload = road.images(40) if kind == "image" else road.text()
     dataset = road.send(uploader, upload, lambda: run_one(worker))
     audit = complete(uploader, worker, dataset, QUICK | FULL | {"objective": objective})
-    answer = uploader.get(f"{audit}/model")
-    assert answer.status_code == 404
-    assert "fine-tuned" in answer.json()["detail"]
+    assert run_one(worker)
+    model = uploader.get(f"{audit}/model").json()
+    assert model["status"] == "completed", model["problem"]
+    assert (model["description"]["network"], model["description"]["replicas"]) == ("full", 1)
+    assert [file["name"] for file in model["files"]] == ["model.json", "model.safetensors"]
+    assert uploader.get(f"{audit}/model/model.onnx").status_code == 404
+    asked = {"texts": ["Stir the soup.", "Hoist the sail."]} if kind == "text" else PICTURES
+    answer = uploader.post(f"{audit}/predict", params={"wait_seconds": 0}, json=asked)
+    assert run_one(worker)
+    found = uploader.get(answer.headers["location"]).json()
+    assert [one["label"] in dataset["class_names"] for one in found["predictions"]] == [True, True]
+    assert verify(database, storage, settled_seconds=0).whole
     assert not run_one(worker)  # nothing else was asked for
 
 

@@ -130,12 +130,14 @@ def start(samples: Samples, encoder: str | None, device: torch.device, batch_siz
     raise NotImplementedError(f"{encoder} is listed but not implemented")
 
 
-def stored(kind: str, samples: Samples, encoder: str, batch_size: int) -> Encoding:
+def stored(
+    kind: str, samples: Samples, encoder: str, batch_size: int, *, edge: int | None = None
+) -> Encoding:
     """What a network that fine-tunes the encoder reads."""
     if kind == "image":
         from worker.encoders.images import stored_images
 
-        return stored_images(samples, encoder, batch_size=batch_size)
+        return stored_images(samples, encoder, batch_size=batch_size, edge=edge)
     from worker.encoders.texts import stored_texts
 
     return stored_texts(samples, encoder)

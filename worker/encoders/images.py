@@ -86,11 +86,14 @@ def encode_pixels_as(samples: Samples, form: tuple[int, int], *, batch_size: int
     )
 
 
-def stored_images(samples: Samples, encoder: str, *, batch_size: int) -> Encoding:
-    """(N, 3, S, S) uint8, just as the encoder is to see them, for training that changes it."""
-    if encoder == "efficientnet-lite0":
+def stored_images(
+    samples: Samples, encoder: str, *, batch_size: int, edge: int | None = None
+) -> Encoding:
+    """(N, 3, S, S) uint8, just as the encoder is to see them, for training that changes it. Images
+    to come need the `edge` of the first."""
+    if edge is None and encoder == "efficientnet-lite0":
         edge = efficientnet_edge(samples)
-    else:
+    elif edge is None:
         from worker.encoders.hub import load_timm
 
         edge = load_timm(encoder.partition(":")[2]).edge

@@ -11,7 +11,7 @@ from service.encoders import get_encoder
 from service.errors import BadInput
 from service.model_description import EncoderUsed, ModelDescription
 from service.tabular import TableColumns
-from worker.encoders import start
+from worker.encoders import start, stored
 from worker.encoders.hub import located
 from worker.encoders.images import efficientnet_edge, encode_efficientnet, encode_pixels_as
 from worker.encoders.samples import Samples
@@ -44,7 +44,7 @@ def encode_like(
     device: str,
     models_dir: Path | None = None,
 ) -> NDArray[Any]:
-    """(n, D) float32 or (n, channels, H, W) uint8: what the model's network reads.
+    """(n, D) float32, (n, channels, H, W) uint8 or (n, L) int32: what the model's network reads.
 
     Raises
     ------
@@ -63,6 +63,10 @@ def encode_like(
             "dataset again to have a model that fits.",
             type="encoder-changed",
         )
+    elif model.network == "full":
+        edge = model.input_shape[-1] if model.kind == "image" else None
+        name = located(encoder.name, models_dir) or ""
+        encoding = stored(model.kind, samples, name, BATCH_SIZE, edge=edge)
     elif encoder.name == EFFICIENTNET:
         encoding = encode_efficientnet(
             samples, device=target, batch_size=BATCH_SIZE, edge=encoder.settings["edge"]
@@ -79,4 +83,5 @@ def encode_like(
         encoded[rows] = values
     if not np.isfinite(encoded).all():
         raise BadInput("The encoder gave NaN or infinity for a sample.", type="not-finite")
-    return encoded if encoder.name is None else encoded.astype(np.float32)
+    heads = encoder.name is not None and model.network != "full"
+    return encoded.astype(np.float32) if heads else encoded

@@ -15,8 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from service.model_files import Arrays
 from service.training import TrainingConfig
 from worker import families
+from worker.checkpoint import Checkpoints
+from worker.final import fine_tuned
 from worker.final.labels import CleanedLabels
 from worker.models import Network, WideCnn, WideLinear, WideMlp
 from worker.plan import plan_shards
@@ -35,23 +38,27 @@ class Fitted:
     """One network's weights by name, and held-out logits (N, C) to calibrate it by."""
 
     network: str
-    weights: Weights
+    weights: Arrays
     held_out: NDArray[np.float64]
+    left_out: NDArray[np.bool_]  # (N,) where those logits are
 
 
-def plan_final(config: TrainingConfig, shape: tuple[int, ...], n_classes: int) -> ShardSpec:
+def plan_final(
+    config: TrainingConfig, shape: tuple[int, ...], n_classes: int, encoder: str | None = None
+) -> ShardSpec:
     """The audit's network and its dials, with cross entropy: the labels are clean by now, and it is
-    the loss whose probabilities mean something."""
+    the loss whose probabilities mean something. The encoder is for the network `full` to change."""
+    replicas = fine_tuned.REPLICAS if config.network == "full" else REPLICAS
     plain = config.model_copy(
         update={
             "families": ("network",),
             "objective": "cross_entropy",
             "objective_options": {},
-            "replicas": REPLICAS,
-            "replicas_per_shard": REPLICAS,
+            "replicas": replicas,
+            "replicas_per_shard": replicas,
         }
     )
-    return plan_shards(plain, shape=shape, n_classes=n_classes)[0]
+    return plan_shards(plain, shape=shape, n_classes=n_classes, encoder=encoder)[0]
 
 
 def fit(
@@ -62,8 +69,21 @@ def fit(
     *,
     device: torch.device,
     report: Callable[[float], None],
+    checkpoints: Checkpoints | None = None,
 ) -> Fitted:
-    """Train on inputs (N, D) or (N, channels, H, W); `report(share)` may raise to stop."""
+    """Train on inputs (N, D) or (N, channels, H, W), or what the encoder reads; `report(share)` may
+    raise to stop, which for the network `full` leaves a checkpoint to go on from."""
+    if spec.network == "full":
+        found = fine_tuned.fit_full(
+            spec,
+            inputs,
+            cleaned,
+            n_classes,
+            device=device,
+            report=report,
+            checkpoints=checkpoints,
+        )
+        return Fitted(spec.network, *found)
     with threads_for(spec, inputs.shape):
         return _fit(spec, inputs, cleaned, n_classes, device, report)
 
@@ -96,7 +116,8 @@ def _fit(
             network.settle(features[rows].to(device) for rows in _blocks(len(features)))
         held_out = _held_out_logits(network, features, torch.from_numpy(left_out), device)
         merged = {**standardisation, **merge(network)}
-    return Fitted(spec.network, merged, held_out)
+    unseen = np.asarray(left_out.any(axis=1))
+    return Fitted(spec.network, merged, held_out, unseen)
 
 
 def merge(network: Network) -> Weights:

@@ -22,6 +22,8 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
     """Ranking and encoding -> the files of the robust model."""
     import torch
 
+    from worker.checkpoint import Checkpoints
+    from worker.encoders.hub import located
     from worker.encoders.samples import Samples
     from worker.final.calibration import TARGET_ACCURACY, calibrate
     from worker.final.encoding import describe_encoder
@@ -35,9 +37,19 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
     folder = audits.folder(audit.id)
     labels = np.load(worker.storage.path(f"{folder}/labels.npy"))
     positions = np.load(worker.storage.path(f"{folder}/positions.npy"))
-    inputs = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r")
+    inputs = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="c")
     cleaned = clean(labels, _judgement(worker, audit, positions), dataset.class_names)
-    spec = plan_final(_training_config(audit), inputs.shape, len(dataset.class_names))
+    spec = plan_final(
+        _training_config(audit),
+        inputs.shape,
+        len(dataset.class_names),
+        located(audit.config["encoder"], worker.settings.models_dir),
+    )
+    checkpoints = Checkpoints(
+        worker.storage.path(model_files.folder(audit.id)),
+        fence=claim.fence,
+        every_seconds=worker.settings.checkpoint_seconds,
+    )
     fitted = fit(
         spec,
         inputs,
@@ -45,8 +57,10 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
         len(dataset.class_names),
         device=torch.device(worker.device),
         report=lambda share: hold(0.9 * share),
+        checkpoints=checkpoints,
     )
-    calibration = calibrate(fitted.held_out, cleaned.targets, cleaned.judged, seed=spec.seed)
+    judged = np.where(fitted.left_out, cleaned.judged, 0.0)
+    calibration = calibrate(fitted.held_out, cleaned.targets, judged, seed=spec.seed)
     samples = Samples.open(
         worker.storage.path(datasets.samples_key(dataset.id)),
         worker.storage.path(datasets.upload_key(dataset.id)),
@@ -75,8 +89,10 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
     with worker.storage.writing(model_files.folder(audit.id)) as path:
         path.mkdir()
         model_files.write_weights(fitted.weights, path)
-        write_onnx(model, fitted.weights, path / model_files.ONNX)
+        if model_files.ONNX in model_files.file_names(model.network):
+            write_onnx(model, fitted.weights, path / model_files.ONNX)
         (path / model_files.DESCRIPTION).write_text(model.model_dump_json(indent=1))
+    checkpoints.forget()
     return lambda _session: None  # the step's own state says that the files are there
 
 
@@ -129,16 +145,26 @@ def run_predict(worker: Worker, claim: Claim, hold: Hold) -> Save:
     )
     hold(0.8)
     weights = model_files.read_weights(storage.path(model_files.folder(audit_id)))
-    found = model_files.answers(model, _logits(model, weights, inputs))
+    found = model_files.answers(model, _logits(worker, model, weights, inputs))
     predictions.write_answers(storage, audit_id, claim.shard, found)
     return lambda _session: None
 
 
 def _logits(
-    model: ModelDescription, weights: dict[str, model_files.Floats], inputs: NDArray[Any]
+    worker: Worker, model: ModelDescription, weights: model_files.Arrays, inputs: NDArray[Any]
 ) -> NDArray[np.float64]:
-    if model.network != "cnn":
-        return model_files.head_logits(weights, inputs)
-    from worker.final.fit import cnn_logits
+    match model.network:
+        case "cnn":
+            from worker.final.fit import cnn_logits
 
-    return cnn_logits(weights, inputs)
+            return cnn_logits(weights, inputs)
+        case "full":
+            import torch
+
+            from worker.encoders.hub import located
+            from worker.final.fine_tuned import full_logits
+
+            encoder = located(model.encoder.name, worker.settings.models_dir) or ""
+            classes, device = len(model.class_names), torch.device(worker.device)
+            return full_logits(weights, encoder, classes, inputs, device)
+    return model_files.head_logits(weights, inputs)

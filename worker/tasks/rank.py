@@ -63,7 +63,7 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     def save(session: Session) -> None:
         audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
         review.settle_ranking(session, audit.dataset_id, ranking_id)
-        if dataset.kind is not Kind.probabilities and audit.config["network"] != "full":
+        if dataset.kind is not Kind.probabilities:
             model_files.want_model(session, audit.id)
 
     return save
