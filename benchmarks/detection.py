@@ -2,13 +2,13 @@
 
     python -m benchmarks.detection PACK... [--noise symmetric:0.1] [--seeds 0 1 2]
                                            [--jsonl FILE] [--cache FOLDER] [--picture FILE.svg]
-    python -m benchmarks.detection PACK... --engine-only --verdicts 100 [--drawn]
+    python -m benchmarks.detection PACK... --engine-only --verdicts 100 [--half-queue]
 
 With `--jsonl` each case (pack, noise, seed) is written as one line when it ends, and a case that
 the file holds already is not run again. With `--cache` encoded samples and what the engine trained
 stay in the folder, so that the ranking alone can be tried again. With `--verdicts` the truth plays
-the reviewer (40 % obvious, 40 % possible, 20 % random controls from outside the tiers), and the
-engine's line is repeated with what it prints afterwards.
+the reviewer of controls, drawn as the service draws them (with `--half-queue`, of as many worst
+suspects too), and the engine's line is repeated with what it prints afterwards.
 
 Every method sees the same vectors and labels. Encoding is shared by all and not timed; the engine's
 seconds include its training. Only samples whose true label is known are scored.
@@ -18,10 +18,10 @@ import argparse
 import json
 import sys
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from benchmarks.injection import Injection, inject, is_clean
 from benchmarks.packs import Pack, read_packs
 from benchmarks.peers import peers
 from benchmarks.records import engine_record, heading, line, means, method_record
+from service.controls import drawn_by_value
 from service.ranking import Evidence, Ranking, Verdicts, rank_suspects
 from service.training import TrainingConfig
 from worker.engine import load_evidence, run_shard
@@ -117,26 +118,17 @@ def evidence_of(pack: Pack, seed: int, keep: Path | None = None) -> Iterator[tup
         yield load_evidence(paths, pack.labels, pack.n_classes), cost
 
 
-def reviewed(pack: Pack, ranking: Ranking, count: int, seed: int, *, drawn: bool) -> Verdicts:
-    """What a reviewer who knows the truth says of `count` samples.
-
-    40 % from the obvious tier (what it lacks is taken from possible), 40 % from possible, worst
-    first or, with `drawn`, at random; 20 % at random from outside the tiers.
-    """
-    generator = np.random.default_rng([REVIEW_SEED, seed, zlib.crc32(pack.name.encode())])
-    known = pack.truth >= 0
-    sizes = {"none": count - 2 * round(0.4 * count), "obvious": round(0.4 * count)}
-    sizes["obvious"] = min(sizes["obvious"], int((known & (ranking.tier_names == "obvious")).sum()))
-    sizes["possible"] = count - sizes["none"] - sizes["obvious"]
-    rows, at_random = [], []
-    for tier, size in sizes.items():
-        members = ranking.order[(known & (ranking.tier_names == tier))[ranking.order]]
-        random = drawn or tier == "none"
-        chosen = generator.permutation(members)[:size] if random else members[:size]
-        rows.append(chosen)
-        at_random.append(np.full(len(chosen), random))
-    every = np.concatenate(rows)
-    return Verdicts(every, (pack.truth != pack.labels)[every], np.concatenate(at_random))
+def reviewed(pack: Pack, ranking: Ranking, count: int, seed: int, *, queue: bool) -> Verdicts:
+    """What a reviewer who knows the truth says of `count` samples: controls drawn by value, half of
+    them replaced by the head of the list with `queue`."""
+    known = np.flatnonzero(pack.truth >= 0).tolist()
+    head = [row for row in ranking.order if pack.truth[row] >= 0][: count // 2 if queue else 0]
+    random = Random(f"{REVIEW_SEED} {seed} {pack.name}")
+    order = drawn_by_value({row: float(ranking.p_wrong[row]) for row in known}, random)
+    drawn = [row for row in order if row not in set(head)][: count - len(head)]
+    rows = np.array([*head, *drawn], dtype=np.intp)
+    at_random = np.arange(len(rows)) >= len(head)
+    return Verdicts(rows, (pack.truth != pack.labels)[rows], at_random)
 
 
 def _noises(pack: Pack, wanted: list[Injection]) -> list[Injection | None]:
@@ -160,7 +152,7 @@ def _compare(pack: Pack, seed: int, options: argparse.Namespace) -> Iterator[dic
             ranking = rank_suspects(evidence, seed=seed)
         yield engine_record(pack, seed, ENGINE, ranking, training + cost)
         if options.verdicts:
-            verdicts = reviewed(pack, ranking, options.verdicts, seed, drawn=options.drawn)
+            verdicts = reviewed(pack, ranking, options.verdicts, seed, queue=options.half_queue)
             with measured() as cost:
                 after = rank_suspects(evidence, seed=seed, verdicts=verdicts)
             method = f"{ENGINE} +{len(verdicts)} verdicts"
@@ -193,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
         help="flips where the truth is clean, as symmetric:0.1 asymmetric:0.2 instance:0.2",
     )
     parser.add_argument("--verdicts", type=int, default=0, help="how many the truth gives")
-    parser.add_argument("--drawn", action="store_true", help="draw verdicts at random in each tier")
+    parser.add_argument("--half-queue", action="store_true", help="half of them on the worst")
     parser.add_argument("--samples", type=int, help="take so many samples of each pack at random")
     parser.add_argument("--engine-only", action="store_true", help="leave the peers out")
     return parser

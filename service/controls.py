@@ -1,11 +1,12 @@
-"""Controls: samples drawn at random within a tier and shown without what the machine thinks.
+"""Controls: samples drawn at random and shown without what the machine thinks.
 
 What the queue serves is the worst of a tier and says nothing of the rest; controls do. They are
-drawn from the tiers of the audit's first ranking, so that however often it is ranked again every
-sample of a tier had the same chance.
+drawn by the audit's first ranking, so that however often it is ranked again a sample's chance stays
+what it was: alike within the tiers that are asked for, else the larger the more a verdict tells.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import sqrt
 from random import Random
 
 from sqlalchemy import and_, case, func, select
@@ -16,8 +17,9 @@ from service.models import Audit, Ranking, ReviewState, Sample, Suspect, Tier
 from service.principal import Principal
 from service.review import Held, has_judged, hold, newest_ranking, seems_free
 
-DRAWS = 200  # ranks looked at in one query
+DRAWS = 500  # ranks looked at in one query
 LARGEST = 10_000  # more than so many of a dataset's samples are never drawn
+EVERYWHERE = 0.1  # the models may be sure and wrong, so nothing is left out
 
 
 def lease_controls(
@@ -25,24 +27,32 @@ def lease_controls(
     audit_id: str,
     *,
     principal: Principal,
-    tiers: Sequence[Tier],
+    tiers: Sequence[Tier] | None,
     count: int,
     lease_seconds: float,
 ) -> list[Held]:
-    """Lease open samples of those tiers in an order that chance decided once for each audit."""
+    """Lease open samples in an order that chance decided once for each audit.
+
+    From the whole list, by value, where no tiers are named.
+    """
     audit = get_completed_audit(session, audit_id)
     ranking = newest_ranking(session, audit_id)
     first = session.scalars(
         select(Ranking).where(Ranking.audit_id == audit_id).order_by(Ranking.number).limit(1)
     ).one()
+    wanted = list(Tier) if tiers is None else tiers
     total = session.scalar(
         select(func.max(Suspect.rank)).where(
-            Suspect.ranking_id == first.id, Suspect.tier.in_(tiers)
+            Suspect.ranking_id == first.id, Suspect.tier.in_(wanted)
         )
     )
+    random = Random(audit_id)
+    order = random.sample(range(1, (total or 0) + 1), min(total or 0, LARGEST))
+    if tiers is None:
+        order = _by_value(session, first.id, order, random)
     held: list[Held] = []
-    for ranks in _random_ranks(total or 0, Random(audit_id)):
-        drawn = _members(session, first.id, tiers, ranks)
+    for ranks in _chunks(order):
+        drawn = _members(session, first.id, wanted, ranks)
         free = _free(session, audit, ranking.id, drawn, count - len(held), principal)
         held += hold(
             session, audit, free, principal=principal, lease_seconds=lease_seconds, control=True
@@ -52,15 +62,34 @@ def lease_controls(
     return held
 
 
-def _random_ranks(total: int, random: Random) -> Iterator[list[int]]:
-    """Distinct ranks from 1 to `total` in random order, a chunk at a time."""
-    ranks = random.sample(range(1, total + 1), min(total, LARGEST))
-    for start in range(0, len(ranks), DRAWS):
-        yield ranks[start : start + DRAWS]
+def _chunks(ranks: list[int]) -> Iterator[list[int]]:
+    return (ranks[start : start + DRAWS] for start in range(0, len(ranks), DRAWS))
+
+
+def _by_value(session: Session, ranking_id: str, ranks: list[int], random: Random) -> list[int]:
+    p_wrong: dict[int, float] = {}
+    for some in _chunks(ranks):
+        query = select(Suspect.rank, Suspect.p_wrong).where(
+            Suspect.ranking_id == ranking_id, Suspect.rank.in_(some)
+        )
+        p_wrong |= {row.rank: row.p_wrong for row in session.execute(query)}
+    return drawn_by_value({rank: p_wrong[rank] for rank in ranks if rank in p_wrong}, random)
+
+
+def drawn_by_value(p_wrong: Mapping[int, float], random: Random) -> list[int]:
+    """All keys in the order in which they are drawn without replacement, by their `value`."""
+    turn = {key: random.expovariate(value(p)) for key, p in p_wrong.items()}
+    return sorted(turn, key=turn.__getitem__)
+
+
+def value(p_wrong: float) -> float:
+    """How much a verdict tells of the share of wrong labels: the deviation that it settles (the
+    optimal allocation of Neyman, 1934)."""
+    return sqrt(p_wrong * (1.0 - p_wrong)) + EVERYWHERE
 
 
 def _members(
-    session: Session, ranking_id: str, tiers: Sequence[Tier], ranks: list[int]
+    session: Session, ranking_id: str, tiers: Sequence[Tier], ranks: Sequence[int]
 ) -> list[str]:
     """Sample ids of the drawn ranks that lie in the tiers, as drawn."""
     rows = session.execute(

@@ -52,8 +52,8 @@ def next_in_queue(
     With the purpose `adjudicate`, samples whose opinions differ are served to adjudicators.
 
     With the purpose `control`, random samples are served instead, without the machine's opinion:
-    from outside the tiers unless `tier` names others. They tell how many wrong labels the audit
-    missed, which no suspect can.
+    from the whole list, the likelier the more a verdict on them tells, or from the tiers that
+    `tier` names, all alike. They tell how many labels are wrong, which no suspect can.
     """
     options = options or QueueNext()
     audit = audits.get_completed_audit(session, audit_id)
@@ -64,7 +64,7 @@ def next_in_queue(
             session,
             audit_id,
             principal=caller,
-            tiers=options.tier if "tier" in options.model_fields_set else [Tier.none],
+            tiers=options.tier if "tier" in options.model_fields_set else None,
             count=options.count,
             lease_seconds=settings.review_lease_seconds,
         )

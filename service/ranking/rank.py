@@ -19,7 +19,7 @@ from service.ranking.tiers import (
     promises,
     small_classes,
 )
-from service.ranking.verdicts import VERIFIED, Verdicts, recalibrate
+from service.ranking.verdicts import ENOUGH, VERIFIED, Verdicts, recalibrate
 from service.ranking.votes import with_votes
 
 Floats = NDArray[np.float64]
@@ -171,11 +171,13 @@ def _counts(review: Review | None) -> dict[str, VerdictCount]:
 
 
 def _basis(review: Review | None) -> Basis:
-    """The noise rate is verified once controls were drawn from what the models left alone."""
+    """The noise rate is verified once enough controls were drawn, also from what no tier holds."""
     if review is None:
         return Basis.ESTIMATED
-    outside = review.verdicts.within(review.strata == TIER_NAMES.index("none"))
-    return Basis.VERIFIED if outside.drawn.sum() >= VERIFIED else Basis.ESTIMATED
+    drawn = review.verdicts.drawn
+    outside = review.verdicts.within(review.strata == TIER_NAMES.index("none")).drawn
+    enough = drawn.sum() >= VERIFIED and outside.sum() >= ENOUGH
+    return Basis.VERIFIED if enough else Basis.ESTIMATED
 
 
 def _joint(fused: Fused, labels: NDArray[np.intp], n_classes: int) -> Floats:

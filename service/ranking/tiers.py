@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from service.ranking.fusion import Fused
 from service.ranking.trust import CLAIM, obvious_share
@@ -15,6 +16,7 @@ Floats = NDArray[np.float64]
 HEARD_LOW = 0.65  # bands that verdicts or votes have narrowed are to be taken at their word
 OBVIOUS_SHARE = 0.5  # and one other class takes at least half of what the given label loses
 OBVIOUS_MINIMUM = 10  # fewer than this are luck: call them possible
+UNLUCKY = 0.05
 SMALL_CLASS = 30
 NOTABLE_RATE = 0.02
 TOO_NOISY = 0.5
@@ -111,6 +113,13 @@ def _surest(
     return head & fused.posterior.unanimous & (fused.p_wrong >= CLAIM)
 
 
+def luck(count: int, expected: float) -> float:
+    """The share that so many samples, each wrong with that chance, fall below in 5 % of cases: even
+    if every P(wrong) were exact, a tier of 26 that expects .95 would have .88 or less in one of 7.
+    """
+    return float(binom.ppf(UNLUCKY, count, expected)) / count
+
+
 @dataclass(frozen=True)
 class Review:
     """What people decided, and the models' own tiers, which their controls were drawn from."""
@@ -137,6 +146,7 @@ def promises(
         basis = Basis.ESTIMATED
         if tier is Tier.OBVIOUS:
             low = float(np.where(heard, fused.p_wrong_low, CLAIM)[chosen].mean())
+            low = min(low, luck(count, expected))
         if review is not None:
             found = tier_precision(chosen, fused, review.strata, review.verdicts, bound=low)
             expected, low = found.expected, found.low

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
 from service.ranking.rate import RateClues
+from service.ranking.tiers import luck
 from service.ranking.trust import LARGEST_SHARE, obvious_share
 
 
@@ -34,3 +36,12 @@ def test_own_error_is_what_chance_agreement_leaves():
     # on a quarter of the flips of the samples they miss
     error = 0.7 * 0.2 + 0.3 * (1 - 0.2 / 4)
     assert clues(0.2, error).own_error(5) == pytest.approx(0.3)
+
+
+def test_a_small_tier_may_be_unlucky_and_its_bound_says_so():
+    generator = np.random.default_rng(0)
+    for count, expected in ((12, 0.92), (26, 0.95), (500, 0.96)):
+        shares = generator.binomial(count, expected, 20_000) / count
+        assert (shares >= luck(count, expected)).mean() > 0.945
+        assert (shares > luck(count, expected)).mean() < 0.955  # the highest such share
+    assert luck(500, 0.96) > 0.94 > luck(26, 0.95) > luck(12, 0.92)

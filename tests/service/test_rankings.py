@@ -1,5 +1,6 @@
 """Rankings from verdicts, and the controls that they need; on both databases."""
 
+from random import Random
 from types import SimpleNamespace
 
 import pytest
@@ -254,6 +255,25 @@ def test_controls_come_from_outside_the_tiers_in_an_order_of_chance(database, au
     assert sorted(ranks) == list(range(21, 31))
     assert ranks != sorted(ranks)
     assert draw(database, audit_id, 1, who=BEN) == []
+
+
+def test_controls_of_the_whole_list_are_drawn_by_value():
+    """Over many audits: as often as their deviations say, and none never."""
+    p_wrong = {1: 0.5, 2: 0.9, 3: 0.02}
+    values = [controls.value(p) for p in p_wrong.values()]
+    orders = [controls.drawn_by_value(p_wrong, Random(n)) for n in range(4000)]
+    firsts = [sum(order[0] == rank for order in orders) / len(orders) for rank in p_wrong]
+    assert firsts == pytest.approx([one / sum(values) for one in values], abs=0.03)
+    assert {tuple(sorted(order)) for order in orders} == {(1, 2, 3)}
+
+
+def test_without_tiers_controls_come_from_the_whole_list(database, audit_id):
+    with database.write() as session:
+        held = controls.lease_controls(
+            session, audit_id, principal=ANN, tiers=None, count=30, lease_seconds=60
+        )
+        assert {one.suspect.tier for one in held} == set(Tier)
+        assert [one.suspect.rank for one in held] != sorted(one.suspect.rank for one in held)
 
 
 def test_the_same_audit_draws_the_same_order_again(database, audit_id):

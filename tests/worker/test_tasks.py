@@ -230,7 +230,8 @@ def test_verdicts_make_a_new_ranking_in_the_same_order(uploader, worker):
             decisions.append(decision)
         return decisions
 
-    for wish in ({"count": 20}, {"count": 20, "purpose": "control"}, {"purpose": "control"}):
+    control = {"purpose": "control", "tier": ["none"]}
+    for wish in ({"count": 20}, {"count": 20, **control}, control):
         items = uploader.post(f"{audit}/queue/next", json=wish).json()["items"]
         answer = uploader.post(f"{audit}/corrections", json={"corrections": judged(items)})
         assert answer.status_code == 201, answer.text
