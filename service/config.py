@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         default=Path("labelaudit-data"), description="where the embedded default keeps everything"
     )
     database_url: str = Field(default="", description="empty: SQLite in data_dir", repr=False)
+    app_database_url: str = Field(
+        default="",
+        description="for `migrate`: what the service will connect as; it is made and granted",
+        repr=False,
+    )
     database_pool: int = Field(default=24, ge=1, description="connections of each process, at most")
     redis_url: str = Field(default="", description="empty: workers poll the database", repr=False)
     storage_dir: Path | None = Field(default=None, description="empty: data_dir/storage")
@@ -138,7 +143,7 @@ class Settings(BaseSettings):
         """What is unsafe here outside the embedded default; each says its remedy."""
         return [
             f"{PREFIX}{name.upper()} has {fault}: make a random password, see docs/deployment.md."
-            for name in ("database_url", "redis_url")
+            for name in ("database_url", "app_database_url", "redis_url")
             if (fault := _password_fault(getattr(self, name)))
         ] + self.oidc_faults()
 

@@ -147,6 +147,14 @@ class Database:
         if doorbells and self._ring:
             self._ring(doorbells)
 
+    @contextmanager
+    def exclusively(self, *, lock_seconds: float) -> Generator[Connection]:
+        """A transaction for changes of the schema, which need whole tables."""
+        with self._writing.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(1000 * lock_seconds)}")
+            yield connection
+
     @property
     def connections_in_use(self) -> int:
         """How many connections of this process's pool are taken."""

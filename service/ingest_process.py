@@ -47,6 +47,7 @@ def _say(message: dict[str, Any]) -> None:
 
 
 def _read(request: dict[str, Any]) -> dict[str, Any]:
+    from service.disk_full import is_disk_full
     from service.errors import ServiceError
     from service.ingest import ColumnRoles, Limits, ingest
 
@@ -72,6 +73,8 @@ def _read(request: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.EFBIG:
             return {"outgrown": "disk"}
+        if is_disk_full(error):
+            return {"full": True}
         return {"error": traceback.format_exc()}
     return {"report": report.as_dict()}
 

@@ -13,7 +13,7 @@ ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.viewer: frozenset({Scope.review_read}),
     Role.annotator: REVIEWING,
     Role.uploader: PREPARING,
-    Role.admin: PREPARING | {Scope.metrics, Scope.admin},
+    Role.admin: PREPARING | {Scope.admin},  # of an organisation: metrics are of the whole service
     Role.operator: frozenset({Scope.tenants, Scope.metrics}),
 }
 SEES_ALL = frozenset({Scope.datasets_write, Scope.audits_run, Scope.admin})

@@ -14,11 +14,13 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.database import DOORBELLS, clock
-from service.errors import ServiceError
+from service.disk_full import is_disk_full
+from service.errors import InsufficientStorage, ServiceError
 from service.models import Step, StepKind, StepState, now
 
 MAX_ATTEMPTS = 5
 RETRY_AFTER_SECONDS = 2.0
+FULL_DISK_SECONDS = 5.0  # doubled each time: space is freed by people, not by waiting a moment
 
 
 class StepLost(Exception):
@@ -105,11 +107,18 @@ def give_back(session: Session, claim: Claim) -> None:
 
 def retry_or_fail(session: Session, claim: Claim, error: Exception) -> dict[str, Any] | None:
     """After an error: None if the step will be tried again, else the problem it failed with."""
+    full = is_disk_full(error)
     if isinstance(error, ServiceError):
         problem = error.problem()
     elif claim.attempt < MAX_ATTEMPTS:
-        _close(session, claim, state=StepState.ready, ready_at=clock() + RETRY_AFTER_SECONDS)
+        pause = FULL_DISK_SECONDS * 2 ** (claim.attempt - 1) if full else RETRY_AFTER_SECONDS
+        _close(session, claim, state=StepState.ready, ready_at=clock() + pause)
         return None
+    elif full:
+        problem = InsufficientStorage(
+            f"The disk was full each of the {claim.attempt} times that the {claim.kind} step ran. "
+            "Free some space, then start it again."
+        ).problem()
     else:
         problem = ServiceError(
             f"The {claim.kind} step failed {claim.attempt} times with an unexpected "

@@ -17,6 +17,8 @@ import structlog
 import torch
 from torch import Tensor, nn
 
+from service.disk_full import is_disk_full
+
 log = structlog.get_logger()
 
 FILE = "checkpoint.pt"
@@ -57,21 +59,29 @@ class Checkpoints:
         return [p for p in self.folder.parent.glob(f".{self.folder.name}-*") if p < self.work]
 
     def save_if_due(self, state: Callable[[], State]) -> None:
-        """Write a checkpoint, unless the last was a moment ago."""
+        """Write a checkpoint, unless the last was a moment ago. If the disk is full that stands."""
         began = time.monotonic()
         if began - self._saved_at < max(self._every, self._cost / SHARE):
             return
-        self._write(state())
+        try:
+            self._write(state())
+        except Exception as error:
+            if not is_disk_full(error):
+                raise
+            log.warning("checkpoint_not_written", error=str(error))
         self._saved_at = time.monotonic()
         self._cost = self._saved_at - began
 
     def _write(self, state: State) -> None:
         temporary = self.work / f".{FILE}"
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.work / FILE)
+        try:
+            with temporary.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.work / FILE)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def done(self) -> None:
         """The working folder is about to become the result."""

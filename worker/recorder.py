@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from service.ranking.trajectory import EPOCH_ARRAYS, SCHEMA_VERSION
+from worker.mapped import new_array
 
 _FLOAT16_MAX = 65504.0
 
@@ -79,16 +80,15 @@ class Recorder:
         self.work.mkdir(parents=True, exist_ok=True)
         shape = (self.epochs, self.n_samples, self.replicas)
         class_type = np.uint8 if self.n_classes <= 256 else np.uint16
-        self._files: dict[str, np.memmap[Any, Any]] = {
-            name: np.lib.format.open_memmap(
-                path,
-                mode="r+" if path.exists() else "w+",
-                dtype=class_type if name == "predicted" else np.float16,
-                shape=shape,
+        self._files: dict[str, np.memmap[Any, Any]] = {}
+        for name in EPOCH_ARRAYS:
+            path = self.work / f"{name}.npy"
+            dtype = class_type if name == "predicted" else np.float16
+            self._files[name] = (
+                np.lib.format.open_memmap(path, mode="r+")
+                if path.exists()
+                else new_array(path, dtype=dtype, shape=shape)
             )
-            for name in EPOCH_ARRAYS
-            if (path := self.work / f"{name}.npy")
-        }
         return self
 
     def __exit__(

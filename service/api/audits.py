@@ -177,14 +177,15 @@ def list_suspects(
 @router.get("/{audit_id}/suspects.{format}", response_class=Response, responses=documented(409))
 def download_suspects(
     resources: ResourcesDep,
-    session: ReadSession,
     caller: Exporter,
     audit_id: str,
     format: Literal["csv", "parquet"],
 ) -> StreamingResponse:
     """The whole ranked list with cleanlab's column names, as CSV or Parquet."""
-    dataset = _dataset(session, audit_id)
-    ranking_id = review.newest_ranking(session, audit_id).id
+    with resources.read(caller) as session:
+        dataset = _dataset(session, audit_id)
+        ranking_id = review.newest_ranking(session, audit_id).id
+    resources.note_download(caller, audit_id, f"suspects.{format}")
     file = TemporaryFile()  # noqa: SIM115 (closed when it has been sent)
     write_suspects(_rows(resources, caller, ranking_id, dataset.class_names), file, format)
     file.seek(0)

@@ -74,6 +74,11 @@ class Resources:
                 **detail,
             )
 
+    def note_download(self, caller: Principal, subject: str, file: str) -> None:
+        """A line of the access log for data that leave: before their first byte does."""
+        with self.database.write() as session:
+            access_log.record(session, "download", subject, by=caller, file=file)
+
     def for_every_tenant(self) -> AbstractContextManager[Session]:
         """A session that nothing is hidden from: only for routes about the service itself."""
         return self.database.write()

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
 from service import exports
-from service.api.dependencies import Exporter, ReadSession, StorageDep
+from service.api.dependencies import Exporter, ReadSession, ResourcesDep
 from service.api.problems import documented
 from service.models import JobStatus
 from service.schemas import ExportRead
@@ -24,15 +24,16 @@ def read_export(session: ReadSession, caller: Exporter, export_id: str) -> dict[
 
 @router.get("/{export_id}/file", response_class=FileResponse, responses=documented(409))
 def download_export(
-    session: ReadSession,
-    storage: StorageDep,
+    resources: ResourcesDep,
     caller: Exporter,
     export_id: str,
 ) -> FileResponse:
     """The corrected dataset, as an attachment."""
-    export = exports.get_completed_export(session, export_id)
+    with resources.read(caller) as session:
+        export = exports.get_completed_export(session, export_id)
+    resources.note_download(caller, export_id, export.filename or export_id)
     return FileResponse(
-        storage.path(exports.file_key(export_id)),
+        resources.storage.path(exports.file_key(export_id)),
         filename=export.filename,
         media_type="application/octet-stream",
     )

@@ -64,8 +64,7 @@ def read_model(
 
 @router.get("/{audit_id}/model/{file}", response_class=FileResponse, responses=documented(409))
 def download_model(
-    session: ReadSession,
-    storage: StorageDep,
+    resources: ResourcesDep,
     caller: Exporter,
     audit_id: str,
     file: str,
@@ -73,10 +72,13 @@ def download_model(
     """One file of the model: `model.safetensors`, the weights; `model.json`, all else that a
     prediction needs; `model.onnx`, standardisation, network and calibration in one graph, which a
     fine-tuned encoder does not have."""
-    model_files.require_model(session, audit_id)
-    names = model_files.file_names(model_files.read_description(storage, audit_id).network)
+    storage = resources.storage
+    with resources.read(caller) as session:
+        model_files.require_model(session, audit_id)
+        names = model_files.file_names(model_files.read_description(storage, audit_id).network)
     if file not in names:
         raise NotFound(f"This model has the files {', '.join(names)}, not {file!r}.")
+    resources.note_download(caller, audit_id, file)
     return FileResponse(
         storage.path(model_files.file_key(audit_id, file)),
         filename=f"{audit_id}-{file}",

@@ -2,9 +2,11 @@
 
 import math
 import re
+import sqlite3
 from typing import Any
 
 import orjson
+import psycopg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,11 +15,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from service.errors import NotAuthenticated, ServiceError
+from service.disk_full import is_disk_full
+from service.errors import InsufficientStorage, NotAuthenticated, ServiceError
 from service.schemas import Problem
 
 log = structlog.get_logger()
 
+FULL_SECONDS = 10  # after which a full disk is worth another try
 TITLES = {
     404: ("Not found", "not-found"),
     405: ("Method not allowed", "method-not-allowed"),
@@ -107,16 +111,38 @@ def install(app: FastAPI) -> None:
     def caller_gone(request: Request, error: ClientDisconnect) -> Response:
         return Response(status_code=499)  # nobody reads this
 
+    @app.exception_handler(OSError)
+    def system_failed(request: Request, error: OSError) -> Response:
+        if not is_disk_full(error):
+            raise error
+        return disk_full(request, error)
+
+    def disk_full(request: Request, error: Exception) -> Response:
+        log.error("disk_full", error=str(error))
+        answer = InsufficientStorage(
+            "The server's disk is full; what this request would have changed is undone. Free some "
+            "space, then send it again."
+        )
+        return problem(request, answer.problem(), {"Retry-After": str(FULL_SECONDS)})
+
     @app.exception_handler(OperationalError)
     @app.exception_handler(InterfaceError)
     @app.exception_handler(PoolTimeout)
     def database_gone(request: Request, error: SQLAlchemyError) -> Response:
-        log.error("database_unavailable", error=str(getattr(error, "orig", error)))
+        if is_disk_full(error):
+            return disk_full(request, error)
+        busy = isinstance(error, PoolTimeout) or _is_taken(error)
+        slug, said = (
+            ("busy", "Others are writing what this request needs, or hold every connection")
+            if busy
+            else ("unavailable", "The database did not answer")
+        )
+        log.error(f"database_{slug}", error=str(getattr(error, "orig", error)))
         body = {
-            "type": "/problems/database-unavailable",
-            "title": "Database unavailable",
+            "type": f"/problems/database-{slug}",
+            "title": f"Database {slug}",
             "status": 503,
-            "detail": "The database did not answer. Nothing is lost; send the request again.",
+            "detail": f"{said}. Nothing is lost; send the request again.",
         }
         return problem(request, body, {"Retry-After": "2"})
 
@@ -140,6 +166,17 @@ def install(app: FastAPI) -> None:
             "Something went wrong on our side; the log has the details under this request_id."
         ).problem()
         return problem(request, body)
+
+
+def _is_taken(error: SQLAlchemyError) -> bool:
+    """Whether the database answered, and somebody else held what was asked for."""
+    said = getattr(error, "orig", None)
+    if isinstance(said, sqlite3.OperationalError):
+        return getattr(said, "sqlite_errorcode", 0) & 0xFF in (
+            sqlite3.SQLITE_BUSY,
+            sqlite3.SQLITE_LOCKED,
+        )
+    return isinstance(said, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected)
 
 
 def _field_error(item: dict[str, Any]) -> dict[str, str]:

@@ -82,13 +82,24 @@ def migrate(
     revision: Annotated[str, typer.Argument(help="The schema to go to.")] = "head",
     data_dir: DataDir = None,
 ) -> None:
-    """Bring the database to the newest schema."""
+    """Bring the database to the newest schema.
+
+    With LABELAUDIT_APP_DATABASE_URL set, the PostgreSQL role that it names is made and given what
+    the service needs: it owns nothing, so row-level security binds it and logs stay as they are.
+    """
+    from service import app_role
     from service import migrate as migration
     from service.database import Database
 
-    database = Database(Settings(**_set({"data_dir": data_dir})).resolved_database_url)
+    settings = Settings(**_set({"data_dir": data_dir}))
+    database = Database(settings.resolved_database_url)
     try:
         migration.upgrade(database, revision)
+        if settings.app_database_url:
+            app_role.grant(database, settings.app_database_url)
+    except app_role.NoSuchRole as error:
+        show.err.print(str(error))
+        raise typer.Exit(1) from error
     finally:
         database.dispose()
     show.err.print(f"The database is at {revision}.")

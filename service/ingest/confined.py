@@ -1,5 +1,6 @@
 """Reads a file in a process of its own: what a hostile one breaks is that process alone."""
 
+import errno
 import json
 import os
 import queue
@@ -61,6 +62,8 @@ def ingest_confined(
         As `ingest` does; also if the file crashed its reader or asked for more than it may.
     ReaderLost
         The process was killed from outside.
+    OSError
+        The disk is full.
     """
     request = {
         "upload": str(upload),
@@ -103,6 +106,8 @@ def _outcome(message: dict[str, Any]) -> IngestReport:
         found = message["refused"]
         kind: type[errors.ServiceError] = getattr(errors, found["class"], errors.BadDataset)
         raise kind(found["detail"], type=found["type"], errors=found["errors"])
+    if "full" in message:
+        raise OSError(errno.ENOSPC, "the reader found the disk full")
     if "outgrown" in message:
         raise refuse("reading-too-much", _too_much(message["outgrown"]))
     raise RuntimeError(f"The reader failed:\n{message['error']}")

@@ -173,6 +173,10 @@ def test_the_documented_commands_make_the_secrets_that_compose_wants(tmp_path: P
     assert set(made) == set(compose()["secrets"])
     database, broker = make_url(made["database_url"]), make_url(made["redis_url"])
     assert database.password == made["postgres_password"]
+    app = make_url(made["app_database_url"])
+    assert app.username != database.username
+    assert app.password not in (None, database.password, broker.password)
+    assert app.set(username=database.username, password=database.password) == database
     assert made["redis_config"] == f"requirepass {broker.password}\n"
     assert broker.password != database.password
     assert len(made["postgres_password"]) == 48
@@ -193,7 +197,7 @@ def test_settings_read_the_secret_files_that_compose_mounts(
             local.write_text(f"scheme://{local.name}\n")
             monkeypatch.setenv(variable, str(local))
     settings = Settings()
-    assert settings.database_url == "scheme://database_url"
+    assert settings.database_url == "scheme://app_database_url"
     assert settings.redis_url == "scheme://redis_url"
     assert not settings.embedded
 
@@ -305,3 +309,9 @@ def test_the_workers_health_check_sees_an_open_connection_to_the_broker(private_
     with redis.Redis.from_url(private_redis) as client:
         client.ping()
         assert subprocess.run(check, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if name != "migrate"])
+def test_only_migrate_knows_the_password_of_the_tables_owner(name: str) -> None:
+    assert "database_url" not in service(name)["secrets"]
+    assert "database_url" in service("migrate")["secrets"]

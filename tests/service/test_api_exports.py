@@ -34,6 +34,22 @@ def test_an_export_is_made_by_a_worker_and_downloaded(uploader, worker, dataset_
     assert file.headers["x-content-type-options"] == "nosniff"
 
 
+def test_data_that_leave_are_noted_in_the_access_log(store, uploader, admin, worker, dataset_id):
+    audit_id = make_audit(store, dataset_id)
+    location = uploader.post(f"/v1/datasets/{dataset_id}/exports").headers["location"]
+    assert uploader.get(f"{location}/file").status_code == 409  # nothing left
+    while run_one(worker):
+        pass
+    assert uploader.get(f"{location}/file").status_code == 200
+    assert uploader.get(f"/v1/audits/{audit_id}/suspects.csv").status_code == 200
+    log = admin.get("/v1/access-log", params={"action": "download"}).json()["items"]
+    assert [(one["name"], one["subject"]) for one in log] == [
+        ("the uploader", audit_id),
+        ("the uploader", location.rpartition("/")[2]),
+    ]
+    assert log[0]["detail"] == {"file": "suspects.csv"}
+
+
 def test_an_export_is_of_the_newest_version_unless_another_is_named(store, uploader, dataset_id):
     audit_id = make_audit(store, dataset_id)
     decision = {"sample_id": sample_id(0), "verdict": "keep"}

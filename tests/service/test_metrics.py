@@ -10,15 +10,15 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from service import steps
-from service.models import StepKind
+from service.models import Role, StepKind
 
 MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 # Present only once something of the kind has happened.
 SOMETIMES = {"labelaudit_longest_running_audit_seconds"}
 
 
-def scraped(admin) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    answer = admin.get("/metrics")
+def scraped(operator) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    answer = operator.get("/metrics")
     assert answer.status_code == 200
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -27,18 +27,25 @@ def scraped(admin) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     }
 
 
-def test_only_an_admin_may_read_the_metrics(anonymous, annotator, admin):
+@pytest.fixture
+def operator(call_as):
+    return call_as(Role.operator)
+
+
+def test_only_the_services_operator_may_read_the_metrics(anonymous, annotator, admin, operator):
+    """They count what all organisations do."""
     assert anonymous.get("/metrics").status_code == 401
     assert annotator.get("/metrics").status_code == 403
-    assert admin.get("/metrics").headers["content-type"].startswith("text/plain")
+    assert admin.get("/metrics").status_code == 403
+    assert operator.get("/metrics").headers["content-type"].startswith("text/plain")
 
 
-def test_work_is_counted_in_the_database(admin, database):
+def test_work_is_counted_in_the_database(operator, database):
     with database.write() as session:
         steps.enqueue(session, subject_id="au_1", kind=StepKind.train, shards=3, queue="gpu")
     with database.write() as session:
         steps.claim(session, queues={"gpu"}, owner="a worker", lease_seconds=-1)
-    found = scraped(admin)
+    found = scraped(operator)
     labels = (("kind", "train"), ("queue", "gpu"))
     assert found["labelaudit_steps", (*labels, ("state", "ready"))] == 2
     assert found["labelaudit_steps", (*labels, ("state", "running"))] == 1
@@ -48,19 +55,19 @@ def test_work_is_counted_in_the_database(admin, database):
     assert found["labelaudit_storage_free_bytes", ()] > 0
 
 
-def test_a_second_start_of_a_step_is_a_retry(admin, database):
+def test_a_second_start_of_a_step_is_a_retry(operator, database):
     with database.write() as session:
         steps.enqueue(session, subject_id="ds_1", kind=StepKind.ingest)
     for _ in range(3):
         with database.write() as session:
             steps.claim(session, queues={"cpu"}, owner="a worker", lease_seconds=-1)
-    assert scraped(admin)["labelaudit_step_retries", (("kind", "ingest"),)] == 2
+    assert scraped(operator)["labelaudit_step_retries", (("kind", "ingest"),)] == 2
 
 
-def test_requests_are_counted_by_route_and_never_by_the_callers_words(admin, annotator):
+def test_requests_are_counted_by_route_and_never_by_the_callers_words(operator, annotator):
     annotator.get("/v1/audits/au_unknown")
     annotator.get("/nowhere/at/all")
-    found = scraped(admin)
+    found = scraped(operator)
     name = "labelaudit_http_request_duration_seconds_count"
     by_route = {
         labels["route"]: value
@@ -107,12 +114,12 @@ def names_in(expression: str) -> set[str]:
 
 
 @pytest.mark.parametrize("file", ["alerts.yml", "dashboard.json"])
-def test_dashboards_and_alerts_ask_only_for_what_there_is(file, admin, database):
+def test_dashboards_and_alerts_ask_only_for_what_there_is(file, operator, admin, database):
     with database.write() as session:
         steps.enqueue(session, subject_id="ds_1", kind=StepKind.ingest)
     admin.get("/v1/datasets/ds_unknown")
     there = {
-        re.sub(r"_(bucket|count|sum|total|created)$", "", name) for name, _ in scraped(admin)
+        re.sub(r"_(bucket|count|sum|total|created)$", "", name) for name, _ in scraped(operator)
     } | {"labelaudit_audits", "labelaudit_datasets", "labelaudit_exports"}
     text = (MONITORING / file).read_text()
     if file == "alerts.yml":

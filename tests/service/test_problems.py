@@ -1,12 +1,17 @@
 """Every error is a problem object, whatever was sent."""
 
 import json
+import sqlite3
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.testclient import TestClient
 
+from service.keys import create_key
 from service.models import Role
 
 MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}
@@ -243,3 +248,55 @@ def test_naughty_paths_and_queries_are_never_our_fault(admin, path):
     assert answer.status_code < 500
     if answer.status_code >= 400:
         check_problem(answer)
+
+
+def test_a_database_on_a_full_disk_is_told_as_that_and_not_as_away(app, sqlite_url, settings):
+    """SQLite itself says so here: it may grow by no page."""
+    from service.main import create_app
+
+    app = create_app(settings.model_copy(update={"database_url": sqlite_url}))
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        database = app.state.resources.database
+        with database.write() as session:
+            _, token = create_key(session, name="the admin", role=Role.admin)
+        with database.write() as session:
+            pages = session.scalar(text("PRAGMA page_count"))
+            session.execute(text(f"PRAGMA max_page_count = {pages}"))
+        headers = {"Authorization": f"Bearer {token}"}
+        for number in range(200):
+            body = {"name": f"{number} " + "x" * 150, "role": "viewer"}
+            answer = client.post("/v1/keys", json=body, headers=headers)
+            if answer.status_code != 201:
+                break
+        assert (answer.status_code, answer.json()["type"]) == (
+            507,
+            "/problems/insufficient-storage",
+        )
+        assert int(answer.headers["retry-after"]) > 0
+        assert client.get("/v1/keys", headers=headers).status_code == 200
+        check_problem(answer)
+
+
+def test_a_disk_that_is_full_is_told_as_that(app, call_as):
+    try:
+        Path("/dev/full").write_bytes(b"x")
+    except OSError as error:
+        fail_with(app, error)
+    answer = call_as(Role.admin).get("/v1/failing")
+    assert (answer.status_code, answer.json()["type"]) == (507, "/problems/insufficient-storage")
+    check_problem(answer)
+
+
+def test_a_database_that_others_write_to_is_busy_and_not_away(app, call_as, tmp_path):
+    path = tmp_path / "busy.sqlite3"
+    with sqlite3.connect(path, isolation_level=None) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 0})
+        with pytest.raises(OperationalError) as caught, engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        engine.dispose()
+    holder.close()
+    fail_with(app, caught.value)
+    answer = call_as(Role.admin).get("/v1/failing")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/database-busy")
+    assert "send the request again" in answer.json()["detail"]

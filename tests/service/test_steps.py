@@ -1,5 +1,6 @@
 """The steps table: claims, leases, fences, retries, fan-in and doorbells."""
 
+import errno
 import time
 from typing import Any
 
@@ -170,6 +171,25 @@ def test_an_error_makes_the_step_ready_again_after_a_delay(database, monkeypatch
     assert claim(database) is None
     time.sleep(0.35)
     assert claimed(database).attempt == 2
+
+
+def test_a_full_disk_is_waited_for_ever_longer_and_in_the_end_named(database, monkeypatch):
+    monkeypatch.setattr(steps, "FULL_DISK_SECONDS", 0.0)
+    enqueue(database, "subject")
+    full = RuntimeError("the library's own words")
+    full.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    for _ in range(steps.MAX_ATTEMPTS):
+        held = claimed(database)
+        with database.write() as session:
+            problem = steps.retry_or_fail(session, held, full)
+    assert problem is not None
+    assert (problem["status"], problem["type"]) == (507, "/problems/insufficient-storage")
+    monkeypatch.setattr(steps, "FULL_DISK_SECONDS", 100.0)
+    enqueue(database, "another")
+    held = claimed(database)
+    with database.write() as session:
+        assert steps.retry_or_fail(session, held, full) is None
+    assert claim(database) is None
 
 
 def test_an_error_the_caller_made_fails_the_step_at_once_with_its_problem(database):

@@ -149,3 +149,17 @@ def test_a_checkpoint_holds_tensors_and_plain_values_alone(tmp_path):
     with pytest.raises(Killed):
         run(spec, tmp_path / "0", data, labels, fence=1, die_at=0.5)
     torch.load(tmp_path / f".0-{1:010d}" / FILE, weights_only=True)
+
+
+def test_a_full_disk_costs_a_checkpoint_and_not_the_last_one(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path / "00000", fence=1, every_seconds=0)
+    checkpoints.work.mkdir()
+    checkpoints.save_if_due(lambda: {"epoch": 1})
+    with monkeypatch.context() as patch:
+        # the system's own error: nothing can be written to /dev/full
+        patch.setattr(torch, "save", lambda *_: Path("/dev/full").write_bytes(b"x"))
+        patch.setattr(checkpoints, "_cost", 0.0)
+        checkpoints.save_if_due(lambda: {"epoch": 2})
+    assert [path.name for path in checkpoints.work.iterdir()] == ["checkpoint.pt"]
+    later = Checkpoints(tmp_path / "00000", fence=2)
+    assert later.restore() == {"epoch": 1}

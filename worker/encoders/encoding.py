@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.encoders.samples import Positions
+from worker.mapped import new_array
 
 Batch = tuple[Positions, NDArray[Any]]
 
@@ -32,7 +33,7 @@ def writing_array(
     destination.parent.mkdir(parents=True, exist_ok=True)
     temporary = destination.with_name(f".{destination.name}.{uuid4().hex}.part")
     try:
-        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+        array = new_array(temporary, dtype=dtype, shape=shape)
         yield array
         array.flush()
         temporary.replace(destination)

@@ -18,6 +18,7 @@ from service.models import Audit, Dataset, Kind, Sample, Tier, new_id
 from service.ranking import TIER_NAMES, Evidence, Ranking, Verdicts, rank_suspects, reason
 from service.ranking.posterior import model_families
 from service.steps import Claim
+from worker.mapped import nameless_array
 from worker.runner import Hold, Save, Worker
 from worker.tasks.audit import analysed_labels, check_trainable, load_audit, shard_folders
 
@@ -142,7 +143,7 @@ def _pred_probs(samples: Path, positions: NDArray[np.int64], n_classes: int) -> 
     """Rows of those positions, in a nameless file that goes with the array."""
     shape = (len(positions), n_classes)
     with tempfile.TemporaryFile(dir=samples.parent) as file:
-        given = np.memmap(file, np.float32, "w+", shape=shape)
+        given = nameless_array(file, dtype=np.float32, shape=shape)
     first = 0
     with pq.ParquetFile(samples, pre_buffer=False) as table:
         for batch in table.iter_batches(columns=["pred_probs"]):
