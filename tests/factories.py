@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from service import audits, datasets, review, steps, suspects
 from service.database import Database
 from service.ingest import ColumnRoles, Limits, ingest
-from service.models import JobStatus, Role, Step, StepKind, StepState, Tier, new_id
+from service.issues import FLAGS
+from service.models import JobStatus, Role, Step, StepKind, StepState, Suspect, Tier, new_id
 from service.principal import DEFAULT_TENANT, Principal
 from service.storage import Received, Storage
 from service.training import TrainingConfig
@@ -164,6 +165,17 @@ def summarise(store: Store, audit_id: str, classes: Sequence[str] = CLASSES) -> 
             "cannot_judge": [f"too few samples (under 30) to judge these classes: {classes[-1]}"],
             "missing": [],
         }
+
+
+def flag_issues(store: Store, audit_id: str, **ranks: Sequence[int]) -> None:
+    """Give the suspects at these ranks an issue each, and the summary its counts."""
+    with store.database.write() as session:
+        ranking = review.newest_ranking(session, audit_id)
+        for issue, flagged in ranks.items():
+            for rank in flagged:
+                session.get_one(Suspect, (ranking.id, rank)).issues |= FLAGS[issue]
+        counts = {issue: len(ranks.get(issue, ())) for issue in FLAGS}
+        ranking.summary = {**(ranking.summary or {}), "issues": counts}
 
 
 def _suspect(position: int, count: int, classes: int) -> tuple[Any, ...]:

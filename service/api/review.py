@@ -32,7 +32,7 @@ from service.schemas import (
 
 router = APIRouter(prefix="/v1/audits/{audit_id}", tags=["review"], responses=documented(409))
 
-NARROWING = {"tier", "given_label", "predicted_label", "state"}
+NARROWING = {"tier", "given_label", "predicted_label", "issue", "state"}
 
 
 @router.post("/queue/next", response_model=QueueItems)
@@ -98,13 +98,21 @@ def _lease(
         for name in ("given_label", "predicted_label")
     )
     narrowed = bool(NARROWING & options.model_fields_set)
-    if options.purpose == "adjudicate":
-        tiers = options.tier if narrowed else list(Tier)
-        wanted = review.SuspectFilter(tiers, given, predicted, ReviewState.disputed)
+    adjudicates = options.purpose == "adjudicate"
+    everywhere = (adjudicates and not narrowed) or (
+        options.issue is not None and "tier" not in options.model_fields_set
+    )
+    wanted = review.SuspectFilter(
+        tier=list(Tier) if everywhere else options.tier,
+        given_label=given,
+        predicted_label=predicted,
+        state=ReviewState.disputed if adjudicates else ReviewState(options.state),
+        issue=options.issue,
+    )
+    if adjudicates:
         return queues.lease_disputed(
             session, audit, wanted, principal=caller, count=options.count, lease_seconds=seconds
         )
-    wanted = review.SuspectFilter(options.tier, given, predicted, ReviewState(options.state))
     return queues.lease_for(
         session,
         audit,

@@ -41,6 +41,7 @@ class Ranking(Model):
 FRESH = "state = 'open' AND opinions = 0"
 BEGUN = "state = 'open' AND opinions > 0"
 CLOSED = "state <> 'open'"
+FLAGGED = "issues <> 0"
 
 
 def _queue(name: str, *columns: str, where: str) -> Index:
@@ -95,6 +96,7 @@ class Suspect(Model):
         _queue("fresh_class", "given_label", "tier", "rank", "predicted_label", where=FRESH),
         _queue("begun", "tier", "rank", "begun_by", where=BEGUN),
         _queue("closed", "state", "tier", "rank", where=CLOSED),
+        _queue("issue", "tier", "rank", "issues", where=f"state = 'open' AND {FLAGGED}"),
         _queue("duplicate", "duplicate_set", where="duplicate_set IS NOT NULL"),
     )
 

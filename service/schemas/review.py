@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from service.models import (
+    Issue,
     JobStatus,
     ReviewState,
     Tier,
@@ -25,11 +26,16 @@ class QueueNext(Request):
     tier: list[Tier] = Field(default=[Tier.obvious, Tier.possible])
     given_label: Words | None = None
     predicted_label: Words | None = None
+    issue: Issue | None = Field(
+        default=None,
+        description="Only samples with this issue beside a wrong label; of all tiers unless `tier` "
+        "names some.",
+    )
     state: Literal["open", "skipped"] = "open"
     assigned: Literal["first", "only", "ignore"] = Field(
         default="first",
         description="Whether the caller's assignments come before the rest of the queue, or alone. "
-        "A filter (`tier`, `given_label`, `predicted_label`, `state`) looks past them.",
+        "A filter (`tier`, `given_label`, `predicted_label`, `issue`, `state`) looks past them.",
     )
     assignment_id: Words | None = Field(default=None, description="Serve this assignment only.")
 

@@ -1,10 +1,10 @@
 """/v1/audits/{id}/queue and /corrections over HTTP."""
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
 
 from service.models import Correction, Role
-from tests.factories import in_threads, make_audit, make_dataset, sample_id
+from tests.factories import flag_issues, in_threads, make_audit, make_dataset, sample_id
 
 
 @pytest.fixture
@@ -63,6 +63,46 @@ def test_the_queue_can_be_narrowed_to_a_pair_of_classes(annotator, audit):
     answer = annotator.post(f"{audit}/queue/next", json={"given_label": "cow"})
     assert answer.status_code == 422
     assert "cat, dog, fox" in answer.json()["detail"]
+
+
+def test_each_issue_is_a_queue_over_all_tiers(store, annotator, audit):
+    audit_id = audit.rpartition("/")[2]
+    flag_issues(store, audit_id, outlier=[3, 25, 29], ambiguous=[4, 25])
+
+    def served(**wanted):
+        items = annotator.post(f"{audit}/queue/next", json={"count": 5, **wanted}).json()["items"]
+        return [item["rank"] for item in items]
+
+    assert served(issue="outlier", tier=["possible", "none"], count=1) == [25]
+    assert served(issue="outlier") == [3, 29]
+    assert served(issue="ambiguous") == [4]  # rank 25 is held already
+    assert served(issue="near_duplicate") == []
+    assert annotator.post(f"{audit}/queue/next", json={"issue": "dull"}).status_code == 422
+
+
+def test_an_issues_queue_finds_its_samples_by_their_index(database, annotator, audit):
+    if database.engine.dialect.name != "sqlite":
+        pytest.skip("Postgres reads so small a table whole")
+    asked = []
+
+    def note(_connection, _cursor, statement, parameters, *_rest):
+        asked.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        annotator.post(f"{audit}/queue/next", json={"issue": "outlier"})
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    looked = [(sql, values) for sql, values in asked if "issues <> 0" in sql]
+    with database.read() as session:
+        connection = session.connection()
+        plans = [
+            str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all())
+            for sql, values in looked
+        ]
+    fresh = [plan for (sql, _), plan in zip(looked, plans, strict=True) if "opinions = 0" in sql]
+    assert fresh
+    assert all("suspect_issue_ix" in plan for plan in fresh)
 
 
 def test_skipped_samples_are_served_again_when_asked_for(annotator, audit):

@@ -5,7 +5,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from service.models import Role
-from tests.factories import make_dataset, summarise
+from tests.factories import flag_issues, make_dataset, summarise
 
 pytestmark = pytest.mark.browser
 
@@ -15,6 +15,7 @@ GRAVE = ("serious", "critical")
 @pytest.fixture
 def summarised(served, audit):
     summarise(served.store, audit)
+    flag_issues(served.store, audit, outlier=[1, 4], ambiguous=[2])
     return audit
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories import summarise
+from tests.factories import flag_issues, sample_id, summarise
 
 pytestmark = pytest.mark.browser
 
@@ -30,6 +30,25 @@ def test_a_cell_of_the_noise_matrix_leads_to_its_queue(visit, summarised):
     visitor.page.wait_for_selector(".filter-chip")
     assert "given dog" in visitor.text(".filters")
     assert "models say cat" in visitor.text(".filters")
+
+
+def test_an_issue_leads_to_its_queue_and_the_queue_chooser_counts_them(served, visit, summarised):
+    flag_issues(served.store, summarised, outlier=[25, 29], conflicting_duplicate=[2])
+    visitor = visit()
+    visitor.go(f"/audits/{summarised}/overview", ".issue-list")
+    assert visitor.page.locator("[data-issue]").count() == 2  # none leads to an empty queue
+    visitor.page.click("[data-issue=outlier]")
+    visitor.page.wait_for_selector(".decision")
+    assert visitor.text(".sample-id") == sample_id(24)
+    assert "outlier" in visitor.text(".evidence-head")
+    assert "Outliers (2)" in visitor.text("#queue")
+    for _ in range(2):
+        visitor.press("k")
+    visitor.page.wait_for_selector(".blank.end")
+    assert "All done here" in visitor.text(".blank.end")
+    visitor.page.select_option("#queue", "conflicting_duplicate")
+    visitor.page.wait_for_selector(".decision")
+    assert visitor.text(".sample-id") == sample_id(1)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,16 +4,11 @@ import { breakable, h } from "./dom.js";
 import { trajectoryChart } from "./chart.js";
 import { neighbourStrip } from "./neighbours.js";
 import { ago, percent } from "./format.js";
+import { issueOf } from "./issues.js";
 import { queueAddress } from "./reviewhead.js";
 
 const NUMBERED = 9; // keys 1 to 9
 const FEW_CLASSES = 10;
-const ISSUES = {
-  ambiguous: "ambiguous",
-  near_duplicate: "near duplicate",
-  conflicting_duplicate: "duplicates disagree",
-  outlier: "outlier",
-};
 const CLASS_SIGNALS = new Set(["majority_class", "neighbours_class"]);
 
 /** What keys 1 to 9 stand for: the suggestion first, then the other classes by probability. */
@@ -133,7 +128,7 @@ export function evidencePanel(auditId, item, classNames) {
       { class: "evidence-head" },
       h("span", { class: `chip ${item.tier}` }, item.tier === "none" ? "not suspected" : item.tier),
       h("span", { class: "quiet" }, `rank ${item.rank.toLocaleString("en")}`),
-      (item.issues ?? []).map((issue) => h("span", { class: "chip none" }, ISSUES[issue] ?? issue)),
+      (item.issues ?? []).map((issue) => h("span", { class: "chip none" }, issueOf(issue))),
       item.verdict ? h("span", { class: "standing" }, standing(item)) : null,
     ),
     saidSoFar(item.opinions),

@@ -35,7 +35,7 @@ export function endView({ tally, filter, dataset, auditId, again, undo }) {
     .filter(Boolean);
   const sum = (state) => tiers.reduce((total, tier) => total + tier[state], 0);
   const [open, skipped, decided] = ["open", "skipped", "decided"].map(sum);
-  const narrowed = filter.given_label !== undefined || filter.predicted_label !== undefined;
+  const narrowed = filter.given_label !== undefined || filter.predicted_label !== undefined || filter.issue !== undefined;
   const onlySkipped = filter.state === "skipped";
   return h(
     "div",

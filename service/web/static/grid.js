@@ -76,7 +76,7 @@ class Grid {
           h(
             "div",
             { class: "filters" },
-            filterBar(this.filter),
+            filterBar(this.filter, summary),
             pairPicker(this.auditId, this.filter),
           ),
           this.tally.element,

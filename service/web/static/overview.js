@@ -6,6 +6,7 @@ import { dataMap } from "./datamap.js";
 import { openExport } from "./export.js";
 import { findingsSection } from "./findings.js";
 import { finePercent, number, percent, plural } from "./format.js";
+import { issuesSection } from "./issues.js";
 import { matrixSection } from "./matrix.js";
 import { picture } from "./pictures.js";
 import { queueAddress, reviewHead } from "./reviewhead.js";
@@ -50,6 +51,7 @@ export async function show(main, { id }) {
         matrixSection(summary, id),
         dataset.kind === "probabilities" ? null : dataMap(id),
         classTable(summary, id),
+        issuesSection(summary, id),
         downloads(id, dataset),
       ),
     ),

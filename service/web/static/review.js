@@ -67,7 +67,7 @@ class Review {
           button("History (h)", () => this.#story(), { class: "link-button" }),
           button("Keys (?)", openHelp, { class: "link-button" }),
         ),
-        h("div", { class: "review-strip" }, filterBar(this.filter), this.tally.element),
+        h("div", { class: "review-strip" }, filterBar(this.filter, summary), this.tally.element),
         this.notices,
         this.stage,
       ),

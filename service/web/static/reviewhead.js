@@ -1,7 +1,8 @@
 // Where you are: the dataset, review or overview, and which part of the queue.
 
 import { fill, h } from "./dom.js";
-import { shorten } from "./format.js";
+import { number, shorten } from "./format.js";
+import { countedIssues } from "./issues.js";
 
 const QUEUES = {
   "": ["Obvious and possible", {}],
@@ -12,6 +13,8 @@ const QUEUES = {
   skipped: ["Skipped", { state: "skipped" }],
   disputed: ["Disputed", { purpose: "adjudicate" }],
 };
+const ALL = QUEUES.all[1];
+const ISSUE_QUEUES = ["ambiguous", "near_duplicate", "conflicting_duplicate", "outlier"];
 
 const VIEWS = { review: "Review", grid: "Grid", overview: "Overview", team: "Team" };
 
@@ -47,7 +50,10 @@ export function reviewHead(dataset, auditId, view, ...actions) {
 /** The filter of `POST …/queue/next`, from the address: ?queue=&given_label=&predicted_label= */
 export function filterFromAddress() {
   const query = new URLSearchParams(location.search);
-  const filter = { ...(QUEUES[query.get("queue") ?? ""] ?? QUEUES[""])[1] };
+  const queue = query.get("queue") ?? "";
+  const filter = ISSUE_QUEUES.includes(queue)
+    ? { ...ALL, issue: queue }
+    : { ...(QUEUES[queue] ?? QUEUES[""])[1] };
   for (const name of ["given_label", "predicted_label"]) {
     if (query.get(name) !== null) filter[name] = query.get(name);
   }
@@ -63,7 +69,8 @@ export function queueAddress(auditId, changes, view = "") {
   return `/audits/${encodeURIComponent(auditId)}${view}${text ? `?${text}` : ""}`;
 }
 
-export function filterBar(filter) {
+/** `summary`: the answer of GET …/summary, which counts the issues. */
+export function filterBar(filter, summary) {
   const query = Object.fromEntries(new URLSearchParams(location.search));
   const go = (changes) => {
     location.search = queueAddress("", { ...query, ...changes }).split("?")[1] ?? "";
@@ -72,8 +79,9 @@ export function filterBar(filter) {
     "select",
     { id: "queue", on: { change: () => go({ queue: select.value }) } },
     Object.entries(QUEUES).map(([name, [title]]) => h("option", { value: name }, title)),
+    issueQueues(summary),
   );
-  select.value = query.queue in QUEUES ? query.queue : "";
+  select.value = filter.issue ?? (query.queue in QUEUES ? query.queue : "");
   const chip = (name, words) =>
     filter[name] === undefined
       ? null
@@ -97,4 +105,11 @@ export function filterBar(filter) {
     chip("given_label", "given"),
     chip("predicted_label", "models say"),
   );
+}
+
+function issueQueues(summary) {
+  const options = countedIssues(summary).map(([name, title, count]) =>
+    h("option", { value: name }, `${title} (${number(count)})`),
+  );
+  return options.length ? h("optgroup", { label: "Other issues" }, options) : null;
 }
