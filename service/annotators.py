@@ -1,10 +1,11 @@
-"""The people whose votes came with a dataset: how good each is, and how far they agree.
+"""Whose votes came with a dataset: what each said, how good they are, and how far they agree.
 
 `datasets/{id}/votes.parquet` has the votes; `annotators.json` beside it what they say without any
 model. An audit's summary says it again with the models' help.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from service.datasets import folder, get_ready_dataset
 from service.errors import NotFound
-from service.ingest.votes import VOTES
+from service.ingest.votes import EVERYONE, VOTES
 from service.ranking.votes import VoteSummary
 from service.storage import Storage
 from service.votes import Votes, agreement, dawid_skene, quality
@@ -62,6 +63,38 @@ def load_votes(path: Path, *, n_samples: int, n_classes: int) -> Votes | None:
         names.to_pylist(),
         arrays["count"][last].astype(np.float64),
     )
+
+
+@dataclass(frozen=True)
+class Said:
+    """What several people said of one sample: a class, how many votes it got, and by whom. Votes
+    that came as counts are nobody's by name."""
+
+    label: int
+    votes: float
+    annotators: list[str]
+
+
+def read_votes(storage: Storage, dataset_id: str, position: int) -> list[Said]:
+    """The votes on one sample, the class with the most first; none where none came."""
+    path = storage.path(votes_key(dataset_id))
+    if not path.exists():
+        return []
+    rows = pq.read_table(path, filters=[("position", "==", position)]).to_pylist()
+    # of two votes by one person the last counts; counts stand beside each other
+    last = {row["annotator"]: row for row in rows if row["annotator"] != EVERYONE}
+    by_class: dict[int, list[dict[str, Any]]] = {}
+    for row in (*last.values(), *(row for row in rows if row["annotator"] == EVERYONE)):
+        by_class.setdefault(row["label"], []).append(row)
+    said = [
+        Said(
+            label,
+            sum(row["count"] for row in votes),
+            [row["annotator"] for row in votes if row["annotator"] != EVERYONE],
+        )
+        for label, votes in by_class.items()
+    ]
+    return sorted(said, key=lambda one: (-one.votes, one.label))
 
 
 def describe(votes: Votes) -> VoteSummary:

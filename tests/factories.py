@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from service import audits, datasets, review, steps, suspects
+from service import annotators, audits, datasets, review, steps, suspects
 from service.database import Database
 from service.ingest import ColumnRoles, Limits, ingest
+from service.ingest.votes import SCHEMA
 from service.issues import FLAGS
 from service.models import JobStatus, Role, Step, StepKind, StepState, Suspect, Tier, new_id
 from service.principal import DEFAULT_TENANT, Principal
@@ -165,6 +166,13 @@ def summarise(store: Store, audit_id: str, classes: Sequence[str] = CLASSES) -> 
             "cannot_judge": [f"too few samples (under 30) to judge these classes: {classes[-1]}"],
             "missing": [],
         }
+
+
+def give_votes(store: Store, dataset_id: str, *votes: tuple[int, str, int, float]) -> None:
+    """Votes as an upload brings them: position, annotator, class, count."""
+    columns = zip(SCHEMA.names, zip(*votes, strict=True), strict=True)
+    with store.storage.writing(annotators.votes_key(dataset_id)) as path:
+        pq.write_table(pa.table(dict(columns), schema=SCHEMA), path)
 
 
 def flag_issues(store: Store, audit_id: str, **ranks: Sequence[int]) -> None:

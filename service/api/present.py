@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from service import datasets, review, suspects, typical
+from service import annotators, datasets, review, suspects, typical
 from service.api.datasets import media_url
 from service.errors import BadInput
 from service.issues import FLAGS
@@ -80,6 +80,10 @@ def suspect_detail(
         "duplicates": [
             {"sample_id": other.sample_id, "given_label": names[other.given_label]}
             for other in review.duplicates_of(session, suspect, limit=20)
+        ],
+        "votes": [
+            {"label": names[said.label], "votes": said.votes, "annotators": said.annotators}
+            for said in annotators.read_votes(storage, dataset.id, suspect.position)
         ],
         "trajectory": suspects.read_trajectory(
             storage, audit.id, stored["row"], suggested=suspect.suggested_label

@@ -32,6 +32,7 @@ ANNOTATORS = (
 SAID = (*LABELS, "vote", "annotation", "answer")
 COUNTS = ("vote_counts", "votes", "human_counts", "label_counts", "annotation_counts")
 BY_ANNOTATOR = re.compile(r"(annotator|rater|worker|labell?er)[_. -]?\d+|votes?[_.](?!counts?$).+")
+GROUP = 16_384  # rows that are read for one sample
 EVERYONE = "everyone"  # who gave votes that came as counts
 LARGEST_CROWD = 10_000
 SCHEMA = pa.schema(
@@ -200,6 +201,14 @@ class VoteReader:
             self._writer = pq.ParquetWriter(self._file, schema, compression="zstd")
         self._writer.write_batch(batch)
 
+    def _by_position(self) -> Iterator[Any]:
+        """In the order of samples, so that one sample's votes are found without reading all. Those
+        in columns of the samples come so; those of a table of their own come in any order."""
+        if self.table is None:
+            yield from _batches(self._file)
+            return
+        yield from pq.read_table(self._file).sort_by("position").to_batches(GROUP)
+
     def _write(self, target: Path, class_names: list[str]) -> tuple[float, float, int, int]:
         """Labels as class indices; (votes, votes for no class, annotators, samples)."""
         votes = unknown = 0.0
@@ -208,7 +217,7 @@ class VoteReader:
         numbered = [f"#{k}" for k in range(len(class_names))]
         known = pa.array([*class_names, *(numbered if self.columns.counts else [])], pa.string())
         with pq.ParquetWriter(target, SCHEMA, compression="zstd") as writer:
-            for batch in _batches(self._file):
+            for batch in self._by_position():
                 index = pc.index_in(batch["label"], value_set=known).to_numpy(zero_copy_only=False)
                 missing = np.isnan(index)
                 counts = batch["count"].to_numpy()
@@ -227,4 +236,4 @@ class VoteReader:
 
 def _batches(path: Path) -> Iterator[Any]:
     with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(65_536)
+        yield from file.iter_batches(GROUP)

@@ -42,6 +42,8 @@ FRESH = "state = 'open' AND opinions = 0"
 BEGUN = "state = 'open' AND opinions > 0"
 CLOSED = "state <> 'open'"
 FLAGGED = "issues <> 0"
+# The sum keeps the index of all that is fresh from being taken for the one of the few flagged.
+FRESH_FLAGGED = f"state = 'open' AND {FLAGGED} AND opinions + 0 = 0"
 
 
 def _queue(name: str, *columns: str, where: str) -> Index:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Select,
     and_,
@@ -30,7 +29,7 @@ from service.audits import get_completed_audit
 from service.database import clock
 from service.errors import LeaseLost
 from service.models import Audit, Lease, ReviewState, Sample, Suspect, Tier, new_id
-from service.models.review import BEGUN, CLOSED, FRESH
+from service.models.review import BEGUN, CLOSED, FRESH, FRESH_FLAGGED
 from service.principal import Principal
 from service.review.log import has_judged
 from service.review.ranked import SuspectFilter, newest_ranking
@@ -77,7 +76,7 @@ def lease_next(
     # Whoever found nothing but samples that somebody has locked waits for one of them, since some
     # may yet want an opinion; for one and with none in hand, so that nobody waits in a circle.
     for patient in (False, True, False):
-        for looked_for in _passes(audit.dataset_id, principal, wanted.state or ReviewState.open):
+        for looked_for in _passes(audit.dataset_id, principal, wanted):
             query = wanted.apply(
                 select(Suspect).where(Suspect.ranking_id == ranking.id, *looked_for)
             ).where(*(not_(and_(*other.conditions())) for other in but_not))
@@ -98,19 +97,23 @@ def lease_next(
 
 
 def _passes(
-    dataset_id: str, principal: Principal, state: ReviewState
+    dataset_id: str, principal: Principal, wanted: SuspectFilter
 ) -> list[list[ColumnElement[bool]]]:
     """The conditions of one look after the other; each has an index made for it."""
+    state = wanted.state or ReviewState.open
     free = seems_free(dataset_id, principal)
     judged = has_judged(dataset_id, principal.key_id, or_skipped=state is ReviewState.disputed)
     if state is not ReviewState.open:
         return [[_indexed(CLOSED), Suspect.state == literal_column(f"'{state}'"), free, ~judged]]
     begun = [_indexed(BEGUN), Suspect.begun_by != principal.key_id, free, ~judged]
-    return [begun, [_indexed(FRESH), free]]
+    fresh = FRESH if wanted.issue is None else FRESH_FLAGGED
+    return [begun, [_indexed(fresh), free]]
 
 
 def _indexed(condition: str) -> ColumnElement[bool]:
-    return literal_column(f"({condition})", Boolean)
+    """As it stands in the index: with the type Boolean SQLite would be asked whether it `= 1`,
+    and would not see that the index has it."""
+    return literal_column(f"({condition})")
 
 
 def seems_free(dataset_id: str, principal: Principal) -> ColumnElement[bool]:

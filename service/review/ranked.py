@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Row, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from service.errors import BadCursor, NotFound, NotReady
@@ -41,7 +41,7 @@ class SuspectFilter:
         if self.state is not None:
             found.append(Suspect.state == self.state)
         if self.issue is not None:
-            found.append(literal_column(f"({FLAGGED})", Boolean))  # few are: these have an index
+            found.append(literal_column(f"({FLAGGED})"))  # few, and they have an index
             found.append(Suspect.issues.bitwise_and(FLAGS[self.issue]) != 0)
         if self.part is not None:
             share, shares = self.part

@@ -101,6 +101,14 @@ class OpinionRead(Schema):
     created_at: datetime
 
 
+class VoteRead(Schema):
+    """A class that annotators voted for in the upload."""
+
+    label: str
+    votes: float
+    annotators: list[str] = Field(description="Empty where votes came as counts without names.")
+
+
 class SuspectDetail(SuspectRead):
     position: int
     content: dict[str, Any] = Field(
@@ -113,6 +121,10 @@ class SuspectDetail(SuspectRead):
     top_labels: list[dict[str, Any]] = Field(description="Likely classes, most likely first.")
     duplicates: list[dict[str, str]] = Field(
         default=[], description="Up to 20 near duplicates: sample_id and given_label."
+    )
+    votes: list[VoteRead] = Field(
+        default=[],
+        description="What annotators said in the upload, the class with the most votes first.",
     )
     trajectory: TrajectoryRead | None = Field(description="Null where no network was trained.")
     corrected_label: str | None

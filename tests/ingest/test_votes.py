@@ -55,6 +55,13 @@ def test_a_table_of_votes_beside_the_samples(tmp_path):
     assert report.sample_count == 30
 
 
+def test_votes_lie_in_the_order_of_samples_so_that_one_samples_are_found(tmp_path):
+    rows = [(f"s{n}", who, "cat") for who in ("ann", "bob") for n in range(29, -1, -1)]
+    _, votes = read(zipped(tmp_path / "a.zip", long(rows)), tmp_path / "out")
+    assert [vote[0] for vote in votes] == sorted([*range(30), *range(30)])
+    assert [vote[1] for vote in votes[:2]] == ["ann", "bob"]
+
+
 def test_the_names_of_crowd_kit_and_of_exports_are_understood(tmp_path):
     rows = [("s1", "7", "dog"), ("s2", "8", "fox")]
     for number, names in enumerate(

@@ -4,7 +4,14 @@ import pytest
 from sqlalchemy import Engine, event, func, select
 
 from service.models import Correction, Role
-from tests.factories import flag_issues, in_threads, make_audit, make_dataset, sample_id
+from tests.factories import (
+    flag_issues,
+    give_votes,
+    in_threads,
+    make_audit,
+    make_dataset,
+    sample_id,
+)
 
 
 @pytest.fixture
@@ -80,29 +87,73 @@ def test_each_issue_is_a_queue_over_all_tiers(store, annotator, audit):
     assert annotator.post(f"{audit}/queue/next", json={"issue": "dull"}).status_code == 422
 
 
-def test_an_issues_queue_finds_its_samples_by_their_index(database, annotator, audit):
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        ({}, "suspect_fresh_ix"),
+        ({"given_label": "cat"}, "suspect_fresh_class_ix"),
+        ({"issue": "outlier"}, "suspect_issue_ix"),
+        ({"state": "skipped"}, "suspect_closed_ix"),
+    ],
+)
+def test_each_queue_finds_its_samples_by_an_index_of_its_own(
+    database, annotator, audit, wanted, index
+):
     if database.engine.dialect.name != "sqlite":
         pytest.skip("Postgres reads so small a table whole")
     asked = []
 
     def note(_connection, _cursor, statement, parameters, *_rest):
-        asked.append((statement, parameters))
+        if "ORDER BY suspect.rank" in statement and "FROM suspect JOIN sample" in statement:
+            asked.append((statement, parameters))
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        annotator.post(f"{audit}/queue/next", json={"issue": "outlier"})
+        annotator.post(f"{audit}/queue/next", json={"count": 20, **wanted})
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    looked = [(sql, values) for sql, values in asked if "issues <> 0" in sql]
     with database.read() as session:
         connection = session.connection()
         plans = [
             str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all())
-            for sql, values in looked
+            for sql, values in asked
         ]
-    fresh = [plan for (sql, _), plan in zip(looked, plans, strict=True) if "opinions = 0" in sql]
-    assert fresh
-    assert all("suspect_issue_ix" in plan for plan in fresh)
+    assert plans
+    assert [plan for plan in plans if index not in plan and "suspect_begun_ix" not in plan] == []
+    assert any(index in plan for plan in plans)
+
+
+def test_votes_of_the_upload_are_shown_and_what_a_colleague_says_is_not(
+    store, annotator, call_as, uploader, dataset_id, audit
+):
+    votes = [("Mia", 1, 1.0), ("Noa", 0, 1.0), ("Oz", 1, 1.0), ("Noa", 2, 1.0)]
+    give_votes(store, dataset_id, (4, "Mia", 0, 1.0), *((0, *vote) for vote in votes))
+    uploader.put(f"{audit}/review-settings", json={"opinions": 2})
+    [first] = annotator.post(f"{audit}/queue/next").json()["items"]
+    said = [
+        {"label": "dog", "votes": 2.0, "annotators": ["Mia", "Oz"]},
+        {"label": "fox", "votes": 1.0, "annotators": ["Noa"]},  # the last of two
+    ]
+    assert first["votes"] == said
+    decide(annotator, audit, keep(0, note="clear"))
+    [second] = call_as(Role.annotator).post(f"{audit}/queue/next").json()["items"]
+    assert (second["sample_id"], second["votes"], second["opinions"]) == (sample_id(0), said, [])
+
+
+def test_a_blind_control_shows_no_votes(store, annotator, dataset_id, audit):
+    give_votes(store, dataset_id, *((position, "Mia", 1, 1.0) for position in range(30)))
+    wanted = {"purpose": "control", "count": 3}
+    items = annotator.post(f"{audit}/queue/next", json=wanted).json()["items"]
+    assert len(items) == 3
+    assert not any("votes" in item for item in items)
+
+
+def test_votes_without_names_are_counts(store, annotator, dataset_id, audit):
+    give_votes(store, dataset_id, (0, "everyone", 0, 7.0), (0, "everyone", 1, 43.0))
+    assert annotator.get(f"{audit}/suspects/{sample_id(0)}").json()["votes"] == [
+        {"label": "dog", "votes": 43.0, "annotators": []},
+        {"label": "cat", "votes": 7.0, "annotators": []},
+    ]
 
 
 def test_skipped_samples_are_served_again_when_asked_for(annotator, audit):

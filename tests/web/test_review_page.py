@@ -9,9 +9,32 @@ from sqlalchemy import select, update
 from service import audits, review
 from service.models import Correction, Dataset, Lease, Role, Sample, Verdict
 from service.ranking.trajectory import EPOCH_ARRAYS
-from tests.factories import CLASSES, make_audit, make_dataset, person, sample_id
+from tests.factories import CLASSES, give_votes, make_audit, make_dataset, person, sample_id
+from tests.web.test_access import faults
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_votes_of_the_upload_stand_beside_the_sample(served, visit, audit, scheme):
+    with served.store.database.read() as session:
+        dataset_id = audits.get_audit(session, audit).dataset_id
+    give_votes(
+        served.store,
+        dataset_id,
+        *((0, f"rater {n}", 1, 1.0) for n in range(9)),
+        (0, "Noa", 0, 1.0),
+    )
+    visitor = visit(color_scheme=scheme)
+    visitor.review(audit)
+    assert "10 votes in the upload" in visitor.text(".votes")
+    assert visitor.page.text_content(".vote.suggested").startswith("dog9 of 10 votes")
+    assert visitor.text(".vote.suggested .vote-names").endswith("rater 5 and 3 more")
+    assert visitor.text(".vote.given .vote-names") == "Noa"
+    assert faults(visitor.page) == []
+    visitor.press("k")
+    visitor.page.wait_for_selector(".votes", state="detached")
+
 
 MANY = [f"class {number:04d}" for number in range(3000)]
 WRITTEN = "!Object.keys(sessionStorage).some((name) => name.startsWith('labelaudit.outbox'))"

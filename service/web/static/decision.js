@@ -6,6 +6,7 @@ import { neighbourStrip } from "./neighbours.js";
 import { ago, percent } from "./format.js";
 import { issueOf } from "./issues.js";
 import { queueAddress } from "./reviewhead.js";
+import { votesBlock } from "./votes.js";
 
 const NUMBERED = 9; // keys 1 to 9
 const FEW_CLASSES = 10;
@@ -132,6 +133,7 @@ export function evidencePanel(auditId, item, classNames) {
       item.verdict ? h("span", { class: "standing" }, standing(item)) : null,
     ),
     saidSoFar(item.opinions),
+    votesBlock(item),
     pWrong(item),
     item.reason ? h("p", { class: "reason", dir: "auto" }, breakable(sentence(item.reason))) : null,
     trajectoryChart(item.trajectory, item),
