@@ -1,0 +1,141 @@
+"""The tables of `docs/detection.md`, made from the lines that `benchmarks.detection --jsonl` wrote.
+
+    python -m benchmarks.detection_report records.jsonl [--picture found.svg]
+
+Means and spreads (largest less smallest) are over the seeds of a case; a mean over cases lets every
+case weigh alike.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.found_curves import draw_found
+
+Records = dict[str, dict[str, list[dict[str, Any]]]]  # case -> method -> one record a seed
+SHORT = {
+    "labelaudit": "engine",
+    "cleanlab self_confidence": "self-confidence",
+    "cleanlab normalized_margin": "normalised margin",
+    "cleanlab find_label_issues": "find_label_issues",
+    "aum one network": "AUM",
+    "loss clusters (as CTRL)": "loss clusters",
+    "nearest neighbours": "neighbours",
+}
+ENGINE, RECIPE, PIPELINE = "labelaudit", "cleanlab self_confidence", "cleanlab find_label_issues"
+FAR_BELOW = 0.01
+
+
+def main() -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser("benchmarks.detection_report", description=__doc__)
+    parser.add_argument("lines", type=Path)
+    parser.add_argument("--picture", type=Path, help="draw the errors found in the first looks")
+    options = parser.parse_args()
+    rows = [json.loads(text) for text in options.lines.read_text().splitlines()]
+    records = [record for row in rows for record in row["records"]]
+    cases = _by_case(records)
+    for part in (_table(cases), _kinds(cases), _marks(cases), _costs(cases)):
+        print("\n".join(part), end="\n\n")
+    if options.picture:
+        draw_found(records, options.picture)
+
+
+def _by_case(records: list[dict[str, Any]]) -> Records:
+    cases: Records = {}
+    for record in records:
+        cases.setdefault(record["pack"], {}).setdefault(record["method"], []).append(record)
+    return cases
+
+
+def _table(cases: Records) -> Iterator[str]:
+    """AP by case and method, the engine's spread and obvious tier, and what the first looks find."""
+    head = ["pack", "seeds", "wrong", "engine (spread)", *list(SHORT.values())[1:]]
+    head += ["obvious: samples, precision, printed", "found in 100: engine / cleanlab"]
+    yield "| " + " | ".join(head) + " |"
+    yield "|---|" + "--:|" * (len(head) - 1)
+    for case, methods in cases.items():
+        own = methods[ENGINE]
+        precisions = [_ap(own), *(_ap(methods.get(name, [])) for name in list(SHORT)[1:])]
+        cells = [_number(value) for value in precisions]
+        cells[0] += f" ({_number(np.ptp([record['ap'] for record in own]))})"
+        found = [
+            f"{np.mean([record['found'][3] for record in methods[name]]):.0f}"
+            for name in (ENGINE, RECIPE)
+        ]
+        rate = np.mean([record["noise_rate"]["true"] for record in own])
+        first = [case, str(len(own)), f"{100 * rate:.0f} %"]
+        yield "| " + " | ".join([*first, *cells, _obvious(own), " / ".join(found)]) + " |"
+
+
+def _obvious(own: list[dict[str, Any]]) -> str:
+    filled = [record["tiers"]["obvious"] for record in own if record["tiers"]["obvious"]["n"]]
+    if not filled:
+        return "none"
+    numbers = "/".join(str(tier["n"]) for tier in filled)
+    pairs = ["/".join(_number(tier[name]) for tier in filled) for name in ("precision", "low")]
+    return f"{numbers}, {pairs[0]}, {pairs[1]}"
+
+
+def _kinds(cases: Records) -> Iterator[str]:
+    """Mean AP over cases by kind of noise; only cases that every method ran on."""
+    whole = {case: methods for case, methods in cases.items() if len(methods) == len(SHORT)}
+    kinds = {"real": "", "symmetric": "+symmetric", "asymmetric": "+asymmetric"}
+    kinds |= {"instance-dependent": "+instance", "all": "all"}
+    yield "| noise | cases | " + " | ".join(SHORT.values()) + " |"
+    yield "|---|" + "--:|" * (len(SHORT) + 1)
+    for kind, mark in kinds.items():
+        chosen = [
+            methods
+            for case, methods in whole.items()
+            if mark == "all" or (mark in case if mark else "+" not in case)
+        ]
+        if chosen:
+            means = [np.mean([_ap(methods[name]) for methods in chosen]) for name in SHORT]
+            yield f"| {kind} | {len(chosen)} | " + " | ".join(map(_number, means)) + " |"
+
+
+def _marks(cases: Records) -> Iterator[str]:
+    """What is promised beside what came true, over all cases and seeds."""
+    own = [record for methods in cases.values() for record in methods[ENGINE]]
+    rates = [record["noise_rate"] for record in own]
+    tiers = [record["tiers"]["obvious"] for record in own]
+    filled = [tier for tier in tiers if tier["n"]]
+    held = [rate["low"] <= rate["true"] <= rate["high"] for rate in rates]
+    kept = [tier["low"] <= tier["precision"] for tier in filled]
+    yield f"cases and seeds: {len(own)}"
+    yield f"mean calibration error: {np.mean([record['ece'] for record in own]):.3f}"
+    widths = [rate["high"] - rate["low"] for rate in rates]
+    yield f"noise-rate interval holds: {np.mean(held):.3f}, median width {np.median(widths):.3f}"
+    yield f"obvious not empty: {len(filled)} of {len(own)}; bound kept: {sum(kept)}"
+    for case, methods in cases.items():
+        below = _ap(methods[RECIPE]) - _ap(methods[ENGINE]) if RECIPE in methods else 0.0
+        if below > FAR_BELOW:
+            yield f"below cleanlab's recipe by {below:.3f}: {case}"
+
+
+def _costs(cases: Records) -> Iterator[str]:
+    """Processor seconds of the engine and of cleanlab's pipeline, where there are vectors."""
+    for case, methods in cases.items():
+        spent: Callable[[str], float] = lambda name, own=methods: float(  # noqa: E731
+            np.mean([record["cpu_seconds"] for record in own[name]])
+        )
+        if spent(PIPELINE) > 10:
+            engine, recipe = spent(ENGINE), spent(PIPELINE)
+            yield f"{case}: engine {engine:.0f} s, cleanlab {recipe:.0f} s, {engine / recipe:.2f}"
+
+
+def _ap(records: list[dict[str, Any]]) -> float:
+    return float(np.mean([record["ap"] for record in records])) if records else float("nan")
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.3f}".replace("0.", ".", 1)
+
+
+if __name__ == "__main__":
+    main()
