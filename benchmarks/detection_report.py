@@ -8,7 +8,7 @@ case weigh alike.
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ SHORT = {
 }
 ENGINE, RECIPE, PIPELINE = "labelaudit", "cleanlab self_confidence", "cleanlab find_label_issues"
 FAR_BELOW = 0.01
+LONG = 10.0  # processor seconds; shorter ones say little
 
 
 def main() -> None:
@@ -53,7 +54,7 @@ def _by_case(records: list[dict[str, Any]]) -> Records:
 
 
 def _table(cases: Records) -> Iterator[str]:
-    """AP by case and method, the engine's spread and obvious tier, and what the first looks find."""
+    """AP by case and method, the engine's spread and obvious tier, errors found in 100 looks."""
     head = ["pack", "seeds", "wrong", "engine (spread)", *list(SHORT.values())[1:]]
     head += ["obvious: samples, precision, printed", "found in 100: engine / cleanlab"]
     yield "| " + " | ".join(head) + " |"
@@ -96,7 +97,9 @@ def _kinds(cases: Records) -> Iterator[str]:
         ]
         if chosen:
             means = [np.mean([_ap(methods[name]) for methods in chosen]) for name in SHORT]
-            yield f"| {kind} | {len(chosen)} | " + " | ".join(map(_number, means)) + " |"
+            yield (
+                f"| {kind} | {len(chosen)} | " + " | ".join(map(_number, map(float, means))) + " |"
+            )
 
 
 def _marks(cases: Records) -> Iterator[str]:
@@ -121,11 +124,11 @@ def _marks(cases: Records) -> Iterator[str]:
 def _costs(cases: Records) -> Iterator[str]:
     """Processor seconds of the engine and of cleanlab's pipeline, where there are vectors."""
     for case, methods in cases.items():
-        spent: Callable[[str], float] = lambda name, own=methods: float(  # noqa: E731
-            np.mean([record["cpu_seconds"] for record in own[name]])
+        engine, recipe = (
+            float(np.mean([record["cpu_seconds"] for record in methods[name]]))
+            for name in (ENGINE, PIPELINE)
         )
-        if spent(PIPELINE) > 10:
-            engine, recipe = spent(ENGINE), spent(PIPELINE)
+        if recipe > LONG:
             yield f"{case}: engine {engine:.0f} s, cleanlab {recipe:.0f} s, {engine / recipe:.2f}"
 
 

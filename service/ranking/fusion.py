@@ -65,8 +65,12 @@ def fuse(evidence: Evidence, *, seed: int) -> Fused:
 
 
 def _views(posterior: Posterior, signals: dict[str, Signal]) -> list[tuple[float, Floats]]:
-    """(weight, (N,) score with high = bad) of each view of the samples."""
-    training = [(1.0, -signals["aum"].astype(np.float64))] if "aum" in signals else []
+    """(weight, (N,) score with high = bad) of each view of the samples.
+
+    The margin is the replicas' word alone: it weighs as one among the other families of the pool.
+    """
+    weight = 1.0 / max(1, len(posterior.weights) - 1)
+    training = [(weight, -signals["aum"].astype(np.float64))] if "aum" in signals else []
     return [(1.0, posterior.p_wrong), *training]
 
 
