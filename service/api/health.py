@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from service import health
 from service.api.dependencies import ResourcesDep, Scraper
+from service.api.problems import documented
 
 router = APIRouter(tags=["health"])
 
@@ -26,7 +27,7 @@ def ready(resources: ResourcesDep, response: Response) -> dict[str, Any]:
     return {"status": health.status(checks), "checks": checks}
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses=documented())
 def metrics(resources: ResourcesDep, caller: Scraper) -> Response:
     """Prometheus' text form. Work is counted in the database at each scrape."""
     return Response(resources.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from service.disk_full import is_disk_full
 from service.errors import InsufficientStorage, NotAuthenticated, ServiceError
@@ -51,7 +52,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
     return {
         status: {"description": names[status], "content": content}
-        for status in (401, 403, 404, 422, *statuses)
+        for status in (400, 401, 403, 404, 422, *statuses)
     }
 
 
@@ -105,7 +106,10 @@ def install(app: FastAPI) -> None:
             "status": error.status_code,
             "detail": f"{request.method} {request.url.path}: {error.detail}",
         }
-        return problem(request, body, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_methods_at(request))
+        return problem(request, body, headers)
 
     @app.exception_handler(ClientDisconnect)
     def caller_gone(request: Request, error: ClientDisconnect) -> Response:
@@ -166,6 +170,15 @@ def install(app: FastAPI) -> None:
             "Something went wrong on our side; the log has the details under this request_id."
         ).problem()
         return problem(request, body)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """What the address of the request can be asked for: routes of one path are many."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return sorted(methods)
 
 
 def _is_taken(error: SQLAlchemyError) -> bool:

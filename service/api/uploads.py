@@ -62,7 +62,6 @@ def create_upload(
     """
     _require_version(tus_resumable)
     metadata = _metadata(upload_metadata)
-    resources.storage.require_space(upload_length)
     with resources.write(caller) as session:
         upload = uploads.reserve(
             session,
@@ -74,6 +73,7 @@ def create_upload(
             sha256=metadata.sha256,
             principal=caller,
         )
+        resources.storage.require_space(upload_length)  # after the limits: they say more
     headers = {"Location": f"/v1/uploads/{upload.id}", "Upload-Offset": "0"}
     return Response(status_code=201, headers={**_expiry(upload), **headers})
 

@@ -7,6 +7,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
 )
@@ -31,10 +32,16 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("must lie between the years 1 and 9999 in UTC") from None
 
 
+def _written(value: Any) -> Any:
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be a moment as ISO 8601 writes it, such as 2030-01-31T12:00:00Z")
+    return value
+
+
 Words = Annotated[str, AfterValidator(_storable)]
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 
 
 class Schema(BaseModel):
