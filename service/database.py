@@ -10,11 +10,15 @@ who wants it queues here.
 """
 
 import fcntl
+import io
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+from pyarrow import csv
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.compiler import compiles
@@ -187,6 +191,28 @@ def take_turns(session: Session, name: str) -> None:
     """Wait until no other transaction that named the same is open; SQLite has one at a time."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+
+
+def bulk_copy(session: Session, table: Table, batches: Iterable[pa.RecordBatch]) -> None:
+    """Insert batches whose columns are named as the table's: on Postgres as CSV that Arrow writes,
+    a tenth of the time that rows made in Python take; on SQLite by executemany."""
+    connection = session.connection()
+    if connection.dialect.name != "postgresql":
+        for batch in filter(len, batches):  # no rows at all would mean one of defaults
+            connection.execute(insert(table), batch.to_pylist())
+        return
+    iterator = iter(batches)
+    first = next(iterator, None)
+    if first is None:
+        return
+    columns = ", ".join(f'"{name}"' for name in first.schema.names)
+    cursor = connection.connection.cursor()
+    with cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN (FORMAT csv)') as copy:
+        for batch in chain([first], iterator):
+            text = io.BytesIO()
+            # strings are quoted and nulls are not, which is how COPY tells them apart
+            csv.write_csv(batch, text, csv.WriteOptions(include_header=False))
+            copy.write(text.getbuffer())
 
 
 def bulk_insert(session: Session, table: Table, rows: Iterable[Sequence[Any]]) -> None:

@@ -5,12 +5,12 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
-from service import access_log, steps
-from service.database import bulk_insert
+from service import access_log, rows, steps
+from service.database import bulk_copy
 from service.errors import BadInput, NotFound, NotReady
 from service.ingest import IngestReport, SeenColumn
 from service.keys import Principal
@@ -93,14 +93,22 @@ def publish(
     session: Session,
     dataset_id: str,
     report: IngestReport,
-    samples: Iterable[tuple[int, str, int | None]],
+    samples: Iterable[pa.RecordBatch],
 ) -> None:
-    """Make an ingested dataset visible, with all its samples, at once."""
+    """Make an ingested dataset visible, with all its samples, at once. The samples come in batches
+    of `position`, `sample_id` and `given_label`."""
     dataset = get_dataset(session, dataset_id)
     table = Sample.__table__
     assert isinstance(table, Table)
     _forget_samples(session, dataset_id)
-    bulk_insert(session, table, ((dataset_id, *sample) for sample in samples))
+    bulk_copy(
+        session,
+        table,
+        (
+            batch.append_column("dataset_id", pa.repeat(dataset_id, batch.num_rows))
+            for batch in samples
+        ),
+    )
     dataset.status = DatasetStatus.ready
     dataset.kind = Kind(report.kind)
     dataset.format = report.format
@@ -198,10 +206,7 @@ def sample_at(session: Session, dataset_id: str, position: int) -> Sample:
 
 def read_row(storage: Storage, dataset_id: str, position: int) -> dict[str, Any]:
     """One row of samples.parquet, by reading only the row group it lies in."""
-    group, offset = divmod(position, ROW_GROUP)
-    with pq.ParquetFile(storage.path(samples_key(dataset_id))) as file:
-        row: dict[str, Any] = file.read_row_group(group).slice(offset, 1).to_pylist()[0]
-    return row
+    return rows.read_row(storage.path(samples_key(dataset_id)), position, row_group=ROW_GROUP)
 
 
 def content_of(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:

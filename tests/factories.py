@@ -85,7 +85,18 @@ def make_dataset(
             shared=shared,
         )
         datasets.publish(
-            session, dataset_id, report, ((p, sample_id(p), given[p]) for p in range(samples))
+            session,
+            dataset_id,
+            report,
+            [
+                pa.record_batch(
+                    {
+                        "position": pa.array(range(samples), pa.int64()),
+                        "sample_id": [sample_id(p) for p in range(samples)],
+                        "given_label": pa.array(given, pa.int32()),
+                    }
+                )
+            ],
         )
         session.get_one(Step, (dataset_id, StepKind.ingest, 0)).state = StepState.done
     return dataset_id

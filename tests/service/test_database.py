@@ -1,15 +1,18 @@
-"""Nobody waits for ever: neither for a connection nor for somebody else's transaction."""
+"""Nobody waits for ever, neither for a connection nor for somebody else's transaction; and what is
+copied in bulk arrives as it was."""
 
 import time
 
+import pyarrow as pa
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from service import database as module
-from service.database import Database
+from service.database import Database, bulk_copy
+from service.models import Sample
 from tests.factories import Store, make_dataset
 
 
@@ -81,3 +84,55 @@ def test_a_snapshot_may_take_its_time(postgres_url, storage, monkeypatch):
         time.sleep(1.0)
         assert session.scalar(text("SELECT count(*) FROM dataset")) == 1
     database.dispose()
+
+
+ODD = [
+    "",
+    " ",
+    '"',
+    '""',
+    "a,b",
+    "a\nb",
+    "a\r\nb",
+    "\\.",
+    "\\N",
+    "NULL",
+    "'",
+    "\t",
+    "ünïcode 🦊",
+    "x" * 9000,
+]
+
+
+def test_batches_arrive_as_they_are_whatever_stands_in_them(store):
+    dataset_id = make_dataset(store, samples=6)
+    table = Sample.__table__
+    batches = [
+        pa.record_batch(
+            {
+                "position": pa.array(range(first, first + len(names)), pa.int64()),
+                "sample_id": pa.array(names, pa.string()),
+                "given_label": pa.array([None, *range(1, len(names))][: len(names)], pa.int32()),
+                "dataset_id": pa.repeat(dataset_id, len(names)),
+            }
+        )
+        for first, names in ((100, ODD[:8]), (200, []), (300, ODD[8:]))
+    ]
+    with store.database.write() as session:
+        bulk_copy(session, table, batches)
+    with store.database.read() as session:
+        rows = session.execute(
+            select(Sample.position, Sample.sample_id, Sample.given_label)
+            .where(Sample.position >= 100)
+            .order_by(Sample.position)
+        ).all()
+    assert [row.sample_id for row in rows] == ODD
+    assert [row.position for row in rows] == [*range(100, 108), *range(300, 306)]
+    assert [row.given_label for row in rows] == [None, *range(1, 8), None, *range(1, 6)]
+
+
+def test_no_batches_are_no_rows(database):
+    with database.write() as session:
+        bulk_copy(session, Sample.__table__, [])
+    with database.read() as session:
+        assert session.scalars(select(Sample)).all() == []

@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from service import annotators, datasets
 from service.ingest import Allowance, ColumnRoles, SeenColumn, ingest_confined
 from service.steps import Claim
 from worker.runner import Hold, Save, Worker
+
+BATCH = 16_384  # rows on their way into the database at once
 
 
 def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
@@ -42,12 +46,17 @@ def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
     )
 
 
-def _sample_rows(samples: Path, class_names: list[str]) -> Iterator[tuple[int, str, int | None]]:
-    index = {name: number for number, name in enumerate(class_names)}
+def _sample_rows(samples: Path, class_names: list[str]) -> Iterator[pa.RecordBatch]:
+    classes = pa.array(class_names, pa.string())
     position = 0
     with pq.ParquetFile(samples, pre_buffer=False) as file:
-        for batch in file.iter_batches(columns=["sample_id", "given_label"]):
-            ids, labels = (column.to_pylist() for column in batch.columns)
-            for sample_id, label in zip(ids, labels, strict=True):
-                yield position, sample_id, None if label is None else index[label]
-                position += 1
+        for batch in file.iter_batches(BATCH, columns=["sample_id", "given_label"]):
+            end = position + batch.num_rows
+            yield pa.record_batch(
+                {
+                    "position": pa.array(range(position, end), pa.int64()),
+                    "sample_id": batch.column("sample_id"),
+                    "given_label": pc.index_in(batch.column("given_label"), value_set=classes),
+                }
+            )
+            position = end
