@@ -16,6 +16,7 @@ class Connection:
     def __init__(self, host: str, port: int, token: str | None) -> None:
         self.host, self.port = host, port
         self.authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+        self.etag: str | None = None  # of the last answer
         self.reader: asyncio.StreamReader
         self.writer: asyncio.StreamWriter
 
@@ -26,18 +27,22 @@ class Connection:
     def close(self) -> None:
         self.writer.close()
 
-    async def ask(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
-        """The status and the body of the answer."""
+    async def ask(
+        self, method: str, path: str, body: object = None, *, unless: str | None = None
+    ) -> tuple[int, bytes]:
+        """The status and the body of the answer; `unless` is the ETag of what one has already."""
         content = b"" if body is None else orjson.dumps(body)
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\n{self.authorization}"
-            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+            + (f"If-None-Match: {unless}\r\n\r\n" if unless else "\r\n")
         )
         self.writer.write(head.encode() + content)
         answer = await self.reader.readuntil(b"\r\n\r\n")
         lines = answer.decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
-        length = int(headers["content-length"])
+        self.etag = headers.get("etag")
+        length = int(headers.get("content-length", 0))
         return int(lines[0].split()[1]), await self.reader.readexactly(length) if length else b""
 
 
@@ -74,7 +79,7 @@ async def saturate(connections: list[Connection], ask: Ask, *, seconds: float) -
         while (started := time.perf_counter()) < end:
             status, _ = await ask(connection, number)
             took = time.perf_counter() - started
-            if 200 <= status < 300:
+            if 200 <= status < 300 or status == 304:
                 load.latencies.append(took)
             else:
                 load.refused[status] = load.refused.get(status, 0) + 1

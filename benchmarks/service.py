@@ -116,6 +116,16 @@ def measure(stack: Stack, audit: str, samples: int, seconds: float) -> None:
             f"/v1/audits/{audit}/suspects?limit={PAGE}&cursor={cursors.encode(ranking, rank)}",
         )
 
+    async def first_page(one: Connection, _: int) -> tuple[int, Any]:
+        return await one.ask("GET", f"/v1/audits/{audit}/suspects?limit={PAGE}")
+
+    async def unchanged(one: Connection, _: int) -> tuple[int, Any]:
+        path = f"/v1/audits/{audit}/suspects?limit={PAGE}"
+        return await one.ask("GET", path, unless=one.etag)
+
+    async def summary(one: Connection, _: int) -> tuple[int, Any]:
+        return await one.ask("GET", f"/v1/audits/{audit}/summary")
+
     async def next_item(one: Connection, number: int) -> tuple[int, Any]:
         status, body = await one.ask("POST", f"/v1/audits/{audit}/queue/next", {"count": 1})
         item = orjson.loads(body)["items"][0]
@@ -135,6 +145,12 @@ def measure(stack: Stack, audit: str, samples: int, seconds: float) -> None:
         )
         row("the page's SQL alone", bare_sql(stack, ranking, samples, clients, seconds))
         row(f"queue page of {PAGE}", asyncio.run(load(port, tokens[:clients], page, seconds)))
+        row("the first page", asyncio.run(load(port, tokens[:clients], first_page, seconds)))
+        row(
+            "the first page, unchanged",
+            asyncio.run(load(port, tokens[:clients], unchanged, seconds)),
+        )
+        row("summary", asyncio.run(load(port, tokens[:clients], summary, seconds)))
         row("next item", asyncio.run(load(port, tokens[:clients], next_item, seconds)))
         one, other = asyncio.run(alternate(port, tokens[:clients], next_item, submit, seconds))
         row("next item, while deciding", one)

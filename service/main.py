@@ -3,14 +3,16 @@
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import oidc, steps, telemetry, watching
 from service.api import (
@@ -140,7 +142,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.closing = threading.Event()  # set as soon as the server is told to stop
-    app.middleware("http")(_identify)
+    app.add_middleware(Identified)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -156,19 +158,33 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-async def _identify(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    given = request.headers.get("x-request-id", "")
-    request.state.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
-    with watching.request(request) as watched:
-        response = watched.response = await call_next(request)
-    response.headers["X-Request-ID"] = request.state.request_id
-    for name, value in SAFE_HEADERS.items():
-        response.headers.setdefault(name, value)
-    if request.url.scheme == "https":
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    return response
+class Identified:
+    """Gives each request its id, watches it, and sets the headers that every answer has."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        given = request.headers.get("x-request-id", "")
+        request.state.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+        with watching.request(request) as watched:
+
+            async def identify(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    watched.answered(message["status"])
+                    headers = MutableHeaders(scope=message)
+                    headers["X-Request-ID"] = request.state.request_id
+                    for name, value in SAFE_HEADERS.items():
+                        headers.setdefault(name, value)
+                    if scope["scheme"] == "https":
+                        headers["Strict-Transport-Security"] = "max-age=31536000"
+                await send(message)
+
+            await self.app(scope, receive, identify)
 
 
 async def _tidy(database: Database, storage: Storage, seconds: float) -> None:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from service import audits
 from service.ranking import Ranking
 from service.ranking.trajectory import Trajectory
+from service.rows import read_row
 from service.storage import Storage
 
 ROW_GROUP = 1024
@@ -38,9 +39,8 @@ def write_ranking(ranking: Ranking, path: Path) -> None:
 
 def read_signals(storage: Storage, audit_id: str, ranking_id: str, rank: int) -> dict[str, Any]:
     """`row`, `signals`, `top_labels` and `top_probabilities` of the suspect at a rank (from 1)."""
-    group, offset = divmod(rank - 1, ROW_GROUP)
-    with pq.ParquetFile(storage.path(ranking_key(audit_id, ranking_id))) as file:
-        stored = file.read_row_group(group).slice(offset, 1).to_pylist()[0]
+    path = storage.path(ranking_key(audit_id, ranking_id))
+    stored = read_row(path, rank - 1, row_group=ROW_GROUP)
     prefix = "signal."
     return {
         "row": stored["row"],

@@ -6,6 +6,7 @@ through it. On PostgreSQL the same session names its tenant to the database, who
 security is the second net (`migrations/versions/0007_access.py`).
 """
 
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, event, inspect, or_, select, text
@@ -23,7 +24,10 @@ FOR_EVERY_TENANT = f"-c {GUC}=*"
 
 def info(caller: Principal | None) -> dict[Any, Any]:
     """What a session must carry to show no more than the caller may see."""
-    return {} if caller is None else {CALLER: caller, VISIBLE: _criteria(caller)}
+    if caller is None:
+        return {}
+    member = None if caller.sees_all else caller.key_id
+    return {CALLER: caller, VISIBLE: _criteria(caller.tenant_id, member)}
 
 
 def caller_of(session: Session) -> Principal | None:
@@ -32,26 +36,28 @@ def caller_of(session: Session) -> Principal | None:
     return found
 
 
-def _criteria(caller: Principal) -> list[LoaderCriteriaOption]:
+@lru_cache(1024)
+def _criteria(tenant_id: str, member: str | None) -> list[LoaderCriteriaOption]:
+    """For whoever sees all of a tenant, or for a member, by the id of their key."""
     conditions: dict[type[Owned], list[ColumnElement[bool]]] = {
-        table: [table.tenant_id == caller.tenant_id] for table in Owned.__subclasses__()
+        table: [table.tenant_id == tenant_id] for table in Owned.__subclasses__()
     }
-    if not caller.sees_all:
-        shown = _shown_to(caller)
+    if member is not None:
+        shown = _shown_to(tenant_id, member)
         conditions[Dataset].append(Dataset.id.in_(shown))
         conditions[Audit].append(Audit.dataset_id.in_(shown))
         conditions[Export].append(Export.dataset_id.in_(shown))
     return [with_loader_criteria(table, and_(*all_of)) for table, all_of in conditions.items()]
 
 
-def _shown_to(caller: Principal) -> Select[str]:
+def _shown_to(tenant_id: str, key_id: str) -> Select[str]:
     """Ids of the tenant's shared datasets and of those the caller is a member of. Plain tables
     under names of their own: neither the conditions above nor an outer query may touch them."""
     dataset, membership = inspect(Dataset).local_table, inspect(Membership).local_table
     one, mine = dataset.alias("shown"), membership.alias("mine")
-    members = select(mine.c.dataset_id).where(mine.c.key_id == caller.key_id)
+    members = select(mine.c.dataset_id).where(mine.c.key_id == key_id)
     return select(one.c.id).where(
-        one.c.tenant_id == caller.tenant_id, or_(one.c.shared, one.c.id.in_(members))
+        one.c.tenant_id == tenant_id, or_(one.c.shared, one.c.id.in_(members))
     )
 
 

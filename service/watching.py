@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
-from fastapi import Request, Response
+from fastapi import Request
 from structlog.contextvars import bound_contextvars
 
 from service.telemetry import PROBES
@@ -18,25 +18,32 @@ UNROUTED = "(none)"  # addresses that no route has are the caller's words: not a
 
 @dataclass
 class Watched:
-    """A request on its way, and its answer once there is one."""
+    """A request on its way, and what its answer began with once there is one."""
 
-    response: Response | None = None
+    started: float
+    status: int = 500  # of what ends without an answer
+    seconds: float | None = None
+
+    def answered(self, status: int) -> None:
+        self.status, self.seconds = status, time.perf_counter() - self.started
 
 
 @contextmanager
 def request(asked: Request) -> Generator[Watched]:
     """Whatever is logged inside carries the request's id."""
-    watched, started = Watched(), time.perf_counter()
+    watched = Watched(time.perf_counter())
     with bound_contextvars(request_id=asked.state.request_id):
         try:
             yield watched
         finally:
-            _tell(asked, watched.response, time.perf_counter() - started)
+            if watched.seconds is None:
+                watched.answered(watched.status)
+            _tell(asked, watched)
 
 
-def _tell(asked: Request, response: Response | None, seconds: float) -> None:
+def _tell(asked: Request, watched: Watched) -> None:
     route = getattr(asked.scope.get("route"), "path", UNROUTED)
-    status = response.status_code if response else 500
+    status, seconds = watched.status, watched.seconds or 0.0
     metrics = asked.app.state.resources.metrics
     metrics.requests.labels(asked.method, route, str(status)).observe(seconds)
     if route in PROBES:

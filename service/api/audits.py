@@ -1,6 +1,7 @@
 """/v1/audits: status, progress stream, summary, the ranked list."""
 
 import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator, Iterator
 from tempfile import TemporaryFile
@@ -27,6 +28,7 @@ from service.api.problems import documented
 from service.export import write_suspects
 from service.models import FINISHED, Dataset, Issue, ReviewState, Tier
 from service.principal import Principal
+from service.recent import Recent
 from service.schemas import AuditRead, Neighbours, Page, SuspectDetail, SuspectPage
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
@@ -34,6 +36,10 @@ router = APIRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
 POLL_SECONDS = 0.5
 PING_SECONDS = 15.0
 PAGE = 5_000
+KEPT_PAGES = 256  # of suspects, some twenty kilobytes each
+
+_pages: Recent[str, bytes] = Recent(KEPT_PAGES)
+
 EVENT_ID = re.compile(r"[0-9]{1,18}")
 
 
@@ -146,6 +152,7 @@ def read_summary(session: ReadSession, caller: Reader, audit_id: str) -> dict[st
 
 @router.get("/{audit_id}/suspects", response_model=SuspectPage, responses=documented(400, 409))
 def list_suspects(
+    request: Request,
     session: ReadSession,
     caller: Reader,
     audit_id: str,
@@ -157,21 +164,37 @@ def list_suspects(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Response:
-    """The ranked list, worst first. Pages never shift: the ranking they walk is immutable."""
-    dataset = _dataset(session, audit_id)
-    ranking, after = review.newest_ranking(session, audit_id), 0
+    """The ranked list, worst first. Pages never shift: the ranking they walk is immutable. A page
+    that nobody's decision has changed since is 304 for whoever sends its `ETag` back as
+    `If-None-Match`.
+    """
+    newest = review.newest_of_completed(session, audit_id)
+    ranking_id, after = newest.ranking_id, 0
     if cursor:
-        ranking_id, rank = cursors.decode(cursor, str, int)
-        ranking, after = review.get_ranking(session, audit_id, str(ranking_id)), int(rank)
-    wanted = _filter(dataset, tier, given_label, predicted_label, state, issue)
-    found = review.list_suspects(session, ranking.id, wanted=wanted, after=after, limit=limit)
-    page = {
-        "ranking_id": ranking.id,
-        "items": [present.suspect_row(suspect, dataset.class_names) for suspect in found],
-        "next_cursor": cursors.encode(ranking.id, found[-1].rank) if len(found) == limit else None,
-    }
-    # as it is: checking what comes from our own columns would cost more than the query
-    return Response(orjson.dumps(page), media_type="application/json")
+        named, rank = cursors.decode(cursor, str, int)
+        ranking_id, after = str(named), int(rank)
+        if ranking_id != newest.ranking_id:
+            review.get_ranking(session, audit_id, ranking_id)
+    wanted = _filter(newest, tier, given_label, predicted_label, state, issue)
+    asked = f"{ranking_id}-{newest.dataset_version}-{request.url.query}"
+    etag = f'"{hashlib.sha256(asked.encode()).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+
+    def page() -> bytes:
+        found = review.list_suspects(session, ranking_id, wanted=wanted, after=after, limit=limit)
+        more = len(found) == limit
+        # as it is: checking what comes from our own columns would cost more than the query
+        return orjson.dumps(
+            {
+                "ranking_id": ranking_id,
+                "items": [present.suspect_row(suspect, newest.class_names) for suspect in found],
+                "next_cursor": cursors.encode(ranking_id, found[-1].rank) if more else None,
+            }
+        )
+
+    return Response(_pages.get(etag, page), media_type="application/json", headers=headers)
 
 
 @router.get("/{audit_id}/suspects.{format}", response_class=Response, responses=documented(409))
@@ -261,7 +284,7 @@ def _dataset(session: ReadSession, audit_id: str) -> Dataset:
 
 
 def _filter(
-    dataset: Dataset,
+    dataset: review.Ranked,
     tier: list[Tier] | None,
     given_label: str | None,
     predicted_label: str | None,

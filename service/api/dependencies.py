@@ -4,14 +4,15 @@ A session shows what its caller may see, so asking for one asks for a caller too
 with one of the types at the end which scope the caller needs.
 """
 
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from service import access_log, oidc, sign_ins
 from service.api import cookies
@@ -84,7 +85,10 @@ class Resources:
         return self.database.write()
 
 
-def resources(request: Request) -> Resources:
+# What only looks something up is a coroutine: a thread of the pool would cost more than the look.
+
+
+async def resources(request: Request) -> Resources:
     found: Resources = request.app.state.resources
     return found
 
@@ -152,9 +156,12 @@ def address_of(request: Request) -> str | None:
 CallerDep = Annotated[Principal, Depends(principal)]
 
 
-def reading(resources: ResourcesDep, caller: CallerDep) -> Generator[Session]:
-    with resources.read(caller) as session:
-        yield session
+async def reading(resources: ResourcesDep, caller: CallerDep) -> AsyncGenerator[Session]:
+    with ExitStack() as opened:
+        try:
+            yield opened.enter_context(resources.read(caller))  # asks the database nothing yet
+        finally:
+            await run_in_threadpool(opened.close)
 
 
 def writing(resources: ResourcesDep, caller: CallerDep) -> Generator[Session]:
@@ -162,11 +169,11 @@ def writing(resources: ResourcesDep, caller: CallerDep) -> Generator[Session]:
         yield session
 
 
-def storage(resources: ResourcesDep) -> Storage:
+async def storage(resources: ResourcesDep) -> Storage:
     return resources.storage
 
 
-def settings(resources: ResourcesDep) -> Settings:
+async def settings(resources: ResourcesDep) -> Settings:
     return resources.settings
 
 
@@ -183,9 +190,11 @@ class require:
     def __init__(self, scope: Scope | None) -> None:
         self.scope = scope
 
-    def __call__(self, request: Request, resources: ResourcesDep, caller: CallerDep) -> Principal:
+    async def __call__(
+        self, request: Request, resources: ResourcesDep, caller: CallerDep
+    ) -> Principal:
         if self.scope is not None and not caller.may(self.scope):
-            resources.note_refusal(request, caller)
+            await run_in_threadpool(resources.note_refusal, request, caller)
             raise NotPermitted(
                 f"This needs the scope `{self.scope}`, which your role `{caller.role}` does not "
                 "give. Ask an admin of your organisation."

@@ -13,7 +13,7 @@ from service.models import Audit, Correction, Dataset, Issue, Suspect
 from service.storage import Storage
 
 
-def class_index(dataset: Dataset, name: str | None, *, field: str) -> int | None:
+def class_index(dataset: Dataset | review.Ranked, name: str | None, *, field: str) -> int | None:
     """The index of a class name given by the caller.
 
     Raises

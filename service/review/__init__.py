@@ -5,11 +5,13 @@ from service.review.log import corrections_at, has_judged, list_corrections, out
 from service.review.outcome import Outcome, by_position, outcome
 from service.review.queue import Held, hold, lease_next, release_lease, renew_lease, seems_free
 from service.review.ranked import (
+    Ranked,
     SuspectFilter,
     duplicates_of,
     get_ranking,
     get_suspect,
     list_suspects,
+    newest_of_completed,
     newest_ranking,
     state_counts,
 )
@@ -20,6 +22,7 @@ __all__ = [
     "Decision",
     "Held",
     "Outcome",
+    "Ranked",
     "SuspectFilter",
     "Undone",
     "by_position",
@@ -33,6 +36,7 @@ __all__ = [
     "list_corrections",
     "list_suspects",
     "may_adjudicate",
+    "newest_of_completed",
     "newest_ranking",
     "newest_rankings",
     "outcome",

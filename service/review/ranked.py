@@ -1,22 +1,27 @@
 """The ranked list: which ranking, which suspects, how many in which state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select
+from sqlalchemy import Boolean, ColumnElement, Row, Select, func, literal_column, select
 from sqlalchemy.orm import Session
 
+from service.audits import get_completed_audit
 from service.errors import BadCursor, NotFound, NotReady
 from service.issues import FLAGS
 from service.models import (
+    Audit,
+    Dataset,
     Issue,
+    JobStatus,
     Ranking,
     ReviewState,
     Suspect,
     Tier,
 )
-from service.models.review import FLAGGED
+from service.models.review import CLOSED, FLAGGED
+from service.recent import Recent
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,37 @@ def newest_ranking(session: Session, audit_id: str) -> Ranking:
         .limit(1)
     ).first()
     if ranking is None:
-        raise NotReady("The audit has no ranking yet; wait until its status is `completed`.")
+        raise _no_ranking()
     return ranking
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """An audit's newest ranking, as a page of it needs it."""
+
+    ranking_id: str
+    class_names: list[str]
+    dataset_version: int  # raised by whatever changes a suspect's state
+
+
+def newest_of_completed(session: Session, audit_id: str) -> Ranked:
+    """One query for what four would find."""
+    found = session.execute(
+        select(Ranking.id, Dataset.class_names, Dataset.version)
+        .join(Audit, Audit.id == Ranking.audit_id)
+        .join(Dataset, Dataset.id == Audit.dataset_id)
+        .where(Ranking.audit_id == audit_id, Audit.status == JobStatus.completed)
+        .order_by(Ranking.number.desc(), Ranking.id.desc())
+        .limit(1)
+    ).first()
+    if found is None:
+        get_completed_audit(session, audit_id)  # says why there is none
+        raise _no_ranking()
+    return Ranked(*found)
+
+
+def _no_ranking() -> NotReady:
+    return NotReady("The audit has no ranking yet; wait until its status is `completed`.")
 
 
 def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:
@@ -80,6 +114,14 @@ def list_suspects(
     """Worst first, those ranked behind `after`: rows with a suspect's columns, no entities."""
     ranked = select(*Suspect.__table__.columns)
     query = ranked.where(Suspect.ranking_id == ranking_id, Suspect.rank > after)
+    if wanted.tier is not None:
+        extents = tier_extents(session, ranking_id)
+        within = [extents[tier] for tier in wanted.tier if tier in extents]
+        # the rest of the ranking need not be walked for what cannot be there
+        query = query.where(
+            Suspect.rank >= min((extent.first for extent in within), default=0),
+            Suspect.rank <= max((extent.last for extent in within), default=0),
+        )
     return session.execute(wanted.apply(query).order_by(Suspect.rank).limit(limit)).all()
 
 
@@ -96,14 +138,42 @@ def get_suspect(session: Session, audit_id: str, sample_id: str) -> Suspect:
 def state_counts(session: Session, ranking_id: str) -> dict[Tier, dict[ReviewState, int]]:
     """How many suspects of each tier are open, skipped and decided."""
     counts = {tier: dict.fromkeys(ReviewState, 0) for tier in Tier}
-    rows = session.execute(
+    closed = session.execute(
         select(Suspect.tier, Suspect.state, func.count())
-        .where(Suspect.ranking_id == ranking_id)
+        .where(Suspect.ranking_id == ranking_id, literal_column(f"({CLOSED})", Boolean))
         .group_by(Suspect.tier, Suspect.state)
     )
-    for tier, state, count in rows:
+    for tier, state, count in closed:
         counts[tier][state] = count
+    for tier, extent in tier_extents(session, ranking_id).items():
+        counts[tier][ReviewState.open] = extent.count - sum(counts[tier].values())
     return counts
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many suspects a tier has, and between which ranks."""
+
+    count: int
+    first: int
+    last: int
+
+
+_extents: Recent[str, Mapping[Tier, Extent]] = Recent(1024)
+
+
+def tier_extents(session: Session, ranking_id: str) -> Mapping[Tier, Extent]:
+    """The tiers that are not empty. A ranking's tiers never change, so they are counted once."""
+
+    def count() -> Mapping[Tier, Extent]:
+        rows = session.execute(
+            select(Suspect.tier, func.count(), func.min(Suspect.rank), func.max(Suspect.rank))
+            .where(Suspect.ranking_id == ranking_id)
+            .group_by(Suspect.tier)
+        )
+        return {tier: Extent(*extent) for tier, *extent in rows}
+
+    return _extents.get(ranking_id, count)
 
 
 def duplicates_of(session: Session, suspect: Suspect, *, limit: int) -> Sequence[Suspect]:

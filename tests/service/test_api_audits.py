@@ -8,10 +8,11 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import update
 
 from service import audits, steps
 from service.export import SUSPECT_COLUMNS
-from service.models import StepKind, Suspect
+from service.models import StepKind, Suspect, Tier
 from service.ranking.trajectory import EPOCH_ARRAYS, Trajectory
 from service.suspects import p_suggested
 from tests.factories import make_audit, make_dataset, sample_id, start_audit
@@ -327,6 +328,39 @@ FORGED = [
     encoded(["ra_unknown", 3]),
     encoded("ra_1"),
 ]
+
+
+def test_a_page_that_nothing_changed_is_not_sent_again(annotator, audit_id):
+    path = f"/v1/audits/{audit_id}"
+    first = annotator.get(f"{path}/suspects?limit=3")
+    unchanged = {"If-None-Match": first.headers["etag"]}
+    again = annotator.get(f"{path}/suspects?limit=3", headers=unchanged)
+    assert (again.status_code, again.content) == (304, b"")
+    assert annotator.get(f"{path}/suspects?limit=4", headers=unchanged).status_code == 200
+    decision = {"sample_id": sample_id(1), "verdict": "keep"}
+    stored = annotator.post(f"{path}/corrections", json={"corrections": [decision]}).json()
+    changed = annotator.get(f"{path}/suspects?limit=3", headers=unchanged)
+    assert [item["state"] for item in changed.json()["items"]] == ["open", "decided", "open"]
+    annotator.post(f"{path}/corrections/{stored['corrections'][0]['id']}/revert")
+    undone = annotator.get(f"{path}/suspects?limit=3", headers=unchanged)
+    assert undone.json() == first.json()
+
+
+def test_pages_of_a_tier_miss_nothing_wherever_its_samples_rank(store, annotator, audit_id):
+    with store.database.write() as session:
+        ranks = Suspect.rank.in_([2, 25, 30])
+        session.execute(update(Suspect).where(ranks).values(tier=Tier.possible))
+    pages = walk(annotator, f"/v1/audits/{audit_id}/suspects", limit=4, tier="possible")
+    found = [item["rank"] for page in pages for item in page]
+    assert found == [2, *range(11, 21), 25, 30]
+
+
+def test_a_tier_that_is_empty_has_an_empty_page(store, annotator, audit_id):
+    with store.database.write() as session:
+        session.execute(update(Suspect).values(tier=Tier.none))
+    found = annotator.get(f"/v1/audits/{audit_id}/suspects", params={"tier": "obvious"}).json()
+    assert found["items"] == []
+    assert found["next_cursor"] is None
 
 
 def test_a_cursor_this_service_did_not_give_is_refused(annotator, audit_id):
