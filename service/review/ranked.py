@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Row, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from service.audits import get_completed_audit
@@ -140,7 +140,7 @@ def state_counts(session: Session, ranking_id: str) -> dict[Tier, dict[ReviewSta
     counts = {tier: dict.fromkeys(ReviewState, 0) for tier in Tier}
     closed = session.execute(
         select(Suspect.tier, Suspect.state, func.count())
-        .where(Suspect.ranking_id == ranking_id, literal_column(f"({CLOSED})", Boolean))
+        .where(Suspect.ranking_id == ranking_id, literal_column(f"({CLOSED})"))
         .group_by(Suspect.tier, Suspect.state)
     )
     for tier, state, count in closed:
