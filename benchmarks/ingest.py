@@ -51,6 +51,7 @@ def main() -> None:
         print(f"COPY of the {rows:,} sample rows: {copied:.2f} s; without foreign key {bare:.2f} s")
         worker = Worker.open(settings, {"cpu"})
         importlib.import_module("worker.tasks")  # as a worker has that ran a step before
+        before = own_peak()
         with ReadersMemory() as readers:
             ingested, dataset_id = ingest(worker, database, upload)
         print(
@@ -60,7 +61,7 @@ def main() -> None:
         )
         print(
             f"  most memory of the reading process: {readers.most / MB:.0f} MB; "
-            f"of the worker: {own_peak() / MB:.0f} MB"
+            f"of the worker: {own_peak() / MB:.0f} MB, {before / MB:.0f} MB of them before"
         )
         for format in ("csv", "parquet"):
             seconds = export(worker, database, dataset_id, format)

@@ -136,7 +136,7 @@ class _Served:
     """The application on a loopback port."""
 
     def __init__(self, settings: Settings) -> None:
-        self.listener = socket.socket()
+        self.listener = socket.socket(proto=socket.IPPROTO_TCP)  # as the service's own
         self.listener.bind(("127.0.0.1", 0))
         self.server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="critical"))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})

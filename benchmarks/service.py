@@ -32,6 +32,7 @@ CLIENTS = (1, 32, 64)
 PAGE = 50
 CLASSES = 10
 STREAMS = 64
+CONNECTIONS = 24  # of the bare query, at most: as many as the service has
 BARE = """
 from fastapi import FastAPI
 app = FastAPI()
@@ -237,7 +238,7 @@ def bare_sql(stack: Stack, ranking: str, samples: int, clients: int, seconds: fl
                 found.latencies.append(time.perf_counter() - started)
             connection.close()
 
-        threads = [threading.Thread(target=client) for _ in range(min(clients, 32))]
+        threads = [threading.Thread(target=client) for _ in range(min(clients, CONNECTIONS))]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -1,5 +1,6 @@
 """`labelaudit serve` and `labelaudit start`: processes, files and their permissions."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ import pytest
 
 from service.address import read_address
 from service.client import ApiError, Client, NoService
+from service.config import Settings
+from service.embedded import _listen
 from tests.cli.conftest import Served, command, environment
 from tests.live import free_port
 
@@ -42,6 +45,27 @@ def is_alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
     except OSError:
         return False
+
+
+def test_an_answer_is_sent_at_once_and_not_held_back_to_fill_a_packet() -> None:
+    """Each answer is a head and a body; held back, the body waits for the head's receipt: 40 ms."""
+
+    async def served_without_delay() -> bool:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def called(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted = writer.get_extra_info("socket")
+            found.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(called, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            without_delay = bool(await found)
+            writer.close()
+        return without_delay
+
+    with _listen(Settings(host="127.0.0.1", port=0), port_is_fixed=False) as listener:
+        assert asyncio.run(served_without_delay())
 
 
 def test_a_service_keeps_its_files_private_and_takes_its_address_along(serve: Serve) -> None:
