@@ -1,5 +1,6 @@
 """A request sent twice with one key is carried out once and answered twice."""
 
+import hashlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ class Answer:
     """`body` is None until the work is done."""
 
     body: dict[str, Any] | None = None
+
+
+def fingerprint_of(*parts: object) -> str:
+    """What two requests with one key must agree on."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
 
 @contextmanager

@@ -44,6 +44,7 @@ from service.metrics import Metrics
 from service.rates import Limit
 from service.storage import Storage
 from service.uses import Uses
+from service.web.reference import router as reference
 from service.web.routes import router as web
 
 log = structlog.get_logger()
@@ -137,7 +138,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         telemetry=telemetry.of_requests(),
-        docs_url="/docs" if settings.shows_docs else None,
+        docs_url=None,  # FastAPI's page loads its script from elsewhere; ours is plain
         openapi_url="/openapi.json" if settings.shows_docs else None,
         redoc_url=None,
     )
@@ -155,6 +156,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for part in PARTS:
         app.include_router(part.router, max_body_size=MAX_BODY_BYTES)
     app.include_router(web)
+    if settings.shows_docs:
+        app.include_router(reference)
     return app
 
 

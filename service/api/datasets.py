@@ -8,11 +8,21 @@ from urllib.parse import quote
 from fastapi import APIRouter, BackgroundTasks, Body, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from service import annotators, audits, columns, datasets, exports, review, uploads
+from service import (
+    annotators,
+    audits,
+    columns,
+    datasets,
+    exports,
+    idempotency,
+    review,
+    uploads,
+)
 from service.api import cursors
 from service.api.dependencies import (
     Auditor,
     Exporter,
+    IdempotencyKey,
     Reader,
     ReadSession,
     ResourcesDep,
@@ -71,6 +81,7 @@ async def upload_dataset(
         str | None,
         Query(pattern="^[0-9a-f]{64}$", description="What the file hashes to; checked."),
     ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Dataset:
     """Upload a labeled dataset: the request body is the file, streamed to disk.
 
@@ -101,8 +112,16 @@ async def upload_dataset(
             )
 
     def register(received: Received) -> Dataset:
-        with resources.write(caller) as session:
-            return uploads.register(session, resources.settings, upload, received, principal=caller)
+        told = idempotency.fingerprint_of("upload", received.sha256, filename, name, roles)
+        with (
+            resources.write(caller) as session,
+            idempotency.once(session, caller, idempotency_key, told) as answer,
+        ):
+            if answer.body is not None:
+                return datasets.get_dataset(session, answer.body["id"])
+            made = uploads.register(session, resources.settings, upload, received, principal=caller)
+            answer.body = {"id": made.id}
+        return made
 
     def forget() -> None:
         with resources.write(caller) as session:
@@ -118,6 +137,8 @@ async def upload_dataset(
             limit=resources.settings.max_upload_bytes,
         )
         dataset = await run_in_threadpool(register, received)
+        if dataset.id != upload.dataset_id:  # the same file, sent again
+            await run_in_threadpool(forget)
     except BaseException:
         await asyncio.shield(run_in_threadpool(forget))
         raise
@@ -251,16 +272,23 @@ def start_audit(
     caller: Auditor,
     dataset_id: str,
     options: Annotated[AuditCreate | None, Body()] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
-    """Start an audit of a dataset version: the newest one unless another is named."""
+    """Start an audit of a dataset version: the newest one unless another is named. Sent again with
+    the same `Idempotency-Key`, the request answers with the audit that it started before."""
     options = options or AuditCreate()
-    audit = audits.start_audit(
-        session,
-        dataset_id,
-        config=options.model_dump(mode="json", exclude={"dataset_version"}),
-        dataset_version=options.dataset_version,
-        principal=caller,
-    )
+    told = idempotency.fingerprint_of("audit", dataset_id, options.model_dump_json())
+    with idempotency.once(session, caller, idempotency_key, told) as answer:
+        if answer.body is None:
+            made = audits.start_audit(
+                session,
+                dataset_id,
+                config=options.model_dump(mode="json", exclude={"dataset_version"}),
+                dataset_version=options.dataset_version,
+                principal=caller,
+            )
+            answer.body = {"id": made.id}
+    audit = audits.get_audit(session, answer.body["id"])
     response.headers["Location"] = f"/v1/audits/{audit.id}"
     return {**audit.to_dict(), **audits.progress_of(session, audit)}
 
@@ -273,16 +301,23 @@ def start_export(
     caller: Exporter,
     dataset_id: str,
     options: Annotated[ExportCreate | None, Body()] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
-    """Write the corrected dataset as it came, as CSV or Parquet, or a patch of the changes."""
+    """Write the corrected dataset as it came, as CSV or Parquet, or a patch of the changes. Sent
+    again with the same `Idempotency-Key`, the request answers with the export of before."""
     options = options or ExportCreate()
-    export = exports.start_export(
-        session,
-        dataset_id,
-        format=options.format,
-        dataset_version=options.dataset_version,
-        principal=caller,
-    )
+    told = idempotency.fingerprint_of("export", dataset_id, options.model_dump_json())
+    with idempotency.once(session, caller, idempotency_key, told) as answer:
+        if answer.body is None:
+            made = exports.start_export(
+                session,
+                dataset_id,
+                format=options.format,
+                dataset_version=options.dataset_version,
+                principal=caller,
+            )
+            answer.body = {"id": made.id}
+    export = exports.get_export(session, answer.body["id"])
     response.headers["Location"] = f"/v1/exports/{export.id}"
     return {**export.to_dict(), "download_url": None}
 

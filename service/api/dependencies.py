@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -180,6 +180,14 @@ async def settings(resources: ResourcesDep) -> Settings:
 ReadSession = Annotated[Session, Depends(reading)]
 # scope="function": the commit happens before the answer is sent, so an answer means it is stored.
 WriteSession = Annotated[Session, Depends(writing, scope="function")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=8,
+        max_length=200,
+        description="Made up by the caller: sent again with the same, the request is done once.",
+    ),
+]
 StorageDep = Annotated[Storage, Depends(storage)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 

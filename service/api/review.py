@@ -1,9 +1,8 @@
 """/v1/audits/{id}/queue and /corrections: what annotators use."""
 
-import hashlib
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query
+from fastapi import APIRouter, Body, Query
 from sqlalchemy.orm import Session
 
 from service import assignments as queues
@@ -11,6 +10,7 @@ from service import audits, controls, idempotency, review
 from service.api import cursors, present
 from service.api.dependencies import (
     Annotator,
+    IdempotencyKey,
     Reader,
     ReadSession,
     SettingsDep,
@@ -158,7 +158,7 @@ def submit_corrections(
     caller: Annotator,
     audit_id: str,
     submitted: CorrectionsCreate,
-    idempotency_key: Annotated[str | None, Header(min_length=8, max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
     """Record one verdict or many: all are stored, or none.
 
@@ -166,7 +166,7 @@ def submit_corrections(
     stores nothing new. A sample that is decided already is refused with 409, unless the correction
     names the one it `supersedes`.
     """
-    fingerprint = hashlib.sha256(f"{audit_id}{submitted.model_dump_json()}".encode()).hexdigest()
+    fingerprint = idempotency.fingerprint_of(audit_id, submitted.model_dump_json())
     with idempotency.once(session, caller, idempotency_key, fingerprint) as answer:
         if answer.body is None:
             answer.body = _record(session, audit_id, submitted, caller)

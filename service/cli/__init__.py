@@ -6,7 +6,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from service.cli import annotators, auditing, columns, keys, models, safety, serving, show
+from service.cli import annotators, auditing, columns, keys, models, people, safety, serving, show
 from service.cli.start import start
 from service.client import ClientError
 
@@ -48,6 +48,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(keys.app, name="keys")
+for name in ("members", "sessions", "tenants"):
+    app.add_typer(getattr(people, name), name=name)
 
 
 @app.command()

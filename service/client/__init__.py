@@ -28,8 +28,9 @@ from service.client.errors import (
     ProblemError,
 )
 from service.client.packing import packed
+from service.client.people import People
 from service.client.sending import OnBytes, send
-from service.client.transport import Transport
+from service.client.transport import Transport, once
 from service.models import FINISHED, DatasetStatus, JobStatus, Role
 from service.schemas import (
     AccessEntryRead,
@@ -62,7 +63,7 @@ __all__ = [
 POLL_SECONDS = 0.3
 
 
-class Client:
+class Client(People):
     """A connection to one service.
 
     The address is what is given, else LABELAUDIT_URL and LABELAUDIT_TOKEN, else what
@@ -203,7 +204,9 @@ class Client:
 
     def audit(self, dataset_id: str, **options: Any) -> AuditHandle:
         """Start an audit. The options are those of `POST /v1/datasets/{id}/audits`."""
-        answer = self._transport.request("POST", f"{_dataset(dataset_id)}/audits", json=options)
+        answer = self._transport.request(
+            "POST", f"{_dataset(dataset_id)}/audits", json=options, headers=once()
+        )
         return self.get_audit(answer.json()["id"])
 
     def get_audit(self, audit_id: str) -> AuditHandle:
@@ -230,7 +233,9 @@ class Client:
     ) -> Path:
         """Write the corrected dataset and download it to a folder or file. Raises JobFailed."""
         body = {"format": format, "dataset_version": dataset_version}
-        started = self._transport.request("POST", f"{_dataset(dataset_id)}/exports", json=body)
+        started = self._transport.request(
+            "POST", f"{_dataset(dataset_id)}/exports", json=body, headers=once()
+        )
         export = ExportRead.model_validate(started.json())
         while export.status not in FINISHED:
             time.sleep(POLL_SECONDS)

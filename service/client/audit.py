@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 import orjson
 from pydantic import BaseModel
@@ -14,7 +13,7 @@ from pydantic import BaseModel
 from service.client.download import save
 from service.client.errors import ApiError, JobFailed, NoService
 from service.client.model import ModelHandle
-from service.client.transport import BUSY, Transport
+from service.client.transport import BUSY, Transport, once
 from service.models import FINISHED, Issue, JobStatus, ReviewState, StepKind, Tier, Verdict
 from service.schemas import (
     AuditRead,
@@ -229,7 +228,7 @@ class AuditHandle:
             "POST",
             f"{self._path}/corrections",
             json=body,
-            headers={"Idempotency-Key": uuid4().hex},
+            headers=once(),
         )
         return CorrectionList.model_validate(answer.json())
 

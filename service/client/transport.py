@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -13,6 +14,11 @@ from service.client.errors import ApiError, NoService
 PAUSES = (0.2, 0.5)  # before each new attempt
 PATIENT_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)  # longer than a restart of the service takes
 BUSY = (502, 503, 504)
+
+
+def once() -> dict[str, str]:
+    """A header by which the service does a request once, however often it is sent."""
+    return {"Idempotency-Key": uuid4().hex}
 
 
 class Transport:

@@ -3,7 +3,14 @@
 import json
 from pathlib import Path
 
+import httpx2
+import pytest
+
+from service.database import Database
+from service.keys import create_key
+from service.models import Role
 from tests.cli.conftest import Run
+from tests.live import LiveService
 
 
 def audited(run: Run, upload: Path) -> dict[str, str]:
@@ -80,6 +87,46 @@ def test_a_rotated_key_has_a_new_token_and_the_log_tells(run: Run) -> None:
     log = run("log").out
     assert "key.rotate" in log
     assert token not in log
+
+
+def test_members_of_a_dataset_are_added_shown_and_removed(
+    run: Run, probabilities_file: Path
+) -> None:
+    dataset_id = audited(run, probabilities_file)["dataset"]
+    key_id = run("keys", "create", "Mia").out.split("_")[1]
+    assert "Mia" in run("members", "add", dataset_id, key_id).out
+    members = json.loads(run("members", "list", dataset_id, "--json").out)["members"]
+    assert [(one["key_id"], one["name"]) for one in members] == [(key_id, "Mia")]
+    assert "Mia" not in run("members", "remove", dataset_id, key_id).out
+    assert "Everybody" in run("members", "share", dataset_id).err
+    assert "Everybody" not in run("members", "share", dataset_id, "--stop").err
+    assert run("members", "list", "ds_unknown").code == 1
+
+
+def test_browsers_are_listed_and_signed_out(run: Run, live: LiveService) -> None:
+    headers = {"Authorization": f"Bearer {live.token}"}
+    before = {one["id"] for one in json.loads(run("sessions", "list", "--json").out)}
+    httpx2.post(f"{live.url}/v1/sessions", headers=headers).raise_for_status()
+    (mine,) = {one["id"] for one in json.loads(run("sessions", "list", "--json").out)} - before
+    assert mine in run("sessions", "list").out
+    assert run("sessions", "end", mine).code == 0
+    assert mine not in run("sessions", "list").out
+
+
+def test_organisations_are_an_operators(
+    run: Run, live: LiveService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = run("tenants", "list")
+    assert (refused.code, "tenants" in refused.err) == (1, True)
+    database = Database(live.settings.resolved_database_url)
+    with database.write() as session:
+        _, token = create_key(session, name="the operator", role=Role.operator)
+    database.dispose()
+    monkeypatch.setenv("LABELAUDIT_TOKEN", token)
+    made = run("tenants", "create", "North", "--admin", "Nora").out.strip()
+    assert made.startswith("la_")
+    assert "North" in run("tenants", "list").out
+    assert made not in run("tenants", "list", "--json").out
 
 
 def test_keys_are_made_listed_and_revoked(run: Run) -> None:
