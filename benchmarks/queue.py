@@ -11,18 +11,22 @@ after hundreds of thousands are decided.
 """
 
 import argparse
+import logging
+import multiprocessing
 import random
 import socket
 import statistics
 import tempfile
-import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import structlog
 import uvicorn
 from sqlalchemy import select, update
 
@@ -59,7 +63,7 @@ def hammer(url: str, *, people: int, samples: int, opinions: int) -> dict[str, A
             review_lease_seconds=LEASE_SECONDS,
             free_space_watermark_bytes=0,
         )
-        with _Served(settings) as address:
+        with _served(settings) as address:
             began = time.monotonic()
             told = in_threads(people, lambda n: _work(address, audit_id, keys[n], Random(n)))
             seconds = time.monotonic() - began
@@ -132,25 +136,29 @@ def _post(client: httpx.Client, path: str, **options: Any) -> httpx.Response:
     return answer
 
 
-class _Served:
-    """The application on a loopback port."""
+@contextmanager
+def _served(settings: Settings) -> Iterator[str]:
+    """The application on a loopback port, in a process of its own: sixty clients' threads beside
+    its own would be what is measured."""
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # as the service's own
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(settings, listener))
+    process.start()
+    address = "http://{}:{}".format(*listener.getsockname())
+    try:
+        httpx.get(f"{address}/livez", timeout=60).raise_for_status()
+        yield address
+    finally:
+        process.terminate()
+        process.join()
+        listener.close()
 
-    def __init__(self, settings: Settings) -> None:
-        self.listener = socket.socket(proto=socket.IPPROTO_TCP)  # as the service's own
-        self.listener.bind(("127.0.0.1", 0))
-        self.server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="critical"))
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
 
-    def __enter__(self) -> str:
-        self.thread.start()
-        while not self.server.started:
-            time.sleep(0.01)
-        return "http://{}:{}".format(*self.listener.getsockname())
-
-    def __exit__(self, *_: object) -> None:
-        self.server.should_exit = True
-        self.thread.join()
-        self.listener.close()
+def _serve(settings: Settings, listener: socket.socket) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    config = uvicorn.Config(create_app(settings), log_level="critical", access_log=False)
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def latency(url: str, *, suspects: int, rounds: int) -> dict[str, float]:

@@ -32,6 +32,7 @@ CLIENTS = (1, 32, 64)
 PAGE = 50
 CLASSES = 10
 STREAMS = 64
+THOUGHT = 2.0  # seconds that a person looks at a sample
 CONNECTIONS = 24  # of the bare query, at most: as many as the service has
 BARE = """
 from fastapi import FastAPI
@@ -129,8 +130,9 @@ def measure(stack: Stack, audit: str, samples: int, seconds: float) -> None:
 
     async def next_item(one: Connection, number: int) -> tuple[int, Any]:
         status, body = await one.ask("POST", f"/v1/audits/{audit}/queue/next", {"count": 1})
-        item = orjson.loads(body)["items"][0]
-        leases[number] = item["sample_id"], item["lease"]["lease_id"]
+        if status == 200:
+            item = orjson.loads(body)["items"][0]
+            leases[number] = item["sample_id"], item["lease"]["lease_id"]
         return status, None
 
     async def submit(one: Connection, number: int) -> tuple[int, Any]:
@@ -156,6 +158,9 @@ def measure(stack: Stack, audit: str, samples: int, seconds: float) -> None:
         one, other = asyncio.run(alternate(port, tokens[:clients], next_item, submit, seconds))
         row("next item, while deciding", one)
         row("submit a decision", other)
+    calm, decided = asyncio.run(at_ease(port, tokens, next_item, submit, 4 * seconds))
+    row(f"next item, a decision every {THOUGHT:g} s", calm)
+    row(f"submit, a decision every {THOUGHT:g} s", decided)
 
 
 def keys(stack: Stack, count: int) -> list[str]:
@@ -212,6 +217,39 @@ async def alternate(
     count = min(len(took), len(together.latencies))
     together.latencies = list(np.maximum(0, np.array(together.latencies[:count]) - took[:count]))
     return together, other
+
+
+async def at_ease(
+    port: int,
+    tokens: list[str],
+    first: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
+    second: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
+    seconds: float,
+) -> tuple[Load, Load]:
+    """As people work: each takes one, looks at it for a while, decides it."""
+    taking, deciding = Load(len(tokens), seconds), Load(len(tokens), seconds)
+    end = time.perf_counter() + seconds
+
+    async def timed(act: Awaitable[tuple[int, Any]], load: Load) -> bool:
+        started = time.perf_counter()
+        status, _ = await act
+        if status < 300:
+            load.latencies.append(time.perf_counter() - started)
+        else:
+            load.refused[status] = load.refused.get(status, 0) + 1
+        return status < 300
+
+    async def person(number: int, token: str) -> None:
+        one = await Connection("127.0.0.1", port, token).open()
+        await asyncio.sleep(random.uniform(0, THOUGHT))
+        while time.perf_counter() < end:
+            if await timed(first(one, number), taking):
+                await asyncio.sleep(random.uniform(0.5 * THOUGHT, 1.5 * THOUGHT))
+                await timed(second(one, number), deciding)
+        one.close()
+
+    await asyncio.gather(*(person(number, token) for number, token in enumerate(tokens)))
+    return taking, deciding
 
 
 def bare_sql(stack: Stack, ranking: str, samples: int, clients: int, seconds: float) -> Load:
