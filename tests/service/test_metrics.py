@@ -1,7 +1,9 @@
 """What Prometheus scrapes, and what the dashboards and alerts ask of it."""
 
+import errno
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import structlog
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from service import steps
+from service import logs, steps
 from service.models import Role, StepKind
 
 MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
@@ -131,3 +133,22 @@ def test_dashboards_and_alerts_ask_only_for_what_there_is(file, operator, admin,
         expressions = [target["expr"] for panel in panels for target in panel.get("targets", ())]
     assert len(expressions) > 5
     assert set().union(*map(names_in, expressions)) - SOMETIMES <= there
+
+
+class Full:
+    """Stderr on a full disk."""
+
+    def write(self, *_: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    flush = write
+
+
+def test_a_log_on_a_full_disk_costs_its_lines_and_nothing_else(monkeypatch, capsys):
+    logger = structlog.PrintLoggerFactory(logs.Lossy())()
+    logger.msg("written")
+    monkeypatch.setattr(sys, "stderr", Full())
+    logger.msg("lost")
+    monkeypatch.undo()
+    logger.msg("written again")
+    assert capsys.readouterr().err == "written\nwritten again\n"
