@@ -120,7 +120,10 @@ class Server(ABC):
 
 
 class PostgresServer(Server):
-    """fsync is off: what was committed survives kill -9 of its processes, but not a power cut."""
+    """Unless made `durable`, fsync is off: what was committed survives kill -9 of its processes,
+    but not a power cut."""
+
+    durable = False  # from the next start on
 
     @property
     def url(self) -> str:
@@ -153,8 +156,8 @@ class PostgresServer(Server):
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": "",
-            "fsync": "off",
-            "full_page_writes": "off",
+            "fsync": "on" if self.durable else "off",
+            "full_page_writes": "on" if self.durable else "off",
             "max_connections": 200,
             "shared_buffers": "64MB",
         }
@@ -195,9 +198,9 @@ class RedisServer(Server):
 
 
 @contextlib.contextmanager
-def private_postgres() -> Iterator[PostgresServer]:
+def private_postgres(within: Path | None = None) -> Iterator[PostgresServer]:
     """A PostgreSQL server of our own, killed and wiped when the block ends."""
-    with _running(PostgresServer, user=_unprivileged_user()) as server:
+    with _running(PostgresServer, user=_unprivileged_user(), within=within) as server:
         yield server
 
 
@@ -209,8 +212,10 @@ def private_redis() -> Iterator[RedisServer]:
 
 
 @contextlib.contextmanager
-def _running(kind: type[SomeServer], *, user: str | None) -> Iterator[SomeServer]:
-    with tempfile.TemporaryDirectory(prefix="labelaudit-server-") as name:
+def _running(
+    kind: type[SomeServer], *, user: str | None, within: Path | None = None
+) -> Iterator[SomeServer]:
+    with tempfile.TemporaryDirectory(prefix="labelaudit-server-", dir=within) as name:
         folder = Path(name)
         if user is not None:
             shutil.chown(folder, user)

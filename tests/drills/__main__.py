@@ -10,9 +10,17 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from tests.drills import api, copies, servers, soak, workers  # noqa: F401 (they register their drills)
+from tests.drills import (  # noqa: F401 (they register their drills)
+    api,
+    copies,
+    disks,
+    moments,
+    servers,
+    soak,
+    workers,
+)
 from tests.drills.arena import Arena
-from tests.drills.registry import DRILLS
+from tests.drills.registry import DRILLS, CannotRun
 from tests.drills.stack import SHAPES, running
 
 
@@ -59,6 +67,10 @@ def run(arena: Arena, name: str, wanted: int, seconds: float) -> dict[str, Any]:
         try:
             DRILLS[name].act(arena)
             arena.check()
+        except CannotRun as reason:
+            runs -= 1
+            arena.notes.append(f"cannot run here: {reason}")
+            break
         except Exception as error:
             traceback.print_exc()
             failures.append(f"{type(error).__name__}: {error}"[:500])

@@ -1,12 +1,23 @@
 """Drills that hurt the API, and what its clients hold on to."""
 
+import contextlib
+import hashlib
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import httpx2
 
+from service.client import Client, ClientError
+from service.schemas import DatasetRead
+from tests import road
 from tests.drills.arena import TRAINING, Arena
+from tests.drills.proxy import Proxy
 from tests.drills.registry import EMBEDDED, PRODUCTION, drill
+from tests.drills.stack import until
+
+SLACK = 8  # connections of the pool that the load has opened, and the log
 
 
 @drill(in_ci=EMBEDDED)
@@ -32,12 +43,79 @@ def cut_streams(arena: Arena) -> None:
         reader.expect_no_gap()
 
 
+@drill()
+def bad_proxy(arena: Arena) -> None:
+    """Between people and the service a reverse proxy that holds answers back, stalls three of ten
+    connections and breaks off three of ten: nothing twice, and the service keeps nothing open."""
+    reviewed, audit = arena.reviewable(), arena.start(TRAINING)
+    service = arena.stack.service.pid
+    before = _held(service)
+    with Proxy(arena.stack.deployment.port, arena.rng) as proxy:
+        arena.by_way_of = proxy.url
+        try:
+            reader = EventReader(arena, audit, http=arena.new_client("a reader").http)
+            _upload_through(arena, proxy)
+            with arena.annotators(reviewed, 4):
+                pass
+            until(lambda: arena.stack.finished(audit))
+            reader.expect_no_gap()
+            reader.http.close()
+        finally:
+            arena.by_way_of = None
+        arena.notes.append(f"{proxy.harmed} connections harmed")
+        assert proxy.harmed
+    since = time.monotonic()
+    until(lambda: _held(service) <= before + SLACK, seconds=60)
+    arena.ledger.recovered(since)
+    arena.expect_undisturbed(audit)
+
+
+def _upload_through(arena: Arena, proxy: Proxy) -> None:
+    """A resumable upload; where the client gives up, the same call is made again and goes on."""
+    words = "x" * 1000
+    rows = "".join(f"r{row},{'ab'[row % 2]},{words}\n" for row in range(9_000))
+    content = f"sample_id,label,text\n{rows}".encode()
+    before = {one["id"] for one in arena.client.get("/v1/datasets").json()["items"]}
+    with (
+        tempfile.NamedTemporaryFile(suffix=".csv") as file,
+        Client(proxy.url, arena.client.token) as client,
+    ):
+        file.write(content)
+        file.flush()
+        dataset = until(lambda: _sent(client, Path(file.name)))
+    assert dataset.sha256 == hashlib.sha256(content).hexdigest()
+    after = {one["id"] for one in arena.client.get("/v1/datasets").json()["items"]}
+    assert after - before == {dataset.id}, "the upload became more than one dataset"
+    path = f"/v1/datasets/{dataset.id}"
+    ready = road.finished(arena.client, path, lambda: time.sleep(0.2))
+    assert ready["status"] == "ready", ready["problem"]
+    arena.ledger.uploads[dataset.id] = dataset.sha256
+
+
+def _sent(client: Client, path: Path) -> DatasetRead | None:
+    with contextlib.suppress(ClientError):
+        return client.upload(path, wait=False)
+    return None
+
+
+def _held(pid: int) -> int:
+    """Descriptors that a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
 class EventReader:
     """Reads an audit's progress stream in a thread of its own, and resumes whenever it breaks."""
 
-    def __init__(self, arena: Arena, audit: str, *, cut: bool = False) -> None:
+    def __init__(
+        self,
+        arena: Arena,
+        audit: str,
+        *,
+        cut: bool = False,
+        http: httpx2.Client | None = None,
+    ) -> None:
         self.arena, self.audit, self.cut = arena, audit, cut
-        self.http = arena.client.http
+        self.http = http or arena.client.http
         self.seen: list[int] = []
         self.ended = False
         self.thread = threading.Thread(target=self._read, daemon=True)

@@ -46,6 +46,7 @@ class Arena:
     undisturbed: dict[str, Result] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # figures of a drill that fit no column
     workloads: dict[str, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
+    by_way_of: str | None = None  # the address people use, where it is not the service's own
 
     @cached_property
     def client(self) -> Caller:
@@ -54,7 +55,7 @@ class Arena:
     def new_client(self, name: str, role: Role = Role.annotator) -> Caller:
         with self.stack.deployment.database() as database, database.write() as session:
             _, token = create_key(session, name=name, role=role)
-        return Caller(self.stack, self.ledger, token)
+        return Caller(self.by_way_of or self.stack.url, self.ledger, token)
 
     @cached_property
     def dataset(self) -> dict[str, Any]:

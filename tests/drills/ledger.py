@@ -1,7 +1,8 @@
 """What the service acknowledged to its clients, kept on the client's side: it must all be there.
 
 Every call ends as ok (acknowledged), refused (a problem that will not change by itself) or unknown
-(the connection broke, or 503); unknown ones are sent again with the same Idempotency-Key.
+(the connection broke; 503; 507, a full disk); unknown ones are sent again with the same
+Idempotency-Key.
 """
 
 import threading
@@ -72,10 +73,10 @@ class Ledger:
 class Caller:
     """One client: calls, tries again what may be repeated, notes how it ended."""
 
-    def __init__(self, stack: Stack, ledger: Ledger, token: str) -> None:
-        self.ledger = ledger
+    def __init__(self, url: str, ledger: Ledger, token: str) -> None:
+        self.ledger, self.token = ledger, token
         headers = {"Authorization": f"Bearer {token}"}
-        self.http = httpx2.Client(base_url=stack.url, headers=headers, timeout=60)
+        self.http = httpx2.Client(base_url=url, headers=headers, timeout=60)
 
     def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """The last answer. Whatever the service must never say goes into the ledger's faults."""
@@ -88,14 +89,16 @@ class Caller:
             except httpx2.TransportError as error:
                 self._note(f"unknown: {type(error).__name__}")
             else:
-                if answer.status_code != 503:
+                if answer.status_code not in (503, 507):
                     if answer.status_code >= 500:
                         self.ledger.faults.append(f"{method} {path}: {answer.text[:300]}")
                     self._note("ok" if answer.is_success else f"refused: {answer.status_code}")
                     return answer
                 if "retry-after" not in answer.headers:
-                    self.ledger.faults.append(f"{method} {path}: 503 without Retry-After")
-                self._note("unknown: 503")
+                    self.ledger.faults.append(
+                        f"{method} {path}: {answer.status_code} without Retry-After"
+                    )
+                self._note(f"unknown: {answer.status_code}")
                 pause = float(answer.headers.get("retry-after", 0.1))
             assert time.monotonic() < deadline, f"{method} {path} was never answered"
             time.sleep(pause)

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from tests.drills.arena import Arena
 from tests.drills.stack import SHAPES
 
+
+class CannotRun(Exception):
+    """This machine, or this user, lacks what a drill needs."""
+
+
 EMBEDDED, PRODUCTION = ("embedded",), ("production",)
 
 

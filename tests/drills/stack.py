@@ -13,7 +13,10 @@ from typing import Any, TypeVar
 
 import httpx2
 from sqlalchemy import select
+from sqlalchemy.engine import make_url
 
+from service import app_role, migrate
+from service.database import Database
 from service.models import FINISHED, Audit, Step, StepKind, StepState
 from service.storage import Storage
 from tests import servers
@@ -142,9 +145,10 @@ def until(condition: Callable[[], Found], *, seconds: float = PATIENCE) -> Found
 
 
 @contextlib.contextmanager
-def running(shape: str, **settings: object) -> Iterator[Stack]:
-    """A stack of the shape, killed and wiped when the block ends."""
-    folder = tempfile.TemporaryDirectory(prefix="labelaudit-drill-")
+def running(shape: str, *, within: Path | None = None, **settings: object) -> Iterator[Stack]:
+    """A stack of the shape, with all its data in `within` if that is given; killed and wiped when
+    the block ends."""
+    folder = tempfile.TemporaryDirectory(prefix="labelaudit-drill-", dir=within)
     with contextlib.ExitStack() as held:
         path = Path(held.enter_context(folder))
         start = _embedded if shape == "embedded" else _production
@@ -166,12 +170,25 @@ def _embedded(folder: Path, settings: dict[str, object]) -> Iterator[Stack]:
                 kill(pid)
 
 
+def _for_the_service(postgres: servers.PostgresServer) -> str:
+    """The address of the role that the service connects as, once the owner has migrated."""
+    role = make_url(postgres.url).set(username="labelaudit_app", password="not the owner's")
+    url = role.render_as_string(hide_password=False)
+    owner = Database(postgres.url)
+    migrate.upgrade(owner)
+    app_role.grant(owner, url)
+    owner.dispose()
+    return url
+
+
 @contextlib.contextmanager
 def _production(folder: Path, settings: dict[str, object]) -> Iterator[Stack]:
     with (
-        servers.private_postgres() as postgres,
+        servers.private_postgres(folder.parent) as postgres,
         servers.private_redis() as redis,
-        deployed(folder, database_url=postgres.url, redis_url=redis.url, **settings) as deployment,
+        deployed(
+            folder, database_url=_for_the_service(postgres), redis_url=redis.url, **settings
+        ) as deployment,
     ):
         queues = ("--queue", "cpu", "--queue", "gpu")
         # each a host of its own, as far as one machine can show it
