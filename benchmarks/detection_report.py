@@ -63,7 +63,8 @@ def _table(cases: Records) -> Iterator[str]:
         own = methods[ENGINE]
         precisions = [_ap(own), *(_ap(methods.get(name, [])) for name in list(SHORT)[1:])]
         cells = [_number(value) for value in precisions]
-        cells[0] += f" ({_number(np.ptp([record['ap'] for record in own]))})"
+        if len(own) > 1:
+            cells[0] += f" ({_number(float(np.ptp([record['ap'] for record in own])))})"
         found = [
             f"{np.mean([record['found'][3] for record in methods[name]]):.0f}"
             for name in (ENGINE, RECIPE)
