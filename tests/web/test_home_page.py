@@ -1,5 +1,6 @@
 """Signing in, uploading and watching an audit, in a real browser against the real application."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -76,6 +77,37 @@ def test_an_upload_shows_how_its_columns_were_understood(served, visit):
     visitor.page.click("text=Start audit")
     visitor.page.click("dialog [type=submit]")
     visitor.page.wait_for_selector("text=Waiting for a worker")
+
+
+def test_a_large_upload_goes_on_where_it_stood_when_the_connection_is_cut(served, visit):
+    visitor = visit(role=Role.uploader)
+    visitor.expected += ["ERR_CONNECTION_RESET", "503"]
+    words = "x" * 230
+    rows = "".join(f"{number},{words},{'ab'[number % 2]}\n" for number in range(40_000))
+    content = ("id,text,label\n" + rows).encode()
+    assert len(content) > 9 * 2**20
+    sent = []
+
+    def hurt(route):
+        request = route.request
+        if request.method != "PATCH":
+            return route.continue_()
+        sent.append(int(request.headers["upload-offset"]))
+        if len(sent) == 2:
+            return route.abort("connectionreset")
+        if len(sent) == 4:
+            return route.fulfill(status=503, body="{}")
+        return route.continue_()
+
+    visitor.page.route("**/v1/uploads/*", hurt)
+    file = {"name": "words ü.csv", "mimeType": "text/csv", "buffer": content}
+    visitor.page.set_input_files("#file", file)
+    visitor.page.wait_for_selector(".dataset", timeout=30_000)
+    assert sent == [0, 4 << 20, 4 << 20, 8 << 20, 8 << 20]  # no piece that had arrived again
+    with served.store.database.read() as session:
+        dataset = session.scalars(select(Dataset)).one()
+    assert dataset.sha256 == hashlib.sha256(content).hexdigest()
+    assert dataset.filename == "words ü.csv"
 
 
 def test_a_column_read_wrongly_is_corrected_without_sending_the_file_again(served, visit):

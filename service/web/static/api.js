@@ -120,15 +120,13 @@ export async function save(path, filename) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** Stream a file as the request's body; `onProgress` gets the share that was sent. */
-export function upload(file, query, onProgress) {
+/** Send bytes; `onProgress` gets how many were sent. The answer is the request itself, once done. */
+export function transfer(method, path, body, { query, headers = {}, onProgress }) {
   const request = new XMLHttpRequest(); // fetch cannot tell how much it has sent
   const answer = new Promise((resolve, reject) => {
-    request.upload.addEventListener("progress", (event) =>
-      onProgress(event.loaded / (event.total || 1)),
-    );
+    request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
     request.addEventListener("load", async () => {
-      if (request.status < 300) resolve(JSON.parse(request.responseText));
+      if (request.status < 300) resolve(request);
       else reject(await problemOf(request.status, request.responseText));
     });
     request.addEventListener("error", () =>
@@ -141,11 +139,17 @@ export function upload(file, query, onProgress) {
     );
     request.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")));
   });
-  request.open("POST", address("/v1/datasets", query));
-  for (const [name, value] of Object.entries(OWN_PAGE)) request.setRequestHeader(name, value);
-  request.send(file);
+  request.open(method, address(path, query));
+  for (const [name, value] of Object.entries({ ...OWN_PAGE, ...headers })) {
+    request.setRequestHeader(name, value);
+  }
+  request.send(body);
   return { answer, stop: () => request.abort() };
 }
+
+/** A call whose answer is in its headers. */
+export const headersOf = async (method, path, headers) =>
+  (await send(method, path, { headers })).headers;
 
 /** Follow an audit's progress until it ends; picks up behind the last event after a broken line. */
 export async function follow(auditId, onEvent, signal) {

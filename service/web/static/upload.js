@@ -1,8 +1,8 @@
-// Drop a file or choose one; it is streamed as the body of one request.
+// Drop a file or choose one, and see how far it is.
 
-import * as api from "./api.js";
 import { announce, button, fill, h, problemBox } from "./dom.js";
 import { bytes, percent } from "./format.js";
+import { send as transfer } from "./transfer.js";
 
 const COLUMNS = [
   ["label_column", "Label"],
@@ -93,7 +93,7 @@ async function send(file, state, zone, columns, onUploaded) {
   const share = h("span", { class: "quiet" });
   const query = { filename: file.name };
   for (const [name, field] of Object.entries(columns)) query[name] = field.value.trim();
-  const transfer = api.upload(file, query, (sent) => {
+  const sending = transfer(file, query, (sent) => {
     bar.value = sent;
     share.textContent = sent < 1 ? `${percent(sent)} of ${bytes(file.size)}` : "storing …";
   });
@@ -104,13 +104,13 @@ async function send(file, state, zone, columns, onUploaded) {
       { class: "audit-line" },
       h("span", {}, `Uploading ${file.name}`),
       share,
-      button("Stop", transfer.stop, { class: "link-button" }),
+      button("Stop", sending.stop, { class: "link-button" }),
     ),
     bar,
   );
   zone.classList.add("busy");
   try {
-    const dataset = await transfer.answer;
+    const dataset = await sending.answer;
     fill(state);
     announce(`${file.name} is uploaded and is being read.`);
     onUploaded(dataset);
