@@ -28,15 +28,18 @@ def draw_found(records: list[dict[str, Any]], path: Path) -> None:
         for panel, pack in zip(axes.flat, packs, strict=False):
             own = [record for record in records if record["pack"] == pack]
             _panel(panel, pack, own, methods)
-        handles, names = axes.flat[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="lower center", ncol=4, frameon=False)
+        named: dict[str, Any] = {}
+        for panel in axes.flat[: len(packs)]:
+            handles, names = panel.get_legend_handles_labels()
+            named |= dict(zip(names, handles, strict=True))
+        figure.legend([*named.values()], [*named], loc="lower center", ncol=4, frameon=False)
         figure.tight_layout(rect=(0, 0.9 / (CELL_HEIGHT * rows), 1, 1))
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)
 
 
 def _panel(panel: Any, pack: str, records: list[dict[str, Any]], methods: list[str]) -> None:
-    looks = [look for look in LOOKS if look <= records[0]["n"]]
+    looks = [look for look in LOOKS if look <= records[0]["scored"]]
     for place, method in enumerate(methods):
         found = [record["found"][: len(looks)] for record in records if record["method"] == method]
         if found:

@@ -41,6 +41,7 @@ def method_record(
         "seed": seed,
         "method": method,
         "n": len(pack.labels),
+        "scored": int(known.sum()),
         "classes": pack.n_classes,
         "ap": float(average_precision_score(wrong, scored)) if both else None,
         "auroc": float(roc_auc_score(wrong, scored)) if both else None,
