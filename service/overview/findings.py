@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.models import Correction, Suspect, Tier, Verdict
 from service.ranking.intervals import wilson
+from service.review.outcome import rows_that_stand
 
 CURVE_POINTS = 200  # more than a picture can show apart
 IN_CLAUSE = 500  # samples asked for at once
@@ -101,10 +102,9 @@ def _decided(session: Session, audit_id: str) -> dict[int, Any]:
     rows = session.execute(
         select(*columns).where(Correction.audit_id == audit_id).order_by(Correction.seq)
     ).all()
-    reverted = {row.reverts for row in rows if row.reverts}
     decided: dict[int, Any] = {}
-    for row in rows:
-        if row.id not in reverted and row.verdict not in (None, Verdict.skip):
+    for row in rows_that_stand(rows):
+        if row.verdict not in (None, Verdict.skip):
             decided[row.position] = row
     return decided
 

@@ -5,6 +5,7 @@ samples wait for each other only while they write.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session, aliased
@@ -14,6 +15,9 @@ from service.review.outcome import Outcome, by_position, outcome
 from service.review.ranked import newest_ranking
 
 CHUNK = 500  # positions in one query
+# How often the queue follows a row being undone and brought back; after that the row counts as
+# standing, so that nobody is asked twice. Even, and not much more: SQLite nests no deeper.
+UNDOINGS = 6
 
 
 def lock_dataset(session: Session, dataset_id: str) -> int:
@@ -106,10 +110,9 @@ def list_corrections(
 
 
 def has_judged(dataset_id: str, key_id: str, *, or_skipped: bool = False) -> ColumnElement[bool]:
-    """Whether that person has given an opinion of the suspect of the outer query that was not
-    undone: a condition for `where`."""
-    row, undo = aliased(Correction), aliased(Correction)
-    undone = select(undo.id).where(undo.reverts == row.id).exists()
+    """Whether that person has given an opinion of the suspect of the outer query that stands: a
+    condition for `where`."""
+    row = aliased(Correction)
     said: list[ColumnElement[bool]] = [row.verdict.is_not(None)]
     if not or_skipped:
         said.append(row.verdict != Verdict.skip)
@@ -120,7 +123,17 @@ def has_judged(dataset_id: str, key_id: str, *, or_skipped: bool = False) -> Col
             row.position == Suspect.position,
             row.key_id == key_id,
             and_(*said),
-            ~undone,
+            _stands(row),
         )
         .exists()
     )
+
+
+def _stands(row: Any, undoings: int = UNDOINGS) -> ColumnElement[bool]:
+    """Whether no undoing that stands names the row. At most one row names each, so what nests here
+    is one look-up for every time that the row was undone or brought back."""
+    undo = aliased(Correction)
+    named = [undo.reverts == row.id]
+    if undoings > 1:
+        named.append(_stands(undo, undoings - 1))
+    return ~select(undo.id).where(*named).exists()

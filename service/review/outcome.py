@@ -16,8 +16,11 @@ asked for when it was made, so a later change of that setting never changes what
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from service.models import Correction, ReviewState, Verdict
+
+Logged = TypeVar("Logged", bound=Any)  # a correction, or a row with its columns
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def outcome(rows: Sequence[Correction]) -> Outcome:
     return Outcome(state, opinions, wanted, decision, skips)
 
 
-def rows_that_stand(rows: Sequence[Correction]) -> list[Correction]:
+def rows_that_stand(rows: Sequence[Logged]) -> list[Logged]:
     """Those that no standing row reverts, reverts included; a revert comes after what it names."""
     undone: set[str] = set()
     standing = []

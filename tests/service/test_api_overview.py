@@ -58,6 +58,16 @@ def test_what_was_taken_back_was_never_found(annotator, audit):
     assert (found["looks"], found["errors"], found["people"]) == (0, 0, [])
 
 
+def test_what_was_taken_back_and_brought_back_was_found(annotator, audit):
+    decide(annotator, audit, {0: "exclude"})
+    corrections = f"/v1/audits/{audit}/corrections"
+    for _ in range(2):
+        newest = annotator.get(corrections).json()["items"][-1]
+        assert annotator.post(f"{corrections}/{newest['id']}/revert").status_code == 201
+    found = annotator.get(f"/v1/audits/{audit}/findings").json()
+    assert (found["looks"], found["errors"]) == (1, 1)
+
+
 def test_the_data_map_tells_where_each_point_lies(annotator, audit):
     found = annotator.get(f"/v1/audits/{audit}/data-map").json()
     assert found["total"] == 30

@@ -73,6 +73,21 @@ def test_who_has_judged_is_not_asked_again_and_what_is_begun_comes_first(databas
     assert ids(lease(database, audit_id, ANN, 30)) == [sample_id(n) for n in range(30) if n != 7]
 
 
+@pytest.mark.parametrize("opinions", [2, 3])
+def test_an_opinion_that_was_undone_and_brought_back_is_not_asked_for_again(store, opinions):
+    database, audit_id = store.database, make_audit(store, make_dataset(store))
+    want(database, audit_id, opinions)
+    say(database, audit_id, BEN, 7, 0)
+    row = say(database, audit_id, ANN, 7, 0)
+    for undone in range(1, 7):
+        with database.write() as session:
+            row = review.revert(session, audit_id, row.id, principal=LEAD)
+        [served] = lease(database, audit_id, ANN)
+        assert (served.sample_id == sample_id(7)) == (undone % 2 == 1), undone
+        with database.write() as session:
+            review.release_lease(session, audit_id, served.sample_id, lease_id=served.lease_id)
+
+
 def test_people_who_ask_at_once_share_each_sample_by_two(store):
     audit_id = make_audit(store, make_dataset(store, samples=48))
     want(store.database, audit_id, 2)

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { announce, breakable, button, fill, h, modal, problemBox } from "./dom.js";
 import { ago, percent } from "./format.js";
+import { undoneIds } from "./log.js";
 
 export async function openStory(auditId, sampleId, { onUndo } = {}) {
   const body = h("div", { class: "dialog-body story" }, h("p", { class: "quiet" }, "Reading …"));
@@ -53,7 +54,7 @@ const pair = (name, value) =>
   h("div", {}, h("dt", {}, name), h("dd", { dir: "auto" }, breakable(value)));
 
 function events(story, undo) {
-  const undone = new Set(standingReverts(story.corrections));
+  const undone = undoneIds(story.corrections);
   const all = [
     ...story.corrections.map((row) => ({ at: row.created_at, node: correction(row, undone, undo) })),
     ...story.comments.map((said) => ({ at: said.created_at, node: comment(said) })),
@@ -64,15 +65,6 @@ function events(story, undo) {
     { class: "events" },
     all.map((event) => event.node),
   );
-}
-
-/** Ids of the rows that do not stand: an undoing that was itself undone undoes nothing. */
-function standingReverts(rows) {
-  const undone = [];
-  for (const row of [...rows].reverse()) {
-    if (row.reverts && !undone.includes(row.id)) undone.push(row.reverts);
-  }
-  return undone;
 }
 
 function correction(row, undone, undo) {

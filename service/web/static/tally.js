@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { fill, h } from "./dom.js";
 import { number, plural } from "./format.js";
+import { undoneIds } from "./log.js";
 
 const PAGE = 1000;
 const MOST_PAGES = 5;
@@ -24,17 +25,15 @@ export class Tally {
 
   /** Earlier verdicts by anybody, from the log; a very long log is read in part. */
   async readLog() {
-    const standing = new Map();
+    const rows = [];
     let cursor;
     for (let page = 0; page < MOST_PAGES && cursor !== null; page += 1) {
       const answer = await api.get(`${this.base}/corrections`, { query: { limit: PAGE, cursor } });
-      for (const row of answer.items) {
-        if (row.reverts) standing.delete(row.reverts);
-        else standing.set(row.id, row);
-      }
+      rows.push(...answer.items);
       cursor = answer.next_cursor;
     }
-    for (const row of standing.values()) {
+    const undone = undoneIds(rows);
+    for (const row of rows.filter((row) => !row.reverts && !undone.has(row.id))) {
       this.#look(
         row.verdict,
         row.verdict === "exclude" || row.corrected_label !== row.given_label,
