@@ -6,7 +6,18 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from service.cli import annotators, auditing, columns, keys, models, people, safety, serving, show
+from service.cli import (
+    annotators,
+    auditing,
+    columns,
+    keys,
+    models,
+    people,
+    reviewing,
+    safety,
+    serving,
+    show,
+)
 from service.cli.start import start
 from service.client import ClientError
 
@@ -50,6 +61,7 @@ for command in COMMANDS:
 app.add_typer(keys.app, name="keys")
 for name in ("members", "sessions", "tenants"):
     app.add_typer(getattr(people, name), name=name)
+app.add_typer(reviewing.app, name="review")
 
 
 @app.command()

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from service.client.download import save
 from service.client.errors import ApiError, JobFailed, NoService
 from service.client.model import ModelHandle
+from service.client.reviewers import ReviewersHandle
 from service.client.transport import BUSY, Transport, once
 from service.models import FINISHED, Issue, JobStatus, ReviewState, StepKind, Tier, Verdict
 from service.schemas import (
@@ -131,6 +132,10 @@ class AuditHandle:
     def model(self) -> ModelHandle:
         """The robust model, which is trained once the audit is completed."""
         return ModelHandle(self._transport, self.id)
+
+    def people(self) -> ReviewersHandle:
+        """Who reviews what, what they did, undoing it."""
+        return ReviewersHandle(self._transport, self.id)
 
     def suspects(
         self,

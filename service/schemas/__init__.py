@@ -59,8 +59,10 @@ from service.schemas.people import (
     RevertWork,
     ReviewSettings,
     ReviewSettingsRead,
+    Share,
     Story,
     Team,
+    TeamMember,
     UndoneRead,
 )
 from service.schemas.review import (
@@ -138,6 +140,7 @@ __all__ = [
     "SampleRead",
     "Schema",
     "SessionRead",
+    "Share",
     "SignInAddress",
     "SignInAnswer",
     "SignInWays",
@@ -146,6 +149,7 @@ __all__ = [
     "SuspectPage",
     "SuspectRead",
     "Team",
+    "TeamMember",
     "TenantCreate",
     "TenantCreated",
     "TenantRead",
