@@ -2,23 +2,21 @@
 
 import * as api from "./api.js";
 import { announce, button, fill, h, problemBox } from "./dom.js";
+import { Desk, decisionOn } from "./desk.js";
 import { endView, waitingView } from "./ending.js";
 import { openExport } from "./export.js";
 import { number, plural } from "./format.js";
-import { openHelp, shortcutsOn } from "./help.js";
-import { notices } from "./notices.js";
-import { Outbox } from "./outbox.js";
+import { openHelp } from "./help.js";
+import { listenToKeys } from "./keys.js";
 import { pairPicker } from "./pairs.js";
-import { Queue } from "./queue.js";
 import { filterBar, filterFromAddress, reviewHead } from "./reviewhead.js";
-import { forgetPicture } from "./sample.js";
 import { openSearch } from "./search.js";
 import { Selection } from "./selection.js";
-import { Tally } from "./tally.js";
 import { tile } from "./tiles.js";
 
 const TILES = 60;
 const PICTURE = 256;
+const REMEMBERED = 20; // decisions on many that can be undone one by one
 
 export async function show(main, { id }) {
   fill(main, waitingView());
@@ -38,16 +36,13 @@ class Grid {
     this.auditId = summary.audit_id;
     this.filter = filterFromAddress();
     this.items = new Map();
-    this.history = [];
-    this.tally = new Tally(this.auditId);
-    this.tally.set(summary);
-    this.queue = new Queue(this.auditId, this.filter, {
+    this.desk = new Desk(summary, this.filter, {
       onLost: (item) => this.#lost(item),
+      remembered: REMEMBERED,
       ahead: TILES,
       pictureSize: PICTURE,
     });
-    this.outbox = new Outbox(this.auditId, { onChange: () => notices(this.notices, this.outbox) });
-    this.notices = h("div", { class: "notices" });
+    this.queue = this.desk.queue;
     this.list = h("ul", {
       class: "tiles",
       role: "listbox",
@@ -79,9 +74,9 @@ class Grid {
             filterBar(this.filter, summary),
             pairPicker(this.auditId, this.filter),
           ),
-          this.tally.element,
+          this.desk.tally.element,
         ),
-        this.notices,
+        this.desk.notices,
         this.place,
         this.bar,
       ),
@@ -89,15 +84,12 @@ class Grid {
   }
 
   async start() {
-    document.addEventListener("keydown", (event) => this.#key(event));
-    window.addEventListener("pagehide", () => {
-      this.outbox.leave();
-      this.queue.release();
-    });
-    window.addEventListener("pageshow", (event) => event.persisted && location.reload());
-    notices(this.notices, this.outbox);
-    this.outbox.flush();
-    this.tally.readLog().catch(() => {});
+    this.desk.start();
+    listenToKeys(
+      this.place,
+      (key) => this.#actOf(key),
+      (key) => (key === "escape" ? () => this.selection.none() : null),
+    );
     await this.#refill();
   }
 
@@ -128,21 +120,17 @@ class Grid {
   }
 
   async #end() {
-    await this.outbox.flush();
-    try {
-      this.tally.set(await api.get(`/v1/audits/${this.auditId}/summary`));
-    } catch {
-      // the counts as they stand here are near enough
-    }
+    await this.desk.outbox.flush();
+    await this.desk.recount();
     fill(
       this.place,
       endView({
-        tally: this.tally,
+        tally: this.desk.tally,
         filter: this.filter,
         dataset: this.dataset,
         auditId: this.auditId,
         again: () => this.queue.release().then(() => this.#refill()),
-        undo: this.history.length ? () => this.undo() : null,
+        undo: this.desk.history.length ? () => this.undo() : null,
       }),
     );
     this.#drawBar();
@@ -168,14 +156,14 @@ class Grid {
           "aria-keyshortcuts": key,
           "data-key": key,
           title: `${text} ${more}`,
-          disabled: key !== "u" && !selected.length,
+          disabled: key === "u" ? !this.desk.history.length : !selected.length,
           on: { click: onClick },
         },
         h("kbd", { "aria-hidden": "true" }, key),
         text,
       );
     const focused = document.activeElement?.closest?.(".grid-bar [data-key]")?.dataset.key;
-    this.bar.hidden = !this.items.size && !this.history.length;
+    this.bar.hidden = !this.items.size && !this.desk.history.length;
     fill(
       this.bar,
       h(
@@ -216,41 +204,27 @@ class Grid {
     const chosen = this.#selected();
     if (!chosen.length) return this.#nothing();
     const decisions = chosen.map((item) => decisionOn(item, verdict, label));
-    const corrections = decisions.map(({ item, verdict: kind, label: name }) => {
-      const correction = { sample_id: item.sample_id, verdict: kind };
-      if (kind === "relabel") correction.corrected_label = name;
-      if (item.lease) correction.lease_id = item.lease.lease_id;
-      return correction;
-    });
-    for (const { item, verdict: kind, label: name } of decisions) {
-      this.queue.forget(item);
+    for (const { item } of decisions) {
       this.items.delete(item.sample_id);
       this.#tileOf(item)?.remove();
-      this.tally.count(item, kind, name, 1);
     }
-    this.history.push({ decisions, operation: this.outbox.submit(...corrections) });
-    if (this.history.length > 20)
-      this.history.shift().decisions.forEach(({ item }) => forgetPicture(item));
+    this.desk.decide(decisions);
     announce(`${plural(chosen.length, "sample")}: ${said(verdict, label)}.`);
     this.selection.none();
     this.#refill();
   }
 
   undo() {
-    const last = this.history.pop();
-    if (!last) return announce("Nothing to undo.");
-    const unsent = this.outbox.undo(last.operation);
-    for (const { item, verdict, label } of last.decisions.toReversed()) {
-      if (unsent) this.queue.keep(item);
-      else item.lease = null; // given up when the decision was stored
-      this.tally.count(item, verdict, label, -1);
+    const undone = this.desk.undo();
+    if (!undone) return announce("Nothing to undo.");
+    for (const { item } of undone.toReversed()) {
       this.items.set(item.sample_id, item);
       this.list.prepend(tile(item));
     }
     if (!this.list.isConnected) fill(this.place, this.list);
     this.selection.refresh();
-    this.selection.only(last.decisions.map(({ item }) => item.sample_id));
-    announce(`Undone: ${plural(last.decisions.length, "sample")}.`);
+    this.selection.only(undone.map(({ item }) => item.sample_id));
+    announce(`Undone: ${plural(undone.length, "sample")}.`);
   }
 
   #tileOf(item) {
@@ -263,14 +237,8 @@ class Grid {
     this.selection.refresh();
   }
 
-  #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
-    if (!this.place.isConnected || document.querySelector("dialog[open]")) return;
-    if (event.target.closest?.("input:not([type=range]), textarea, select")) return;
-    if (event.key === "?") return openHelp();
-    if (event.key === "Escape") return this.selection.none();
-    if (!shortcutsOn()) return;
-    const act = {
+  #actOf(key) {
+    return {
       1: () => this.#decide("accept_suggestion"),
       k: () => this.#decide("keep"),
       x: () => this.#decide("exclude"),
@@ -278,25 +246,8 @@ class Grid {
       u: () => this.undo(),
       a: () => this.selection.all(),
       "/": () => this.#search(),
-    }[event.key.toLowerCase()];
-    if (!act) return;
-    event.preventDefault();
-    act();
+    }[key];
   }
-}
-
-/** The verdict on one of many: a label that an item has already is kept, its suggestion accepted,
-    and where there is no suggestion the models' own class stands in for it. */
-function decisionOn(item, verdict, label) {
-  if (verdict === "accept_suggestion" && item.suggested_label === null) {
-    return decisionOn(item, "relabel", item.predicted_label);
-  }
-  if (verdict === "relabel" && label === item.given_label) return { item, verdict: "keep", label };
-  if (verdict === "relabel" && label === item.suggested_label) {
-    return { item, verdict: "accept_suggestion", label };
-  }
-  const after = { keep: item.given_label, accept_suggestion: item.suggested_label }[verdict];
-  return { item, verdict, label: after ?? label ?? null };
 }
 
 function suggestionWords(selected) {

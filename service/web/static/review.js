@@ -5,16 +5,14 @@ import { choicesOf, decisionPanel, evidencePanel } from "./decision.js";
 import { announce, button, fill, h, problemBox } from "./dom.js";
 import { openExport } from "./export.js";
 import { percent } from "./format.js";
+import { Desk, decisionOn } from "./desk.js";
+import { openHelp } from "./help.js";
+import { listenToKeys } from "./keys.js";
 import { openStory } from "./story.js";
-import { openHelp, shortcutsOn } from "./help.js";
-import { notices } from "./notices.js";
-import { Outbox } from "./outbox.js";
-import { Queue } from "./queue.js";
 import { filterBar, filterFromAddress, reviewHead } from "./reviewhead.js";
-import { forgetPicture, sampleView } from "./sample.js";
+import { sampleView } from "./sample.js";
 import { openSearch } from "./search.js";
 import { endView, waitingView } from "./ending.js";
-import { Tally } from "./tally.js";
 
 const REMEMBERED = 100; // decisions that can be undone one by one
 const REFRESH_MS = 30_000;
@@ -45,15 +43,12 @@ class Review {
     this.auditId = summary.audit_id;
     this.filter = filterFromAddress();
     this.current = null;
-    this.history = [];
-    this.tally = new Tally(this.auditId);
-    this.tally.set(summary);
-    this.queue = new Queue(this.auditId, this.filter, { onLost: (item) => this.#lost(item) });
-    this.outbox = new Outbox(this.auditId, {
-      onChange: () => this.#showNotices(),
+    this.desk = new Desk(summary, this.filter, {
+      onLost: (item) => this.#lost(item),
+      remembered: REMEMBERED,
     });
+    this.queue = this.desk.queue;
     this.stage = h("div", { class: "stage" });
-    this.notices = h("div", { class: "notices" });
     fill(
       main,
       h(
@@ -67,29 +62,19 @@ class Review {
           button("History (h)", () => this.#story(), { class: "link-button" }),
           button("Keys (?)", openHelp, { class: "link-button" }),
         ),
-        h("div", { class: "review-strip" }, filterBar(this.filter, summary), this.tally.element),
-        this.notices,
+        h("div", { class: "review-strip" }, filterBar(this.filter, summary), this.desk.tally.element),
+        this.desk.notices,
         this.stage,
       ),
     );
   }
 
   async start() {
-    document.addEventListener("keydown", (event) => this.#key(event));
-    window.addEventListener("pagehide", () => {
-      this.outbox.leave();
-      this.queue.release();
-    });
-    // A page that comes back from the browser's cache holds no lease any more.
-    window.addEventListener("pageshow", (event) => event.persisted && location.reload());
-    window.addEventListener(
-      "beforeunload",
-      (event) => this.outbox.trouble && event.preventDefault(),
-    );
-    setInterval(() => this.#refreshCounts(), REFRESH_MS);
-    this.#showNotices();
-    this.outbox.flush();
-    this.tally.readLog().catch(() => {});
+    this.desk.start();
+    listenToKeys(this.stage, (key) => this.#actOf(key));
+    setInterval(() => {
+      if (!document.hidden && !this.desk.outbox.operations.length) this.desk.recount();
+    }, REFRESH_MS);
     const wanted = new URLSearchParams(location.search).get("sample");
     if (wanted === null) await this.#next();
     else await this.#open(wanted);
@@ -142,21 +127,17 @@ class Review {
   }
 
   async #end() {
-    await this.outbox.flush();
-    try {
-      this.tally.set(await api.get(`/v1/audits/${this.auditId}/summary`));
-    } catch {
-      // the counts as they stand here are near enough
-    }
+    await this.desk.outbox.flush();
+    await this.desk.recount();
     fill(
       this.stage,
       endView({
-        tally: this.tally,
+        tally: this.desk.tally,
         filter: this.filter,
         dataset: this.dataset,
         auditId: this.auditId,
         again: () => this.queue.release().then(() => this.#next()),
-        undo: this.history.length ? () => this.undo() : null,
+        undo: this.desk.history.length ? () => this.undo() : null,
       }),
     );
     announce("The end of the queue. Nothing is left to review here.");
@@ -201,21 +182,12 @@ class Review {
   }
 
   #choose(name) {
-    if (name === this.current.given_label) this.#decide("keep", name);
-    else if (name === this.current.suggested_label) this.#decide("accept_suggestion", name);
-    else this.#decide("relabel", name);
+    const { verdict, label } = decisionOn(this.current, "relabel", name);
+    this.#decide(verdict, label);
   }
 
   #decide(verdict, label) {
-    const item = this.current;
-    const correction = { sample_id: item.sample_id, verdict };
-    if (verdict === "relabel") correction.corrected_label = label;
-    if (item.lease) correction.lease_id = item.lease.lease_id;
-    if (item.correction_id && item.state === "decided") correction.supersedes = item.correction_id;
-    this.queue.forget(item);
-    this.history.push({ item, verdict, label, operation: this.outbox.submit(correction) });
-    if (this.history.length > REMEMBERED) forgetPicture(this.history.shift().item);
-    this.tally.count(item, verdict, label, 1);
+    this.desk.decide([{ item: this.current, verdict, label }]);
     this.spoken =
       { keep: `Kept ${label}.`, exclude: "Excluded.", skip: "Skipped." }[verdict] ??
       `Changed to ${label}.`;
@@ -223,14 +195,10 @@ class Review {
   }
 
   undo() {
-    const last = this.history.pop();
-    if (!last) return announce("Nothing to undo.");
-    const unsent = this.outbox.undo(last.operation);
-    if (unsent) this.queue.keep(last.item);
-    else last.item.lease = null; // given up when the decision was stored
-    this.tally.count(last.item, last.verdict, last.label, -1);
+    const undone = this.desk.undo();
+    if (!undone) return announce("Nothing to undo.");
     this.queue.putBack(this.current);
-    this.current = last.item;
+    this.current = undone[0].item;
     this.spoken = "Undone.";
     return this.#draw();
   }
@@ -241,44 +209,20 @@ class Review {
     announce("Your hold on this sample ran out; somebody else may decide it too.");
   }
 
-  #showNotices() {
-    notices(this.notices, this.outbox);
-  }
-
-  async #refreshCounts() {
-    if (document.hidden || this.outbox.operations.length) return;
-    try {
-      const summary = await api.get(`/v1/audits/${this.auditId}/summary`);
-      if (!this.outbox.operations.length) this.tally.set(summary);
-    } catch {
-      // next time
-    }
-  }
-
   #story() {
     if (this.current) openStory(this.auditId, this.current.sample_id);
   }
 
-  #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
-    if (!this.stage.isConnected || document.querySelector("dialog[open]")) return;
-    if (event.target.closest?.("input:not([type=range]), textarea, select")) return;
-    if (event.key === "?") return openHelp();
-    if (!shortcutsOn()) return undefined;
-    const choice = /^[1-9]$/.test(event.key) ? this.choices?.[Number(event.key) - 1] : null;
-    const acts = {
+  #actOf(key) {
+    const choice = /^[1-9]$/.test(key) ? this.choices?.[Number(key) - 1] : null;
+    if (choice) return () => this.act(choice.verdict, choice.label);
+    return {
       k: () => this.act("keep", this.current?.given_label),
       x: () => this.act("exclude", null),
       s: () => this.act("skip", null),
       u: () => this.undo(),
       h: () => this.#story(),
       "/": () => this.act("search"),
-    };
-    const act = choice
-      ? () => this.act(choice.verdict, choice.label)
-      : acts[event.key.toLowerCase()];
-    if (!act) return undefined;
-    event.preventDefault();
-    return act();
+    }[key];
   }
 }

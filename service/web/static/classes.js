@@ -1,0 +1,111 @@
+// The classes of an audit, those with the most wrong labels first.
+
+import { breakable, button, h } from "./dom.js";
+import { finePercent, number, plural } from "./format.js";
+import { picture } from "./pictures.js";
+import { queueAddress } from "./reviewhead.js";
+
+const FIRST_ROWS = 25;
+
+export function classesSection({ per_class: rows = [] }, id) {
+  const sorted = [...rows].sort((a, b) => b.estimated_wrong_count - a.estimated_wrong_count);
+  const worst = Math.max(...sorted.map((row) => row.noise_rate.high), 0.01);
+  const body = h(
+    "tbody",
+    {},
+    sorted.slice(0, FIRST_ROWS).map((row) => classRow(row, id, worst)),
+  );
+  const rest = sorted.length - FIRST_ROWS;
+  const all =
+    rest > 0
+      ? button(`Show ${plural(rest, "more class", "more classes")}`, () => {
+          body.append(...sorted.slice(FIRST_ROWS).map((row) => classRow(row, id, worst)));
+          all.remove();
+        })
+      : null;
+  return h(
+    "section",
+    {},
+    h("h2", {}, "Classes"),
+    h(
+      "p",
+      { class: "quiet" },
+      "By the number of labels that are probably wrong. A class leads to its part of the queue.",
+    ),
+    h(
+      "div",
+      { class: "scroll" },
+      h(
+        "table",
+        { class: "table classes" },
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            ["Given label", "Samples", "Probably wrong", "Noise rate", "Mostly really"].map(
+              (title, index) =>
+                h("th", { scope: "col", class: index && index < 4 ? "num" : "" }, title),
+            ),
+          ),
+        ),
+        body,
+      ),
+    ),
+    all,
+    h(
+      "details",
+      { class: "class-picture" },
+      h("summary", {}, "As a picture"),
+      picture(id, "classes", { alt: "Noise rate by class" }),
+    ),
+  );
+}
+
+function classRow(row, id, worst) {
+  const { estimate, low, high } = row.noise_rate;
+  return h(
+    "tr",
+    {},
+    h(
+      "th",
+      { scope: "row", dir: "auto" },
+      h("a", { href: queueAddress(id, { given_label: row.class }) }, breakable(row.class)),
+    ),
+    h("td", { class: "num" }, number(row.given_count)),
+    h("td", { class: "num" }, number(Math.round(row.estimated_wrong_count))),
+    h(
+      "td",
+      { class: "num rate-cell" },
+      `${finePercent(estimate)} `,
+      h("span", { class: "quiet small" }, `${finePercent(low)} – ${finePercent(high)}`),
+      h(
+        "div",
+        {
+          class: "band thin",
+          "aria-hidden": "true",
+          vars: { low: low / worst, high: high / worst, p: estimate / worst },
+        },
+        h("i", { class: "span" }),
+        h("i", { class: "point" }),
+      ),
+    ),
+    h(
+      "td",
+      { dir: "auto" },
+      row.most_confused_with === null
+        ? h("span", { class: "quiet" }, "–")
+        : h(
+            "a",
+            {
+              href: queueAddress(id, {
+                given_label: row.class,
+                predicted_label: row.most_confused_with,
+              }),
+            },
+            breakable(row.most_confused_with),
+          ),
+    ),
+  );
+}
