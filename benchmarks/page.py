@@ -30,6 +30,20 @@ VIEWS = {
     "grid": ("/audits/{audit}/grid", ".tile"),
     "overview": ("/audits/{audit}/overview", ".overview"),
 }
+MORE_VIEWS = {
+    "team": ("/audits/{audit}/team", ".team section"),
+    "report": ("/v1/audits/{audit}/report.html", "header"),
+}
+DIALOGS = {  # the view, what is clicked there, what appears
+    "keys": ("review", "text=Keys (?)", "dialog .keys"),
+    "search": ("review", ".verdict[data-key='/']", "dialog .found li"),
+    "history": ("review", "text=History (h)", "dialog .versus"),
+    "export": ("overview", "text=Export the corrected dataset …", "dialog .choice-line"),
+    "start": ("datasets", "text=/^(Start audit|Audit again)/ >> nth=0", "dialog form"),
+    "people": ("datasets", "text=People … >> nth=0", "dialog #share-all"),
+    "account": ("datasets", ".me summary", ".me[open] .account"),
+    "sign-in": ("datasets", "text='Sign out'", ".sign-in"),
+}
 SHOWN = """(before) => {
     const id = document.querySelector(".sample-id");
     return id !== null && id.textContent !== before;
@@ -87,16 +101,30 @@ def shots(browser: Browser, address: Address, audit: str, out: Path) -> None:
         for size, (width, height) in WIDTHS.items():
             viewport = {"width": width, "height": height}
             with signed_in(browser, address, viewport=viewport, color_scheme=scheme) as page:
-                for view, (path, ready) in VIEWS.items():
-                    page.goto(address.url + path.format(audit=audit))
-                    page.wait_for_selector(ready)
-                    page.wait_for_load_state("networkidle")
+                for view, (path, ready) in (VIEWS | MORE_VIEWS).items():
+                    _open(page, address.url + path.format(audit=audit), ready)
                     _scroll_through(page)
-                    page.screenshot(path=out / f"{view}-{size}-{scheme}.png", full_page=True)
-                    wider = page.evaluate(
-                        "() => document.documentElement.scrollWidth - window.innerWidth"
-                    )
-                    print(f"{view}-{size}-{scheme}", "overflows" if wider > 0 else "")
+                    _shoot(page, out / f"{view}-{size}-{scheme}.png", full_page=True)
+                for name, (view, act, shown) in DIALOGS.items():
+                    path, ready = VIEWS[view]
+                    if name != "sign-in":  # that is behind the menu which stands open
+                        _open(page, address.url + path.format(audit=audit), ready)
+                    page.click(act)
+                    page.wait_for_selector(shown)
+                    page.wait_for_timeout(200)
+                    _shoot(page, out / f"{name}-{size}-{scheme}.png", full_page=False)
+
+
+def _open(page: Page, url: str, ready: str) -> None:
+    page.goto(url)
+    page.wait_for_selector(ready)
+    page.wait_for_load_state("networkidle")
+
+
+def _shoot(page: Page, path: Path, *, full_page: bool) -> None:
+    page.screenshot(path=path, full_page=full_page)
+    wider = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+    print(path.stem, "overflows" if wider > 0 else "")
 
 
 def _scroll_through(page: Page) -> None:

@@ -3,9 +3,10 @@
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from sqlalchemy import select
 
-from service.models import Role
-from tests.factories import flag_issues, make_dataset, summarise
+from service.models import Dataset, Role
+from tests.factories import flag_issues, make_audit, make_dataset, summarise
 
 pytestmark = pytest.mark.browser
 
@@ -28,6 +29,15 @@ def faults(page):
         if violation["impact"] in GRAVE
         for node in violation["nodes"]
     ]
+
+
+def faults_in_both(page):
+    """The same in light and in dark, of a page that stands as a test has brought it there."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found += [(scheme, *fault) for fault in faults(page)]
+    return found
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -89,6 +99,37 @@ def test_the_end_of_the_queue(visit, summarised, scheme, view):
     visitor = visit(color_scheme=scheme)
     visitor.go(f"/audits/{summarised}{view}?queue=skipped", ".blank.end")
     assert faults(visitor.page) == []
+
+
+def test_the_export_dialog_and_what_it_offers(served, visit, summarised, scheme):
+    visitor = visit(role=Role.uploader, color_scheme=scheme)
+    visitor.go(f"/audits/{summarised}/overview", ".overview")
+    visitor.page.click("text=Export the corrected dataset …")
+    visitor.page.wait_for_selector("dialog .choice-line")
+    assert faults(visitor.page) == []
+    with visitor.page.expect_response("**/exports"):
+        visitor.page.click("dialog [type=submit]")
+    served.work()
+    visitor.page.wait_for_selector("dialog >> text=Export again")
+    assert faults(visitor.page) == []
+
+
+def test_a_row_of_a_table(served, visit):
+    rows = "".join(f"{n},{n % 7},{n % 3}.5,{'ab'[n % 2]}\n" for n in range(40))
+    content = f"id,height,girth,label\n{rows}".encode()
+    visitor = visit(role=Role.uploader)
+    with visitor.page.expect_response(lambda answer: answer.request.method == "POST"):
+        visitor.page.set_input_files(
+            "#file", {"name": "trees.csv", "mimeType": "text/csv", "buffer": content}
+        )
+    served.work()
+    visitor.page.wait_for_selector(".understood")
+    with served.store.database.read() as session:
+        dataset_id = session.scalars(select(Dataset.id)).one()
+    visitor.review(make_audit(served.store, dataset_id))
+    visitor.page.wait_for_selector(".sample-row")
+    assert "height" in visitor.text(".sample")
+    assert faults_in_both(visitor.page) == []
 
 
 def test_the_report(served, visit, summarised, scheme):

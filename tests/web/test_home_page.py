@@ -13,6 +13,7 @@ from service import audits, members
 from service.keys import create_key
 from service.models import Dataset, JobStatus, Role, Sample, Suspect
 from tests.factories import make_audit, make_dataset, start_audit
+from tests.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser
 
@@ -119,6 +120,7 @@ def test_a_column_read_wrongly_is_corrected_without_sending_the_file_again(serve
     upload(visitor, served, file)
     assert "Label\nlabel" in visitor.text(".understood")
     visitor.page.click("text=Correct the columns")
+    assert faults_in_both(visitor.page) == []
     visitor.page.select_option("select[aria-label='What mood is']", "label")
     assert visitor.page.input_value("select[aria-label='What label is']") == ""
     visitor.page.select_option("select[aria-label='What label is']", "ignored")
@@ -215,6 +217,7 @@ def test_a_picture_is_zoomed_moved_and_seen_in_another_light(visit, pictured):
     assert style_of(visitor, "transform") == "translate(30px, -10px) scale(1.5)"
     visitor.page.click(".adjust summary")
     visitor.page.click("text=Invert")
+    assert faults_in_both(visitor.page) == []
     visitor.page.fill(".adjust label:first-child input", "2")
     assert style_of(visitor, "filter") == "invert(1) contrast(2)"
     visitor.press("k")  # the next sample is shown in the same light, as large as it is

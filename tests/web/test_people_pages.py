@@ -8,7 +8,7 @@ from service import assignments, audits, review
 from service.models import Role, Verdict
 from service.review import Decision
 from tests.factories import person, sample_id
-from tests.web.test_access import faults
+from tests.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser
 
@@ -30,6 +30,7 @@ def test_the_history_of_a_sample_is_one_key_away_and_takes_a_comment(served, vis
     visitor.press("h")
     visitor.page.wait_for_selector(".event.undone")
     assert "Ben kept cat" in visitor.text(".event.undone")
+    assert faults_in_both(visitor.page) == []
     visitor.page.fill("#comment", "A fox, surely")
     visitor.page.keyboard.press("Enter")
     visitor.page.wait_for_selector(".event.said")
@@ -46,6 +47,7 @@ def test_the_team_page_undoes_a_persons_work_and_brings_it_back(served, visit, a
     visitor.go(f"/audits/{audit}/team", ".team table")
     assert "100%" in visitor.text(".team tbody tr:first-child")
     shoot(visitor, "team")
+    assert faults_in_both(visitor.page) == []
     visitor.page.on("dialog", lambda dialog: dialog.accept())
     visitor.page.click("text=Undo all … >> nth=0")
     visitor.page.click("text=Bring them back")
@@ -67,7 +69,7 @@ def test_a_dispute_shows_the_adjudicator_what_each_person_said(served, visit, au
     assert "kept" in said
     assert "clear" in said
     assert "excluded" in said
-    assert faults(visitor.page) == []
+    assert faults_in_both(visitor.page) == []
 
 
 def test_a_part_of_the_queue_is_assigned_and_taken_back_on_the_team_page(served, visit, audit):
@@ -75,7 +77,7 @@ def test_a_part_of_the_queue_is_assigned_and_taken_back_on_the_team_page(served,
     visitor = visit(role=Role.uploader)
     visitor.go(f"/audits/{audit}/team", ".assign")
     visitor.page.click(".assign summary")
-    assert faults(visitor.page) == []
+    assert faults_in_both(visitor.page) == []
     visitor.page.fill("[name=name]", "Cats first")
     visitor.page.select_option("[name=given_label]", "cat")
     visitor.page.check(".assign .people >> text=Eve")

@@ -10,13 +10,12 @@ from service import audits, review
 from service.models import Correction, Dataset, Lease, Role, Sample, Verdict
 from service.ranking.trajectory import EPOCH_ARRAYS
 from tests.factories import CLASSES, give_votes, make_audit, make_dataset, person, sample_id
-from tests.web.test_access import faults
+from tests.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_votes_of_the_upload_stand_beside_the_sample(served, visit, audit, scheme):
+def test_votes_of_the_upload_stand_beside_the_sample(served, visit, audit):
     with served.store.database.read() as session:
         dataset_id = audits.get_audit(session, audit).dataset_id
     give_votes(
@@ -25,13 +24,13 @@ def test_votes_of_the_upload_stand_beside_the_sample(served, visit, audit, schem
         *((0, f"rater {n}", 1, 1.0) for n in range(9)),
         (0, "Noa", 0, 1.0),
     )
-    visitor = visit(color_scheme=scheme)
+    visitor = visit()
     visitor.review(audit)
     assert "10 votes in the upload" in visitor.text(".votes")
     assert visitor.page.text_content(".vote.suggested").startswith("dog9 of 10 votes")
     assert visitor.text(".vote.suggested .vote-names").endswith("rater 5 and 3 more")
     assert visitor.text(".vote.given .vote-names") == "Noa"
-    assert faults(visitor.page) == []
+    assert faults_in_both(visitor.page) == []
     visitor.press("k")
     visitor.page.wait_for_selector(".votes", state="detached")
 
@@ -291,6 +290,7 @@ def test_a_sample_is_shown_with_its_trajectory_and_its_neighbours(served, visit,
     chart = visitor.page.get_attribute(".chart svg", "aria-label")
     assert "the given label cat goes from 10% to 10%" in chart
     assert "the suggested label dog goes from 80% to 80%" in chart
+    assert faults_in_both(visitor.page) == []
     visitor.page.wait_for_selector(".neighbours li")
     assert visitor.text(".neighbours").split("\n")[-4:] == [
         "text number 7",

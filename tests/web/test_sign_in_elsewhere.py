@@ -4,6 +4,7 @@ import pytest
 
 from service.models import Role
 from tests import oidc_provider
+from tests.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser
 
@@ -33,6 +34,11 @@ def stranger(visit, audit, running_provider):
 def through_the_provider(visitor) -> None:
     visitor.page.click("text=Sign in with Example")
     visitor.page.click("text=Continue as Ann")
+
+
+def test_both_ways_in_can_be_used_by_everybody(stranger):
+    stranger.page.wait_for_selector("text=Sign in with Example")
+    assert faults_in_both(stranger.page) == []
 
 
 def test_one_click_there_leads_back_to_where_one_was(stranger, audit):
