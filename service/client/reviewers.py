@@ -19,7 +19,7 @@ from service.schemas import (
 
 
 class ReviewersHandle:
-    """The people of one audit. They are named by the ids of their keys: `people()` has them."""
+    """The people of one audit. They are named by the ids of their keys: `reviewers()` has them."""
 
     def __init__(self, transport: Transport, audit_id: str) -> None:
         self.audit_id = audit_id
@@ -29,7 +29,7 @@ class ReviewersHandle:
     def __repr__(self) -> str:
         return f"ReviewersHandle({self.audit_id!r})"
 
-    def people(self) -> list[Person]:
+    def reviewers(self) -> list[Person]:
         return [Person.model_validate(row) for row in self._transport.get(f"{self._audit}/people")]
 
     def settings(self) -> ReviewSettingsRead:
