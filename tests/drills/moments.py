@@ -25,6 +25,7 @@ from tests.processes import Process
 
 HOURS = 3600.0
 TRIES = 4
+DECISIONS_BEFORE = 5  # and many more to come
 WRONG_CLOCK = Path(__file__).with_name("wrong_clock")
 ROOT = Path(__file__).parents[2]
 
@@ -178,9 +179,11 @@ def everything_at_once(arena: Arena) -> None:
         stack.wait_ready()
     reviewed, audit = arena.reviewable(), arena.start(TRAINING)
     until(lambda: stack.training(audit))
+    begun = len(arena.ledger.corrections)
     with arena.annotators(reviewed, 5):
-        time.sleep(arena.rng.uniform(0.3, 1.5))
-        before = len(arena.ledger.corrections)
+        until(lambda: len(arena.ledger.corrections) > begun + DECISIONS_BEFORE)
+        time.sleep(arena.rng.uniform(0, 0.5))
+        before = len(arena.ledger.corrections) - begun
         everything = _freeze(arena)
         since = time.monotonic()
         for process in (stack.service, *stack.workers):
