@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 from service.audits import get_completed_audit
 from service.models import Audit, Ranking, ReviewState, Sample, Suspect, Tier
 from service.principal import Principal
-from service.review import Held, has_judged, hold, newest_ranking, seems_free
+from service.review import Held, has_judged, hold, judged_by, newest_ranking, seems_free
 
 DRAWS = 500  # ranks looked at in one query
 LARGEST = 10_000  # more than so many of a dataset's samples are never drawn
+ROUNDS = 4  # how often to look further where what seemed free turned out to be taken
 EVERYWHERE = 0.1  # the models may be sure and wrong, so nothing is left out
 
 
@@ -53,12 +54,16 @@ def lease_controls(
     held: list[Held] = []
     for ranks in _chunks(order):
         drawn = _members(session, first.id, wanted, ranks)
-        free = _free(session, audit, ranking.id, drawn, count - len(held), principal)
-        held += hold(
-            session, audit, free, principal=principal, lease_seconds=lease_seconds, control=True
-        )
-        if len(held) == count:
-            break
+        for _ in range(ROUNDS):
+            free = _free(session, audit, ranking.id, drawn, count - len(held), principal)
+            taken = hold(
+                session, audit, free, principal=principal, lease_seconds=lease_seconds, control=True
+            )
+            held += taken
+            if len(held) == count:
+                return held
+            if len(taken) == len(free):
+                break
     return held
 
 
@@ -124,9 +129,10 @@ def _free(
             Suspect.sample_id.in_(names),
             Suspect.state == ReviewState.open,
             seems_free(audit.dataset_id, principal),
-            ~has_judged(audit.dataset_id, principal.key_id),
+            ~has_judged(),
         )
         .order_by(case(place, value=Suspect.sample_id))
         .limit(count)
-        .with_for_update(of=Sample, skip_locked=True)
+        .with_for_update(of=Sample, skip_locked=True),
+        judged_by(principal.key_id, audit.dataset_id),
     ).all()

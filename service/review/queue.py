@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
+    case,
     delete,
     literal_column,
     not_,
@@ -31,7 +32,7 @@ from service.errors import LeaseLost
 from service.models import Audit, Lease, ReviewState, Sample, Suspect, Tier, new_id
 from service.models.review import BEGUN, CLOSED, FRESH, FRESH_FLAGGED
 from service.principal import Principal
-from service.review.log import has_judged
+from service.review.log import has_judged, judged_by
 from service.review.ranked import SuspectFilter, newest_ranking
 from service.review.states import mark_full, newest_rankings
 
@@ -68,7 +69,7 @@ def lease_next(
 
     def look(query: Select[Any], missing: int, *, patient: bool = False) -> tuple[int, list[Held]]:
         """How many seemed free, and those that were."""
-        found = _worst(session, audit.dataset_id, query, tiers, missing, patient=patient)
+        found = _worst(session, audit.dataset_id, principal, query, walk, missing, patient=patient)
         return len(found), hold(
             session, audit, found, principal=principal, lease_seconds=lease_seconds
         )
@@ -76,7 +77,8 @@ def lease_next(
     # Whoever found nothing but samples that somebody has locked waits for one of them, since some
     # may yet want an opinion; for one and with none in hand, so that nobody waits in a circle.
     for patient in (False, True, False):
-        for looked_for in _passes(audit.dataset_id, principal, wanted):
+        for looked_for, few in _passes(audit.dataset_id, principal, wanted):
+            walk = [tiers] if few else [[tier] for tier in Tier if tier in tiers]
             query = wanted.apply(
                 select(Suspect).where(Suspect.ranking_id == ranking.id, *looked_for)
             ).where(*(not_(and_(*other.conditions())) for other in but_not))
@@ -98,16 +100,21 @@ def lease_next(
 
 def _passes(
     dataset_id: str, principal: Principal, wanted: SuspectFilter
-) -> list[list[ColumnElement[bool]]]:
-    """The conditions of one look after the other; each has an index made for it."""
+) -> list[tuple[list[ColumnElement[bool]], bool]]:
+    """The conditions of one look after the other, each with an index made for it, and whether that
+    holds few samples."""
     state = wanted.state or ReviewState.open
     free = seems_free(dataset_id, principal)
-    judged = has_judged(dataset_id, principal.key_id, or_skipped=state is ReviewState.disputed)
+    judged = has_judged(or_skipped=state is ReviewState.disputed)
     if state is not ReviewState.open:
-        return [[_indexed(CLOSED), Suspect.state == literal_column(f"'{state}'"), free, ~judged]]
+        closed = [_indexed(CLOSED), Suspect.state == literal_column(f"'{state}'"), free, ~judged]
+        return [(closed, False)]
     begun = [_indexed(BEGUN), Suspect.begun_by != principal.key_id, free, ~judged]
     fresh = FRESH if wanted.issue is None else FRESH_FLAGGED
-    return [begun, [_indexed(fresh), free]]
+    return [(begun, True), ([_indexed(fresh), free], False)]
+
+
+WORST_TIER = case({tier: number for number, tier in enumerate(Tier)}, value=Suspect.tier)
 
 
 def _indexed(condition: str) -> ColumnElement[bool]:
@@ -131,23 +138,27 @@ def seems_free(dataset_id: str, principal: Principal) -> ColumnElement[bool]:
 def _worst(
     session: Session,
     dataset_id: str,
+    principal: Principal,
     query: Select[Any],
-    tiers: Sequence[Tier],
+    walk: Sequence[Sequence[Tier]],
     count: int,
     *,
     patient: bool,
 ) -> list[Suspect]:
-    """The obvious first, then the possible, each by rank; their samples locked. Tier by tier, since
-    one walk by rank would cross every sample of the other tiers once its own are done."""
+    """The obvious first, then the possible, each by rank; their samples locked. Where there are
+    many, tier by tier: one walk by rank would cross every sample of the tiers that are done."""
     sample = and_(Sample.dataset_id == dataset_id, Sample.position == Suspect.position)
     found: list[Suspect] = []
-    for tier in (tier for tier in Tier if tier in tiers and len(found) < count):
+    for tiers in walk:
+        if len(found) == count:
+            break
         found += session.scalars(
-            query.where(Suspect.tier == literal_column(f"'{tier}'"))
+            query.where(or_(*(Suspect.tier == literal_column(f"'{tier}'") for tier in tiers)))
             .join(Sample, sample)
-            .order_by(Suspect.rank)
+            .order_by(*([WORST_TIER] if len(tiers) > 1 else []), Suspect.rank)
             .limit(count - len(found))
-            .with_for_update(of=Sample, skip_locked=not patient)
+            .with_for_update(of=Sample, skip_locked=not patient),
+            judged_by(principal.key_id, dataset_id),
         ).all()
     return found
 

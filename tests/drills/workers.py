@@ -152,7 +152,8 @@ def worker_told_to_stop(arena: Arena) -> None:
     (now,) = arena.stack.steps(audit, Step.kind == step.kind, Step.shard == step.shard)
     assert now.owner != step.owner or now.state is StepState.ready
     arena.expect_undisturbed(audit)
-    assert arena.stack.run_again(audit) == []
+    again = [(step.kind, step.shard, step.attempt) for step in arena.stack.run_again(audit)]
+    assert not again, arena.stack.said(f"ran more than once: {again}")
 
 
 def stop_worker_of(stack: Stack, step: Step) -> None:
