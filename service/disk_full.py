@@ -3,9 +3,8 @@
 import errno
 import sqlite3
 
-import psycopg
-
 ERRORS = {errno.ENOSPC, errno.EDQUOT}
+POSTGRES_DISK_FULL = "53100"  # by its state: the process that reads uploads has no room for psycopg
 
 
 def is_disk_full(error: BaseException | None) -> bool:
@@ -22,4 +21,4 @@ def _says_so(error: BaseException) -> bool:
         return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     if isinstance(error, OSError):
         return error.errno in ERRORS
-    return isinstance(error, psycopg.errors.DiskFull)
+    return getattr(error, "sqlstate", None) == POSTGRES_DISK_FULL

@@ -23,6 +23,7 @@ from service.schemas import Problem
 log = structlog.get_logger()
 
 FULL_SECONDS = 10  # after which a full disk is worth another try
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 TITLES = {
     404: ("Not found", "not-found"),
     405: ("Method not allowed", "method-not-allowed"),
@@ -173,12 +174,13 @@ def install(app: FastAPI) -> None:
 
 
 def _methods_at(request: Request) -> list[str]:
-    """What the address of the request can be asked for: routes of one path are many."""
-    methods: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            methods |= getattr(route, "methods", None) or set()
-    return sorted(methods)
+    """What the address of the request can be asked for."""
+    return [method for method in METHODS if _is_served(request, method)]
+
+
+def _is_served(request: Request, method: str) -> bool:
+    asked = {**request.scope, "method": method}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
 def _is_taken(error: SQLAlchemyError) -> bool:

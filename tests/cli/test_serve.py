@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -64,8 +65,12 @@ def test_an_answer_is_sent_at_once_and_not_held_back_to_fill_a_packet() -> None:
             writer.close()
         return without_delay
 
-    with _listen(Settings(host="127.0.0.1", port=0), port_is_fixed=False) as listener:
-        assert asyncio.run(served_without_delay())
+    # in a thread of its own: a browser of another test may have left a loop running in this one
+    with (
+        _listen(Settings(host="127.0.0.1", port=0), port_is_fixed=False) as listener,
+        ThreadPoolExecutor(1) as aside,
+    ):
+        assert aside.submit(lambda: asyncio.run(served_without_delay())).result()
 
 
 def test_a_service_keeps_its_files_private_and_takes_its_address_along(serve: Serve) -> None:

@@ -66,7 +66,7 @@ def two_tenants(store: Store) -> dict[str, str]:
 def test_organisations_cannot_see_each_other_with_the_applications_filter_removed(
     store: Store, two_tenants: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tenancy, "_criteria", lambda _caller: [])
+    monkeypatch.setattr(tenancy, "_criteria", lambda _tenant, _member: [])
     for tenant_id, dataset_id in two_tenants.items():
         caller = person("Ann", Role.admin, tenant_id)
         with store.database.read(caller) as session:
