@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
@@ -160,8 +161,8 @@ async def reading(resources: ResourcesDep, caller: CallerDep) -> AsyncGenerator[
     with ExitStack() as opened:
         try:
             yield opened.enter_context(resources.read(caller))  # asks the database nothing yet
-        finally:
-            await run_in_threadpool(opened.close)
+        finally:  # by a thread of its own: where all wait for connections, none gave one back
+            await to_thread.run_sync(opened.close, limiter=CapacityLimiter(1))
 
 
 def writing(resources: ResourcesDep, caller: CallerDep) -> Generator[Session]:
