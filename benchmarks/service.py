@@ -189,6 +189,17 @@ async def load(
     return found
 
 
+async def timed(act: Awaitable[tuple[int, Any]], load: Load) -> bool:
+    """Counts one request; whether it was answered."""
+    started = time.perf_counter()
+    status, _ = await act
+    if status < 300:
+        load.latencies.append(time.perf_counter() - started)
+    else:
+        load.refused[status] = load.refused.get(status, 0) + 1
+    return status < 300
+
+
 async def alternate(
     port: int,
     tokens: list[str],
@@ -202,12 +213,7 @@ async def alternate(
 
     async def both(one: Connection, number: int) -> tuple[int, Any]:
         taken = await first(one, number)
-        started = time.perf_counter()
-        status, _ = await second(one, number)
-        if status < 300:
-            other.latencies.append(time.perf_counter() - started)
-        else:
-            other.refused[status] = other.refused.get(status, 0) + 1
+        await timed(second(one, number), other)
         return taken
 
     together = await saturate(connections, both, seconds=seconds)
@@ -229,15 +235,6 @@ async def at_ease(
     """As people work: each takes one, looks at it for a while, decides it."""
     taking, deciding = Load(len(tokens), seconds), Load(len(tokens), seconds)
     end = time.perf_counter() + seconds
-
-    async def timed(act: Awaitable[tuple[int, Any]], load: Load) -> bool:
-        started = time.perf_counter()
-        status, _ = await act
-        if status < 300:
-            load.latencies.append(time.perf_counter() - started)
-        else:
-            load.refused[status] = load.refused.get(status, 0) + 1
-        return status < 300
 
     async def person(number: int, token: str) -> None:
         one = await Connection("127.0.0.1", port, token).open()

@@ -124,7 +124,7 @@ def suspects(
             return
         found = handle.suspects(tier=tier, issue=issue, limit=limit)
         if as_json:
-            show.as_json([one.model_dump(mode="json") for one in found])
+            show.all_as_json(found)
         else:
             show.suspects(found)
 
@@ -228,7 +228,7 @@ def datasets(
     with connect(data_dir, url) as client:
         found = list(client.datasets(limit=limit))
         if as_json:
-            show.as_json([one.model_dump(mode="json") for one in found])
+            show.all_as_json(found)
             return
         show.rows(
             ("dataset", "name", "kind", "samples", "version", "status", "newest audit"),

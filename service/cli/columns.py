@@ -42,7 +42,7 @@ def columns(
             client.reread(dataset_id, **roles)
         found = client.columns(dataset_id)
     if as_json:
-        show.as_json([one.model_dump(mode="json") for one in found])
+        show.all_as_json(found)
         return
     show.rows(
         ("column", "role", "type", "missing", "examples"),

@@ -53,7 +53,7 @@ def list_keys(as_json: AsJson = False, url: Url = None, data_dir: DataDir = None
     with connect(data_dir, url) as client:
         found = client.keys()
     if as_json:
-        show.as_json([key.model_dump(mode="json") for key in found])
+        show.all_as_json(found)
     else:
         show.keys(found)
 

@@ -5,14 +5,13 @@ from typing import Annotated
 import typer
 
 from service.cli import show
-from service.cli.options import AsJson, DataDir, Url, connect
+from service.cli.options import AsJson, DataDir, DatasetId, Url, connect
 from service.schemas import MembersRead
 
 members = typer.Typer(help="Who may see a dataset.", no_args_is_help=True)
 sessions = typer.Typer(help="Browsers that are signed in.", no_args_is_help=True)
 tenants = typer.Typer(help="Organisations; needs an operator's key.", no_args_is_help=True)
 
-DatasetId = Annotated[str, typer.Argument(help="The dataset's id.")]
 KeyId = Annotated[str, typer.Argument(help="The id of somebody's key; `keys list` shows them.")]
 
 
@@ -72,7 +71,7 @@ def list_sessions(as_json: AsJson = False, url: Url = None, data_dir: DataDir = 
     with connect(data_dir, url) as client:
         found = client.sessions()
     if as_json:
-        show.as_json([one.model_dump(mode="json") for one in found])
+        show.all_as_json(found)
         return
     show.rows(
         ("id", "key", "address", "last used", "browser"),
@@ -118,7 +117,7 @@ def list_tenants(as_json: AsJson = False, url: Url = None, data_dir: DataDir = N
     with connect(data_dir, url) as client:
         found = client.tenants()
     if as_json:
-        show.as_json([one.model_dump(mode="json") for one in found])
+        show.all_as_json(found)
         return
     show.rows(
         ("id", "name", "created"),

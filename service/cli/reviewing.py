@@ -46,7 +46,7 @@ def people(
     with connect(data_dir, url) as client:
         found = client.get_audit(audit_id).people().reviewers()
     if as_json:
-        show.as_json([one.model_dump(mode="json") for one in found])
+        show.all_as_json(found)
         return
     show.rows(("id", "name", "role"), ((one.id, one.name, one.role) for one in found))
 
@@ -101,7 +101,7 @@ def assignments(
             handle.take_back(take_back)
         found = handle.assignments()
     if as_json:
-        show.as_json([one.model_dump(mode="json") for one in found])
+        show.all_as_json(found)
         return
     show.rows(
         ("id", "name", "people", "tier", "given", "models say", "split", "reserved"),
@@ -129,7 +129,7 @@ def team(
     with connect(data_dir, url) as client:
         found = client.get_audit(audit_id).people().team()
     if as_json:
-        show.as_json([one.model_dump(mode="json") for one in found])
+        show.all_as_json(found)
         return
     show.rows(
         ("id", "who", "decisions", "skipped", "undone", "per hour", "agree", "upheld"),

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import orjson
+from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
@@ -45,6 +46,10 @@ def plain_lines(words: str) -> Text:
 
 def as_json(value: Any) -> None:
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+
+
+def all_as_json(found: Iterable[BaseModel]) -> None:
+    as_json([one.model_dump(mode="json") for one in found])
 
 
 def percent(share: float | None) -> str:

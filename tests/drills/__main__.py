@@ -10,17 +10,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from tests.drills import (  # noqa: F401 (they register their drills)
-    api,
-    copies,
-    disks,
-    moments,
-    servers,
-    soak,
-    workers,
-)
 from tests.drills.arena import Arena
-from tests.drills.registry import DRILLS, CannotRun
+from tests.drills.every import DRILLS
+from tests.drills.registry import CannotRun
 from tests.drills.stack import SHAPES, running
 
 

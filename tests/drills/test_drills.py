@@ -4,17 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.drills import (  # noqa: F401 (they register their drills)
-    api,
-    copies,
-    disks,
-    moments,
-    servers,
-    soak,
-    workers,
-)
 from tests.drills.arena import Arena
-from tests.drills.registry import DRILLS, CannotRun
+from tests.drills.every import DRILLS
+from tests.drills.registry import CannotRun
 from tests.drills.stack import SHAPES, Stack, running
 
 pytestmark = pytest.mark.slow
