@@ -17,9 +17,9 @@ from service.errors import BadInput
 from service.model_files import Array, Arrays
 from worker.checkpoint import Checkpoints
 from worker.final.labels import CleanedLabels
+from worker.final.training import train_on_cleaned
 from worker.finetuned import FineTuned
-from worker.spec import ShardSpec, build_network, build_objective, train_stage
-from worker.train import deal_out
+from worker.spec import ShardSpec
 from worker.trunks import load_trunk
 
 REPLICAS = 1
@@ -43,29 +43,18 @@ def fit_full(
     Returns the weights by name, logits (N, C), zero but where left out, and what was left out (N,).
     """
     features = torch.from_numpy(inputs)
-    targets = torch.from_numpy(cleaned.targets)
-    generator = torch.Generator().manual_seed(spec.seed)
-    network = build_network(spec, tuple(features.shape[1:]), n_classes, generator)
-    assert isinstance(network, FineTuned)
-    left_out = deal_out(cleaned.targets, REPLICAS, spec.seed + 1)  # (N, 1)
-    saved = None
-    if checkpoints is not None:
-        saved = checkpoints.restore()
-        checkpoints.work.mkdir(parents=True, exist_ok=True)
-    train_stage(
+    network, left_out = train_on_cleaned(
         spec,
-        network,
-        build_objective(spec, network, targets, n_classes, generator),
         features,
-        targets,
-        torch.from_numpy(cleaned.weights)[:, None] * ~torch.from_numpy(left_out),
+        cleaned,
+        n_classes,
         device=device,
-        on_progress=report,
-        on_epoch=checkpoints.save_if_due if checkpoints is not None else None,
-        resume=saved,
+        report=report,
+        checkpoints=checkpoints,
     )
+    assert isinstance(network, FineTuned)
     rows = np.flatnonzero(left_out[:, 0])
-    held_out = np.zeros((len(targets), n_classes))
+    held_out = np.zeros((len(features), n_classes))
     held_out[rows] = _logits(network, features, rows, device)
     return _weights(network), held_out, left_out[:, 0]
 

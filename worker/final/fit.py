@@ -21,10 +21,10 @@ from worker import families
 from worker.checkpoint import Checkpoints
 from worker.final import fine_tuned
 from worker.final.labels import CleanedLabels
+from worker.final.training import train_on_cleaned
 from worker.models import Network, WideCnn, WideLinear, WideMlp
 from worker.plan import plan_shards
-from worker.spec import ShardSpec, build_network, build_objective, threads_for, train_stage
-from worker.train import deal_out
+from worker.spec import ShardSpec, threads_for
 
 REPLICAS = 8
 LEFT_OUT = 2  # replicas that never trained on a sample, by how `deal_out` deals to eight
@@ -97,19 +97,8 @@ def _fit(
     report: Callable[[float], None],
 ) -> Fitted:
     features, standardisation = _standardised(inputs)
-    targets = torch.from_numpy(cleaned.targets)
-    generator = torch.Generator().manual_seed(spec.seed)
-    network = build_network(spec, tuple(features.shape[1:]), n_classes, generator)
-    left_out = deal_out(cleaned.targets, spec.replicas, spec.seed + 1)  # (N, K)
-    train_stage(
-        spec,
-        network,
-        build_objective(spec, network, targets, n_classes, generator),
-        features,
-        targets,
-        torch.from_numpy(cleaned.weights)[:, None] * ~torch.from_numpy(left_out),
-        device=device,
-        on_progress=report,
+    network, left_out = train_on_cleaned(
+        spec, features, cleaned, n_classes, device=device, report=report
     )
     with torch.inference_mode():
         if isinstance(network, WideCnn):
