@@ -8,9 +8,15 @@ from service import access_log
 from service.api import cursors
 from service.api.dependencies import Admin, ReadSession
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.schemas import AccessEntryRead, Page
 
-router = APIRouter(prefix="/v1/access-log", tags=["access log"], responses=documented(400))
+router = APIRouter(
+    prefix="/v1/access-log",
+    tags=["access log"],
+    responses=documented(400),
+    route_class=TransactionRoute,
+)
 
 
 @router.get("", response_model=Page[AccessEntryRead])

@@ -25,13 +25,16 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.export import write_suspects
 from service.models import FINISHED, Dataset, Issue, ReviewState, Tier
 from service.principal import Principal
 from service.recent import Recent
 from service.schemas import AuditRead, Neighbours, Page, SuspectDetail, SuspectPage
 
-router = APIRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
+router = APIRouter(
+    prefix="/v1/audits", tags=["audits"], responses=documented(), route_class=TransactionRoute
+)
 
 POLL_SECONDS = 0.5
 PING_SECONDS = 15.0

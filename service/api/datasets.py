@@ -31,6 +31,7 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.models import Dataset, Kind, Upload
 from service.schemas import (
     AnnotatorList,
@@ -46,7 +47,9 @@ from service.schemas import (
 )
 from service.storage import Received
 
-router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=documented())
+router = APIRouter(
+    prefix="/v1/datasets", tags=["datasets"], responses=documented(), route_class=TransactionRoute
+)
 
 ANY_FILE = {
     "requestBody": {

@@ -4,12 +4,11 @@ A session shows what its caller may see, so asking for one asks for a caller too
 with one of the types at the end which scope the caller needs.
 """
 
-from collections.abc import AsyncGenerator, Generator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
@@ -157,17 +156,14 @@ def address_of(request: Request) -> str | None:
 CallerDep = Annotated[Principal, Depends(principal)]
 
 
-async def reading(resources: ResourcesDep, caller: CallerDep) -> AsyncGenerator[Session]:
-    with ExitStack() as opened:
-        try:
-            yield opened.enter_context(resources.read(caller))  # asks the database nothing yet
-        finally:  # by a thread of its own: where all wait for connections, none gave one back
-            await to_thread.run_sync(opened.close, limiter=CapacityLimiter(1))
+# Routes are given the session itself, opened by `service.api.routing` in the thread they run in: it
+# is committed before the answer is sent, so an answer means that it is stored.
+async def reading(resources: ResourcesDep, caller: CallerDep) -> AbstractContextManager[Session]:
+    return resources.read(caller)
 
 
-def writing(resources: ResourcesDep, caller: CallerDep) -> Generator[Session]:
-    with resources.write(caller) as session:
-        yield session
+async def writing(resources: ResourcesDep, caller: CallerDep) -> AbstractContextManager[Session]:
+    return resources.write(caller)
 
 
 async def storage(resources: ResourcesDep) -> Storage:
@@ -179,8 +175,7 @@ async def settings(resources: ResourcesDep) -> Settings:
 
 
 ReadSession = Annotated[Session, Depends(reading)]
-# scope="function": the commit happens before the answer is sent, so an answer means it is stored.
-WriteSession = Annotated[Session, Depends(writing, scope="function")]
+WriteSession = Annotated[Session, Depends(writing)]
 IdempotencyKey = Annotated[
     str | None,
     Header(

@@ -8,10 +8,13 @@ from fastapi.responses import FileResponse
 from service import exports
 from service.api.dependencies import Exporter, ReadSession, ResourcesDep
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.models import JobStatus
 from service.schemas import ExportRead
 
-router = APIRouter(prefix="/v1/exports", tags=["exports"], responses=documented())
+router = APIRouter(
+    prefix="/v1/exports", tags=["exports"], responses=documented(), route_class=TransactionRoute
+)
 
 
 @router.get("/{export_id}", response_model=ExportRead)

@@ -7,10 +7,13 @@ from fastapi import APIRouter, Body
 from service import keys
 from service.api.dependencies import Admin, Anyone, ReadSession, WriteSession
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.models import ApiKey
 from service.schemas import KeyCreate, KeyCreated, KeyRead, KeyRotate, Me
 
-router = APIRouter(prefix="/v1", tags=["keys"], responses=documented())
+router = APIRouter(
+    prefix="/v1", tags=["keys"], responses=documented(), route_class=TransactionRoute
+)
 
 
 @router.get("/me", response_model=Me)

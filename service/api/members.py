@@ -7,11 +7,15 @@ from fastapi import APIRouter
 from service import datasets, members
 from service.api.dependencies import ReadSession, Uploader, WriteSession
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.models import ApiKey, Membership
 from service.schemas import MemberRead, MembersRead, MembersUpdate
 
 router = APIRouter(
-    prefix="/v1/datasets/{dataset_id}/members", tags=["members"], responses=documented()
+    prefix="/v1/datasets/{dataset_id}/members",
+    tags=["members"],
+    responses=documented(),
+    route_class=TransactionRoute,
 )
 
 

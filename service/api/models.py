@@ -19,12 +19,15 @@ from service.api.dependencies import (
     StorageDep,
 )
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.errors import NotFound
 from service.models import FINISHED, JobStatus
 from service.principal import Principal
 from service.schemas import ModelRead, PredictionRead, PredictRequest
 
-router = APIRouter(prefix="/v1/audits", tags=["models"], responses=documented())
+router = APIRouter(
+    prefix="/v1/audits", tags=["models"], responses=documented(), route_class=TransactionRoute
+)
 
 POLL_SECONDS = 0.1
 MEDIA_TYPES = {model_files.DESCRIPTION: "application/json"}

@@ -7,10 +7,16 @@ from fastapi import APIRouter, Query, Response
 from service import audits, overview, review
 from service.api.dependencies import Reader, ReadSession, StorageDep
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.models import Tier
 from service.schemas import DataMapRead, FindingsRead, Pairs
 
-router = APIRouter(prefix="/v1/audits/{audit_id}", tags=["overview"], responses=documented(409))
+router = APIRouter(
+    prefix="/v1/audits/{audit_id}",
+    tags=["overview"],
+    responses=documented(409),
+    route_class=TransactionRoute,
+)
 
 
 @router.get("/pairs", response_model=Pairs)

@@ -8,6 +8,7 @@ from service import assignments, audits, review, stories, team
 from service.api import present
 from service.api.dependencies import Annotator, Auditor, Reader, ReadSession, WriteSession
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.models import Assignment, Comment, Dataset
 from service.schemas import (
     AssignmentCreate,
@@ -24,7 +25,12 @@ from service.schemas import (
     Words,
 )
 
-router = APIRouter(prefix="/v1/audits/{audit_id}", tags=["people"], responses=documented(409))
+router = APIRouter(
+    prefix="/v1/audits/{audit_id}",
+    tags=["people"],
+    responses=documented(409),
+    route_class=TransactionRoute,
+)
 
 
 @router.put("/review-settings", response_model=ReviewSettingsRead)

@@ -7,9 +7,15 @@ from fastapi import APIRouter, Response
 from service import rankings
 from service.api.dependencies import Annotator, Reader, ReadSession, WriteSession
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.schemas import RankingRead
 
-router = APIRouter(prefix="/v1/audits/{audit_id}/rankings", tags=["review"], responses=documented())
+router = APIRouter(
+    prefix="/v1/audits/{audit_id}/rankings",
+    tags=["review"],
+    responses=documented(),
+    route_class=TransactionRoute,
+)
 
 
 @router.post("", status_code=202, response_model=RankingRead, responses=documented(409))

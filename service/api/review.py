@@ -18,6 +18,7 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.models import Audit, Dataset, ReviewState, Tier
 from service.schemas import (
     CorrectionList,
@@ -30,7 +31,12 @@ from service.schemas import (
     QueueNext,
 )
 
-router = APIRouter(prefix="/v1/audits/{audit_id}", tags=["review"], responses=documented(409))
+router = APIRouter(
+    prefix="/v1/audits/{audit_id}",
+    tags=["review"],
+    responses=documented(409),
+    route_class=TransactionRoute,
+)
 
 NARROWING = {"tier", "given_label", "predicted_label", "issue", "state"}
 

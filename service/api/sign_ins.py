@@ -16,11 +16,14 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
+from service.api.routing import TransactionRoute
 from service.errors import NotPermitted
 from service.models import Scope, SignIn
 from service.schemas import SessionRead, SignInAddress, SignInWays
 
-router = APIRouter(prefix="/v1", tags=["sessions"], responses=documented())
+router = APIRouter(
+    prefix="/v1", tags=["sessions"], responses=documented(), route_class=TransactionRoute
+)
 
 
 @router.get("/sign-in", response_model=SignInWays)
