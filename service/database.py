@@ -11,6 +11,8 @@ who wants it queues here.
 
 import fcntl
 import io
+import math
+import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -21,9 +23,10 @@ import pyarrow as pa
 from pyarrow import csv
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, select, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Double
 
@@ -39,6 +42,7 @@ POSTGRES_CONNECTION: dict[str, Any] = {
     "keepalives_idle": 30,
     "tcp_user_timeout": 30_000,
 }
+RESTED_SECONDS = 5.0  # after which a connection may be dead without anybody having seen it
 IDLE_SECONDS = 20.0  # for which a process stopped amid a transaction may hold its locks
 
 
@@ -75,6 +79,24 @@ def _configure_sqlite(engine: Engine, *, begin: str) -> None:
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(f"BEGIN {begin}")
+
+
+def _ping_the_rested(engine: Engine) -> None:
+    """Ask a connection that nobody has used for a while for a sign of life. `pool_pre_ping` asks
+    each time, which is two more turns to the database for every request."""
+
+    @event.listens_for(engine, "checkin")
+    def rest(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def wake(connection: Any, record: ConnectionPoolEntry, _lent: Any) -> None:
+        if time.monotonic() - record.info.get("rests_since", math.inf) < RESTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Exception as error:
+            raise InvalidatePoolError from error
 
 
 def normalised(url: str) -> str:
@@ -120,7 +142,8 @@ class Database:
                 f"-c lock_timeout={round(1000 * lock_seconds)} {tenancy.FOR_EVERY_TENANT}"
             )
             connection = {**POSTGRES_CONNECTION, "options": options_sent}
-            self.engine = create_engine(url, **options, pool_pre_ping=True, connect_args=connection)
+            self.engine = create_engine(url, **options, connect_args=connection)
+            _ping_the_rested(self.engine)
             self._writing = self.engine
         self._ring = ring
 

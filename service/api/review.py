@@ -182,7 +182,8 @@ def submit_corrections(
 def _record(
     session: Session, audit_id: str, submitted: CorrectionsCreate, caller: Annotator
 ) -> dict[str, Any]:
-    dataset = audits.dataset_of(session, audits.get_completed_audit(session, audit_id))
+    audit = audits.get_completed_audit(session, audit_id)
+    dataset = audits.dataset_of(session, audit)
     decisions = [
         review.Decision(
             sample_id=given.sample_id,

@@ -31,7 +31,7 @@ class Audit(Owned, Model):
     last_event: Mapped[int] = mapped_column(BigInt, default=0)
     opinions: Mapped[int] = mapped_column(default=1, server_default="1")  # wanted of each sample
     adjudicators: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # key ids
-    summary: Mapped[dict[str, Any] | None]
+    summary: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # large
     problem: Mapped[dict[str, Any] | None]
     created_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -81,8 +81,10 @@ class Model(DeclarativeBase):
     }
 
     def to_dict(self) -> dict[str, Any]:
-        """Every column by its name; `vars` lacks those that a new row has not read back yet."""
-        return {name: getattr(self, name) for name in self.__mapper__.columns.keys()}  # noqa: SIM118
+        """Every column that comes with its row, by its name; `vars` lacks those that a new row has
+        not read back yet."""
+        columns = self.__mapper__.column_attrs
+        return {column.key: getattr(self, column.key) for column in columns if not column.deferred}
 
 
 class Owned:

@@ -33,7 +33,7 @@ class Ranking(Model):
     audit_id: Mapped[str] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     number: Mapped[int] = mapped_column(default=0, server_default="0")
-    summary: Mapped[dict[str, Any] | None]
+    summary: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # large
 
 
 # What the queue looks for, each with an index of its own, so that what is asked for next costs the
