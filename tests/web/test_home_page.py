@@ -182,19 +182,20 @@ def pictured(served, visit):
     return audit
 
 
-def test_a_tiny_image_is_enlarged_pixel_by_pixel(visit, pictured):
+def test_a_tiny_image_is_enlarged_smoothly_or_pixel_by_pixel(visit, pictured):
     visitor = visit()
     visitor.review(pictured)
     visitor.page.wait_for_selector("img.tiny")
-    image = visitor.page.evaluate(
-        """() => { const image = document.querySelector("img.tiny");
-          return [image.src.split(":")[0], image.naturalWidth, image.clientWidth,
-                  getComputedStyle(image).imageRendering] }"""
-    )
-    source, own, shown, rendering = image
-    assert (source, own, rendering) == ("blob", 8, "pixelated")
+    look = """() => { const image = document.querySelector("img.tiny");
+      return [image.src.split(":")[0], image.naturalWidth, image.clientWidth,
+              getComputedStyle(image).imageRendering] }"""
+    source, own, shown, rendering = visitor.page.evaluate(look)
+    assert (source, own, rendering) == ("blob", 8, "auto")
     assert shown > 100
     assert shown % own == 0
+    visitor.page.click(".adjust summary")
+    visitor.page.click("text=Pixels")
+    assert visitor.page.evaluate(look)[3] == "pixelated"
 
 
 def style_of(visitor, name):

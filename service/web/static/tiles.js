@@ -5,7 +5,6 @@ import { percent } from "./format.js";
 import { cell, columnsFirst, preload } from "./sample.js";
 
 const PICTURE = 256;
-const TINY = 96;
 const COLUMNS = 4;
 
 export function tile(item) {
@@ -65,12 +64,8 @@ function picture(item) {
   const place = h("div", { class: "tile-picture", "aria-busy": "true" });
   item.picture.then(
     (url) => {
-      const image = h("img", { src: url, alt: "", draggable: "false" });
-      image.addEventListener("load", () => {
-        if (Math.max(image.naturalWidth, image.naturalHeight) <= TINY) image.className = "tiny";
-      });
       place.removeAttribute("aria-busy");
-      fill(place, image);
+      fill(place, h("img", { src: url, alt: "", draggable: "false" }));
     },
     () => fill(place, h("p", { class: "quiet small" }, "The image cannot be loaded.")),
   );

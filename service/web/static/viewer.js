@@ -1,13 +1,13 @@
-// One image, looked at closely: zoom, pan, contrast, brightness, invert, smooth. What is set for
-// contrast, brightness, invert and smoothing stays from sample to sample.
+// One image, looked at closely: zoom, pan, contrast, brightness, invert, pixels. What is set stays
+// from sample to sample, but for the zoom.
 
 import { button, h } from "./dom.js";
 
-const TINY = 160; // pixels; below this an image is enlarged pixel by pixel
+const TINY = 160; // pixels; below this an image is enlarged; smoothly, since blocks hide what they show
 const MOST_ENLARGED = 14; // times, of a tiny image: more only shows the pixels
 const MOST_ZOOM = 16;
 const SETTINGS = "labelaudit.viewer";
-const UNTOUCHED = { brightness: 1, contrast: 1, invert: false, smooth: false };
+const UNTOUCHED = { brightness: 1, contrast: 1, invert: false, pixels: false };
 
 const settings = { ...UNTOUCHED, ...JSON.parse(sessionStorage.getItem(SETTINGS) ?? "{}") };
 
@@ -89,7 +89,7 @@ class Viewer {
             "div",
             { class: "row" },
             toggle("Invert", "Invert dark and bright", "invert"),
-            this.tiny ? toggle("Smooth", "Smooth the pixels", "smooth") : null,
+            this.tiny ? toggle("Pixels", "Show each pixel as a square", "pixels") : null,
             tool("Reset", "As it came", () => {
               Object.assign(settings, UNTOUCHED);
               sliders.forEach((label) => (label.querySelector("input").value = 1));
@@ -110,7 +110,7 @@ class Viewer {
   }
 
   #draw() {
-    const { brightness, contrast, invert, smooth } = settings;
+    const { brightness, contrast, invert, pixels } = settings;
     const style = this.image.style;
     const moved = this.zoom > 1;
     style.setProperty("transform", moved ? `translate(${this.x}px, ${this.y}px) scale(${this.zoom})` : "none");
@@ -120,7 +120,7 @@ class Viewer {
       contrast === 1 ? "" : `contrast(${contrast})`,
     ].filter(Boolean);
     style.setProperty("filter", filter.join(" ") || "none");
-    this.image.classList.toggle("smooth", smooth);
+    this.image.classList.toggle("pixels", pixels);
     this.frame.classList.toggle("zoomed", moved);
   }
 
