@@ -63,11 +63,11 @@ def measure(vectors: NDArray[Any], *, seed: int = 0) -> Geometry:
 def _projected(flat: NDArray[Any], generator: np.random.Generator) -> NDArray[np.float32]:
     """(N, 64) float32; the vectors themselves where they are no wider."""
     width = flat.shape[1]
-    matrix = np.eye(width, dtype=np.float32)
-    if width > DIMENSIONS:
-        matrix = generator.normal(size=(width, DIMENSIONS)).astype(np.float32)
-        matrix /= np.sqrt(DIMENSIONS)
-    result = np.empty((len(flat), matrix.shape[1]), np.float32)
+    if width <= DIMENSIONS:
+        return flat.astype(np.float32)
+    matrix = generator.normal(size=(width, DIMENSIONS)).astype(np.float32)
+    matrix /= np.sqrt(DIMENSIONS)
+    result = np.empty((len(flat), DIMENSIONS), np.float32)
     for rows in _blocks(len(flat), width):
         result[rows] = flat[rows].astype(np.float32) @ matrix
     return result

@@ -135,6 +135,14 @@ def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
         os.kill(pid, number)
 
 
+def has_ended(pid: int) -> bool:
+    """Whether it writes nothing any more; init may take its time to bury it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def until(condition: Callable[[], Found], *, seconds: float = PATIENCE) -> Found:
     """What the condition gives once that is true."""
     deadline = time.monotonic() + seconds
@@ -168,6 +176,7 @@ def _embedded(folder: Path, settings: dict[str, object]) -> Iterator[Stack]:
             service.kill9()
             for pid in pids:  # they have sessions of their own
                 kill(pid)
+            until(lambda: all(map(has_ended, pids)))  # they may write where all is wiped next
 
 
 def _for_the_service(postgres: servers.PostgresServer) -> str:

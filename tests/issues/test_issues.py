@@ -1,5 +1,7 @@
 """Planted duplicates, outliers and ambiguous samples are found; nothing else is."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,14 @@ def test_a_handful_of_samples_and_samples_that_are_all_alike_are_no_error():
     assert measure(np.array([[0.0, 1.0], [5.0, 2.0]])).duplicate_set.tolist() == [-1, -1]
     alike = measure(np.ones((5, 3), np.float32))
     assert len(set(alike.duplicate_set.tolist())) == 1
+
+
+def test_wide_vectors_take_memory_by_their_width_and_not_its_square() -> None:
+    vectors = np.random.default_rng(0).random((4, 50_000), dtype=np.float32)
+    tracemalloc.start()
+    try:
+        measure(vectors)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 50_000 * 2_000  # bytes; the square would be ten thousand million
