@@ -1,7 +1,7 @@
 """A request sent twice with one key is carried out once and answered twice."""
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +62,16 @@ def once(
         .values(body=answer.body)
         .execution_options(synchronize_session=False)
     )
+
+
+def made_once(
+    session: Session, caller: Principal, key: str | None, fingerprint: str, make: Callable[[], str]
+) -> str:
+    """The id of what was made now, or by an earlier request with the same key."""
+    with once(session, caller, key, fingerprint) as answer:
+        if answer.body is None:
+            answer.body = {"id": make()}
+    return str(answer.body["id"])
 
 
 def _insert(session: Session, caller: Principal, key: str, fingerprint: str) -> bool:

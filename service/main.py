@@ -30,6 +30,7 @@ from service.api import (
     problems,
     rankings,
     review,
+    samples,
     sign_ins,
     tenants,
     uploads,
@@ -63,6 +64,7 @@ audited again.
 PARTS = (
     uploads,
     datasets,
+    samples,
     overview,
     people,
     audits,

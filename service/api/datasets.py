@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, BackgroundTasks, Body, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -15,7 +14,6 @@ from service import (
     datasets,
     exports,
     idempotency,
-    review,
     uploads,
 )
 from service.api import cursors
@@ -32,7 +30,7 @@ from service.api.dependencies import (
 )
 from service.api.problems import documented
 from service.api.routing import TransactionRoute
-from service.models import Dataset, Kind, Upload
+from service.models import Dataset, Upload
 from service.schemas import (
     AnnotatorList,
     AuditCreate,
@@ -43,7 +41,6 @@ from service.schemas import (
     ExportCreate,
     ExportRead,
     Page,
-    SampleRead,
 )
 from service.storage import Received
 
@@ -217,56 +214,6 @@ def delete_dataset(
         background.add_task(storage.delete, key)  # runs after the commit
 
 
-@router.get(
-    "/{dataset_id}/samples/{sample_id:path}/media", responses=documented(), response_class=Response
-)
-def read_media(
-    session: ReadSession,
-    storage: StorageDep,
-    caller: Reader,
-    dataset_id: str,
-    sample_id: str,
-    size: Annotated[int, Query(ge=16, le=2048)] = 512,
-) -> Response:
-    """The sample's image, re-encoded (never the uploaded bytes), at most `size` pixels a side."""
-    dataset = datasets.get_ready_dataset(session, dataset_id)
-    sample = datasets.get_sample(session, dataset_id, sample_id)
-    return Response(
-        datasets.read_picture(storage, dataset, sample.position, size=size),
-        media_type="image/png",
-        headers={
-            "Cache-Control": "private, max-age=31536000, immutable",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-        },
-    )
-
-
-@router.get("/{dataset_id}/samples/{sample_id:path}", response_model=SampleRead)
-def read_sample(
-    session: ReadSession,
-    storage: StorageDep,
-    caller: Reader,
-    dataset_id: str,
-    sample_id: str,
-) -> dict[str, Any]:
-    """One sample: its content, the label it came with, and what was decided about it."""
-    dataset = datasets.get_ready_dataset(session, dataset_id)
-    sample = datasets.get_sample(session, dataset_id, sample_id)
-    row = datasets.read_row(storage, dataset_id, sample.position)
-    correction = review.outcome_of(session, dataset_id, sample.position).decision
-    names = dataset.class_names
-    corrected = correction.corrected_label if correction else None
-    return {
-        "sample_id": sample.sample_id,
-        "position": sample.position,
-        "given_label": None if sample.given_label is None else names[sample.given_label],
-        "corrected_label": None if corrected is None else names[corrected],
-        "verdict": correction.verdict if correction else None,
-        "content": datasets.content_of(dataset, row),
-        "media_url": media_url(dataset, sample.sample_id),
-    }
-
-
 @router.post("/{dataset_id}/audits", status_code=202, response_model=AuditRead, tags=["audits"],
              responses=documented(409))  # fmt: skip
 def start_audit(
@@ -281,17 +228,22 @@ def start_audit(
     the same `Idempotency-Key`, the request answers with the audit that it started before."""
     options = options or AuditCreate()
     told = idempotency.fingerprint_of("audit", dataset_id, options.model_dump_json())
-    with idempotency.once(session, caller, idempotency_key, told) as answer:
-        if answer.body is None:
-            made = audits.start_audit(
+    audit_id = idempotency.made_once(
+        session,
+        caller,
+        idempotency_key,
+        told,
+        lambda: (
+            audits.start_audit(
                 session,
                 dataset_id,
                 config=options.model_dump(mode="json", exclude={"dataset_version"}),
                 dataset_version=options.dataset_version,
                 principal=caller,
-            )
-            answer.body = {"id": made.id}
-    audit = audits.get_audit(session, answer.body["id"])
+            ).id
+        ),
+    )
+    audit = audits.get_audit(session, audit_id)
     response.headers["Location"] = f"/v1/audits/{audit.id}"
     return {**audit.to_dict(), **audits.progress_of(session, audit)}
 
@@ -310,22 +262,21 @@ def start_export(
     again with the same `Idempotency-Key`, the request answers with the export of before."""
     options = options or ExportCreate()
     told = idempotency.fingerprint_of("export", dataset_id, options.model_dump_json())
-    with idempotency.once(session, caller, idempotency_key, told) as answer:
-        if answer.body is None:
-            made = exports.start_export(
+    export_id = idempotency.made_once(
+        session,
+        caller,
+        idempotency_key,
+        told,
+        lambda: (
+            exports.start_export(
                 session,
                 dataset_id,
                 format=options.format,
                 dataset_version=options.dataset_version,
                 principal=caller,
-            )
-            answer.body = {"id": made.id}
-    export = exports.get_export(session, answer.body["id"])
+            ).id
+        ),
+    )
+    export = exports.get_export(session, export_id)
     response.headers["Location"] = f"/v1/exports/{export.id}"
     return {**export.to_dict(), "download_url": None}
-
-
-def media_url(dataset: Dataset, sample_id: str) -> str | None:
-    if dataset.kind is not Kind.image:
-        return None
-    return f"/v1/datasets/{dataset.id}/samples/{quote(sample_id, safe='')}/media"

@@ -6,7 +6,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from service import annotators, datasets, review, suspects, typical
-from service.api.datasets import media_url
+from service.api.samples import media_url
 from service.errors import BadInput
 from service.issues import FLAGS
 from service.models import Audit, Correction, Dataset, Issue, Suspect
