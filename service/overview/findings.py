@@ -1,10 +1,11 @@
 """What reviewers have found: errors by look, tiers against verdicts, who has decided how many.
 
 A look is a sample that somebody decided, at its first decision; what was decided last counts.
-Skipped and reverted samples are no looks. An excluded sample counts as an error found.
+Skipped and reverted samples are no looks. An excluded sample counts as an error found. Of a sample
+that several people judged, each has a look of their own, and all of them together have one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,8 +23,10 @@ IN_CLAUSE = 500  # samples asked for at once
 
 @dataclass(frozen=True)
 class Look:
-    """One decided sample. `control`: drawn at random, not taken from the top of the ranking."""
+    """What one person decided of a sample. `control`: drawn at random, not taken from the top of
+    the ranking."""
 
+    position: int
     tier: Tier | None
     wrong: bool
     control: bool
@@ -63,30 +66,31 @@ def find(session: Session, audit_id: str, ranking_id: str) -> Findings:
     return tell(_looks(session, audit_id, ranking_id))
 
 
-def tell(looks: Sequence[Look]) -> Findings:
+def tell(told: Sequence[Look]) -> Findings:
     """Counts, curve and intervals of some looks, which lie in the order of looking."""
+    looks = list({look.position: look for look in told}.values())
     return Findings(
         looks=len(looks),
         errors=sum(look.wrong for look in looks),
         curve=_curve([look.wrong for look in looks if not look.control]),
         tiers=[_tier(tier, looks) for tier in Tier],
-        people=_people(looks),
+        people=_people({(look.position, look.annotator): look for look in told}.values()),
     )
 
 
 def _looks(session: Session, audit_id: str, ranking_id: str) -> list[Look]:
-    decided = _decided(session, audit_id)
-    suspects = _suspects(session, ranking_id, decided)
+    decisions = _decisions(session, audit_id)
+    suspects = _suspects(session, ranking_id, {row.sample_id for row in decisions})
     looks = []
-    for position, row in decided.items():
-        tier, given = suspects.get(position, (None, row.given_label))
+    for row in decisions:
+        tier, given = suspects.get(row.position, (None, row.given_label))
         wrong = row.verdict is Verdict.exclude or row.corrected_label != given
-        looks.append(Look(tier, wrong, row.control, row.annotator, row.created_at))
+        looks.append(Look(row.position, tier, wrong, row.control, row.annotator, row.created_at))
     return looks
 
 
-def _decided(session: Session, audit_id: str) -> dict[int, Any]:
-    """Position -> its last decision in force, in the order of the first look at each."""
+def _decisions(session: Session, audit_id: str) -> list[Any]:
+    """Those in force, in the order they came."""
     columns = (
         Correction.id,
         Correction.position,
@@ -102,18 +106,14 @@ def _decided(session: Session, audit_id: str) -> dict[int, Any]:
     rows = session.execute(
         select(*columns).where(Correction.audit_id == audit_id).order_by(Correction.seq)
     ).all()
-    decided: dict[int, Any] = {}
-    for row in rows_that_stand(rows):
-        if row.verdict not in (None, Verdict.skip):
-            decided[row.position] = row
-    return decided
+    return [row for row in rows_that_stand(rows) if row.verdict not in (None, Verdict.skip)]
 
 
 def _suspects(
-    session: Session, ranking_id: str, decided: dict[int, Any]
+    session: Session, ranking_id: str, sample_ids: Collection[str]
 ) -> dict[int, tuple[Tier, int]]:
     """Position -> tier and given label, in the audit's own version."""
-    ids = [row.sample_id for row in decided.values()]
+    ids = list(sample_ids)
     found: dict[int, tuple[Tier, int]] = {}
     for first in range(0, len(ids), IN_CLAUSE):
         rows = session.execute(
@@ -141,7 +141,7 @@ def _tier(tier: Tier, looks: Sequence[Look]) -> TierFindings:
     return TierFindings(tier, len(within), sum(within), *wilson(sum(within), len(within)))
 
 
-def _people(looks: Sequence[Look]) -> list[Person]:
+def _people(looks: Iterable[Look]) -> list[Person]:
     by_name: dict[str, list[Look]] = {}
     for look in looks:
         by_name.setdefault(look.annotator, []).append(look)

@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from service import assignments
+from service.models import Role
 from service.overview.data_map import shown_ranks
 from service.overview.plots import NAMES
 from tests.factories import make_audit, make_dataset, sample_id, summarise
@@ -48,6 +50,16 @@ def test_findings_follow_the_decisions_in_their_order(annotator, audit):
     assert tiers["obvious"]["low"] < 0.5 < tiers["obvious"]["high"]
     assert (tiers["none"]["looked"], tiers["none"]["low"], tiers["none"]["high"]) == (0, 0, 1)
     assert [(p["looks"], p["errors"]) for p in found["people"]] == [(3, 2)]
+
+
+def test_a_sample_that_two_judge_is_looked_at_once_and_by_each(call_as, store, audit):
+    with store.database.write() as session:
+        assignments.set_review(session, audit, opinions=2, adjudicators=[])
+    for role, verdict in ((Role.annotator, "exclude"), (Role.admin, "keep")):
+        decide(call_as(role), audit, {0: verdict})
+    found = call_as(Role.admin).get(f"/v1/audits/{audit}/findings").json()
+    assert (found["looks"], found["errors"]) == (1, 0)
+    assert sorted((p["looks"], p["errors"]) for p in found["people"]) == [(1, 0), (1, 1)]
 
 
 def test_what_was_taken_back_was_never_found(annotator, audit):

@@ -36,7 +36,7 @@ export class Desk {
     );
     notices(this.notices, this.outbox);
     this.outbox.flush();
-    this.tally.readLog().catch(() => {});
+    this.tally.readFindings().catch(() => {});
   }
 
   /** Send decisions {item, verdict, label}: stored together or not at all, undone together. */

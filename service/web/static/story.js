@@ -3,7 +3,6 @@
 import * as api from "./api.js";
 import { announce, breakable, button, fill, h, modal, problemBox } from "./dom.js";
 import { ago, percent } from "./format.js";
-import { undoneIds } from "./log.js";
 
 export async function openStory(auditId, sampleId, { onUndo } = {}) {
   const body = h("div", { class: "dialog-body story" }, h("p", { class: "quiet" }, "Reading …"));
@@ -133,4 +132,13 @@ function commentForm(say) {
     h("label", { for: "comment" }, "Say something about this sample"),
     h("div", { class: "row" }, text, h("button", { class: "button", type: "submit" }, "Say it")),
   );
+}
+
+/** Ids of the rows that do not stand, of rows oldest first: an undoing that was itself undone undoes nothing. */
+function undoneIds(rows) {
+  const undone = new Set();
+  for (const row of rows.toReversed()) {
+    if (row.reverts && !undone.has(row.id)) undone.add(row.reverts);
+  }
+  return undone;
 }

@@ -3,10 +3,6 @@
 import * as api from "./api.js";
 import { fill, h } from "./dom.js";
 import { number, plural } from "./format.js";
-import { undoneIds } from "./log.js";
-
-const PAGE = 1000;
-const MOST_PAGES = 5;
 
 export class Tally {
   constructor(auditId) {
@@ -23,23 +19,11 @@ export class Tally {
     this.draw();
   }
 
-  /** Earlier verdicts by anybody, from the log; a very long log is read in part. */
-  async readLog() {
-    const rows = [];
-    let cursor;
-    for (let page = 0; page < MOST_PAGES && cursor !== null; page += 1) {
-      const answer = await api.get(`${this.base}/corrections`, { query: { limit: PAGE, cursor } });
-      rows.push(...answer.items);
-      cursor = answer.next_cursor;
-    }
-    const undone = undoneIds(rows);
-    for (const row of rows.filter((row) => !row.reverts && !undone.has(row.id))) {
-      this.#look(
-        row.verdict,
-        row.verdict === "exclude" || row.corrected_label !== row.given_label,
-        1,
-      );
-    }
+  /** Earlier verdicts by anybody. */
+  async readFindings() {
+    const { looks, errors } = await api.get(`${this.base}/findings`);
+    this.looks += looks;
+    this.errors += errors;
     this.draw();
   }
 
