@@ -200,8 +200,10 @@ def get_sample(session: Session, dataset_id: str, sample_id: str) -> Sample:
     return sample
 
 
-def sample_at(session: Session, dataset_id: str, position: int) -> Sample:
-    return session.get_one(Sample, (dataset_id, position))
+def samples_at(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, Sample]:
+    """Position -> the sample there."""
+    here = (Sample.dataset_id == dataset_id, Sample.position.in_(positions))
+    return {sample.position: sample for sample in session.scalars(select(Sample).where(*here))}
 
 
 def read_row(storage: Storage, dataset_id: str, position: int) -> dict[str, Any]:

@@ -118,11 +118,14 @@ def neighbours(
 ) -> list[dict[str, Any]]:
     """The samples nearest to a suspect, with the labels they were given."""
     stored = suspects.read_signals(storage, audit.id, suspect.ranking_id, suspect.rank)
+    positions = suspects.read_neighbours(storage, audit.id, stored["row"])
+    samples = datasets.samples_at(session, dataset.id, positions)
+    outcomes = review.outcomes_at(session, dataset.id, positions)
     found = []
-    for position in suspects.read_neighbours(storage, audit.id, stored["row"]):
-        sample = datasets.sample_at(session, dataset.id, position)
+    for position in positions:
+        sample = samples[position]
         assert sample.given_label is not None  # only labeled samples are audited
-        decision = review.outcome_of(session, dataset.id, position).decision
+        decision = outcomes[position].decision
         corrected = decision.corrected_label if decision else None
         found.append(
             {

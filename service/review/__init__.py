@@ -1,7 +1,14 @@
 """The queue and the corrections: lease the worst open suspect, decide it, undo a decision."""
 
 from service.review.corrections import Decision, may_adjudicate, submit
-from service.review.log import corrections_at, has_judged, judged_by, list_corrections, outcome_of
+from service.review.log import (
+    corrections_at,
+    has_judged,
+    judged_by,
+    list_corrections,
+    outcome_of,
+    outcomes_at,
+)
 from service.review.outcome import Outcome, by_position, outcome
 from service.review.queue import Held, hold, lease_next, release_lease, renew_lease, seems_free
 from service.review.ranked import (
@@ -42,6 +49,7 @@ __all__ = [
     "newest_rankings",
     "outcome",
     "outcome_of",
+    "outcomes_at",
     "release_lease",
     "renew_lease",
     "revert",

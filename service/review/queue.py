@@ -206,14 +206,21 @@ def hold(
 def _holders(session: Session, dataset_id: str, positions: list[int]) -> dict[int, set[str]]:
     """Who holds each sample now; leases that ran out are deleted."""
     here = (Lease.dataset_id == dataset_id, Lease.position.in_(positions))
-    session.execute(
-        delete(Lease)
-        .where(*here, Lease.until <= clock())
-        .execution_options(synchronize_session=False)
+    known = session.execute(
+        select(Lease.position, Lease.holder, Lease.until <= clock()).where(*here)
     )
     holders: dict[int, set[str]] = {position: set() for position in positions}
-    for position, holder in session.execute(select(Lease.position, Lease.holder).where(*here)):
-        holders[position].add(holder)
+    any_over = False
+    for position, holder, is_over in known:
+        any_over |= is_over
+        if not is_over:
+            holders[position].add(holder)
+    if any_over:
+        session.execute(
+            delete(Lease)
+            .where(*here, Lease.until <= clock())
+            .execution_options(synchronize_session=False)
+        )
     return holders
 
 
