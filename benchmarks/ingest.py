@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service import datasets, exports, migrate
+from service.access.keys import create_key
 from service.config import Settings
 from service.database import Database
-from service.keys import create_key
 from service.models import Role
 from service.storage import Received
 from tests.servers import private_postgres
@@ -125,7 +125,7 @@ def copy_text(connection: psycopg.Connection, text: bytes) -> float:
 
 def ingest(worker: Worker, database: Database, upload: Path) -> tuple[float, str]:
     """Seconds from the queued step to the visible dataset, and its id."""
-    from service.keys import Principal
+    from service.access.keys import Principal
 
     dataset_id = f"ds_{uuid4().hex[:20]}"
     with worker.storage.writing(datasets.upload_key(dataset_id)) as path:
@@ -151,7 +151,7 @@ def ingest(worker: Worker, database: Database, upload: Path) -> tuple[float, str
 
 def export(worker: Worker, database: Database, dataset_id: str, format: str) -> float:
     """Seconds of one export."""
-    from service.keys import Principal
+    from service.access.keys import Principal
 
     with database.write() as session:
         exports.start_export(

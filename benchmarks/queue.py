@@ -31,9 +31,9 @@ import uvicorn
 from sqlalchemy import select, update
 
 from service import assignments, review
+from service.access.keys import create_key
 from service.config import Settings
 from service.database import Database
-from service.keys import create_key
 from service.main import create_app
 from service.migrate import upgrade
 from service.models import Audit, Correction, ReviewState, Role, Suspect, Tier

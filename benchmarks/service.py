@@ -23,8 +23,8 @@ import orjson
 from sqlalchemy import select
 
 from benchmarks.http_load import Connection, Load, saturate
+from service.access.keys import create_key
 from service.api import cursors
-from service.keys import create_key
 from service.models import Ranking, Role, Suspect
 from tests.drills.stack import SHAPES, Stack, children, running
 

@@ -7,10 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import review
+from service.access.principal import Principal
 from service.audits import get_audit
 from service.errors import BadInput, NotFound, NotPermitted
 from service.models import ApiKey, Assignment, Audit, Tier, new_id, now
-from service.principal import Principal
 from service.review import Held, SuspectFilter
 
 

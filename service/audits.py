@@ -14,11 +14,11 @@ from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
 
 from service import steps
+from service.access.keys import Principal
 from service.database import bulk_insert
 from service.datasets import get_ready_dataset
 from service.encoders import DEFAULTS, check_encoder, check_fine_tunable, check_model_name
 from service.errors import BadInput, Conflict, NotFound, NotReady
-from service.keys import Principal
 from service.models import (
     FINISHED,
     Audit,

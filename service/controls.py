@@ -12,9 +12,9 @@ from random import Random
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
+from service.access.principal import Principal
 from service.audits import get_completed_audit
 from service.models import Audit, Ranking, ReviewState, Sample, Suspect, Tier
-from service.principal import Principal
 from service.review import Held, has_judged, hold, judged_by, newest_ranking, seems_free
 
 DRAWS = 500  # ranks looked at in one query

@@ -1,7 +1,7 @@
 """The engine and the two kinds of transaction: `read()` and `write()`, each committed at its edge.
 
-Opened for a caller, a session sees what that caller may see (`service.tenancy`); opened for nobody,
-as the workers do, it sees everything.
+Opened for a caller, a session sees what that caller may see (`service.access.tenancy`); opened for
+nobody, as the workers do, it sees everything.
 
 On SQLite a write starts with BEGIN IMMEDIATE, since a transaction that reads first and writes later
 can fail however long it waits; on Postgres both are plain transactions. SQLite lets in one writer
@@ -30,8 +30,8 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Double
 
-from service import tenancy
-from service.principal import Principal
+from service.access import tenancy
+from service.access.principal import Principal
 
 DOORBELLS = "doorbells"
 POOL_SECONDS = 3.0  # to wait for a free connection; then the caller is told to come again

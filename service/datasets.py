@@ -9,11 +9,12 @@ import pyarrow as pa
 from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
-from service import access_log, rows, steps
+from service import rows, steps
+from service.access import access_log
+from service.access.keys import Principal
 from service.database import bulk_copy
 from service.errors import BadInput, NotFound, NotReady
 from service.ingest import IngestReport, SeenColumn
-from service.keys import Principal
 from service.media import BadImage, read_media, thumbnail
 from service.models import Audit, Dataset, DatasetStatus, Export, Kind, Sample, StepKind
 from service.storage import Received, Storage
@@ -69,7 +70,7 @@ def create_dataset(
     shared: bool = False,
 ) -> Dataset:
     """Register a stored upload and ask for its ingest; `shared` with the whole organisation, or
-    with the members that `service.members` adds."""
+    with the members that `service.access.members` adds."""
     dataset = Dataset(
         id=dataset_id,
         tenant_id=principal.tenant_id,

@@ -23,7 +23,8 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
-from service import keys, migrate
+from service import migrate
+from service.access import keys
 from service.address import Address, forget_address, write_address
 from service.config import Settings
 from service.database import Database

@@ -4,10 +4,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service import access_log, steps
+from service import steps
+from service.access import access_log
+from service.access.keys import Principal
 from service.datasets import get_ready_dataset
 from service.errors import BadInput, NotFound, NotReady
-from service.keys import Principal
 from service.models import Export, JobStatus, StepKind, new_id, now
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from service.access.keys import Principal
 from service.errors import BadInput
-from service.keys import Principal
 from service.models import Idempotency
 
 

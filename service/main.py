@@ -14,7 +14,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import oidc, steps, telemetry, watching
+from service import steps
+from service.access import oidc
+from service.access.rates import Limit
+from service.access.uses import Uses
 from service.api import (
     access_log,
     audits,
@@ -41,10 +44,9 @@ from service.config import Settings
 from service.config import settings as default_settings
 from service.database import Database
 from service.janitor import tidy
-from service.metrics import Metrics
-from service.rates import Limit
+from service.observability import telemetry, watching
+from service.observability.metrics import Metrics
 from service.storage import Storage
-from service.uses import Uses
 from service.web.reference import router as reference
 from service.web.routes import router as web
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.access.principal import Principal
 from service.audits import get_audit
 from service.datasets import get_sample
 from service.models import Audit, Comment, Correction, Ranking, Sample, Suspect, new_id
-from service.principal import Principal
 from service.review import Outcome, newest_rankings, outcome
 
 

@@ -17,9 +17,9 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
 
+from service.access.keys import create_key
 from service.config import Settings
 from service.database import Database
-from service.keys import create_key
 from service.migrate import upgrade
 from service.models import Model, Role
 from service.storage import Storage

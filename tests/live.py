@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import uvicorn
 
+from service.access.keys import create_key
 from service.address import Address
 from service.client import AuditHandle, Client
 from service.config import Settings
 from service.database import Database
-from service.keys import create_key
 from service.main import create_app
 from service.migrate import upgrade
 from service.models import Role

@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx2
 
+from service.access.keys import create_key
 from service.config import Settings
 from service.database import Database
-from service.keys import create_key
 from service.migrate import upgrade
 from service.models import Role
 from tests.servers import _die_with_parent, _free_port

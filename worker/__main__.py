@@ -9,9 +9,9 @@ import os
 import signal
 import threading
 
-from service import logs
 from service.broker import QUEUES
 from service.config import settings
+from service.observability import logs
 from worker import tracing
 from worker.runner import Worker, poll
 

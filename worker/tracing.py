@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 
 from opentelemetry import trace
 
-from service import telemetry
+from service.observability import telemetry
 from service.steps import Claim
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from service import access_log
+from service.access import access_log
 from service.api import cursors
 from service.api.dependencies import Admin, ReadSession
 from service.api.problems import documented

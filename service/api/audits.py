@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from service import audits, review
+from service.access.principal import Principal
 from service.api import cursors, present
 from service.api.dependencies import (
     Auditor,
@@ -28,7 +29,6 @@ from service.api.problems import documented
 from service.api.routing import TransactionRoute
 from service.export import write_suspects
 from service.models import FINISHED, Dataset, Issue, ReviewState, Tier
-from service.principal import Principal
 from service.recent import Recent
 from service.schemas import AuditRead, Neighbours, Page, SuspectDetail, SuspectPage
 

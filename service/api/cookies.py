@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from fastapi import Request, Response
 
-from service import oidc, sign_ins
+from service.access import oidc, sign_ins
 from service.errors import NotPermitted
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")

@@ -14,19 +14,19 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from service import access_log, oidc, sign_ins
+from service.access import access_log, oidc, sign_ins
+from service.access.keys import authenticate
+from service.access.principal import Principal
+from service.access.rates import Limit
+from service.access.uses import Uses
 from service.api import cookies
 from service.config import Settings
 from service.database import Database
 from service.errors import NotAuthenticated, NotFound, NotPermitted
-from service.keys import authenticate
-from service.metrics import Metrics
 from service.models import Outcome, Scope
-from service.principal import Principal
-from service.rates import Limit
+from service.observability.metrics import Metrics
 from service.schemas import SignInAnswer
 from service.storage import Storage
-from service.uses import Uses
 
 bearer = HTTPBearer(auto_error=False, description="An API key, `la_…`.")
 

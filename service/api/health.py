@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from service import health
 from service.api.dependencies import ResourcesDep, Scraper
 from service.api.problems import documented
+from service.observability import health
 
 router = APIRouter(tags=["health"])
 

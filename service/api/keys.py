@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 
-from service import keys
+from service.access import keys
 from service.api.dependencies import Admin, Anyone, ReadSession, WriteSession
 from service.api.problems import documented
 from service.api.routing import TransactionRoute

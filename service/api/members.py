@@ -4,7 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from service import datasets, members
+from service import datasets
+from service.access import members
 from service.api.dependencies import ReadSession, Uploader, WriteSession
 from service.api.problems import documented
 from service.api.routing import TransactionRoute

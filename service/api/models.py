@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from service import model_files, predictions
+from service.access.principal import Principal
 from service.api.dependencies import (
     Auditor,
     Exporter,
@@ -22,7 +23,6 @@ from service.api.problems import documented
 from service.api.routing import TransactionRoute
 from service.errors import NotFound
 from service.models import FINISHED, JobStatus
-from service.principal import Principal
 from service.schemas import ModelRead, PredictionRead, PredictRequest
 
 router = APIRouter(

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service import oidc, sign_ins
+from service.access import oidc, sign_ins
 from service.api import cookies
 from service.api.dependencies import (
     Anyone,

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from service import tenants
+from service.access import tenants
 from service.api.dependencies import Operator, ResourcesDep
 from service.api.problems import documented
 from service.models import Tenant

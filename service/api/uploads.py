@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from service import uploads
+from service.access.keys import Principal
 from service.api.dependencies import Resources, ResourcesDep, Uploader
 from service.api.problems import documented
 from service.errors import BadInput, Gone, PreconditionFailed, UnsupportedMediaType
-from service.keys import Principal
 from service.models import Upload
 from service.schemas import ColumnRoles, UploadList, UploadMetadata, UploadRead
 from service.uploads import Checksum

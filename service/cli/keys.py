@@ -36,8 +36,8 @@ def create(
 
 
 def _create_directly(name: str, role: Role) -> str:
+    from service.access.keys import create_key
     from service.database import Database
-    from service.keys import create_key
 
     database = Database(Settings().resolved_database_url)
     try:

@@ -34,7 +34,8 @@ def serve(
     LABELAUDIT_DATABASE_URL set it serves HTTP alone; `labelaudit migrate` and `labelaudit worker`
     are run beside it.
     """
-    from service import embedded, logs
+    from service import embedded
+    from service.observability import logs
 
     logs.configure()
     given = {"host": host, "port": port, "workers": workers, "data_dir": data_dir}
@@ -87,8 +88,8 @@ def migrate(
     With LABELAUDIT_APP_DATABASE_URL set, the PostgreSQL role that it names is made and given what
     the service needs: it owns nothing, so row-level security binds it and logs stay as they are.
     """
-    from service import app_role
     from service import migrate as migration
+    from service.access import app_role
     from service.database import Database
 
     settings = Settings(**_set({"data_dir": data_dir}))

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """A bundle of scopes; `service.principal` says which."""
+    """A bundle of scopes; `service.access.principal` says which."""
 
     operator = "operator"
     admin = "admin"

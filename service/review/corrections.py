@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from service.access.principal import Principal
 from service.audits import dataset_of, get_completed_audit
 from service.database import clock
 from service.errors import BadInput, Conflict, LeaseLost, NotFound, NotPermitted
@@ -21,7 +22,6 @@ from service.models import (
     Verdict,
     new_id,
 )
-from service.principal import Principal
 from service.review.chain import append
 from service.review.log import lock_samples, outcomes_at
 from service.review.outcome import Outcome

@@ -26,12 +26,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from service.access.principal import Principal
 from service.audits import get_completed_audit
 from service.database import clock
 from service.errors import LeaseLost
 from service.models import Audit, Lease, ReviewState, Sample, Suspect, Tier, new_id
 from service.models.review import BEGUN, CLOSED, FRESH, FRESH_FLAGGED
-from service.principal import Principal
 from service.review.log import has_judged, judged_by
 from service.review.ranked import SuspectFilter, newest_ranking
 from service.review.states import mark_full, newest_rankings

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from service.access.keys import Principal
 from service.config import Settings
 from service.database import take_turns
 from service.errors import NotFound, TooManyRequests, UploadTooLarge
-from service.keys import Principal
 from service.models import Dataset, DatasetStatus, Upload, new_id, now
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from service.access.keys import create_key
 from service.database import Database
-from service.keys import create_key
 from service.models import Role
 from tests.cli.conftest import Run
 from tests.live import LiveService

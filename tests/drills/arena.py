@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from service.access.keys import create_key
 from service.janitor import tidy
-from service.keys import create_key
 from service.models import Role, StepKind, StepState
 from service.verify import verify
 from tests import road
@@ -62,7 +62,7 @@ class Arena:
         return self.upload(road.vectors(SAMPLES))
 
     def upload(self, upload: road.Upload) -> dict[str, Any]:
-        dataset = road.send(self.client.http, upload, lambda: time.sleep(0.1))
+        dataset = road.send(self.client, upload, lambda: time.sleep(0.1))
         shared = self.client.call(
             "PATCH", f"/v1/datasets/{dataset['id']}/members", json={"shared": True}
         )

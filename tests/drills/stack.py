@@ -15,7 +15,8 @@ import httpx2
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
-from service import app_role, migrate
+from service import migrate
+from service.access import app_role
 from service.database import Database
 from service.models import FINISHED, Audit, Step, StepKind, StepState
 from service.storage import Storage

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from service.access.keys import create_key
 from service.client import Client
-from service.keys import create_key
 from service.models import Role
 from tests.processes import Deployment, deployed
 

@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
-from service import keys
+from service.access import keys
+from service.access.principal import ROLE_SCOPES
 from service.api.dependencies import require
 from service.models import Role, Scope, now
-from service.principal import ROLE_SCOPES
 
 # what an operator's probes call, and what a page asks before anybody is signed in
 OPEN = {"/livez", "/readyz", "/v1/sign-in", "/v1/sign-in/oidc", "/v1/sign-in/oidc/code"}

@@ -11,11 +11,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 from starlette.testclient import TestClient
 
-from service import tenancy, tenants
-from service.app_role import NoSuchRole, grant
+from service.access import tenancy, tenants
+from service.access.app_role import NoSuchRole, grant
+from service.access.keys import create_key
 from service.config import Settings
 from service.database import Database
-from service.keys import create_key
 from service.main import create_app
 from service.models import Audit, Dataset, Export, Owned, Role
 from service.storage import Storage

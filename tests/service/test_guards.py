@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from service import access_log, datasets, keys, review
+from service import datasets, review
+from service.access import access_log, keys
 from service.models import AccessEntry, Correction, Role, Verdict
 from service.review import Decision
 from tests.factories import make_audit, make_dataset, person, sample_id

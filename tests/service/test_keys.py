@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from service import keys
+from service.access import keys
 from service.errors import NotAuthenticated, NotFound
 from service.models import ApiKey, Role, now
 

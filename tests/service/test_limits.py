@@ -3,12 +3,12 @@
 import pytest
 from starlette.testclient import TestClient
 
-from service import keys
+from service.access import keys
+from service.access.rates import Limit
 from service.config import Settings
 from service.errors import TooManyRequests
 from service.main import create_app
 from service.models import Role
-from service.rates import Limit
 
 
 def started(settings: Settings, **changes):

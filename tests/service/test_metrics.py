@@ -11,8 +11,9 @@ import structlog
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from service import logs, steps
+from service import steps
 from service.models import Role, StepKind
+from service.observability import logs
 
 MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 # Present only once something of the kind has happened.
@@ -84,7 +85,7 @@ def test_requests_are_counted_by_route_and_never_by_the_callers_words(operator, 
 def test_a_database_that_is_away_is_a_figure_and_not_an_error(app, admin, monkeypatch):
     from sqlalchemy.exc import OperationalError
 
-    from service.metrics import Facts
+    from service.observability.metrics import Facts
 
     facts = Facts(app.state.resources.database, app.state.resources.storage)
 

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from service import keys
+from service.access import keys
+from service.access.oidc import provider as provider_module
 from service.config import Settings
 from service.models import AccessEntry, ApiKey, Role, Tenant
-from service.oidc import provider as provider_module
 from tests import oidc_provider
 
 CSRF = {"X-CSRF": "1"}

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.testclient import TestClient
 
-from service.keys import create_key
+from service.access.keys import create_key
 from service.models import Role
 
 MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}

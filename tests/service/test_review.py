@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select, text, update
 
 from service import datasets, review
+from service.access.keys import Principal
 from service.database import Database, clock
 from service.errors import BadInput, Conflict, LeaseLost, NotFound, NotReady
-from service.keys import Principal
 from service.models import (
     Audit,
     Correction,
@@ -160,6 +160,23 @@ def test_who_is_refused_need_not_wait_for_somebody_elses_decision(on_postgres):
         review.submit(writing, audit_id, [keep(4)], principal=ANN)  # holds the dataset
         with pytest.raises(Conflict):
             submit(database, audit_id, keep(3), who=BEN)
+
+
+def test_who_judged_what_is_found_soon_where_postgres_takes_the_log_for_empty(on_postgres):
+    """It then crosses tables with each other; of a join of joins that made minutes."""
+    database = on_postgres.database
+    audit_id = make_audit(on_postgres, make_dataset(on_postgres, samples=20))
+    for row in submit(database, audit_id, *(keep(position) for position in range(20))):
+        revert(database, audit_id, row.id)
+    skips = [Decision(sample_id(position), Verdict.skip) for position in range(20)]
+    submit(database, audit_id, *skips)
+    with database.write() as session:
+        for way in ("indexscan", "bitmapscan", "hashjoin", "mergejoin", "material"):
+            session.execute(text(f"SET LOCAL enable_{way} = off"))
+        session.execute(text("SET LOCAL statement_timeout = '20s'"))
+        skipped = SuspectFilter(state=ReviewState.skipped)
+        asked = {"wanted": skipped, "count": 40, "lease_seconds": 60.0}
+        assert len(review.lease_next(session, audit_id, principal=ANN, **asked)) == 20
 
 
 def _until_somebody_waits(database: Database) -> None:

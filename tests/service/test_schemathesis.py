@@ -13,9 +13,9 @@ from schemathesis.generation import GenerationMode
 from schemathesis.generation.case import Case
 from starlette.testclient import TestClient
 
+from service.access.keys import create_key
 from service.config import Settings
 from service.database import Database
-from service.keys import create_key
 from service.main import create_app
 from service.models import Role
 from service.storage import Storage

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
-from service import keys
+from service.access import keys
+from service.access.sign_ins import IDLE, LONGEST
 from service.models import Role, SignIn, now
-from service.sign_ins import IDLE, LONGEST
 
 CSRF = {"X-CSRF": "1"}
 

@@ -4,10 +4,11 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from service import exports, keys, members, tenants
+from service import exports
+from service.access import keys, members, tenants
+from service.access.principal import DEFAULT_TENANT, Principal
 from service.errors import Conflict, NotPermitted
 from service.models import Audit, Dataset, JobStatus, Role, Tenant
-from service.principal import DEFAULT_TENANT, Principal
 from tests.factories import make_audit, make_dataset, person, sample_id
 from tests.service.test_api_access import ask_about, operations
 

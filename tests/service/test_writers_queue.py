@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service import database as module
+from service.access.keys import create_key
 from service.config import Settings
 from service.database import Database
-from service.keys import create_key
 from service.models import Correction, Role
 from tests.factories import in_threads, make_audit, make_dataset
 from tests.live import LiveService, free_port

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import uvicorn
 
+from service.access.keys import create_key
 from service.config import Settings
 from service.database import Database
-from service.keys import create_key
 from service.models import Role
 from service.storage import Storage
 from tests.factories import Store, make_audit, make_dataset

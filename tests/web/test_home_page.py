@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, update
 
-from service import audits, members
-from service.keys import create_key
+from service import audits
+from service.access import members
+from service.access.keys import create_key
 from service.models import Dataset, JobStatus, Role, Sample, Suspect
 from tests.factories import make_audit, make_dataset, start_audit
 from tests.web.test_access import faults_in_both

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import access_log
+from service.access import access_log
+from service.access.keys import get_key
+from service.access.principal import Principal, is_valid, principal_of
 from service.datasets import get_dataset
-from service.keys import get_key
 from service.models import ApiKey, Membership, Scope
-from service.principal import Principal, is_valid, principal_of
 
 
 def list_members(session: Session, dataset_id: str) -> Sequence[tuple[Membership, ApiKey]]:

@@ -9,7 +9,7 @@ import structlog
 from fastapi import Request
 from structlog.contextvars import bound_contextvars
 
-from service.telemetry import PROBES
+from service.observability.telemetry import PROBES
 
 log = structlog.get_logger()
 

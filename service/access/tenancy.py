@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, event, inspect, 
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 
+from service.access.principal import Principal
 from service.models import Audit, Dataset, Export, Membership, Owned
-from service.principal import Principal
 
 CALLER, VISIBLE = "caller", "visible"
 GUC = "labelaudit.tenant"

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import tenancy
+from service.access import tenancy
+from service.access.principal import Principal
 from service.models import AccessEntry, Outcome
-from service.principal import Principal
 
 
 def record(

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from service import access_log, tenancy
+from service.access import access_log, tenancy
+from service.access.principal import Principal, is_valid, principal_of
 from service.errors import NotAuthenticated, NotFound
 from service.models import ApiKey, Scope, SignIn, now
-from service.principal import Principal, is_valid, principal_of
 
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)

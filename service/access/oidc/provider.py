@@ -15,9 +15,9 @@ from joserfc import jwt
 from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
+from service.access.oidc.attempt import Attempt, refused
 from service.config import Settings
 from service.errors import Unavailable
-from service.oidc.attempt import Attempt, refused
 
 log = structlog.get_logger()
 

@@ -6,10 +6,10 @@ Writing at each request would make every read a write. A killed process loses ha
 import threading
 from datetime import datetime
 
-from service import keys, sign_ins
+from service.access import keys, sign_ins
+from service.access.principal import Principal
 from service.database import Database
 from service.models import now
-from service.principal import Principal
 
 
 class Uses:

@@ -7,10 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service import access_log, keys
+from service.access import access_log, keys
+from service.access.principal import Principal
 from service.errors import Conflict
 from service.models import Role, Tenant, new_id
-from service.principal import Principal
 
 
 def create_tenant(

@@ -12,16 +12,16 @@ from datetime import datetime
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from service import access_log, sign_ins, tenancy
-from service.errors import Conflict, NotAuthenticated, NotFound, NotPermitted
-from service.models import ApiKey, Role, Scope, now
-from service.principal import (
+from service.access import access_log, sign_ins, tenancy
+from service.access.principal import (
     DEFAULT_TENANT,
     ROLE_SCOPES,
     Principal,
     is_valid,
     principal_of,
 )
+from service.errors import Conflict, NotAuthenticated, NotFound, NotPermitted
+from service.models import ApiKey, Role, Scope, now
 
 __all__ = ["Principal", "authenticate", "create_key", "list_keys", "revoke_key", "rotate_key"]
 

@@ -1,0 +1,1 @@
+"""Who may do what: keys, sign-ins, tenants, members, limits, and the log of it."""
