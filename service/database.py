@@ -43,6 +43,7 @@ POSTGRES_CONNECTION: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
 }
 RESTED_SECONDS = 5.0  # after which a connection may be dead without anybody having seen it
+GONE_SECONDS = 5.0  # after which a query whose asker was killed ends, however much is left of it
 IDLE_SECONDS = 20.0  # for which a process stopped amid a transaction may hold its locks
 
 
@@ -139,6 +140,7 @@ class Database:
         else:
             options_sent = (
                 f"-c idle_in_transaction_session_timeout={round(1000 * IDLE_SECONDS)} "
+                f"-c client_connection_check_interval={round(1000 * GONE_SECONDS)} "
                 f"-c lock_timeout={round(1000 * lock_seconds)} {tenancy.FOR_EVERY_TENANT}"
             )
             connection = {**POSTGRES_CONNECTION, "options": options_sent}

@@ -1,6 +1,8 @@
 """Nobody waits for ever, neither for a connection nor for somebody else's transaction; and what is
 copied in bulk arrives as it was."""
 
+import subprocess
+import sys
 import time
 
 import pyarrow as pa
@@ -74,6 +76,39 @@ def test_a_process_that_stops_amid_a_transaction_holds_its_locks_for_seconds(
     session.close()
     stopped.dispose()
     other.dispose()
+
+
+ASKS = """
+import sys
+from sqlalchemy import text
+from service import database
+database.GONE_SECONDS = 0.2
+with database.Database(sys.argv[1]).read() as session:
+    session.execute(text("SELECT 'asked and gone', pg_sleep(600)"))
+"""
+
+
+def test_the_query_of_a_killed_process_ends(postgres_url):
+    asks = subprocess.Popen([sys.executable, "-c", ASKS, postgres_url])
+    database = Database(postgres_url)
+    running = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "
+        "AND query LIKE '%asked and gone%' AND pid <> pg_backend_pid()"
+    )
+
+    def wait_for(wanted: int) -> None:
+        for _ in range(600):
+            with database.read() as session:
+                if session.scalar(running) == wanted:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"{wanted} such queries were waited for in vain")
+
+    wait_for(1)
+    asks.kill()
+    asks.wait()
+    wait_for(0)
+    database.dispose()
 
 
 def test_a_snapshot_may_take_its_time(postgres_url, storage, monkeypatch):
