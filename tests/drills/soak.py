@@ -78,7 +78,7 @@ def _watch(stack: Stack, samples: list[tuple[int, float, int, int]], end: float)
     """Every some seconds: the API's process, its resident MiB, descriptors and threads."""
     while time.monotonic() < end:
         time.sleep(3)
-        with contextlib.suppress(OSError, AssertionError, ValueError):
+        with contextlib.suppress(OSError, AssertionError, ValueError, KeyError):  # it may be dying
             pid = stack.service.pid
             status = Path(f"/proc/{pid}/status").read_text()
             facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
