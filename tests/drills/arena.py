@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 from service.access.keys import create_key
 from service.janitor import tidy
 from service.models import Role, StepKind, StepState
@@ -53,9 +55,18 @@ class Arena:
         return self.new_client("the drill", Role.admin)
 
     def new_client(self, name: str, role: Role = Role.annotator) -> Caller:
-        with self.stack.deployment.database() as database, database.write() as session:
-            _, token = create_key(session, name=name, role=role)
+        token = until(lambda: self._key(name, role))
         return Caller(self.by_way_of or self.stack.url, self.ledger, token)
+
+    def _key(self, name: str, role: Role) -> str | None:
+        """None where the database is away, which a soak may have it."""
+        with (
+            contextlib.suppress(OperationalError),
+            self.stack.deployment.database() as database,
+            database.write() as session,
+        ):
+            return create_key(session, name=name, role=role)[1]
+        return None
 
     @cached_property
     def dataset(self) -> dict[str, Any]:
