@@ -2,21 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from service.access import access_log
 from service.api import cursors
 from service.api.dependencies import Admin, ReadSession
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.schemas import AccessEntryRead, Page
 
-router = APIRouter(
-    prefix="/v1/access-log",
-    tags=["access log"],
-    responses=documented(400),
-    route_class=TransactionRoute,
-)
+router = TransactionRouter(prefix="/v1/access-log", tags=["access log"], responses=documented(400))
 
 
 @router.get("", response_model=Page[AccessEntryRead])

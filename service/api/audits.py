@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 from typing import IO, Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -26,15 +26,13 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.export import write_suspects
 from service.models import FINISHED, Dataset, Issue, ReviewState, Tier
 from service.recent import Recent
 from service.schemas import AuditRead, Neighbours, Page, SuspectDetail, SuspectPage
 
-router = APIRouter(
-    prefix="/v1/audits", tags=["audits"], responses=documented(), route_class=TransactionRoute
-)
+router = TransactionRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
 
 POLL_SECONDS = 0.5
 PING_SECONDS = 15.0

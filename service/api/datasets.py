@@ -4,7 +4,7 @@ import asyncio
 import sys
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Body, Query, Request, Response
+from fastapi import BackgroundTasks, Body, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from service import (
@@ -29,7 +29,7 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.models import Dataset, Upload
 from service.schemas import (
     AnnotatorList,
@@ -44,9 +44,7 @@ from service.schemas import (
 )
 from service.storage import Received
 
-router = APIRouter(
-    prefix="/v1/datasets", tags=["datasets"], responses=documented(), route_class=TransactionRoute
-)
+router = TransactionRouter(prefix="/v1/datasets", tags=["datasets"], responses=documented())
 
 ANY_FILE = {
     "requestBody": {

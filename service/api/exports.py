@@ -2,19 +2,16 @@
 
 from typing import Any
 
-from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
 from service import exports
 from service.api.dependencies import Exporter, ReadSession, ResourcesDep
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.models import JobStatus
 from service.schemas import ExportRead
 
-router = APIRouter(
-    prefix="/v1/exports", tags=["exports"], responses=documented(), route_class=TransactionRoute
-)
+router = TransactionRouter(prefix="/v1/exports", tags=["exports"], responses=documented())
 
 
 @router.get("/{export_id}", response_model=ExportRead)

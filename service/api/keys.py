@@ -2,18 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import Body
 
 from service.access import keys
 from service.api.dependencies import Admin, Anyone, ReadSession, WriteSession
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.models import ApiKey
 from service.schemas import KeyCreate, KeyCreated, KeyRead, KeyRotate, Me
 
-router = APIRouter(
-    prefix="/v1", tags=["keys"], responses=documented(), route_class=TransactionRoute
-)
+router = TransactionRouter(prefix="/v1", tags=["keys"], responses=documented())
 
 
 @router.get("/me", response_model=Me)

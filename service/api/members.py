@@ -2,21 +2,16 @@
 
 from typing import Any
 
-from fastapi import APIRouter
-
 from service import datasets
 from service.access import members
 from service.api.dependencies import ReadSession, Uploader, WriteSession
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.models import ApiKey, Membership
 from service.schemas import MemberRead, MembersRead, MembersUpdate
 
-router = APIRouter(
-    prefix="/v1/datasets/{dataset_id}/members",
-    tags=["members"],
-    responses=documented(),
-    route_class=TransactionRoute,
+router = TransactionRouter(
+    prefix="/v1/datasets/{dataset_id}/members", tags=["members"], responses=documented()
 )
 
 

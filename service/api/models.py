@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -20,14 +20,12 @@ from service.api.dependencies import (
     StorageDep,
 )
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.errors import NotFound
 from service.models import FINISHED, JobStatus
 from service.schemas import ModelRead, PredictionRead, PredictRequest
 
-router = APIRouter(
-    prefix="/v1/audits", tags=["models"], responses=documented(), route_class=TransactionRoute
-)
+router = TransactionRouter(prefix="/v1/audits", tags=["models"], responses=documented())
 
 POLL_SECONDS = 0.1
 MEDIA_TYPES = {model_files.DESCRIPTION: "application/json"}

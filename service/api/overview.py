@@ -2,20 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from service import audits, overview, review
 from service.api.dependencies import Reader, ReadSession, StorageDep
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.models import Tier
 from service.schemas import DataMapRead, FindingsRead, Pairs
 
-router = APIRouter(
-    prefix="/v1/audits/{audit_id}",
-    tags=["overview"],
-    responses=documented(409),
-    route_class=TransactionRoute,
+router = TransactionRouter(
+    prefix="/v1/audits/{audit_id}", tags=["overview"], responses=documented(409)
 )
 
 

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import Body
 
 from service import assignments, audits, review, stories, team
 from service.api import present
 from service.api.dependencies import Annotator, Auditor, Reader, ReadSession, WriteSession
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.models import Assignment, Comment, Dataset
 from service.schemas import (
     AssignmentCreate,
@@ -25,11 +25,8 @@ from service.schemas import (
     Words,
 )
 
-router = APIRouter(
-    prefix="/v1/audits/{audit_id}",
-    tags=["people"],
-    responses=documented(409),
-    route_class=TransactionRoute,
+router = TransactionRouter(
+    prefix="/v1/audits/{audit_id}", tags=["people"], responses=documented(409)
 )
 
 

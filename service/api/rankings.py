@@ -2,19 +2,16 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from service import rankings
 from service.api.dependencies import Annotator, Reader, ReadSession, WriteSession
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.schemas import RankingRead
 
-router = APIRouter(
-    prefix="/v1/audits/{audit_id}/rankings",
-    tags=["review"],
-    responses=documented(),
-    route_class=TransactionRoute,
+router = TransactionRouter(
+    prefix="/v1/audits/{audit_id}/rankings", tags=["review"], responses=documented()
 )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query
+from fastapi import Body, Query
 from sqlalchemy.orm import Session
 
 from service import assignments as queues
@@ -18,7 +18,7 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.models import Audit, Dataset, ReviewState, Tier
 from service.schemas import (
     CorrectionList,
@@ -31,11 +31,8 @@ from service.schemas import (
     QueueNext,
 )
 
-router = APIRouter(
-    prefix="/v1/audits/{audit_id}",
-    tags=["review"],
-    responses=documented(409),
-    route_class=TransactionRoute,
+router = TransactionRouter(
+    prefix="/v1/audits/{audit_id}", tags=["review"], responses=documented(409)
 )
 
 NARROWING = {"tier", "given_label", "predicted_label", "issue", "state"}

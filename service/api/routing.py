@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 
@@ -16,6 +17,13 @@ class TransactionRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, _within_transaction(endpoint), **options)
+
+
+class TransactionRouter(APIRouter):
+    """A router of such routes."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(route_class=TransactionRoute, **options)
 
 
 def _within_transaction(endpoint: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,20 +3,17 @@
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from service import datasets, review
 from service.api.dependencies import Reader, ReadSession, StorageDep
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.models import Dataset, Kind
 from service.schemas import SampleRead
 
-router = APIRouter(
-    prefix="/v1/datasets/{dataset_id}/samples",
-    tags=["datasets"],
-    responses=documented(),
-    route_class=TransactionRoute,
+router = TransactionRouter(
+    prefix="/v1/datasets/{dataset_id}/samples", tags=["datasets"], responses=documented()
 )
 
 

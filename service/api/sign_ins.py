@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from service.access import oidc, sign_ins
 from service.api import cookies
@@ -16,14 +16,12 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.problems import documented
-from service.api.routing import TransactionRoute
+from service.api.routing import TransactionRouter
 from service.errors import NotPermitted
 from service.models import Scope, SignIn
 from service.schemas import SessionRead, SignInAddress, SignInWays
 
-router = APIRouter(
-    prefix="/v1", tags=["sessions"], responses=documented(), route_class=TransactionRoute
-)
+router = TransactionRouter(prefix="/v1", tags=["sessions"], responses=documented())
 
 
 @router.get("/sign-in", response_model=SignInWays)

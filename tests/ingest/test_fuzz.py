@@ -20,7 +20,7 @@ from tests.ingest.uploads import FORMS, make_form
 
 MIB = 1 << 20
 CONFINED, HERE = 40, 1500  # examples: a process of its own is dear
-SECONDS = 60.0  # beside other work
+SECONDS = 20.0
 NOT_NAMED = ("internal-error", "reading-too-long", "reader-crashed", "invalid-dataset")
 # What the formats hang on: ends and beginnings, lengths, numbers at their limits, bad Unicode.
 TOKENS = [
