@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from service import review
@@ -11,7 +11,14 @@ from service.access.principal import Principal
 from service.audits import get_audit
 from service.errors import BadInput, NotFound, NotPermitted
 from service.models import ApiKey, Assignment, Audit, Tier, new_id, now
+from service.prepared import prepared
 from service.review import Held, SuspectFilter
+
+_IN_FORCE = prepared(
+    select(Assignment)
+    .where(Assignment.audit_id == bindparam("audit"), Assignment.closed_at.is_(None))
+    .order_by(Assignment.id)
+)
 
 
 def set_review(
@@ -62,11 +69,7 @@ def assign(
 def list_assignments(session: Session, audit_id: str) -> Sequence[Assignment]:
     """Those in force, oldest first."""
     get_audit(session, audit_id)
-    return session.scalars(
-        select(Assignment)
-        .where(Assignment.audit_id == audit_id, Assignment.closed_at.is_(None))
-        .order_by(Assignment.id)
-    ).all()
+    return session.scalars(_IN_FORCE, {"audit": audit_id}).all()
 
 
 def close(session: Session, audit_id: str, assignment_id: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from service import steps
@@ -31,6 +31,13 @@ from service.models import (
     Suspect,
     new_id,
     now,
+)
+from service.prepared import find, prepared
+
+_WITH_DATASET = prepared(
+    select(Audit, Dataset)
+    .join(Dataset, Dataset.id == Audit.dataset_id)
+    .where(Audit.id == bindparam("audit"), Audit.status == JobStatus.completed)
 )
 
 # Where each step lies on the way from 0 to 1.
@@ -96,7 +103,7 @@ def chosen_encoder(kind: Kind | None, encoder: str | None) -> str | None:
 
 
 def find_audit(session: Session, audit_id: str) -> Audit | None:
-    return session.get(Audit, audit_id)
+    return find(session, Audit, audit_id)
 
 
 def get_audit(session: Session, audit_id: str) -> Audit:
@@ -114,7 +121,18 @@ def get_completed_audit(session: Session, audit_id: str) -> Audit:
 
 
 def dataset_of(session: Session, audit: Audit) -> Dataset:
-    return session.get_one(Dataset, audit.dataset_id)
+    dataset = find(session, Dataset, audit.dataset_id)
+    assert dataset is not None  # it takes its audits with it
+    return dataset
+
+
+def completed_with_dataset(session: Session, audit_id: str) -> tuple[Audit, Dataset]:
+    """`get_completed_audit` and `dataset_of` in one look."""
+    found = session.execute(_WITH_DATASET, {"audit": audit_id}).first()
+    if found is None:
+        audit = get_completed_audit(session, audit_id)  # says why there is none
+        return audit, dataset_of(session, audit)
+    return found[0], found[1]
 
 
 def list_audits(

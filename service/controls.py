@@ -128,7 +128,7 @@ def _free(
             Suspect.ranking_id == ranking_id,
             Suspect.sample_id.in_(names),
             Suspect.state == ReviewState.open,
-            seems_free(audit.dataset_id, principal),
+            seems_free(),
             ~has_judged(),
         )
         .order_by(case(place, value=Suspect.sample_id))

@@ -147,11 +147,18 @@ class Database:
             self.engine = create_engine(url, **options, connect_args=connection)
             _ping_the_rested(self.engine)
             self._writing = self.engine
+        self._glancing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._ring = ring
 
     @contextmanager
     def read(self, caller: Principal | None = None) -> Generator[Session]:
         with Session(self.engine, info=tenancy.info(caller)) as session:
+            yield session
+
+    @contextmanager
+    def glance(self) -> Generator[Session]:
+        """A read of one statement for nobody: no transaction around it, hence two turns less."""
+        with Session(self._glancing) as session:
             yield session
 
     @contextmanager

@@ -22,6 +22,7 @@ from service.access.principal import (
 )
 from service.errors import Conflict, NotAuthenticated, NotFound, NotPermitted
 from service.models import ApiKey, Role, Scope, now
+from service.prepared import find
 
 __all__ = ["Principal", "authenticate", "create_key", "list_keys", "revoke_key", "rotate_key"]
 
@@ -83,7 +84,7 @@ def authenticate(session: Session, token: str) -> Principal:
     """The key's owner. Unknown, wrong, expired and revoked keys get the same answer."""
     prefix, _, rest = token.partition("_")
     key_id, _, secret = rest.partition("_")
-    key = session.get(ApiKey, key_id) if prefix == "la" else None
+    key = find(session, ApiKey, key_id) if prefix == "la" else None
     stored = key.secret_hash if key is not None else None
     matches = hmac.compare_digest(hashed(secret), stored or ANYONES_HASH)
     if key is None or stored is None or not matches or not is_valid(key):

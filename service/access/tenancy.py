@@ -12,11 +12,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, event, inspect, or_, select, text
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlalchemy.sql.base import Executable
 
 from service.access.principal import Principal
 from service.models import Audit, Dataset, Export, Membership, Owned
+from service.prepared import PREPARED
 
-CALLER, VISIBLE = "caller", "visible"
+CALLER, SEES = "caller", "sees"
 GUC = "labelaudit.tenant"
 # What a connection says of itself before any caller is known. One that says nothing sees no row.
 FOR_EVERY_TENANT = f"-c {GUC}=*"
@@ -27,7 +29,7 @@ def info(caller: Principal | None) -> dict[Any, Any]:
     if caller is None:
         return {}
     member = None if caller.sees_all else caller.key_id
-    return {CALLER: caller, VISIBLE: _criteria(caller.tenant_id, member)}
+    return {CALLER: caller, SEES: (caller.tenant_id, member)}
 
 
 def caller_of(session: Session) -> Principal | None:
@@ -63,10 +65,18 @@ def _shown_to(tenant_id: str, key_id: str) -> Select[str]:
 
 @event.listens_for(Session, "do_orm_execute")
 def _show_only_visible(state: ORMExecuteState) -> None:
-    visible = state.session.info.get(VISIBLE)
+    sees = state.session.info.get(SEES)
     reads_rows = state.is_select and not state.is_column_load and not state.is_relationship_load
-    if visible and (reads_rows or state.is_update or state.is_delete):
-        state.statement = state.statement.options(*visible)
+    if sees and (reads_rows or state.is_update or state.is_delete):
+        narrow = _narrowed_once if state.execution_options.get(PREPARED) else _narrowed
+        state.statement = narrow(state.statement, *sees)
+
+
+def _narrowed(statement: Executable, tenant_id: str, member: str | None) -> Executable:
+    return statement.options(*_criteria(tenant_id, member))
+
+
+_narrowed_once = lru_cache(2048)(_narrowed)
 
 
 @event.listens_for(Session, "after_begin")

@@ -28,7 +28,7 @@ from service.api.dependencies import (
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.export import write_suspects
-from service.models import FINISHED, Dataset, Issue, ReviewState, Tier
+from service.models import FINISHED, Issue, ReviewState, Tier
 from service.recent import Recent
 from service.schemas import AuditRead, Neighbours, Page, SuspectDetail, SuspectPage
 
@@ -207,7 +207,7 @@ def download_suspects(
 ) -> StreamingResponse:
     """The whole ranked list with cleanlab's column names, as CSV or Parquet."""
     with resources.read(caller) as session:
-        dataset = _dataset(session, audit_id)
+        _, dataset = audits.completed_with_dataset(session, audit_id)
         ranking_id = review.newest_ranking(session, audit_id).id
     resources.note_download(caller, audit_id, f"suspects.{format}")
     file = TemporaryFile()  # noqa: SIM115 (closed when it has been sent)
@@ -254,9 +254,8 @@ def read_neighbours(
     sample_id: str,
 ) -> dict[str, Any]:
     """The samples most like this one, with the labels they were given."""
-    audit = audits.get_completed_audit(session, audit_id)
+    audit, dataset = audits.completed_with_dataset(session, audit_id)
     suspect = review.get_suspect(session, audit_id, sample_id)
-    dataset = audits.dataset_of(session, audit)
     return {"items": present.neighbours(session, storage, audit, dataset, suspect)}
 
 
@@ -273,15 +272,9 @@ def read_suspect(
     sample_id: str,
 ) -> dict[str, Any]:
     """One suspect: its content, signals, likely classes and trajectory, replica by replica."""
-    audit = audits.get_completed_audit(session, audit_id)
+    audit, dataset = audits.completed_with_dataset(session, audit_id)
     suspect = review.get_suspect(session, audit_id, sample_id)
-    return present.suspect_detail(
-        session, storage, audit, audits.dataset_of(session, audit), suspect
-    )
-
-
-def _dataset(session: ReadSession, audit_id: str) -> Dataset:
-    return audits.dataset_of(session, audits.get_completed_audit(session, audit_id))
+    return present.suspect_detail(session, storage, audit, dataset, suspect)
 
 
 def _filter(

@@ -4,7 +4,7 @@ A session shows what its caller may see, so asking for one asks for a caller too
 with one of the types at the end which scope the caller needs.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -27,6 +27,8 @@ from service.models import Outcome, Scope
 from service.observability.metrics import Metrics
 from service.schemas import SignInAnswer
 from service.storage import Storage
+
+Opens = Callable[[Principal], AbstractContextManager[Session]]
 
 bearer = HTTPBearer(auto_error=False, description="An API key, `la_…`.")
 
@@ -85,12 +87,17 @@ class Resources:
         return self.database.write()
 
 
+def resources_of(request: Request) -> Resources:
+    found: Resources = request.app.state.resources
+    return found
+
+
 # What only looks something up is a coroutine: a thread of the pool would cost more than the look.
+# Dependencies hang on few others: FastAPI walks through all below each, known already or not.
 
 
 async def resources(request: Request) -> Resources:
-    found: Resources = request.app.state.resources
-    return found
+    return resources_of(request)
 
 
 ResourcesDep = Annotated[Resources, Depends(resources)]
@@ -98,15 +105,14 @@ ResourcesDep = Annotated[Resources, Depends(resources)]
 
 def principal(
     request: Request,
-    resources: ResourcesDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Principal:
     """Whose key or cookie this is. A key is looked at first: it needs no defence against others'
     pages, which a browser sends a cookie from too."""
-    cookie = cookies.read(request)
+    resources, cookie = resources_of(request), cookies.read(request)
     if credentials is None and cookie is None:
         raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
-    with resources.recognising(request), resources.database.read() as session:
+    with resources.recognising(request), resources.database.glance() as session:
         if credentials is not None:
             found = authenticate(session, credentials.credentials)
         else:
@@ -156,22 +162,22 @@ def address_of(request: Request) -> str | None:
 CallerDep = Annotated[Principal, Depends(principal)]
 
 
-# Routes are given the session itself, opened by `service.api.routing` in the thread they run in: it
-# is committed before the answer is sent, so an answer means that it is stored.
-async def reading(resources: ResourcesDep, caller: CallerDep) -> AbstractContextManager[Session]:
-    return resources.read(caller)
+# Routes are given the session itself, opened for their `caller` by `service.api.routing` in the
+# thread they run in: it is committed before the answer is sent, which means that it is stored.
+async def reading(request: Request) -> Opens:
+    return resources_of(request).read
 
 
-async def writing(resources: ResourcesDep, caller: CallerDep) -> AbstractContextManager[Session]:
-    return resources.write(caller)
+async def writing(request: Request) -> Opens:
+    return resources_of(request).write
 
 
-async def storage(resources: ResourcesDep) -> Storage:
-    return resources.storage
+async def storage(request: Request) -> Storage:
+    return resources_of(request).storage
 
 
-async def settings(resources: ResourcesDep) -> Settings:
-    return resources.settings
+async def settings(request: Request) -> Settings:
+    return resources_of(request).settings
 
 
 ReadSession = Annotated[Session, Depends(reading)]
@@ -194,11 +200,9 @@ class require:
     def __init__(self, scope: Scope | None) -> None:
         self.scope = scope
 
-    async def __call__(
-        self, request: Request, resources: ResourcesDep, caller: CallerDep
-    ) -> Principal:
+    async def __call__(self, request: Request, caller: CallerDep) -> Principal:
         if self.scope is not None and not caller.may(self.scope):
-            await run_in_threadpool(resources.note_refusal, request, caller)
+            await run_in_threadpool(resources_of(request).note_refusal, request, caller)
             raise NotPermitted(
                 f"This needs the scope `{self.scope}`, which your role `{caller.role}` does not "
                 "give. Ask an admin of your organisation."

@@ -59,8 +59,7 @@ def next_in_queue(
     `tier` names, all alike. They tell how many labels are wrong, which no suspect can.
     """
     options = options or QueueNext()
-    audit = audits.get_completed_audit(session, audit_id)
-    dataset = audits.dataset_of(session, audit)
+    audit, dataset = audits.completed_with_dataset(session, audit_id)
     lease = {"expires_in_seconds": settings.review_lease_seconds}
     if options.purpose == "control":
         drawn = controls.lease_controls(
@@ -179,8 +178,7 @@ def submit_corrections(
 def _record(
     session: Session, audit_id: str, submitted: CorrectionsCreate, caller: Annotator
 ) -> dict[str, Any]:
-    audit = audits.get_completed_audit(session, audit_id)
-    dataset = audits.dataset_of(session, audit)
+    audit, dataset = audits.completed_with_dataset(session, audit_id)
     decisions = [
         review.Decision(
             sample_id=given.sample_id,
@@ -194,7 +192,7 @@ def _record(
         )
         for index, given in enumerate(submitted.corrections)
     ]
-    rows = review.submit(session, audit_id, decisions, principal=caller)
+    rows = review.submit(session, audit.id, decisions, principal=caller)
     shown = CorrectionList(
         corrections=[
             CorrectionRead.model_validate(present.correction(row, dataset.class_names))

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 
 class TransactionRoute(APIRoute):
-    """A route whose `session` is open only while the route runs.
+    """A route whose `session`, the caller's, is open only while the route runs.
 
     FastAPI closes what a dependency opened when the answer has been checked, which takes a thread
     of its pool. Where all threads wait for a connection, the one who has it would wait for them.
@@ -32,7 +32,8 @@ def _within_transaction(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(endpoint)
     def run(**given: Any) -> Any:
-        with given.pop("session") as session:
+        opens = given.pop("session")
+        with opens(given["caller"]) as session:
             return endpoint(session=session, **given)
 
     return run

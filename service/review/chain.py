@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from service.models import Correction, Dataset, now
+from service.prepared import prepared
 
 GENESIS = "0" * 64
 # In no particular order: the content is sorted by name. A field that is null or false is left out,
@@ -40,14 +41,23 @@ FIELDS = (
 )
 
 
+_HASH = prepared(
+    select(Correction.hash).where(
+        Correction.dataset_id == bindparam("dataset"), Correction.seq == bindparam("seq")
+    )
+)
+_RESERVE = prepared(
+    update(Dataset)
+    .where(Dataset.id == bindparam("dataset"))
+    .values(version=Dataset.version + bindparam("count"))
+    .returning(Dataset.version)
+)
+
+
 def append(session: Session, dataset_id: str, rows: Sequence[Correction]) -> None:
     """Number the rows, chain them to those before, store them: the only way into the log."""
     seq = _reserve_versions(session, dataset_id, len(rows))
-    previous = session.scalar(
-        select(Correction.hash).where(
-            Correction.dataset_id == dataset_id, Correction.seq == seq - 1
-        )
-    )
+    previous = session.scalar(_HASH, {"dataset": dataset_id, "seq": seq - 1})
     for row in rows:
         row.seq, row.created_at = seq, now()
         row.prev_hash = GENESIS if previous is None else previous
@@ -72,10 +82,5 @@ def _plain(value: Any) -> Any:
 def _reserve_versions(session: Session, dataset_id: str, count: int) -> int:
     """Raise the dataset's version by `count`; returns the first of the new ones. The row lock lasts
     to the commit, so versions appear in order and without gaps."""
-    last: int = session.execute(
-        update(Dataset)
-        .where(Dataset.id == dataset_id)
-        .values(version=Dataset.version + count)
-        .returning(Dataset.version)
-    ).scalar_one()
+    last: int = session.execute(_RESERVE, {"dataset": dataset_id, "count": count}).scalar_one()
     return last - count + 1

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from service.access.principal import Principal
@@ -22,11 +22,29 @@ from service.models import (
     Verdict,
     new_id,
 )
+from service.prepared import prepared
 from service.review.chain import append
 from service.review.log import lock_samples, outcomes_at
 from service.review.outcome import Outcome
 from service.review.ranked import newest_ranking
 from service.review.states import settle
+
+_SUSPECTS = prepared(
+    select(Suspect).where(
+        Suspect.ranking_id == bindparam("ranking"),
+        Suspect.sample_id.in_(bindparam("sample_ids", expanding=True)),
+    )
+)
+_HERE = (
+    Lease.dataset_id == bindparam("dataset"),
+    Lease.position.in_(bindparam("positions", expanding=True)),
+)
+_LEASES = prepared(select(Lease).where(*_HERE, Lease.until > clock()))
+_GIVE_UP = prepared(
+    delete(Lease)
+    .where(*_HERE, Lease.holder == bindparam("person"))
+    .execution_options(synchronize_session=False)
+)
 
 
 @dataclass(frozen=True)
@@ -122,10 +140,8 @@ def _subjects(session: Session, audit: Audit, sample_ids: Sequence[str]) -> dict
     suspects = {
         suspect.sample_id: suspect
         for suspect in session.scalars(
-            select(Suspect).where(
-                Suspect.ranking_id == newest_ranking(session, audit.id).id,
-                Suspect.sample_id.in_(sample_ids),
-            )
+            _SUSPECTS,
+            {"ranking": newest_ranking(session, audit.id).id, "sample_ids": sample_ids},
         )
     }
     missing = [sample_id for sample_id in sample_ids if sample_id not in suspects]
@@ -137,13 +153,8 @@ def _subjects(session: Session, audit: Audit, sample_ids: Sequence[str]) -> dict
     positions = [suspect.position for suspect in suspects.values()]
     samples = lock_samples(session, audit.dataset_id, positions)
     outcomes = outcomes_at(session, audit.dataset_id, positions)
-    leases = session.scalars(
-        select(Lease).where(
-            Lease.dataset_id == audit.dataset_id,
-            Lease.position.in_(positions),
-            Lease.until > clock(),
-        )
-    ).all()
+    here = {"dataset": audit.dataset_id, "positions": positions}
+    leases = session.scalars(_LEASES, here).all()
     return {
         sample.sample_id: _Subject(
             sample,
@@ -269,12 +280,5 @@ def _corrected_label(decision: Decision, suspect: Suspect, dataset: Dataset) -> 
 def _give_up(
     session: Session, dataset_id: str, positions: Sequence[int], principal: Principal
 ) -> None:
-    session.execute(
-        delete(Lease)
-        .where(
-            Lease.dataset_id == dataset_id,
-            Lease.position.in_(positions),
-            Lease.holder == principal.key_id,
-        )
-        .execution_options(synchronize_session=False)
-    )
+    here = {"dataset": dataset_id, "positions": positions}
+    session.execute(_GIVE_UP, {**here, "person": principal.key_id})

@@ -8,17 +8,45 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, false, func, or_, select, true, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    String,
+    and_,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from service.models import Correction, Dataset, ReviewState, Sample, Suspect, Verdict
+from service.prepared import prepared
 from service.review.outcome import Outcome, by_position, outcome
 from service.review.ranked import newest_ranking
 
+JUDGE, JUDGED_IN = bindparam("judge", type_=String), bindparam("judged_in", type_=String)
 CHUNK = 500  # positions in one query
 # How often the queue follows a row being undone and brought back; after that the row counts as
 # standing, so that nobody is asked twice. Even, and not much more: SQLite nests no deeper.
 UNDOINGS = 6
+
+
+_POSITIONS: BindParameter[int] = bindparam("positions", expanding=True)
+_LOCKED = prepared(
+    select(Sample)
+    .where(Sample.dataset_id == bindparam("dataset"), Sample.position.in_(_POSITIONS))
+    .order_by(Sample.position)
+    .with_for_update()
+)
+_ROWS = prepared(
+    select(Correction)
+    .where(Correction.dataset_id == bindparam("dataset"), Correction.position.in_(_POSITIONS))
+    .order_by(Correction.seq)
+)
 
 
 def lock_dataset(session: Session, dataset_id: str) -> int:
@@ -36,12 +64,7 @@ def lock_dataset(session: Session, dataset_id: str) -> int:
 def lock_samples(session: Session, dataset_id: str, positions: Sequence[int]) -> Sequence[Sample]:
     """Nobody is promised these samples until the transaction ends. Locked in order of position, so
     that two batches never wait for each other in a circle."""
-    return session.scalars(
-        select(Sample)
-        .where(Sample.dataset_id == dataset_id, Sample.position.in_(positions))
-        .order_by(Sample.position)
-        .with_for_update()
-    ).all()
+    return session.scalars(_LOCKED, {"dataset": dataset_id, "positions": positions}).all()
 
 
 def chunks(positions: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -56,11 +79,7 @@ def rows_at(
     return by_position(
         row
         for some in chunks(positions)
-        for row in session.scalars(
-            select(Correction)
-            .where(Correction.dataset_id == dataset_id, Correction.position.in_(some))
-            .order_by(Correction.seq)
-        )
+        for row in session.scalars(_ROWS, {"dataset": dataset_id, "positions": some})
     )
 
 
@@ -122,9 +141,9 @@ def has_judged(*, or_skipped: bool = False) -> ColumnElement[bool]:
     return (
         select(row.id)
         .where(
-            row.dataset_id == bindparam("judged_in", type_=row.dataset_id.type),
+            row.dataset_id == JUDGED_IN,
             row.position == Suspect.position,
-            row.key_id == bindparam("judge", type_=row.key_id.type),
+            row.key_id == JUDGE,
             and_(*said),
             _stands(row),
         )

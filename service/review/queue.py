@@ -8,14 +8,17 @@ says which are free. One statement could not do both, since it sees other tables
 it waited or passed over anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     literal_column,
@@ -32,11 +35,30 @@ from service.database import clock
 from service.errors import LeaseLost
 from service.models import Audit, Lease, ReviewState, Sample, Suspect, Tier, new_id
 from service.models.review import BEGUN, CLOSED, FRESH, FRESH_FLAGGED
-from service.review.log import has_judged, judged_by
+from service.prepared import KEPT, prepared
+from service.review.log import JUDGE, JUDGED_IN, has_judged, judged_by
 from service.review.ranked import SuspectFilter, newest_ranking
 from service.review.states import mark_full, newest_rankings
 
 ROUNDS = 4  # how often to look further where what was found turned out to be taken
+
+
+_HERE = (
+    Lease.dataset_id == bindparam("dataset"),
+    Lease.position.in_(bindparam("positions", expanding=True)),
+)
+_HOLDERS = prepared(select(Lease.position, Lease.holder, Lease.until <= clock()).where(*_HERE))
+_FORGET_HOLDERS = prepared(
+    delete(Lease).where(*_HERE, Lease.until <= clock()).execution_options(synchronize_session=False)
+)
+_AGAIN = prepared(
+    select(Suspect)
+    .where(
+        Suspect.ranking_id == bindparam("ranking"),
+        Suspect.rank.in_(bindparam("ranks", expanding=True)),
+    )
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True)
@@ -64,12 +86,12 @@ def lease_next(
     """
     audit = get_completed_audit(session, audit_id)
     ranking = newest_ranking(session, audit_id)
-    tiers = wanted.tier or list(Tier)
     held: list[Held] = []
 
-    def look(query: Select[Any], missing: int, *, patient: bool = False) -> tuple[int, list[Held]]:
+    def look(queries: Sequence[Select[Any]], missing: int) -> tuple[int, list[Held]]:
         """How many seemed free, and those that were."""
-        found = _worst(session, audit.dataset_id, principal, query, walk, missing, patient=patient)
+        values = {"ranking": ranking.id, **judged_by(principal.key_id, audit.dataset_id)}
+        found = _worst(session, queries, values, missing)
         return len(found), hold(
             session, audit, found, principal=principal, lease_seconds=lease_seconds
         )
@@ -77,20 +99,16 @@ def lease_next(
     # Whoever found nothing but samples that somebody has locked waits for one of them, since some
     # may yet want an opinion; for one and with none in hand, so that nobody waits in a circle.
     for patient in (False, True, False):
-        for looked_for, few in _passes(audit.dataset_id, principal, wanted):
-            walk = [tiers] if few else [[tier] for tier in Tier if tier in tiers]
-            query = wanted.apply(
-                select(Suspect).where(Suspect.ranking_id == ranking.id, *looked_for)
-            ).where(*(not_(and_(*other.conditions())) for other in but_not))
+        for queries in _passes(wanted, tuple(but_not), patient):
             if not patient:
                 for _ in range(ROUNDS):
-                    found, taken = look(query, count - len(held))
+                    found, taken = look(queries, count - len(held))
                     held += taken
                     if len(held) == count or len(taken) == found:
                         break
             elif not held:
                 with session.begin_nested() as waiting:
-                    _, held = look(query, 1, patient=True)
+                    _, held = look(queries, 1)
                     if not held:  # whoever waits for it too need not wait for this transaction
                         waiting.rollback()
         if held:
@@ -98,20 +116,53 @@ def lease_next(
     return held
 
 
+@lru_cache(KEPT)
 def _passes(
-    dataset_id: str, principal: Principal, wanted: SuspectFilter
-) -> list[tuple[list[ColumnElement[bool]], bool]]:
-    """The conditions of one look after the other, each with an index made for it, and whether that
-    holds few samples."""
+    wanted: SuspectFilter, but_not: tuple[SuspectFilter, ...], patient: bool
+) -> tuple[tuple[Select[Any], ...], ...]:
+    """The queries of one pass after the other, each with an index made for it: the obvious first,
+    then the possible, each by rank. Where there are many, tier by tier: one walk by rank would
+    cross every sample of the tiers that are done.
+
+    They lock what they find, passing over what is locked unless `patient`, and ask for the
+    parameters `judged_by`, `ranking` and `missing`.
+    """
     state = wanted.state or ReviewState.open
-    free = seems_free(dataset_id, principal)
+    free = seems_free()
     judged = has_judged(or_skipped=state is ReviewState.disputed)
+    passes: list[tuple[tuple[ColumnElement[bool], ...], bool]]
     if state is not ReviewState.open:
-        closed = [_indexed(CLOSED), Suspect.state == literal_column(f"'{state}'"), free, ~judged]
-        return [(closed, False)]
-    begun = [_indexed(BEGUN), Suspect.begun_by != principal.key_id, free, ~judged]
-    fresh = FRESH if wanted.issue is None else FRESH_FLAGGED
-    return [(begun, True), ([_indexed(fresh), free], False)]
+        closed = (_indexed(CLOSED), Suspect.state == literal_column(f"'{state}'"), free, ~judged)
+        passes = [(closed, False)]
+    else:
+        begun = (_indexed(BEGUN), Suspect.begun_by != JUDGE, free, ~judged)
+        fresh = (_indexed(FRESH if wanted.issue is None else FRESH_FLAGGED), free)
+        passes = [(begun, True), (fresh, False)]
+    tiers = wanted.tier or tuple(Tier)
+    sample = and_(Sample.dataset_id == JUDGED_IN, Sample.position == Suspect.position)
+
+    def query(looked_for: Iterable[ColumnElement[bool]], tiers: Sequence[Tier]) -> Select[Any]:
+        return prepared(
+            wanted.apply(select(Suspect))
+            .where(
+                Suspect.ranking_id == bindparam("ranking"),
+                *looked_for,
+                *(not_(and_(*other.conditions())) for other in but_not),
+                or_(*(Suspect.tier == literal_column(f"'{tier}'") for tier in tiers)),
+            )
+            .join(Sample, sample)
+            .order_by(*([WORST_TIER] if len(tiers) > 1 else []), Suspect.rank)
+            .limit(bindparam("missing", type_=Integer))
+            .with_for_update(of=Sample, skip_locked=not patient)
+        )
+
+    return tuple(
+        tuple(
+            query(looked_for, some)
+            for some in ([tiers] if few else [[tier] for tier in Tier if tier in tiers])
+        )
+        for looked_for, few in passes
+    )
 
 
 WORST_TIER = case({tier: number for number, tier in enumerate(Tier)}, value=Suspect.tier)
@@ -123,13 +174,14 @@ def _indexed(condition: str) -> ColumnElement[bool]:
     return literal_column(f"({condition})")
 
 
-def seems_free(dataset_id: str, principal: Principal) -> ColumnElement[bool]:
+@lru_cache
+def seems_free() -> ColumnElement[bool]:
     """Whether a place is left for the caller at the suspect of the outer query, as far as one look
-    can tell; `hold` decides."""
+    can tell; `hold` decides. It needs the parameters `judged_by`."""
     mine = select(Lease.id).where(
-        Lease.dataset_id == dataset_id,
+        Lease.dataset_id == JUDGED_IN,
         Lease.position == Suspect.position,
-        Lease.holder == principal.key_id,
+        Lease.holder == JUDGE,
         Lease.until > clock(),
     )
     return and_(or_(Suspect.full_until.is_(None), Suspect.full_until < clock()), ~mine.exists())
@@ -137,29 +189,16 @@ def seems_free(dataset_id: str, principal: Principal) -> ColumnElement[bool]:
 
 def _worst(
     session: Session,
-    dataset_id: str,
-    principal: Principal,
-    query: Select[Any],
-    walk: Sequence[Sequence[Tier]],
+    queries: Sequence[Select[Any]],
+    values: dict[str, str],
     count: int,
-    *,
-    patient: bool,
 ) -> list[Suspect]:
-    """The obvious first, then the possible, each by rank; their samples locked. Where there are
-    many, tier by tier: one walk by rank would cross every sample of the tiers that are done."""
-    sample = and_(Sample.dataset_id == dataset_id, Sample.position == Suspect.position)
+    """The first so many that the queries find, their samples locked."""
     found: list[Suspect] = []
-    for tiers in walk:
+    for query in queries:
         if len(found) == count:
             break
-        found += session.scalars(
-            query.where(or_(*(Suspect.tier == literal_column(f"'{tier}'") for tier in tiers)))
-            .join(Sample, sample)
-            .order_by(*([WORST_TIER] if len(tiers) > 1 else []), Suspect.rank)
-            .limit(count - len(found))
-            .with_for_update(of=Sample, skip_locked=not patient),
-            judged_by(principal.key_id, dataset_id),
-        ).all()
+        found += session.scalars(query, {**values, "missing": count - len(found)}).all()
     return found
 
 
@@ -205,10 +244,8 @@ def hold(
 
 def _holders(session: Session, dataset_id: str, positions: list[int]) -> dict[int, set[str]]:
     """Who holds each sample now; leases that ran out are deleted."""
-    here = (Lease.dataset_id == dataset_id, Lease.position.in_(positions))
-    known = session.execute(
-        select(Lease.position, Lease.holder, Lease.until <= clock()).where(*here)
-    )
+    here = {"dataset": dataset_id, "positions": positions}
+    known = session.execute(_HOLDERS, here)
     holders: dict[int, set[str]] = {position: set() for position in positions}
     any_over = False
     for position, holder, is_over in known:
@@ -216,21 +253,13 @@ def _holders(session: Session, dataset_id: str, positions: list[int]) -> dict[in
         if not is_over:
             holders[position].add(holder)
     if any_over:
-        session.execute(
-            delete(Lease)
-            .where(*here, Lease.until <= clock())
-            .execution_options(synchronize_session=False)
-        )
+        session.execute(_FORGET_HOLDERS, here)
     return holders
 
 
 def _look_again(session: Session, suspects: Sequence[Suspect]) -> None:
     ranks = [suspect.rank for suspect in suspects]
-    session.scalars(
-        select(Suspect)
-        .where(Suspect.ranking_id == suspects[0].ranking_id, Suspect.rank.in_(ranks))
-        .execution_options(populate_existing=True)
-    ).all()
+    session.scalars(_AGAIN, {"ranking": suspects[0].ranking_id, "ranks": ranks}).all()
 
 
 def renew_lease(

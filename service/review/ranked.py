@@ -2,9 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from service.audits import get_completed_audit
@@ -21,6 +32,7 @@ from service.models import (
     Tier,
 )
 from service.models.review import CLOSED, FLAGGED
+from service.prepared import KEPT, prepared
 from service.recent import Recent
 
 
@@ -34,6 +46,10 @@ class SuspectFilter:
     state: ReviewState | None = None
     issue: Issue | None = None
     part: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.tier is not None:  # a tuple, so that what is made for a filter can be kept by it
+            object.__setattr__(self, "tier", tuple(self.tier))
 
     def conditions(self) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = []
@@ -57,13 +73,30 @@ class SuspectFilter:
         return query.where(*self.conditions())
 
 
+_NEWEST = prepared(
+    select(Ranking)
+    .where(Ranking.audit_id == bindparam("audit"))
+    .order_by(Ranking.number.desc(), Ranking.id.desc())
+    .limit(1)
+)
+_NEWEST_OF_COMPLETED = prepared(
+    select(Ranking.id, Dataset.class_names, Dataset.version)
+    .join(Audit, Audit.id == Ranking.audit_id)
+    .join(Dataset, Dataset.id == Audit.dataset_id)
+    .where(Ranking.audit_id == bindparam("audit"), Audit.status == JobStatus.completed)
+    .order_by(Ranking.number.desc(), Ranking.id.desc())
+    .limit(1)
+)
+
+_NAMED = prepared(
+    select(Suspect).where(
+        Suspect.ranking_id == bindparam("ranking"), Suspect.sample_id == bindparam("sample")
+    )
+)
+
+
 def newest_ranking(session: Session, audit_id: str) -> Ranking:
-    ranking = session.scalars(
-        select(Ranking)
-        .where(Ranking.audit_id == audit_id)
-        .order_by(Ranking.number.desc(), Ranking.id.desc())
-        .limit(1)
-    ).first()
+    ranking = session.scalars(_NEWEST, {"audit": audit_id}).first()
     if ranking is None:
         raise _no_ranking()
     return ranking
@@ -80,14 +113,7 @@ class Ranked:
 
 def newest_of_completed(session: Session, audit_id: str) -> Ranked:
     """One query for what four would find."""
-    found = session.execute(
-        select(Ranking.id, Dataset.class_names, Dataset.version)
-        .join(Audit, Audit.id == Ranking.audit_id)
-        .join(Dataset, Dataset.id == Audit.dataset_id)
-        .where(Ranking.audit_id == audit_id, Audit.status == JobStatus.completed)
-        .order_by(Ranking.number.desc(), Ranking.id.desc())
-        .limit(1)
-    ).first()
+    found = session.execute(_NEWEST_OF_COMPLETED, {"audit": audit_id}).first()
     if found is None:
         get_completed_audit(session, audit_id)  # says why there is none
         raise _no_ranking()
@@ -112,24 +138,33 @@ def list_suspects(
     session: Session, ranking_id: str, *, wanted: SuspectFilter, after: int, limit: int
 ) -> Sequence[Row[Any]]:
     """Worst first, those ranked behind `after`: rows with a suspect's columns, no entities."""
-    ranked = select(*Suspect.__table__.columns)
-    query = ranked.where(Suspect.ranking_id == ranking_id, Suspect.rank > after)
+    values = {"ranking": ranking_id, "after": after, "limit": limit}
     if wanted.tier is not None:
         extents = tier_extents(session, ranking_id)
         within = [extents[tier] for tier in wanted.tier if tier in extents]
         # the rest of the ranking need not be walked for what cannot be there
+        values["first"] = min((extent.first for extent in within), default=0)
+        values["last"] = max((extent.last for extent in within), default=0)
+    return session.execute(_page(wanted), values).all()
+
+
+@lru_cache(KEPT)
+def _page(wanted: SuspectFilter) -> Select[Any]:
+    query = select(*Suspect.__table__.columns).where(
+        Suspect.ranking_id == bindparam("ranking"), Suspect.rank > bindparam("after")
+    )
+    if wanted.tier is not None:
         query = query.where(
-            Suspect.rank >= min((extent.first for extent in within), default=0),
-            Suspect.rank <= max((extent.last for extent in within), default=0),
+            Suspect.rank >= bindparam("first", type_=BigInteger),
+            Suspect.rank <= bindparam("last", type_=BigInteger),
         )
-    return session.execute(wanted.apply(query).order_by(Suspect.rank).limit(limit)).all()
+    ordered = wanted.apply(query).order_by(Suspect.rank)
+    return prepared(ordered.limit(bindparam("limit", type_=Integer)))
 
 
 def get_suspect(session: Session, audit_id: str, sample_id: str) -> Suspect:
     ranking = newest_ranking(session, audit_id)
-    suspect = session.scalars(
-        select(Suspect).where(Suspect.ranking_id == ranking.id, Suspect.sample_id == sample_id)
-    ).first()
+    suspect = session.scalars(_NAMED, {"ranking": ranking.id, "sample": sample_id}).first()
     if suspect is None:
         raise NotFound(f"The audit ranked no sample {sample_id!r}.")
     return suspect

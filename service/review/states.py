@@ -5,11 +5,12 @@ A dataset's samples are decided once, whichever audit asks: each audit's newest 
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, case, delete, func, select, update
+from sqlalchemy import BindParameter, bindparam, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from service.database import clock
 from service.models import Audit, Correction, Lease, Ranking, ReviewState, Sample, Suspect
+from service.prepared import prepared
 from service.review.log import chunks, lock_dataset, outcomes_at
 from service.review.outcome import Outcome
 
@@ -17,14 +18,52 @@ from service.review.outcome import Outcome
 Shown = tuple[ReviewState, int, int | None, str | None]
 
 
+_RANKINGS = prepared(
+    select(Ranking.audit_id, Ranking.id, Audit.opinions)
+    .join(Audit, Audit.id == Ranking.audit_id)
+    .where(Audit.dataset_id == bindparam("dataset"))
+    .order_by(Ranking.number, Ranking.id)
+)
+_IN_DATASET: BindParameter[str] = bindparam("in_dataset")
+_AT: BindParameter[int] = bindparam("at", expanding=True)
+# Suspects are found by their sample's id, of which each ranking has an index.
+_AT_SAMPLES = Suspect.sample_id.in_(
+    select(Sample.sample_id).where(Sample.dataset_id == _IN_DATASET, Sample.position.in_(_AT))
+)
+_LIVE = select(func.count(), func.min(Lease.until)).where(
+    Lease.dataset_id == _IN_DATASET, Lease.position == Suspect.position, Lease.until > clock()
+)
+_HELD, _FIRST_FREE = (
+    _LIVE.with_only_columns(column).scalar_subquery() for column in _LIVE.selected_columns
+)
+_IS_FULL = Suspect.opinions + _HELD >= func.coalesce(Suspect.wanted, bindparam("by_audit"))
+_MARK_FULL = prepared(
+    update(Suspect)
+    .where(Suspect.ranking_id == bindparam("ranking"), _AT_SAMPLES)
+    .values(full_until=case((_IS_FULL, _FIRST_FREE), else_=None))
+    .execution_options(synchronize_session=False)
+)
+_WRITE = prepared(
+    update(Suspect)
+    .where(Suspect.ranking_id.in_(bindparam("rankings", expanding=True)), _AT_SAMPLES)
+    .values(
+        state=bindparam("new_state"),
+        opinions=bindparam("new_opinions"),
+        wanted=bindparam("new_wanted"),
+        begun_by=bindparam("new_begun_by"),
+    )
+    .execution_options(synchronize_session=False)
+)
+_LET_GO = prepared(
+    delete(Lease)
+    .where(Lease.dataset_id == _IN_DATASET, Lease.position.in_(_AT))
+    .execution_options(synchronize_session=False)
+)
+
+
 def newest_rankings(session: Session, dataset_id: str) -> dict[str, int]:
     """The newest ranking of each of the dataset's audits -> how many opinions that audit wants."""
-    rows = session.execute(
-        select(Ranking.audit_id, Ranking.id, Audit.opinions)
-        .join(Audit, Audit.id == Ranking.audit_id)
-        .where(Audit.dataset_id == dataset_id)
-        .order_by(Ranking.number, Ranking.id)
-    ).all()
+    rows = session.execute(_RANKINGS, {"dataset": dataset_id}).all()
     newest = {audit_id: (ranking_id, opinions) for audit_id, ranking_id, opinions in rows}
     return dict(newest.values())
 
@@ -69,20 +108,9 @@ def mark_full(
 ) -> None:
     """Note on the suspects until when as many people hold them as opinions are missing. The queue
     passes over those; whether a sample is free is decided by the leases themselves."""
-    live = select(func.count(), func.min(Lease.until)).where(
-        Lease.dataset_id == dataset_id, Lease.position == Suspect.position, Lease.until > clock()
-    )
-    held, first_free = (
-        live.with_only_columns(column).scalar_subquery() for column in live.selected_columns
-    )
+    at = {"in_dataset": dataset_id, "at": positions}
     for ranking_id, opinions in rankings.items():
-        full = Suspect.opinions + held >= func.coalesce(Suspect.wanted, opinions)
-        session.execute(
-            update(Suspect)
-            .where(Suspect.ranking_id == ranking_id, _at(dataset_id, positions))
-            .values(full_until=case((full, first_free), else_=None))
-            .execution_options(synchronize_session=False)
-        )
+        session.execute(_MARK_FULL, {"ranking": ranking_id, "by_audit": opinions, **at})
 
 
 def shown(found: Outcome) -> Shown:
@@ -99,27 +127,18 @@ def _write(
     for position, found in outcomes.items():
         alike.setdefault(shown(found), []).append(position)
     for (state, opinions, wanted, begun_by), positions in alike.items():
-        session.execute(
-            update(Suspect)
-            .where(Suspect.ranking_id.in_(rankings), _at(dataset_id, positions))
-            .values(state=state, opinions=opinions, wanted=wanted, begun_by=begun_by)
-            .execution_options(synchronize_session=False)
-        )
+        values = {
+            "new_state": state,
+            "new_opinions": opinions,
+            "new_wanted": wanted,
+            "new_begun_by": begun_by,
+        }
+        at = {"rankings": rankings, "in_dataset": dataset_id, "at": positions}
+        session.execute(_WRITE, {**values, **at})
 
 
 def _let_go(session: Session, dataset_id: str, outcomes: dict[int, Outcome]) -> None:
     waiting = (ReviewState.open, ReviewState.skipped)
     done = [position for position, found in outcomes.items() if found.state not in waiting]
-    session.execute(
-        delete(Lease)
-        .where(Lease.dataset_id == dataset_id, Lease.position.in_(done))
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _at(dataset_id: str, positions: Sequence[int]) -> ColumnElement[bool]:
-    """Suspects are found by their sample's id, of which each ranking has an index."""
-    names = select(Sample.sample_id).where(
-        Sample.dataset_id == dataset_id, Sample.position.in_(positions)
-    )
-    return Suspect.sample_id.in_(names)
+    if done:
+        session.execute(_LET_GO, {"in_dataset": dataset_id, "at": done})

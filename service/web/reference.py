@@ -46,7 +46,7 @@ def docs(request: Request) -> HTMLResponse:
 @cache
 def _page(app: FastAPI) -> str:
     document = app.openapi()
-    parts: dict[str, list[str]] = {}
+    parts: dict[str, list[str]] = {tag["name"]: [] for tag in document["tags"]}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             parts.setdefault(operation["tags"][0], []).append(_operation(method, path, operation))
