@@ -100,6 +100,9 @@ class Suspect(Model):
         _queue("closed", "state", "tier", "rank", where=CLOSED),
         _queue("issue", "tier", "rank", "issues", where=f"state = 'open' AND {FLAGGED}"),
         _queue("duplicate", "duplicate_set", where="duplicate_set IS NOT NULL"),
+        # pages of what is rare: without these they would walk the whole ranking
+        _queue("flagged", "rank", "issues", where=FLAGGED),
+        Index("suspect_pair_ix", "ranking_id", "given_label", "predicted_label", "rank"),
     )
 
 

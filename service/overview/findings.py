@@ -30,6 +30,7 @@ class Look:
     tier: Tier | None
     wrong: bool
     control: bool
+    annotator_id: str
     annotator: str
     at: datetime
 
@@ -47,6 +48,7 @@ class TierFindings:
 
 @dataclass(frozen=True)
 class Person:
+    annotator_id: str
     annotator: str
     looks: int
     errors: int
@@ -74,7 +76,7 @@ def tell(told: Sequence[Look]) -> Findings:
         errors=sum(look.wrong for look in looks),
         curve=_curve([look.wrong for look in looks if not look.control]),
         tiers=[_tier(tier, looks) for tier in Tier],
-        people=_people({(look.position, look.annotator): look for look in told}.values()),
+        people=_people({(look.position, look.annotator_id): look for look in told}.values()),
     )
 
 
@@ -85,7 +87,8 @@ def _looks(session: Session, audit_id: str, ranking_id: str) -> list[Look]:
     for row in decisions:
         tier, given = suspects.get(row.position, (None, row.given_label))
         wrong = row.verdict is Verdict.exclude or row.corrected_label != given
-        looks.append(Look(row.position, tier, wrong, row.control, row.annotator, row.created_at))
+        who = row.key_id, row.annotator
+        looks.append(Look(row.position, tier, wrong, row.control, *who, row.created_at))
     return looks
 
 
@@ -100,6 +103,7 @@ def _decisions(session: Session, audit_id: str) -> list[Any]:
         Correction.corrected_label,
         Correction.reverts,
         Correction.control,
+        Correction.key_id,
         Correction.annotator,
         Correction.created_at,
     )
@@ -142,11 +146,11 @@ def _tier(tier: Tier, looks: Sequence[Look]) -> TierFindings:
 
 
 def _people(looks: Iterable[Look]) -> list[Person]:
-    by_name: dict[str, list[Look]] = {}
+    by_person: dict[str, list[Look]] = {}
     for look in looks:
-        by_name.setdefault(look.annotator, []).append(look)
-    people = [
-        Person(name, len(own), sum(look.wrong for look in own), max(look.at for look in own))
-        for name, own in by_name.items()
-    ]
+        by_person.setdefault(look.annotator_id, []).append(look)
+    people = []
+    for annotator_id, own in by_person.items():
+        errors, last_at = sum(look.wrong for look in own), max(look.at for look in own)
+        people.append(Person(annotator_id, own[-1].annotator, len(own), errors, last_at))
     return sorted(people, key=lambda person: (-person.looks, person.annotator))

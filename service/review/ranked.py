@@ -60,6 +60,8 @@ class SuspectFilter:
         if self.predicted_label is not None:
             found.append(Suspect.predicted_label == self.predicted_label)
         if self.state is not None:
+            if self.state is not ReviewState.open:
+                found.append(literal_column(f"({CLOSED})"))  # few, and they have an index
             found.append(Suspect.state == self.state)
         if self.issue is not None:
             found.append(literal_column(f"({FLAGGED})"))  # few, and they have an index

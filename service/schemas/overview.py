@@ -39,6 +39,7 @@ class TierFound(Schema):
 
 
 class PersonFound(Schema):
+    annotator_id: str
     annotator: str
     looks: int
     errors: int

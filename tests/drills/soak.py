@@ -39,11 +39,13 @@ def _work(arena: Arena, end: float) -> None:
 
 
 def _hurt(arena: Arena, end: float) -> None:
-    stack = arena.stack
+    """In the second half the API is spared, so that what it holds on to has time to show."""
+    stack, half = arena.stack, time.monotonic() + 30 * MINUTES
     while time.monotonic() < end:
         time.sleep(arena.rng.uniform(*PAUSE_SECONDS))
-        harm = arena.rng.choice(["worker", "worker", "service", "postgres", "redis"])
+        harms = ["worker", "worker", "postgres", "redis"]
         since = time.monotonic()
+        harm = arena.rng.choice([*harms, "service"] if since < half else harms)
         if harm == "worker":
             for step in _running(stack):
                 if step.attempt <= 3:
