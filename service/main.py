@@ -31,6 +31,7 @@ from service.api import (
     overview,
     people,
     problems,
+    progress,
     rankings,
     review,
     samples,
@@ -44,6 +45,7 @@ from service.config import Settings
 from service.config import settings as default_settings
 from service.database import Database
 from service.janitor import tidy
+from service.news import LOOK_SECONDS, News
 from service.observability import telemetry, watching
 from service.observability.metrics import Metrics
 from service.storage import Storage
@@ -72,6 +74,7 @@ PARTS = (
     uploads,
     overview,
     people,
+    progress,
     rankings,
     models,
     exports,
@@ -129,12 +132,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             pool=settings.database_pool,
             lock_seconds=LOCK_SECONDS,
         )
-        uses, metrics = Uses(database), Metrics(database, storage)
+        uses, metrics, news = Uses(database), Metrics(database, storage), News(database)
         app.state.resources = Resources(
             settings,
             database,
             storage,
             metrics,
+            news,
             uses,
             calls=Limit("calls", settings.rate_limit_per_caller, settings.redis_url),
             failed_sign_ins=Limit(
@@ -145,6 +149,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         tasks = [
             asyncio.create_task(_sweep(database, ring, settings.sweep_seconds)),
             asyncio.create_task(_tidy(database, storage, settings.tidy_seconds)),
+            asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
             asyncio.create_task(_repeat(uses.write_down, USES_SECONDS, "uses_not_written")),
         ]
         yield

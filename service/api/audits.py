@@ -1,16 +1,13 @@
-"""/v1/audits: status, progress stream, summary, the ranked list."""
+"""/v1/audits: status, summary, the ranked list."""
 
-import asyncio
 import hashlib
-import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from tempfile import TemporaryFile
 from typing import IO, Annotated, Any, Literal
 
 import orjson
-from fastapi import Header, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.concurrency import run_in_threadpool
 
 from service import audits, review
 from service.access.principal import Principal
@@ -28,20 +25,16 @@ from service.api.dependencies import (
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.export import write_suspects
-from service.models import FINISHED, Issue, ReviewState, Tier
+from service.models import Issue, ReviewState, Tier
 from service.recent import Recent
 from service.schemas import AuditRead, Neighbours, Page, SuspectDetail, SuspectPage
 
 router = TransactionRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
 
-POLL_SECONDS = 0.5
-PING_SECONDS = 15.0
 PAGE = 5_000
 KEPT_PAGES = 256  # of suspects, some twenty kilobytes each
 
 _pages: Recent[str, bytes] = Recent(KEPT_PAGES)
-
-EVENT_ID = re.compile(r"[0-9]{1,18}")
 
 
 @router.get("", response_model=Page[AuditRead], responses=documented(400))
@@ -73,63 +66,6 @@ def cancel_audit(session: WriteSession, caller: Auditor, audit_id: str) -> dict[
     """Stop an audit. Its workers let go within seconds; what it had made is not published."""
     audit = audits.cancel_audit(session, audit_id)
     return {**audit.to_dict(), **audits.progress_of(session, audit)}
-
-
-@router.get("/{audit_id}/events", response_class=StreamingResponse)
-async def stream_events(
-    request: Request,
-    resources: ResourcesDep,
-    caller: Reader,
-    audit_id: str,
-    last_event_id: Annotated[str | None, Header()] = None,
-) -> StreamingResponse:
-    """Progress as server-sent events, from the beginning or behind `Last-Event-ID`.
-
-    Each event is named `progress` and carries `status`, `step`, `progress` and `eta_seconds`. The
-    stream ends when the audit does.
-    """
-    # a 404 must come before the stream
-    await run_in_threadpool(_events, resources, caller, audit_id, 0)
-    begin = int(last_event_id) if last_event_id and EVENT_ID.fullmatch(last_event_id) else 0
-    return StreamingResponse(
-        _stream(request, resources, caller, audit_id, begin),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-    )
-
-
-def _events(
-    resources: Resources, caller: Principal, audit_id: str, seq: int
-) -> tuple[list[tuple[int, Any]], bool]:
-    with resources.read(caller) as session:
-        finished = audits.get_audit(session, audit_id).status in FINISHED
-        found = audits.events_after(session, audit_id, seq)
-        return [(event.seq, event.data) for event in found], finished
-
-
-async def _stream(
-    request: Request, resources: Resources, caller: Principal, audit_id: str, seq: int
-) -> AsyncIterator[bytes]:
-    with resources.metrics.streams.track_inprogress():
-        async for event in _news(request, resources, caller, audit_id, seq):
-            yield event
-
-
-async def _news(
-    request: Request, resources: Resources, caller: Principal, audit_id: str, seq: int
-) -> AsyncIterator[bytes]:
-    silent = 0.0
-    while not await request.is_disconnected():
-        events, finished = await run_in_threadpool(_events, resources, caller, audit_id, seq)
-        for seq, data in events:
-            yield b"id: %d\nevent: progress\ndata: %s\n\n" % (seq, orjson.dumps(data))
-        if finished or request.app.state.closing.is_set():
-            return
-        silent = 0.0 if events else silent + POLL_SECONDS
-        if silent >= PING_SECONDS:
-            yield b": still here\n\n"
-            silent = 0.0
-        await asyncio.sleep(POLL_SECONDS)
 
 
 @router.get("/{audit_id}/summary", responses=documented(409))

@@ -24,6 +24,7 @@ from service.config import Settings
 from service.database import Database
 from service.errors import NotAuthenticated, NotFound, NotPermitted
 from service.models import Outcome, Scope
+from service.news import News
 from service.observability.metrics import Metrics
 from service.schemas import SignInAnswer
 from service.storage import Storage
@@ -41,6 +42,7 @@ class Resources:
     database: Database
     storage: Storage
     metrics: Metrics
+    news: News
     uses: Uses
     calls: Limit
     failed_sign_ins: Limit
