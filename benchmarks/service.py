@@ -1,15 +1,17 @@
 """How many requests the service answers, how fast, and with how much memory.
 
-    python -m benchmarks.service [--shape production] [--samples 1000000] [--seconds 6]
+    python -m benchmarks.service [--shape production] [--samples 1000000] [--seconds 6] [--apis 2]
 
 The whole service runs as it is deployed (`production`: Postgres, Redis, API, workers; `embedded`:
 SQLite), on this machine, beside the clients. The suspects come by the real road: an upload of class
-probabilities, audited. Beside each figure of the service stand two of the same run: a route of
+probabilities, audited. With `--apis` (production alone) the clients are dealt out to so many API
+processes. Beside each figure of the service stand two of the same run: a route of
 FastAPI that does nothing, and the queue page's own SQL asked from as many threads.
 """
 
 import argparse
 import asyncio
+import contextlib
 import random
 import tempfile
 import threading
@@ -18,6 +20,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import numpy as np
 import orjson
 from sqlalchemy import select
@@ -26,7 +29,7 @@ from benchmarks.http_load import Connection, Load, saturate
 from service.access.keys import create_key
 from service.api import cursors
 from service.models import Ranking, Role, Suspect
-from tests.drills.stack import SHAPES, Stack, children, running
+from tests.drills.stack import SHAPES, Stack, children, running, until
 
 CLIENTS = (1, 32, 64)
 PAGE = 50
@@ -49,6 +52,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="production")
     parser.add_argument("--samples", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=6.0, help="for each row of the table")
+    parser.add_argument("--apis", type=int, default=1, help="API processes, in production")
     options = parser.parse_args()
     with running(options.shape, step_lease_seconds=60, review_lease_seconds=3600) as stack:
         started = time.perf_counter()
@@ -57,7 +61,7 @@ def main() -> None:
               f"{time.perf_counter() - started:.0f} s ({options.shape})\n")  # fmt: skip
         print("| what | clients | a second | median ms | 99 % ms | refused |")
         print("|---|--:|--:|--:|--:|---|")
-        measure(stack, audit, options.samples, options.seconds)
+        measure(stack, audit, options.samples, options.seconds, more_apis(stack, options.apis))
         streams(stack, dataset)
         exported(stack, dataset)
         print("\n| process | memory now, MiB | at its peak |\n|---|--:|--:|")
@@ -98,11 +102,26 @@ def wait(status: Callable[[], str], wanted: str) -> None:
         time.sleep(0.5)
 
 
-def measure(stack: Stack, audit: str, samples: int, seconds: float) -> None:
-    port = stack.deployment.port
+def more_apis(stack: Stack, count: int) -> list[int]:
+    """The ports of so many API processes on the stack's database."""
+    ports = [stack.deployment.port]
+    for number in range(1, count):
+        ports.append(ports[0] + 1 + number)
+        stack.deployment.run(f"serve-{number}", "service.cli", "serve", f"--port={ports[-1]}")
+        until(lambda: answers(ports[-1]))
+    return ports
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(httpx2.TransportError):
+        return httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    return False
+
+
+def measure(stack: Stack, audit: str, samples: int, seconds: float, ports: list[int]) -> None:
     tokens = keys(stack, max(CLIENTS))
     (stack.deployment.folder / "bare.py").write_text(BARE)
-    bare_port = port + 1
+    bare_port = ports[0] + 1
     stack.deployment.run("bare", "uvicorn", "bare:app", f"--port={bare_port}", "--no-access-log",
                          f"--app-dir={stack.deployment.folder}")  # fmt: skip
     time.sleep(3)
@@ -144,21 +163,21 @@ def measure(stack: Stack, audit: str, samples: int, seconds: float) -> None:
     for clients in CLIENTS:
         row(
             "a route that does nothing",
-            asyncio.run(load(bare_port, tokens[:clients], nothing, seconds)),
+            asyncio.run(load([bare_port], tokens[:clients], nothing, seconds)),
         )
         row("the page's SQL alone", bare_sql(stack, ranking, samples, clients, seconds))
-        row(f"queue page of {PAGE}", asyncio.run(load(port, tokens[:clients], page, seconds)))
-        row("the first page", asyncio.run(load(port, tokens[:clients], first_page, seconds)))
+        row(f"queue page of {PAGE}", asyncio.run(load(ports, tokens[:clients], page, seconds)))
+        row("the first page", asyncio.run(load(ports, tokens[:clients], first_page, seconds)))
         row(
             "the first page, unchanged",
-            asyncio.run(load(port, tokens[:clients], unchanged, seconds)),
+            asyncio.run(load(ports, tokens[:clients], unchanged, seconds)),
         )
-        row("summary", asyncio.run(load(port, tokens[:clients], summary, seconds)))
-        row("next item", asyncio.run(load(port, tokens[:clients], next_item, seconds)))
-        one, other = asyncio.run(alternate(port, tokens[:clients], next_item, submit, seconds))
+        row("summary", asyncio.run(load(ports, tokens[:clients], summary, seconds)))
+        row("next item", asyncio.run(load(ports, tokens[:clients], next_item, seconds)))
+        one, other = asyncio.run(alternate(ports, tokens[:clients], next_item, submit, seconds))
         row("next item, while deciding", one)
         row("submit a decision", other)
-    calm, decided = asyncio.run(at_ease(port, tokens, next_item, submit, 4 * seconds))
+    calm, decided = asyncio.run(at_ease(ports, tokens, next_item, submit, 4 * seconds))
     row(f"next item, a decision every {THOUGHT:g} s", calm)
     row(f"submit, a decision every {THOUGHT:g} s", decided)
 
@@ -175,13 +194,17 @@ def newest(stack: Stack, audit: str) -> str:
     return found
 
 
+def connection(ports: list[int], number: int, token: str) -> Connection:
+    return Connection("127.0.0.1", ports[number % len(ports)], token)
+
+
 async def load(
-    port: int,
+    ports: list[int],
     tokens: list[str],
     ask: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
     seconds: float,
 ) -> Load:
-    connections = [await Connection("127.0.0.1", port, token).open() for token in tokens]
+    connections = [await connection(ports, *one).open() for one in enumerate(tokens)]
     await saturate(connections, ask, seconds=min(1.0, seconds))  # connections and caches are warm
     found = await saturate(connections, ask, seconds=seconds)
     for one in connections:
@@ -201,14 +224,14 @@ async def timed(act: Awaitable[tuple[int, Any]], load: Load) -> bool:
 
 
 async def alternate(
-    port: int,
+    ports: list[int],
     tokens: list[str],
     first: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
     second: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
     seconds: float,
 ) -> tuple[Load, Load]:
     """What annotators do: take one, decide it, take the next."""
-    connections = [await Connection("127.0.0.1", port, token).open() for token in tokens]
+    connections = [await connection(ports, *one).open() for one in enumerate(tokens)]
     other = Load(len(tokens), seconds)
 
     async def both(one: Connection, number: int) -> tuple[int, Any]:
@@ -226,7 +249,7 @@ async def alternate(
 
 
 async def at_ease(
-    port: int,
+    ports: list[int],
     tokens: list[str],
     first: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
     second: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
@@ -237,7 +260,7 @@ async def at_ease(
     end = time.perf_counter() + seconds
 
     async def person(number: int, token: str) -> None:
-        one = await Connection("127.0.0.1", port, token).open()
+        one = await connection(ports, number, token).open()
         await asyncio.sleep(random.uniform(0, THOUGHT))
         while time.perf_counter() < end:
             if await timed(first(one, number), taking):

@@ -1,5 +1,6 @@
 """Rows as the API shows them: class indices become names."""
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row
@@ -49,11 +50,16 @@ def suspect_row(suspect: Suspect | Row[Any], names: list[str]) -> dict[str, Any]
         "tier": suspect.tier,
         "reason": suspect.reason,
         "state": suspect.state,
-        "issues": [issue for issue in Issue if suspect.issues & FLAGS[issue]],
+        "issues": _issues(suspect.issues),
         "ambiguous_score": suspect.ambiguous_score,
         "near_duplicate_score": suspect.near_duplicate_score,
         "outlier_score": suspect.outlier_score,
     }
+
+
+@cache
+def _issues(flags: int) -> tuple[Issue, ...]:
+    return tuple(issue for issue in Issue if flags & FLAGS[issue])
 
 
 def suspect_detail(
