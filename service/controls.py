@@ -133,6 +133,7 @@ def _free(
         )
         .order_by(case(place, value=Suspect.sample_id))
         .limit(count)
-        .with_for_update(of=Sample, skip_locked=True),
+        .with_for_update(of=Sample, skip_locked=True)
+        .execution_options(populate_existing=True),
         judged_by(principal.key_id, audit.dataset_id),
     ).all()

@@ -43,21 +43,25 @@ from service.review.states import mark_full, newest_rankings
 ROUNDS = 4  # how often to look further where what was found turned out to be taken
 
 
-_HERE = (
-    Lease.dataset_id == bindparam("dataset"),
-    Lease.position.in_(bindparam("positions", expanding=True)),
-)
-_HOLDERS = prepared(select(Lease.position, Lease.holder, Lease.until <= clock()).where(*_HERE))
-_FORGET_HOLDERS = prepared(
-    delete(Lease).where(*_HERE, Lease.until <= clock()).execution_options(synchronize_session=False)
-)
-_AGAIN = prepared(
-    select(Suspect)
+_STANDING = prepared(
+    select(Suspect.position, Suspect.state, Suspect.opinions, Lease.holder, Lease.until <= clock())
+    .outerjoin(
+        Lease,
+        and_(Lease.dataset_id == bindparam("dataset"), Lease.position == Suspect.position),
+    )
     .where(
         Suspect.ranking_id == bindparam("ranking"),
         Suspect.rank.in_(bindparam("ranks", expanding=True)),
     )
-    .execution_options(populate_existing=True)
+)
+_FORGET_LEASES = prepared(
+    delete(Lease)
+    .where(
+        Lease.dataset_id == bindparam("dataset"),
+        Lease.position.in_(bindparam("positions", expanding=True)),
+        Lease.until <= clock(),
+    )
+    .execution_options(synchronize_session=False)
 )
 
 
@@ -154,6 +158,7 @@ def _passes(
             .order_by(*([WORST_TIER] if len(tiers) > 1 else []), Suspect.rank)
             .limit(bindparam("missing", type_=Integer))
             .with_for_update(of=Sample, skip_locked=not patient)
+            .execution_options(populate_existing=True)  # another round finds them as they are then
         )
 
     return tuple(
@@ -211,17 +216,15 @@ def hold(
     lease_seconds: float,
     control: bool = False,
 ) -> list[Held]:
-    """Lease those of the suspects that are free; the caller has locked their samples."""
+    """Lease those of the suspects, as just read, that are free; their samples are locked."""
     if not suspects:
         return []
-    before = {suspect.position: (suspect.state, suspect.opinions) for suspect in suspects}
-    holders = _holders(session, audit.dataset_id, list(before))
-    _look_again(session, suspects)
+    standing = _standing(session, audit.dataset_id, suspects)
     held = []
     for suspect in suspects:
-        others = holders[suspect.position]
-        missing = (suspect.wanted or audit.opinions) - suspect.opinions - len(others)
-        unchanged = (suspect.state, suspect.opinions) == before[suspect.position]
+        state, opinions, others = standing[suspect.position]
+        missing = (suspect.wanted or audit.opinions) - opinions - len(others)
+        unchanged = (suspect.state, suspect.opinions) == (state, opinions)
         # a dispute misses no opinion and is held by one adjudicator
         if unchanged and principal.key_id not in others and (missing > 0 or not others):
             held.append(Held(suspect, new_id("le")))
@@ -242,24 +245,24 @@ def hold(
     return held
 
 
-def _holders(session: Session, dataset_id: str, positions: list[int]) -> dict[int, set[str]]:
-    """Who holds each sample now; leases that ran out are deleted."""
-    here = {"dataset": dataset_id, "positions": positions}
-    known = session.execute(_HOLDERS, here)
-    holders: dict[int, set[str]] = {position: set() for position in positions}
-    any_over = False
-    for position, holder, is_over in known:
-        any_over |= is_over
-        if not is_over:
-            holders[position].add(holder)
-    if any_over:
-        session.execute(_FORGET_HOLDERS, here)
-    return holders
-
-
-def _look_again(session: Session, suspects: Sequence[Suspect]) -> None:
+def _standing(
+    session: Session, dataset_id: str, suspects: Sequence[Suspect]
+) -> dict[int, tuple[ReviewState, int, set[str]]]:
+    """Of each suspect now: its state, its opinions and who holds it. Leases that ran out are
+    deleted."""
     ranks = [suspect.rank for suspect in suspects]
-    session.scalars(_AGAIN, {"ranking": suspects[0].ranking_id, "ranks": ranks}).all()
+    here = {"dataset": dataset_id, "ranking": suspects[0].ranking_id, "ranks": ranks}
+    found: dict[int, tuple[ReviewState, int, set[str]]] = {}
+    over = []
+    for position, state, opinions, holder, is_over in session.execute(_STANDING, here):
+        _, _, holders = found.setdefault(position, (state, opinions, set()))
+        if is_over:
+            over.append(position)
+        elif holder is not None:
+            holders.add(holder)
+    if over:
+        session.execute(_FORGET_LEASES, {"dataset": dataset_id, "positions": over})
+    return found
 
 
 def renew_lease(
