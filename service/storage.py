@@ -89,6 +89,15 @@ class Storage:
                 )
         return Received(size, digest.hexdigest())
 
+    def measure(self, key: str) -> Received | None:
+        """The size and hash of what lies there."""
+        try:
+            with self.path(key).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                return Received(file.tell(), digest)
+        except FileNotFoundError:
+            return None
+
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.root).free
 

@@ -23,6 +23,7 @@ from service.api import cookies
 from service.config import Settings
 from service.database import Database
 from service.errors import NotAuthenticated, NotFound, NotPermitted
+from service.inlet import Inlet
 from service.models import Outcome, Scope
 from service.observability.metrics import Metrics
 from service.schemas import SignInAnswer
@@ -43,6 +44,7 @@ class Resources:
     calls: Limit
     failed_sign_ins: Limit
     provider: oidc.Provider | None  # of sign-ins elsewhere
+    inlet: Inlet | None  # the bucket that files may be sent to
 
     def read(self, caller: Principal) -> AbstractContextManager[Session]:
         return self.database.read(caller)
@@ -174,6 +176,16 @@ async def settings(resources: ResourcesDep) -> Settings:
     return resources.settings
 
 
+async def inlet(resources: ResourcesDep) -> Inlet:
+    if resources.inlet is None:
+        raise NotFound(
+            "Files come through the service here: no bucket is set up. Send yours to /v1/uploads, "
+            "by tus.",
+            type="no-bucket",
+        )
+    return resources.inlet
+
+
 ReadSession = Annotated[Session, Depends(reading)]
 WriteSession = Annotated[Session, Depends(writing)]
 IdempotencyKey = Annotated[
@@ -186,6 +198,7 @@ IdempotencyKey = Annotated[
 ]
 StorageDep = Annotated[Storage, Depends(storage)]
 SettingsDep = Annotated[Settings, Depends(settings)]
+InletDep = Annotated[Inlet, Depends(inlet)]
 
 
 class require:
