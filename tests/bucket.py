@@ -61,7 +61,6 @@ class Line:
     cut: bool = False
     limit: int | None = None
     breaks: bool = True
-    connections: int = 0
     _listener: socket.socket = field(init=False)
     _closing: threading.Event = field(default_factory=threading.Event)
 
@@ -87,27 +86,33 @@ class Line:
                 if self.cut:
                     here.close()
                     continue
-                self.connections += 1
-                there = socket.create_connection((self.host, self.port))
-                for one, other, answers in ((here, there, False), (there, here, True)):
-                    carry = threading.Thread(
-                        target=self._carry, args=(one, other, answers), daemon=True
-                    )
-                    carry.start()
+                threading.Thread(target=self._connect, args=(here,), daemon=True).start()
+
+    def _connect(self, here: socket.socket) -> None:
+        with here, socket.create_connection((self.host, self.port)) as there:
+            asking = threading.Thread(target=self._carry, args=(here, there, False), daemon=True)
+            asking.start()
+            self._carry(there, here, True)
+            asking.join()
 
     def _carry(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(BLOCK):
-                if answers and self.limit is not None:
-                    if self.limit < len(data) and not self.breaks:
-                        self._closing.wait(60)
-                    if self.limit < len(data):
-                        break
-                    self.limit -= len(data)
+                if answers and not self._lets_pass(len(data)):
+                    break
                 sink.sendall(data)
         for one in (source, sink):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+    def _lets_pass(self, size: int) -> bool:
+        left = self.limit
+        if left is None or size <= left:
+            self.limit = None if left is None else left - size
+            return True
+        if not self.breaks:
+            self._closing.wait(60)
+        return False
 
 
 @dataclass
