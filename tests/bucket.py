@@ -53,7 +53,7 @@ class S3Server(Server):
 
 @dataclass
 class Line:
-    """Carries connections to the server. `cut` refuses them; `limit` is how many bytes of answers
+    """Carries connections to the server. `cut` ends them; `limit` is how many bytes of answers
     pass before they stop, and `breaks` whether the connection then ends or hangs."""
 
     host: str
@@ -98,7 +98,7 @@ class Line:
     def _carry(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(BLOCK):
-                if answers and not self._lets_pass(len(data)):
+                if self.cut or (answers and not self._lets_pass(len(data))):
                     break
                 sink.sendall(data)
         for one in (source, sink):
