@@ -20,7 +20,8 @@ log = structlog.get_logger()
 
 ABSENT = {"NoSuchUpload", "NoSuchKey", "PreconditionFailed", "404", "412"}
 CHUNK = 1 << 20
-CONNECT_SECONDS, SILENT_SECONDS = 5, 60  # joining thousands of parts takes a bucket a while
+PARTS_A_PAGE = 1000
+CONNECT_SECONDS, SILENT_SECONDS = 5, 20  # a request that waits holds one of the service's threads
 RETRY_AFTER_SECONDS = 10
 PAUSES = (0.5, 2.0, 8.0)  # while nothing more of an object arrives
 
@@ -95,7 +96,7 @@ class Inlet:
 
     def parts(self, dataset_id: str, multipart_id: str, *, after: int = 0) -> Iterator[Part]:
         """Those that have arrived, in order, from number `after` + 1 on. Raises NotThere."""
-        asked = {**self._object(dataset_id), "UploadId": multipart_id}
+        asked = {**self._object(dataset_id), "UploadId": multipart_id, "MaxParts": PARTS_A_PAGE}
         while True:
             with _asking():
                 page = self._s3.list_parts(**asked, PartNumberMarker=after)
@@ -187,7 +188,7 @@ def _client(settings: Settings, endpoint: str) -> Any:
         response_checksum_validation="when_required",
         connect_timeout=CONNECT_SECONDS,
         read_timeout=SILENT_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": 3},
+        retries={"mode": "standard", "total_max_attempts": 2},
     )
     session = boto3.Session(
         aws_access_key_id=settings.upload_access_key.get_secret_value() or None,

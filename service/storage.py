@@ -57,6 +57,12 @@ class Storage:
             else:
                 temporary.unlink(missing_ok=True)
 
+    def clear_attempts(self, key: str) -> None:
+        """Delete what killed attempts at writing this left. For whoever alone may write it."""
+        target = self.path(key)
+        for left in target.parent.glob(f".{target.name}.*.part"):
+            left.unlink(missing_ok=True)
+
     @contextmanager
     def placing(self, key: str) -> Generator[Path]:
         """The key's own path, for a file that is renamed to it; durable when the block ends."""

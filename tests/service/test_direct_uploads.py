@@ -142,6 +142,14 @@ def test_parts_are_signed_again_and_told_apart_by_whether_they_arrived(uploader)
     assert type_of(uploader.get(path, params={"first": 4})) == (422, "/problems/no-such-part")
 
 
+def test_more_parts_than_a_bucket_lists_at_once_are_all_found(uploader, monkeypatch):
+    monkeypatch.setattr("service.inlet.PARTS_A_PAGE", 2)
+    path = sent(uploader, LONG)
+    items = uploader.get(f"{path}/parts").json()["items"]
+    assert [part["arrived"] for part in items] == [True, True, True]
+    assert uploader.post(f"{path}/complete").status_code == 200
+
+
 def test_an_upload_without_all_its_parts_is_not_completed(uploader):
     upload = begun(uploader, LONG)
     put(upload["parts"][0], LONG)
@@ -337,6 +345,7 @@ def test_a_worker_killed_while_it_fetches_is_followed_by_one_that_fetches_all(
         process.kill9()
     bucket.line.mend()
     assert run_one(worker)
+    assert not [path for path in files_in(storage) if path.suffix == ".part"]
     dataset = dataset_of(uploader, dataset_id)
     assert (dataset["status"], dataset["sample_count"]) == ("ready", 11_000)
     assert dataset["sha256"] == hashlib.sha256(LONG).hexdigest()
@@ -460,8 +469,9 @@ def test_a_worker_without_the_bucket_leaves_the_dataset_to_others(
     uploader, worker, settings, impatient
 ):
     dataset_id = completed(uploader)
-    worker.settings = settings.model_copy(update={"upload_bucket": ""})
-    run_one(worker)
+    for wrong in ({"upload_bucket": ""}, {"upload_endpoint": "nowhere"}):
+        worker.settings = settings.model_copy(update=wrong)
+        run_one(worker)
     worker.settings = settings
     run_one(worker)
     assert dataset_of(uploader, dataset_id)["status"] == "ready"

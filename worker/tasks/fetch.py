@@ -6,6 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from service import datasets
+from service.config import Settings
 from service.disk_full import is_disk_full
 from service.errors import BadInput, Gone, InsufficientStorage, Unavailable
 from service.inlet import Inlet, NotThere
@@ -30,9 +31,7 @@ def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]
     Postponed
         The bucket is away, or the disk nearly full: the file is safe where it is.
     """
-    inlet = Inlet.of(worker.settings)
-    if inlet is None:
-        raise Postponed("this worker's settings name no bucket")
+    inlet = _open(worker.settings)
     key = datasets.upload_key(dataset.id)
     try:
         received = worker.storage.measure(key) or _copy(inlet, worker.storage, dataset, on_progress)
@@ -42,6 +41,17 @@ def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]
     with worker.database.write() as session:
         datasets.fetched(session, dataset.id, received)
     _delete(inlet, dataset)
+
+
+def _open(settings: Settings) -> Inlet:
+    """A worker that is set up wrongly must not cost anybody their file."""
+    try:
+        inlet = Inlet.of(settings)
+    except Exception as error:
+        raise Postponed(f"the bucket cannot be opened: {error}") from error
+    if inlet is None:
+        raise Postponed("this worker's settings name no bucket")
+    return inlet
 
 
 def _copy(
@@ -68,6 +78,7 @@ def _stream(
     if found is None or found.bytes != dataset.bytes:
         raise NotThere
     digest, size, checked = hashlib.sha256(), 0, 0
+    storage.clear_attempts(datasets.upload_key(dataset.id))
     storage.require_space(found.bytes)
     with storage.writing(datasets.upload_key(dataset.id)) as temporary:
         with temporary.open("wb") as file:
