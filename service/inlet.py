@@ -122,6 +122,8 @@ class Inlet:
         with suppress(NotThere), _asking():
             head = self._s3.head_object(**self._object(dataset_id))
             return Found(int(head["ContentLength"]), str(head["ETag"]))
+        with _asking():  # a bucket that is not there at all gives the same answer to HEAD
+            self._s3.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
         return None
 
     def read(self, dataset_id: str, found: Found) -> Iterator[bytes]:

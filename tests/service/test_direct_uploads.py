@@ -465,11 +465,15 @@ def test_a_dataset_waits_while_the_disk_is_nearly_full(uploader, worker, bucket,
     assert dataset_of(uploader, dataset_id)["status"] == "ready"
 
 
-def test_a_worker_without_the_bucket_leaves_the_dataset_to_others(
+def test_a_worker_that_is_set_up_wrongly_leaves_the_dataset_to_others(
     uploader, worker, settings, impatient
 ):
     dataset_id = completed(uploader)
-    for wrong in ({"upload_bucket": ""}, {"upload_endpoint": "nowhere"}):
+    for wrong in (
+        {"upload_bucket": ""},
+        {"upload_bucket": "no-such-bucket"},
+        {"upload_endpoint": "nowhere"},
+    ):
         worker.settings = settings.model_copy(update=wrong)
         run_one(worker)
     worker.settings = settings
