@@ -1,4 +1,4 @@
-"""/v1/uploads/direct: files that go straight to the bucket, in parts."""
+"""/v1/direct-uploads: files that go straight to the bucket, in parts."""
 
 from typing import Annotated, Any
 
@@ -14,13 +14,13 @@ from service.schemas import DirectUploadCreate, DirectUploadRead, PartList, Uplo
 from service.uploads import direct
 from service.uploads.parts import Cut
 
-router = APIRouter(prefix="/v1/uploads", tags=["uploads"], responses=documented())
+router = APIRouter(prefix="/v1", tags=["uploads"], responses=documented())
 
 SIGNED_AT_FIRST = 100
 UNKEPT = {"Cache-Control": "no-store"}  # whoever has an address can use it
 
 
-@router.post("/direct", status_code=201, response_model=DirectUploadRead,
+@router.post("/direct-uploads", status_code=201, response_model=DirectUploadRead,
              responses=documented(413, 429, 503, 507))  # fmt: skip
 def create_direct_upload(
     resources: ResourcesDep,
@@ -59,7 +59,9 @@ def create_direct_upload(
     return {**described(upload, 0), "parts": parts}
 
 
-@router.get("/{upload_id}/parts", response_model=PartList, responses=documented(409, 410, 503))
+@router.get(
+    "/uploads/{upload_id}/parts", response_model=PartList, responses=documented(409, 410, 503)
+)
 def sign_parts(
     resources: ResourcesDep,
     response: Response,
@@ -76,7 +78,7 @@ def sign_parts(
     return {"items": parts}
 
 
-@router.post("/{upload_id}/complete", response_model=UploadRead,
+@router.post("/uploads/{upload_id}/complete", response_model=UploadRead,
              responses=documented(409, 410, 503))  # fmt: skip
 def complete_upload(
     resources: ResourcesDep, caller: Uploader, inlet: InletDep, upload_id: str

@@ -33,7 +33,7 @@ class Direct:
             "sha256": self.file.sha256,
             "columns": self.file.columns,
         }
-        answer = self.transport.request("POST", "/v1/uploads/direct", json=asked)
+        answer = self.transport.request("POST", "/v1/direct-uploads", json=asked)
         return UploadRead.model_validate(answer.json())
 
     def send(self, upload: UploadRead) -> str:

@@ -30,7 +30,7 @@ class UploadRead(Schema):
 
 class UploadList(Schema):
     items: list[UploadRead]
-    direct: bool = Field(description="Whether files can go to a bucket: `POST /v1/uploads/direct`.")
+    direct: bool = Field(description="Whether files can go to a bucket: `POST /v1/direct-uploads`.")
 
 
 FileName = Annotated[Words, StringConstraints(min_length=1, max_length=400)]

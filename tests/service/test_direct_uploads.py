@@ -46,7 +46,7 @@ def impatient(monkeypatch):
 
 def announce(client, content: bytes = CONTENT, **values: object):
     asked = {"filename": "mine.csv", "length": len(content), **values}
-    return client.post("/v1/uploads/direct", json=asked)
+    return client.post("/v1/direct-uploads", json=asked)
 
 
 def begun(client, content: bytes = CONTENT, **values: object) -> dict:

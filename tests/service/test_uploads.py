@@ -278,7 +278,7 @@ def test_a_refused_plain_upload_gives_its_room_back(settings, uploader, database
 def test_without_a_bucket_direct_uploads_are_said_not_to_be_there(uploader):
     location = begin(uploader)
     for answer in (
-        uploader.post("/v1/uploads/direct", json={"length": 5}),
+        uploader.post("/v1/direct-uploads", json={"length": 5}),
         uploader.get(f"{location}/parts"),
         uploader.post(f"{location}/complete"),
     ):
