@@ -2,6 +2,7 @@
 
 import os
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -32,6 +33,12 @@ def _password_fault(url: str) -> str | None:
     if parts.password.lower() in GUESSED or len(parts.password) < SHORTEST_PASSWORD:
         return "a password that can be guessed"
     return None
+
+
+def _is_private(url: str) -> bool:
+    """Whether what is sent there is read by nobody on the way."""
+    parts = urlsplit(url)
+    return bool(parts.hostname) and (parts.scheme == "https" or parts.hostname in LOOPBACK)
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -102,6 +109,24 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=20 * 2**30, gt=0)
     free_space_watermark_bytes: int = Field(default=2 * 2**30, ge=0)
     upload_hours: float = Field(default=24.0, gt=0, description="how long one may take")
+
+    upload_bucket: str = Field(default="", description="empty: files come through the service")
+    upload_prefix: str = Field(
+        default="labelaudit/",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*/$",
+        description="of its keys in the bucket; whatever else lies under it is deleted",
+    )
+    upload_endpoint: str = Field(default="", description="empty: Amazon's own")
+    upload_public_endpoint: str = Field(default="", description="for clients; empty: the same")
+    upload_region: str = Field(default="", description="empty: as AWS_REGION or AWS's files say")
+    upload_access_key: SecretStr = Field(
+        default=SecretStr(""), description="empty: by AWS's variables, files or the machine's role"
+    )
+    upload_secret_key: SecretStr = SecretStr("")
+    upload_part_bytes: int = Field(
+        default=64 * 2**20, ge=5 * 2**20, le=5 * 2**30, description="larger for very large files"
+    )
+
     ingest_memory_bytes: int = Field(default=4 * 2**30, gt=0, description="to read one upload")
     ingest_seconds: float = Field(default=3600.0, gt=1, description="to read one upload")
     tidy_seconds: float = Field(default=600.0, gt=0, description="between looks for leftovers")
@@ -145,7 +170,26 @@ class Settings(BaseSettings):
             f"{PREFIX}{name.upper()} has {fault}: make a random password, see docs/deployment.md."
             for name in ("database_url", "app_database_url", "redis_url")
             if (fault := _password_fault(getattr(self, name)))
-        ] + self.oidc_faults()
+        ] + self.elsewhere_faults()
+
+    def elsewhere_faults(self) -> list[str]:
+        """What is unsafe in what people and their files are sent to, embedded or not."""
+        return self.oidc_faults() + self.bucket_faults()
+
+    def bucket_faults(self) -> list[str]:
+        """What is missing or unsafe where files go straight to a bucket."""
+        if not self.upload_bucket:
+            return []
+        found = []
+        address = self.upload_public_endpoint or self.upload_endpoint
+        if address and not _is_private(address):
+            found.append(
+                f"Clients would send their files to {address}: {PREFIX}UPLOAD_PUBLIC_ENDPOINT, or "
+                f"{PREFIX}UPLOAD_ENDPOINT without it, needs to begin with https://."
+            )
+        if find_spec("boto3") is None:
+            found.append(f"{PREFIX}UPLOAD_BUCKET needs `pip install 'labelaudit[s3]'`.")
+        return found
 
     def oidc_faults(self) -> list[str]:
         """What is missing or unsafe where people sign in elsewhere."""
@@ -156,11 +200,11 @@ class Settings(BaseSettings):
             found.append(f"OIDC needs {PREFIX}OIDC_CLIENT_ID and {PREFIX}OIDC_CLIENT_SECRET.")
         if not (self.oidc_roles or self.oidc_default_role):
             found.append(f"OIDC lets nobody in without {PREFIX}OIDC_ROLES.")
-        for name in ("oidc_issuer", "public_url"):
-            url = urlsplit(getattr(self, name))
-            if not url.hostname or (url.scheme != "https" and url.hostname not in LOOPBACK):
-                found.append(f"OIDC needs {PREFIX}{name.upper()} to begin with https://.")
-        return found
+        return found + [
+            f"OIDC needs {PREFIX}{name.upper()} to begin with https://."
+            for name in ("oidc_issuer", "public_url")
+            if not _is_private(getattr(self, name))
+        ]
 
     @property
     def embedded(self) -> bool:

@@ -68,9 +68,10 @@ def create_dataset(
     columns: dict[str, Any] | None,
     principal: Principal,
     shared: bool = False,
+    in_bucket: bool = False,
 ) -> Dataset:
-    """Register a stored upload and ask for its ingest; `shared` with the whole organisation, or
-    with the members that `service.access.members` adds."""
+    """Register a stored upload, or one that is `in_bucket`, and ask for its ingest; `shared` with
+    the whole organisation, or with the members that `service.access.members` adds."""
     dataset = Dataset(
         id=dataset_id,
         tenant_id=principal.tenant_id,
@@ -80,6 +81,7 @@ def create_dataset(
         status=DatasetStatus.processing,
         bytes=received.bytes,
         sha256=received.sha256,
+        in_bucket=in_bucket,
         requested_columns=columns,
         created_by=principal.name,
         version=0,
@@ -123,6 +125,7 @@ def publish(
 def reject(session: Session, dataset_id: str, problem: dict[str, Any]) -> None:
     dataset = get_dataset(session, dataset_id)
     _forget_samples(session, dataset_id)
+    dataset.in_bucket = False
     dataset.status = DatasetStatus.rejected
     dataset.problem = problem
 
@@ -130,6 +133,12 @@ def reject(session: Session, dataset_id: str, problem: dict[str, Any]) -> None:
 def _forget_samples(session: Session, dataset_id: str) -> None:
     """What an earlier reading under other column roles found."""
     session.execute(delete(Sample).where(Sample.dataset_id == dataset_id))
+
+
+def fetched(session: Session, dataset_id: str, received: Received) -> None:
+    """Its bytes lie in the storage, and no longer in the bucket alone."""
+    dataset = get_dataset(session, dataset_id)
+    dataset.sha256, dataset.in_bucket = received.sha256, False
 
 
 def is_mended_by_columns(problem: dict[str, Any] | None) -> bool:

@@ -63,7 +63,7 @@ def serve_embedded(
     follow: int | None = None,
 ) -> None:
     """Run until SIGINT or SIGTERM, or until the process `follow` is gone. Raises CannotServe."""
-    if faults := settings.oidc_faults():
+    if faults := settings.elsewhere_faults():
         raise CannotServe(" ".join(faults))
     settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     os.umask(0o077)

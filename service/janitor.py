@@ -6,6 +6,7 @@ that is being written is ever deleted.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, select
@@ -13,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from service import datasets, uploads
 from service.database import Database
+from service.errors import Unavailable
+from service.inlet import Inlet
 from service.models import Dataset, DatasetStatus, Upload, now
 from service.storage import Storage
 from service.verify.files import leftovers
@@ -24,12 +27,13 @@ GRACE = timedelta(hours=1)  # between the moment something may no longer be used
 def tidy(
     database: Database,
     storage: Storage,
+    inlet: Inlet | None = None,
     *,
     dry_run: bool = False,
     settled_seconds: float = SETTLED_SECONDS,
 ) -> list[str] | None:
-    """Delete what is left over; the storage keys that were (or would be) deleted, or None if
-    somebody else is at it."""
+    """Delete what is left over; the storage keys, and addresses in the bucket, that were (or would
+    be) deleted, or None if somebody else is at it."""
     with database.alone("janitor") as alone:
         if not alone:
             return None
@@ -42,7 +46,42 @@ def tidy(
                     session.delete(upload)
             for key in keys:
                 storage.delete(key)
+        if inlet is not None:
+            with suppress(Unavailable):  # which is logged; there is a next time
+                keys += _clear(database, inlet, timedelta(seconds=settled_seconds), dry_run=dry_run)
     return sorted(set(keys))
+
+
+def _clear(database: Database, inlet: Inlet, settled: timedelta, *, dry_run: bool) -> list[str]:
+    """Delete what lies in the bucket and belongs to no upload and no dataset; where it lay.
+
+    The rows are read after the bucket: what was begun since is then not on the list.
+    """
+    found = [one for one in inlet.everything() if one.since < now() - settled]
+    with database.read() as session:
+        known = set(_expected(session))
+    leftovers = [one for one in found if (one.dataset_id, one.multipart_id) not in known]
+    for one in () if dry_run else leftovers:
+        if one.multipart_id is None:
+            inlet.delete(one.dataset_id)
+        else:
+            inlet.abort(one.dataset_id, one.multipart_id)
+    return [inlet.address(one.dataset_id) for one in leftovers]
+
+
+def _expected(session: Session) -> Iterator[tuple[str, str | None]]:
+    """Of each object that may lie in the bucket its dataset, of each begun upload its id there."""
+    for dataset_id in session.scalars(select(Dataset.id).where(Dataset.in_bucket)):
+        yield dataset_id, None
+    coming = select(Upload.dataset_id, Upload.multipart_id).where(
+        Upload.multipart_id.is_not(None),
+        Upload.completed_at.is_(None),
+        Upload.problem.is_(None),
+        ~_expired(),
+    )
+    for dataset_id, multipart_id in session.execute(coming):
+        yield dataset_id, None
+        yield dataset_id, multipart_id
 
 
 def _expired() -> ColumnElement[bool]:

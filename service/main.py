@@ -23,6 +23,7 @@ from service.api import (
     audits,
     catalogue,
     datasets,
+    direct,
     exports,
     health,
     keys,
@@ -44,6 +45,7 @@ from service.broker import doorbell
 from service.config import Settings
 from service.config import settings as default_settings
 from service.database import Database
+from service.inlet import Inlet
 from service.janitor import tidy
 from service.news import LOOK_SECONDS, News
 from service.observability import telemetry, watching
@@ -72,6 +74,7 @@ PARTS = (
     samples,
     datasets,
     uploads,
+    direct,
     overview,
     people,
     progress,
@@ -133,6 +136,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             lock_seconds=LOCK_SECONDS,
         )
         uses, metrics, news = Uses(database), Metrics(database, storage), News(database)
+        inlet = Inlet.of(settings)
         app.state.resources = Resources(
             settings,
             database,
@@ -145,10 +149,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 "failed-sign-ins", settings.failed_sign_in_limit, settings.redis_url
             ),
             provider=oidc.Provider(settings) if settings.oidc_issuer else None,
+            inlet=inlet,
         )
         tasks = [
             asyncio.create_task(_sweep(database, ring, settings.sweep_seconds)),
-            asyncio.create_task(_tidy(database, storage, settings.tidy_seconds)),
+            asyncio.create_task(_tidy(database, storage, inlet, settings.tidy_seconds)),
             asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
             asyncio.create_task(_repeat(uses.write_down, USES_SECONDS, "uses_not_written")),
         ]
@@ -219,11 +224,11 @@ class Identified:
             await self.app(scope, receive, identify)
 
 
-async def _tidy(database: Database, storage: Storage, seconds: float) -> None:
+async def _tidy(database: Database, storage: Storage, inlet: Inlet | None, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            deleted = await run_in_threadpool(tidy, database, storage)
+            deleted = await run_in_threadpool(tidy, database, storage, inlet)
         except Exception as error:  # it must outlive a database that is away
             log.warning("tidy_failed", error=str(error))
         else:

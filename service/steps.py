@@ -100,9 +100,15 @@ def finish(session: Session, claim: Claim) -> None:
     _close(session, claim, state=StepState.done, progress=1.0, finished_at=now())
 
 
-def give_back(session: Session, claim: Claim) -> None:
-    """Let somebody else run the step (a worker that is shutting down)."""
-    _close(session, claim, state=StepState.ready, attempt=Step.attempt - 1)
+def give_back(session: Session, claim: Claim, *, after_seconds: float = 0.0) -> None:
+    """Let somebody else run the step (a worker that is shutting down), or try it later."""
+    _close(
+        session,
+        claim,
+        state=StepState.ready,
+        attempt=Step.attempt - 1,
+        ready_at=clock() + after_seconds,
+    )
 
 
 def retry_or_fail(session: Session, claim: Claim, error: Exception) -> dict[str, Any] | None:

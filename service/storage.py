@@ -57,6 +57,12 @@ class Storage:
             else:
                 temporary.unlink(missing_ok=True)
 
+    def clear_attempts(self, key: str) -> None:
+        """Delete what killed attempts at writing this left. For whoever alone may write it."""
+        target = self.path(key)
+        for left in target.parent.glob(f".{target.name}.*.part"):
+            left.unlink(missing_ok=True)
+
     @contextmanager
     def placing(self, key: str) -> Generator[Path]:
         """The key's own path, for a file that is renamed to it; durable when the block ends."""
@@ -88,6 +94,15 @@ class Storage:
                     type="empty-file",
                 )
         return Received(size, digest.hexdigest())
+
+    def measure(self, key: str) -> Received | None:
+        """The size and hash of what lies there."""
+        try:
+            with self.path(key).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                return Received(file.tell(), digest)
+        except FileNotFoundError:
+            return None
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.root).free

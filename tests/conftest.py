@@ -26,7 +26,7 @@ from service.storage import Storage
 from tests.factories import Store
 from worker.runner import Worker
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.bucket"]
 
 KEPT = {"LABELAUDIT_SHARED_DATA"}
 CallAs = Callable[[Role | None], TestClient]

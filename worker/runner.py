@@ -31,6 +31,7 @@ from worker.identity import is_gone, own_name
 log = structlog.get_logger()
 
 PROGRESS_SECONDS = 1.0
+POSTPONED_SECONDS = 20.0
 GRACE_SECONDS = 10.0  # a fenced step that does not stop by itself is ended with its process
 
 Save = Callable[[Session], None]
@@ -38,6 +39,10 @@ Save = Callable[[Session], None]
 
 class Stopping(Exception):
     """This worker was told to stop: its step goes back for somebody else."""
+
+
+class Postponed(Exception):
+    """Something that the step needs is away or full: it is tried later, as if it had not been."""
 
 
 @dataclass
@@ -169,6 +174,9 @@ def run_one(worker: Worker) -> bool:
     except Stopping:
         logger.info("step_given_back")
         _give_back(worker, claim)
+    except Postponed as error:
+        logger.warning("step_postponed", reason=str(error))
+        _give_back(worker, claim, after_seconds=POSTPONED_SECONDS)
     except Exception as error:
         logger.warning("step_error", exc_info=not isinstance(error, ServiceError))
         _after_error(worker, claim, error)
@@ -198,10 +206,10 @@ def _claim(worker: Worker) -> Claim | None:
     return claim
 
 
-def _give_back(worker: Worker, claim: Claim) -> None:
+def _give_back(worker: Worker, claim: Claim, *, after_seconds: float = 0.0) -> None:
     try:
         with worker.database.write() as session:
-            steps.give_back(session, claim)
+            steps.give_back(session, claim, after_seconds=after_seconds)
     except StepLost:
         log.info("step_lost", subject=claim.subject_id)
 

@@ -23,6 +23,7 @@ from service.api import cookies
 from service.config import Settings
 from service.database import Database
 from service.errors import NotAuthenticated, NotFound, NotPermitted
+from service.inlet import Inlet
 from service.models import Outcome, Scope
 from service.news import News
 from service.observability.metrics import Metrics
@@ -47,6 +48,7 @@ class Resources:
     calls: Limit
     failed_sign_ins: Limit
     provider: oidc.Provider | None  # of sign-ins elsewhere
+    inlet: Inlet | None  # the bucket that files may be sent to
 
     def read(self, caller: Principal) -> AbstractContextManager[Session]:
         return self.database.read(caller)
@@ -182,6 +184,17 @@ async def settings(request: Request) -> Settings:
     return resources_of(request).settings
 
 
+async def inlet(request: Request) -> Inlet:
+    found = resources_of(request).inlet
+    if found is None:
+        raise NotFound(
+            "Files come through the service here: no bucket is set up. Send yours to /v1/uploads, "
+            "by tus.",
+            type="no-bucket",
+        )
+    return found
+
+
 ReadSession = Annotated[Session, Depends(reading)]
 WriteSession = Annotated[Session, Depends(writing)]
 IdempotencyKey = Annotated[
@@ -194,6 +207,7 @@ IdempotencyKey = Annotated[
 ]
 StorageDep = Annotated[Storage, Depends(storage)]
 SettingsDep = Annotated[Settings, Depends(settings)]
+InletDep = Annotated[Inlet, Depends(inlet)]
 
 
 class require:

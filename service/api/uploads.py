@@ -14,10 +14,17 @@ from service import uploads
 from service.access.keys import Principal
 from service.api.dependencies import Resources, ResourcesDep, Uploader
 from service.api.problems import documented
-from service.errors import BadInput, Gone, PreconditionFailed, UnsupportedMediaType
+from service.errors import (
+    BadInput,
+    Conflict,
+    Gone,
+    PreconditionFailed,
+    UnsupportedMediaType,
+)
 from service.models import Upload
 from service.schemas import ColumnRoles, UploadList, UploadMetadata, UploadRead
-from service.uploads import Checksum
+from service.uploads import Checksum, direct
+from service.uploads.parts import Cut
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"], responses=documented())
 
@@ -83,7 +90,8 @@ def list_uploads(resources: ResourcesDep, caller: Uploader) -> dict[str, Any]:
     """Your uploads that are under way: what a program that was stopped can go on with."""
     with resources.read(caller) as session:
         found = uploads.list_open(session, principal=caller)
-    return {"items": [_described(one, uploads.offset_of(resources.storage, one)) for one in found]}
+    items = [described(one, uploads.offset_of(resources.storage, one)) for one in found]
+    return {"items": items, "direct": resources.inlet is not None}
 
 
 @router.get("/{upload_id}", response_model=UploadRead)
@@ -92,7 +100,7 @@ def read_upload(resources: ResourcesDep, caller: Uploader, upload_id: str) -> di
     upload = _get(resources, caller, upload_id)
     offset = _advance(resources, caller, upload)
     upload = _get(resources, caller, upload_id)
-    return _described(upload, offset)
+    return described(upload, offset)
 
 
 @router.head("/{upload_id}", response_class=Response, responses=documented(410, 412))
@@ -134,7 +142,12 @@ async def append_to_upload(
     _require_version(tus_resumable)
     if request.headers.get("content-type") != BODY_TYPE:
         raise UnsupportedMediaType(f"Send the bytes with `Content-Type: {BODY_TYPE}`.")
-    _require_open(upload)
+    require_open(upload)
+    if upload.part_bytes is not None:
+        raise Conflict(
+            "The bytes of a direct upload go to the bucket: ask for the parts' addresses.",
+            type="upload-is-direct",
+        )
     if upload.completed_at is None:
         await uploads.append(
             resources.storage,
@@ -157,8 +170,10 @@ def delete_upload(
     upload = _get(resources, caller, upload_id)
     _require_version(tus_resumable)
     with resources.write(caller) as session:
-        uploads.release(session, upload_id)
+        given_up = uploads.release(session, upload_id)
     uploads.discard(resources.storage, upload)
+    if given_up and upload.part_bytes is not None and resources.inlet is not None:
+        direct.discard(resources.inlet, upload)
     return Response(status_code=204, headers={"Tus-Resumable": VERSION})
 
 
@@ -181,24 +196,27 @@ def _standing(
     resources: Resources, caller: Principal, upload_id: str, offset: int, *, status: int
 ) -> Response:
     upload = _get(resources, caller, upload_id)
-    _require_open(upload)
+    require_open(upload)
     headers = {"Upload-Offset": str(offset), "Upload-Length": str(upload.length)}
     if upload.completed_at is not None:
         headers["Upload-Dataset"] = upload.dataset_id
     return Response(status_code=status, headers={**_expiry(upload), **headers})
 
 
-def _described(upload: Upload, offset: int) -> dict[str, Any]:
+def described(upload: Upload, offset: int) -> dict[str, Any]:
+    """An upload as the API shows it."""
     done = upload.completed_at is not None
     return {
         **upload.to_dict(),
         "status": "rejected" if upload.problem else "complete" if done else "receiving",
         "offset": offset,
+        "part_count": Cut.of(upload).count if upload.part_bytes else None,
         "dataset_id": upload.dataset_id if done else None,
     }
 
 
-def _require_open(upload: Upload) -> None:
+def require_open(upload: Upload) -> None:
+    """Raises Gone, with the reason, if the upload was rejected."""
     if upload.problem is not None:
         raise Gone(upload.problem["detail"], type=upload.problem["type"].rpartition("/")[2])
 

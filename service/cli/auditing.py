@@ -11,6 +11,7 @@ from service.cli.options import (
     AuditId,
     DataDir,
     DatasetId,
+    Direct,
     Encoder,
     Epochs,
     FeatureColumns,
@@ -49,6 +50,7 @@ def audit(
     epochs: Epochs = None,
     seed: Seed = None,
     settings: Settings = None,
+    direct: Direct = None,
     limit: Limit = 20,
     as_json: AsJson = False,
     url: Url = None,
@@ -58,7 +60,9 @@ def audit(
     roles = columns(label_column, sample_id_column, text_column, file_column, feature_column)
     options = training(encoder, objective, replicas, epochs, seed, settings)
     with connect(data_dir, url) as client:
-        dataset, handle = run_audit(client, path, name=name, roles=roles, options=options)
+        dataset, handle = run_audit(
+            client, path, name=name, roles=roles, options=options, direct=direct
+        )
         if as_json:
             show.as_json(result(client, dataset, handle, limit))
         else:
@@ -68,14 +72,22 @@ def audit(
 
 
 def run_audit(
-    client: Client, path: str, *, name: str | None, roles: dict[str, Any], options: dict[str, Any]
+    client: Client,
+    path: str,
+    *,
+    name: str | None,
+    roles: dict[str, Any],
+    options: dict[str, Any],
+    direct: bool | None = None,
 ) -> tuple[DatasetRead, AuditHandle]:
     """Upload, unless `path` is the id of a dataset; audit; wait, with progress bars."""
     with show.steps() as steps:
         if path.startswith("ds_") and not Path(path).exists():
             dataset = client.wait_for_dataset(path)
         else:
-            dataset = client.upload(path, name=name, on_bytes=steps.uploading, **roles)
+            dataset = client.upload(
+                path, name=name, on_bytes=steps.uploading, direct=direct, **roles
+            )
         handle = client.audit(dataset.id, **options)
         handle.wait(steps.auditing)
     return dataset, handle

@@ -50,6 +50,14 @@ FeatureColumns = Annotated[
     list[str] | None,
     typer.Option("--feature-column", help="Repeat for each feature.", rich_help_panel="Columns"),
 ]
+Direct = Annotated[
+    bool | None,
+    typer.Option(
+        "--direct/--through-service",
+        help="Whether a large file goes straight to the service's bucket.",
+        show_default="direct where the service has one within reach",
+    ),
+]
 Encoder = Annotated[
     str | None,
     typer.Option(

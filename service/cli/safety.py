@@ -12,6 +12,7 @@ from service.cli.options import AsJson, DataDir
 from service.client import ClientError
 from service.config import DATABASE, Settings
 from service.database import Database
+from service.inlet import Inlet
 from service.janitor import tidy
 from service.storage import Storage
 from service.verify import Report
@@ -54,7 +55,12 @@ def clean(
     settings = _settings(data_dir)
     database = Database(settings.resolved_database_url)
     try:
-        keys = tidy(database, Storage(settings.resolved_storage_dir), dry_run=dry_run)
+        keys = tidy(
+            database,
+            Storage(settings.resolved_storage_dir),
+            Inlet.of(settings),
+            dry_run=dry_run,
+        )
     finally:
         database.dispose()
     if keys is None:

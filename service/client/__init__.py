@@ -24,12 +24,14 @@ from service.client.errors import (
     CannotUpload,
     ClientError,
     JobFailed,
+    NoBucket,
     NoService,
     ProblemError,
 )
+from service.client.large import OnBytes
 from service.client.packing import packed
 from service.client.people import People
-from service.client.sending import OnBytes, send
+from service.client.sending import send
 from service.client.transport import Transport, once
 from service.models import FINISHED, DatasetStatus, JobStatus, Role
 from service.schemas import (
@@ -54,6 +56,7 @@ __all__ = [
     "Client",
     "ClientError",
     "JobFailed",
+    "NoBucket",
     "NoService",
     "OnProgress",
     "ProblemError",
@@ -119,17 +122,21 @@ class Client(People):
         feature_columns: Sequence[str] | None = None,
         wait: bool = True,
         on_bytes: OnBytes | None = None,
+        direct: bool | None = None,
     ) -> DatasetRead:
         """Upload a file or a folder and, unless told otherwise, wait until it is read.
 
         Columns are guessed; name one where the guess would be wrong. `on_bytes(sent, size)` is
         called as the upload goes. A large file goes on where it stood when the connection breaks,
-        and when the same call is made again after this program was killed.
+        and when the same call is made again after this program was killed. Where the service has a
+        bucket, a large file goes straight there, unless it is out of reach from here; `direct` says
+        that it must, or must not.
 
         Raises
         ------
-        CannotUpload, ApiError, JobFailed
-            Nothing to upload there; refused at once; read and rejected, with the rows to mend.
+        CannotUpload, ApiError, JobFailed, NoBucket
+            Nothing to upload there; refused at once; read and rejected, with the rows to mend; the
+            bucket takes no more of it.
         """
         source = Path(path)
         named = {
@@ -146,6 +153,7 @@ class Client(People):
                 name=name or source.resolve().name,
                 columns={role: column for role, column in named.items() if column},
                 on_bytes=on_bytes or (lambda _sent, _size: None),
+                direct=direct,
             )
         return self.wait_for_dataset(dataset.id) if wait else dataset
 

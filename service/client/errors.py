@@ -2,6 +2,7 @@
 
 ClientError
 ├── NoService       none was named, or none answers
+├── NoBucket        the bucket that a file should go to is out of reach, or refuses it
 ├── ApiError        the service answered with a problem
 ├── JobFailed       the work that was waited for failed or was cancelled
 └── CannotUpload    what was named cannot be made into an upload
@@ -18,6 +19,10 @@ class ClientError(Exception):
 
 
 class NoService(ClientError):
+    pass
+
+
+class NoBucket(ClientError):
     pass
 
 

@@ -31,7 +31,8 @@ class Dataset(Owned, Model):
     kind: Mapped[Kind | None] = mapped_column(one_of(Kind))
     format: Mapped[str | None] = mapped_column(String(40))
     bytes: Mapped[int] = mapped_column(BigInt)
-    sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64))  # while `in_bucket` what was said, or empty
+    in_bucket: Mapped[bool] = mapped_column(default=False)  # its bytes are still to be fetched
     version: Mapped[int] = mapped_column(BigInt, default=0)
     sample_count: Mapped[int] = mapped_column(BigInt, default=0)
     labeled_count: Mapped[int] = mapped_column(BigInt, default=0)

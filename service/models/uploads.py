@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.models.base import BigInt, Model, Owned, now
@@ -12,7 +12,8 @@ from service.models.base import BigInt, Model, Owned, now
 class Upload(Owned, Model):
     """Bytes on their way: a reservation while they come, for a day the memory of what they became.
 
-    How many have arrived is not here: the file itself tells, and cannot disagree with itself.
+    How many have arrived is not here: the file itself tells, and cannot disagree with itself. Of a
+    direct upload, which has parts of `part_bytes`, the bucket tells.
     """
 
     __tablename__ = "upload"
@@ -25,6 +26,8 @@ class Upload(Owned, Model):
     columns: Mapped[dict[str, Any] | None]
     length: Mapped[int | None] = mapped_column(BigInt)  # null: a body sent without saying
     sha256: Mapped[str | None] = mapped_column(String(64))
+    part_bytes: Mapped[int | None] = mapped_column(BigInt)
+    multipart_id: Mapped[str | None] = mapped_column(Text)  # what the bucket calls it
     problem: Mapped[dict[str, Any] | None]
     created_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -78,7 +78,15 @@ from service.schemas.review import (
     QueueNext,
     RankingRead,
 )
-from service.schemas.uploads import UploadList, UploadMetadata, UploadRead
+from service.schemas.uploads import (
+    DirectUploadCreate,
+    DirectUploadRead,
+    PartList,
+    PartRead,
+    UploadList,
+    UploadMetadata,
+    UploadRead,
+)
 
 __all__ = [
     "MAX_PREDICTED",
@@ -100,6 +108,8 @@ __all__ = [
     "CorrectionsCreate",
     "DataMapRead",
     "DatasetRead",
+    "DirectUploadCreate",
+    "DirectUploadRead",
     "EstimateRead",
     "ExportCreate",
     "ExportFormat",
@@ -124,6 +134,8 @@ __all__ = [
     "Page",
     "PairRead",
     "Pairs",
+    "PartList",
+    "PartRead",
     "Person",
     "PersonRead",
     "PredictRequest",

@@ -23,7 +23,9 @@ class DatasetRead(Schema):
     kind: Kind | None
     format: str | None = Field(description="The form it came in, e.g. imagefolder, csv, npz.")
     bytes: int
-    sha256: str
+    sha256: str = Field(
+        description="Of the file. Empty while a direct upload that did not say it is fetched."
+    )
     version: int = Field(description="Version n = the upload with its first n corrections applied.")
     sample_count: int
     labeled_count: int = Field(description="Samples without a label are kept, not analysed.")

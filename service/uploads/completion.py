@@ -1,6 +1,5 @@
 """The last byte is there: check the hash, make the file the dataset's, register it."""
 
-import hashlib
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -32,7 +31,7 @@ def complete(
         known = session.get_one(Upload, upload.id)
         if known.completed_at is None and known.problem is None:
             if problem is None:
-                _register(session, known, received, principal)
+                create(session, known, received, principal=principal)
             known.problem = problem
         problem = known.problem
     if problem is not None:
@@ -56,12 +55,18 @@ def register(
     if known.length is None:
         take_turns(session, "uploads")
         require_room(session, settings, received.bytes, besides=upload.id)
-    return _register(session, known, received, principal)
+    return create(session, known, received, principal=principal)
 
 
-def _register(
-    session: Session, upload: Upload, received: Received, principal: Principal
+def create(
+    session: Session,
+    upload: Upload,
+    received: Received,
+    *,
+    principal: Principal,
+    in_bucket: bool = False,
 ) -> Dataset:
+    """The dataset of an upload whose bytes are here, or in the bucket."""
     upload.completed_at = now()
     return datasets.create_dataset(
         session,
@@ -71,17 +76,14 @@ def _register(
         received=received,
         columns=upload.columns,
         principal=principal,
+        in_bucket=in_bucket,
     )
 
 
 def _measure(storage: Storage, upload: Upload) -> Received:
     for key in (part_key(upload.id), datasets.upload_key(upload.dataset_id)):
-        try:
-            with storage.path(key).open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                return Received(file.tell(), digest)
-        except FileNotFoundError:
-            continue
+        if (received := storage.measure(key)) is not None:
+            return received
     raise NotFound(f"The bytes of the upload {upload.id!r} are gone. Send the file again.")
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from service.access.keys import Principal
 from service.config import Settings
 from service.database import take_turns
-from service.errors import NotFound, TooManyRequests, UploadTooLarge
+from service.errors import Conflict, Gone, NotFound, TooManyRequests, UploadTooLarge
 from service.models import Dataset, DatasetStatus, Upload, new_id, now
 
 
@@ -24,8 +24,10 @@ def reserve(
     length: int | None,
     sha256: str | None,
     principal: Principal,
+    part_bytes: int | None = None,
 ) -> Upload:
-    """Hold room for an upload of `length` bytes, or of a length not yet known.
+    """Hold room for an upload of `length` bytes, or of a length not yet known; for a direct one, of
+    parts of `part_bytes`.
 
     Raises
     ------
@@ -49,6 +51,7 @@ def reserve(
         columns=columns,
         length=length,
         sha256=sha256,
+        part_bytes=part_bytes,
         created_by=principal.name,
         expires_at=now() + timedelta(hours=settings.upload_hours),
     )
@@ -103,6 +106,23 @@ def get_upload(session: Session, upload_id: str, *, principal: Principal) -> Upl
     upload = session.get(Upload, upload_id)
     if upload is None or upload.key_id != principal.key_id or upload.expires_at < now():
         raise NotFound(f"There is no upload {upload_id!r}; it may have expired. Start a new one.")
+    return upload
+
+
+def get_direct(session: Session, upload_id: str, *, principal: Principal) -> Upload:
+    """A direct upload of the caller's own. Raises NotFound, Conflict, Gone."""
+    upload = session.get(Upload, upload_id)
+    if upload is None or upload.key_id != principal.key_id:
+        raise NotFound(f"There is no upload {upload_id!r}. Start a new one.")
+    if upload.part_bytes is None:
+        raise Conflict(
+            "The bytes of this upload go to the service, by tus.", type="upload-not-direct"
+        )
+    if upload.expires_at < now():
+        raise Gone(
+            "The upload has expired, and its parts are deleted. Start a new one.",
+            type="upload-expired",
+        )
     return upload
 
 

@@ -50,7 +50,7 @@ def missing(session: Session, storage: Storage, *, contents: bool) -> Iterator[V
 
 
 def _dataset(storage: Storage, dataset: Dataset, contents: bool) -> Iterator[str]:
-    if dataset.status is DatasetStatus.rejected:
+    if dataset.status is DatasetStatus.rejected or dataset.in_bucket:
         return
     upload = storage.path(datasets.upload_key(dataset.id))
     for detail in _differs(upload, dataset.bytes, dataset.sha256 if contents else None):

@@ -70,3 +70,39 @@ def test_a_setting_that_makes_no_sense_is_refused(wrong):
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_addresses_as_platforms_hand_them_out_mean_the_installed_driver(scheme):
     assert normalised(f"{scheme}://u:p@db:5432/x") == "postgresql+psycopg://u:p@db:5432/x"
+
+
+@pytest.mark.parametrize(
+    ("named", "faults"),
+    [
+        ({"upload_endpoint": "http://s3.internal"}, 0),
+        ({"upload_bucket": "inlet"}, 0),
+        ({"upload_bucket": "inlet", "upload_endpoint": "http://127.0.0.1:9000"}, 0),
+        ({"upload_bucket": "inlet", "upload_endpoint": "http://s3.internal"}, 1),
+        (
+            {
+                "upload_bucket": "inlet",
+                "upload_endpoint": "http://s3.internal",
+                "upload_public_endpoint": "https://s3.example.org",
+            },
+            0,
+        ),
+    ],
+)
+def test_clients_are_sent_to_no_bucket_over_an_open_line(named, faults):
+    assert len(Settings(**named).faults()) == faults
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "no-slash", "../up/"])
+def test_a_prefix_that_would_take_in_others_objects_is_refused(prefix):
+    with pytest.raises(ValidationError):
+        Settings(upload_prefix=prefix)
+
+
+def test_the_buckets_key_comes_from_a_file_and_is_not_shown(monkeypatch, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("very-secret\n")
+    monkeypatch.setenv("LABELAUDIT_UPLOAD_SECRET_KEY_FILE", str(secret))
+    settings = Settings()
+    assert settings.upload_secret_key.get_secret_value() == "very-secret"
+    assert "very-secret" not in repr(settings)

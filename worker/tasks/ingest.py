@@ -11,8 +11,10 @@ from service import annotators, datasets
 from service.ingest import Allowance, ColumnRoles, SeenColumn, ingest_confined
 from service.steps import Claim
 from worker.runner import Hold, Save, Worker
+from worker.tasks.fetch import fetch
 
 BATCH = 16_384  # rows on their way into the database at once
+FETCHING = 0.5  # of the progress of an upload that lies in the bucket
 
 
 def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
@@ -20,6 +22,10 @@ def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
     dataset_id = claim.subject_id
     with worker.database.read() as session:
         dataset = datasets.get_dataset(session, dataset_id)
+    done = 0.0
+    if dataset.in_bucket:
+        fetch(worker, dataset, lambda share: hold(FETCHING * share))
+        done = FETCHING
     requested = dict(dataset.requested_columns or {})
     for role in ("features", "ignored"):
         if role in requested:
@@ -36,7 +42,7 @@ def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
         roles=ColumnRoles(**requested),
         destination=worker.storage.path(datasets.folder(dataset_id)),
         allowance=Allowance(settings.ingest_memory_bytes, settings.ingest_seconds),
-        on_progress=hold,
+        on_progress=lambda share: hold(done + (1 - done) * share),
         on_columns=tell_columns,
     )
     annotators.write_annotators(worker.storage, dataset_id, report.class_names, report.sample_count)
