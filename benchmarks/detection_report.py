@@ -3,12 +3,12 @@
     python -m benchmarks.detection_report records.jsonl [--picture found.svg]
 
 Means and spreads (largest less smallest) are over the seeds of a case; a mean over cases lets every
-case weigh alike.
+case weigh alike. Where the lines were written with `--verdicts`, the table is what these changed.
 """
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,11 @@ SHORT = {
 }
 ENGINE, RECIPE, PIPELINE = "labelaudit", "cleanlab self_confidence", "cleanlab find_label_issues"
 FAR_BELOW = 0.01
+VERDICTS = "verdicts"  # how the engine's second line of a case ends
+CHOSEN_ON = (  # packs that form and constants were chosen on; the others confirmed them
+    *("embeddings", "tabular_satellite", "tabular_spam", "trec", "medical_relations_crowdtruth"),
+    *("student_grades", "noise0.2_sparsity0.0", "noise0.7_sparsity0.4"),
+)
 LONG = 10.0  # processor seconds; shorter ones say little
 
 
@@ -40,6 +45,9 @@ def main() -> None:
     rows = [json.loads(text) for text in options.lines.read_text().splitlines()]
     records = [record for row in rows for record in row["records"]]
     cases = _by_case(records)
+    if any(record["method"].endswith(VERDICTS) for record in records):
+        print("\n".join(_verdicts(cases)))
+        return
     for part in (_table(cases), _kinds(cases), _marks(cases), _costs(cases)):
         print("\n".join(part), end="\n\n")
     if options.picture:
@@ -131,6 +139,72 @@ def _costs(cases: Records) -> Iterator[str]:
         )
         if recipe > LONG:
             yield f"{case}: engine {engine:.0f} s, cleanlab {recipe:.0f} s, {engine / recipe:.2f}"
+
+
+def _verdicts(cases: Records) -> Iterator[str]:
+    """What verdicts changed, over cases and seeds, by the halves of the packs."""
+    pairs: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {"first half": []}
+    pairs |= {"second half": [], "all": []}
+    for case, methods in cases.items():
+        after = next(rows for name, rows in methods.items() if name.endswith(VERDICTS))
+        both = list(zip(methods[ENGINE], after, strict=True))
+        half = "first half" if case.startswith(CHOSEN_ON) else "second half"
+        for part in (half, "all"):
+            pairs[part] += both
+    yield "| | " + " | ".join(pairs) + " |"
+    yield "|---|" + "--:|" * len(pairs)
+    for name, figure in FIGURES.items():
+        cells = [figure(*zip(*rows, strict=True)) if rows else "" for rows in pairs.values()]
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _before_and_after(figure: Callable[[list[dict[str, Any]]], str]) -> Callable[..., str]:
+    return lambda before, after: f"{figure(list(before))}, {figure(list(after))}"
+
+
+def _mean(values: Iterable[float]) -> str:
+    return _number(float(np.mean(list(values))))
+
+
+def _rate_error(record: dict[str, Any]) -> float:
+    return abs(float(record["noise_rate"]["estimate"] - record["noise_rate"]["true"]))
+
+
+def _width(record: dict[str, Any]) -> float:
+    return float(record["noise_rate"]["high"] - record["noise_rate"]["low"])
+
+
+def _holds(record: dict[str, Any]) -> bool:
+    rate = record["noise_rate"]
+    return bool(rate["low"] <= rate["true"] <= rate["high"])
+
+
+def _filled(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    tiers = [record["tiers"]["obvious"] for record in records]
+    return [tier for tier in tiers if tier["n"]]
+
+
+def _kept(records: list[dict[str, Any]]) -> str:
+    tiers = _filled(records)
+    return f"{len(tiers)}; {sum(tier['low'] <= tier['precision'] for tier in tiers)}"
+
+
+FIGURES: dict[str, Callable[..., str]] = {
+    "cases and seeds": lambda before, _after: str(len(before)),
+    "calibration error, before and after": _before_and_after(
+        lambda rows: _mean(row["ece"] for row in rows)
+    ),
+    "error of the noise rate": _before_and_after(lambda rows: _mean(map(_rate_error, rows))),
+    "interval holds the truth": _before_and_after(lambda rows: str(sum(map(_holds, rows)))),
+    "its median width": _before_and_after(
+        lambda rows: _number(float(np.median([_width(row) for row in rows])))
+    ),
+    "obvious not empty; bound kept": _before_and_after(_kept),
+    "samples in it, median": _before_and_after(
+        lambda rows: f"{np.median([tier['n'] for tier in _filled(rows)] or [0]):.0f}"
+    ),
+    "mean AP": _before_and_after(lambda rows: _mean(row["ap"] for row in rows)),
+}
 
 
 def _ap(records: list[dict[str, Any]]) -> float:

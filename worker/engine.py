@@ -1,7 +1,7 @@
 """Running one shard of an audit, and reading what all of them found.
 
 A shard is the unit of distribution: it needs only its spec, the inputs and the labels, writes one
-folder, and writes the same bytes whenever and wherever (CPU) it runs.
+folder, and writes the same bytes whenever it runs and on whatever CPU of the same kind.
 """
 
 import json

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from worker.encoders.precision import compute_dtype
-from worker.models import Network, uniform
+from worker.models import Network, read_out, uniform
 from worker.trunks import Trunk
 
 TRUNK_RATE = 0.1  # of the top layer's learning rate: what is trained already moves little
@@ -61,8 +61,7 @@ class FineTuned(Network):
         return F.layer_norm(torch.stack(parts, 1).float(), (self.features,))
 
     def classify(self, representation: Tensor) -> Tensor:
-        by_replica = representation.transpose(0, 1)
-        return torch.baddbmm(self.bias_out, by_replica, self.weight_out).transpose(0, 1)
+        return read_out(representation, self.weight_out, self.bias_out)
 
     def _fits(self, trunk: Trunk, inputs: Tensor) -> bool:
         """Whether all replicas' activations may be kept; measured again for each larger batch."""

@@ -8,18 +8,57 @@ the first gives the representation (B, K, F) that the last layer reads.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from worker.encoders.precision import compute_dtype
+
 BATCH_NORM_EPS = 1e-5
+# Training takes products of at least so many samples and features in bfloat16 where that is native:
+# half the time. Smaller ones cost as much to round as that saves.
+ROUNDED_SAMPLES, ROUNDED_FEATURES = 500, 128
 
 
 def uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> nn.Parameter:
     """He's uniform initialisation, from the given generator alone."""
     bound = math.sqrt(3.0 / fan_in)
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
+
+
+def _is_large(inputs: Tensor) -> bool:
+    samples, features = inputs.shape
+    return samples >= ROUNDED_SAMPLES and features >= ROUNDED_FEATURES
+
+
+class _ReadOut(torch.autograd.Function):
+    """A linear layer of each replica's own, (B, K, F) x (K, F, C) -> (B, K, C) contiguous.
+
+    The same as a batched product and its derivatives, but with few classes a product whose result
+    has C columns takes four to ten times as long as its transpose, so C is kept to the rows.
+    """
+
+    @staticmethod
+    def forward(context: Any, representation: Tensor, weight: Tensor) -> Tensor:
+        context.save_for_backward(representation, weight)
+        by_class = torch.bmm(weight.transpose(1, 2), representation.permute(1, 2, 0))  # (K, C, B)
+        return by_class.permute(2, 0, 1).contiguous()
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        representation, weight = context.saved_tensors
+        of_logits = gradients[0].transpose(0, 1).contiguous()  # (K, B, C)
+        of_representation = torch.bmm(of_logits, weight.transpose(1, 2))  # (K, B, F)
+        of_weight = torch.bmm(of_logits.transpose(1, 2), representation.transpose(0, 1))
+        return of_representation.transpose(0, 1), of_weight.transpose(1, 2)
+
+
+def read_out(representation: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Logits (B, K, C) of each replica's last layer: (B, K, F), (K, F, C), (K, 1, C)."""
+    logits: Tensor = _ReadOut.apply(representation, weight)  # type: ignore[no-untyped-call]
+    return logits + bias.transpose(0, 1)
 
 
 class Network(nn.Module):
@@ -65,7 +104,10 @@ class WideLinear(Network):
 
 
 class WideMlp(Network):
-    """K perceptrons with one hidden layer: (B, D) x (D, K*H), ReLU, then a batched (K, H, C)."""
+    """K perceptrons with one hidden layer: (B, D) x (D, K*H), ReLU, then a batched (K, H, C).
+
+    Weights are float32 always; a large first product is rounded in training, never in evaluation.
+    """
 
     def __init__(
         self,
@@ -85,13 +127,14 @@ class WideMlp(Network):
         self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
 
     def represent(self, inputs: Tensor) -> Tensor:
-        hidden = F.relu(torch.addmm(self.bias_in, inputs, self.weight_in))
+        rounded = self.training and _is_large(inputs)
+        dtype = compute_dtype(inputs.device) if rounded else torch.float32
+        bias, inputs, weight = (x.to(dtype) for x in (self.bias_in, inputs, self.weight_in))
+        hidden = F.relu(torch.addmm(bias, inputs, weight)).float()
         return hidden.view(-1, self.replicas, self.hidden)  # (B, K*H) -> (B, K, H)
 
     def classify(self, representation: Tensor) -> Tensor:
-        by_replica = representation.transpose(0, 1)  # (K, B, H)
-        logits = torch.baddbmm(self.bias_out, by_replica, self.weight_out)  # (K, B, C)
-        return logits.transpose(0, 1)
+        return read_out(representation, self.weight_out, self.bias_out)
 
 
 class WideCnn(Network):
@@ -173,9 +216,7 @@ class WideCnn(Network):
         return maps.mean(dim=(2, 3)).view(-1, self.replicas, self.features)  # (B, K, F)
 
     def classify(self, representation: Tensor) -> Tensor:
-        by_replica = representation.transpose(0, 1)
-        logits = torch.baddbmm(self.bias_out, by_replica, self.weight_out)
-        return logits.transpose(0, 1)  # (K, B, C) -> (B, K, C)
+        return read_out(representation, self.weight_out, self.bias_out)
 
 
 NETWORKS: dict[str, Callable[..., Network]] = {

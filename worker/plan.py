@@ -9,7 +9,7 @@ _SMALL = 20_000 * 64  # numbers in a table that scikit-learn's families still fi
 _FEW_EPOCHS = 20  # averages over epochs need some, however many steps they take
 _HIDDEN = 128  # half as many cost .005 of average precision on 50,000 samples, and save a third
 # Above these numbers of samples fewer replicas, trained for fewer epochs, rank nearly as well.
-_MEDIUM, _LARGE, _FEW_EPOCHS_LARGE, _STEPS_LARGE = 10_000, 20_000, 12, 600
+_MEDIUM, _LARGE, _FEW_EPOCHS_LARGE, _STEPS_LARGE = 10_000, 20_000, 10, 480
 # Optimiser steps to convergence. Few features make curved classes that take long to fit; many make
 # nearly linear ones, which a longer training only memorises.
 _STEPS, _STEPS_FEW_FEATURES, _FEW_FEATURES = 1000, 4500, 128

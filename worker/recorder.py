@@ -119,7 +119,7 @@ class Recorder:
         self._epoch["loss"][indices] = losses.detach()
         self._epoch["predicted"][indices] = logits.argmax(2)
         if self.epoch >= self.first_late:
-            self._add_probabilities(indices, logits.softmax(2))
+            self._add_probabilities(indices, (logits - total.unsqueeze(2)).exp())
 
     def end_epoch(self) -> None:
         """Stream the epoch's arrays to disk.

@@ -168,7 +168,7 @@ class _Component:
     def log_density(self, values: Floats) -> Floats:
         """(n,) up to the constant that all components share."""
         factor = np.linalg.cholesky(self.covariance)
-        white = np.linalg.solve(factor, (values - self.mean).T)
+        white = np.linalg.inv(factor) @ (values - self.mean).T
         result: Floats = -0.5 * (white**2).sum(axis=0) - np.log(np.diag(factor)).sum()
         return result
 

@@ -13,7 +13,15 @@ from torch import Tensor, nn
 
 from service.ranking.trajectory import Trajectory
 from worker import objectives
-from worker.models import NETWORKS, WideCnn, WideLinear, WideMlp
+from worker.models import (
+    NETWORKS,
+    ROUNDED_FEATURES,
+    ROUNDED_SAMPLES,
+    WideCnn,
+    WideLinear,
+    WideMlp,
+    read_out,
+)
 from worker.recorder import Recorder
 from worker.train import poisson_bootstrap, train
 
@@ -153,6 +161,54 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
     for array in ("margin", "p_given", "loss", "predicted", "probs_in_bag", "probs_out_of_bag"):
         np.testing.assert_array_equal(getattr(first, array), getattr(again, array))
     assert (first.margin != other.margin).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_large_products_are_rounded_in_training_alone(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr("worker.models.compute_dtype", lambda _device: dtype)
+    inputs, _ = blobs(n=ROUNDED_SAMPLES, features=ROUNDED_FEATURES)
+    network = WideMlp((ROUNDED_FEATURES,), 3, 2, torch.Generator().manual_seed(3), hidden=8)
+    exact = network.eval().represent(inputs)
+    few = network.train().represent(inputs[1:])
+    rounded = network.represent(inputs)
+    assert rounded.dtype == exact.dtype == torch.float32
+    torch.testing.assert_close(few, exact[1:], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(rounded, exact, rtol=0.02, atol=0.05)
+    assert torch.equal(rounded, exact) == (dtype == torch.float32)
+    rounded.sum().backward()
+    assert network.weight_in.grad is not None
+    assert network.weight_in.grad.dtype == torch.float32
+
+
+def test_rounded_or_not_the_same_seed_gives_the_same_bits(tmp_path: Path) -> None:
+    inputs, targets = blobs(n=2 * ROUNDED_SAMPLES, features=ROUNDED_FEATURES)
+    first, again = (
+        fit(
+            tmp_path / tag,
+            WideMlp((ROUNDED_FEATURES,), 3, 2, torch.Generator().manual_seed(3), hidden=8),
+            inputs,
+            targets,
+            poisson_bootstrap(len(targets), 2, seed=1),
+            batch_size=ROUNDED_SAMPLES,
+        )
+        for tag in ("first", "again")
+    )
+    for array in ("margin", "predicted", "probs_in_bag", "probs_out_of_bag"):
+        np.testing.assert_array_equal(getattr(first, array), getattr(again, array))
+
+
+def test_reading_out_is_a_batched_product_and_so_are_its_derivatives() -> None:
+    generator = torch.Generator().manual_seed(3)
+    shapes = ((7, 2, 5), (2, 5, 3), (2, 1, 3))
+    given = [torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes]
+    representation, weight, bias = (x.requires_grad_() for x in given)
+    plain = torch.baddbmm(bias, representation.transpose(0, 1), weight).transpose(0, 1)
+    logits = read_out(representation, weight, bias)
+    assert logits.is_contiguous()
+    torch.testing.assert_close(logits, plain)
+    assert torch.autograd.gradcheck(read_out, (representation, weight, bias))
 
 
 def test_training_leaves_the_global_generator_alone(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from service import annotators, audits, datasets, model_files, rankings, review, suspects, typical
 from service.issues import Issues, find_issues
@@ -34,7 +35,9 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     evidence, positions = _evidence(worker, audit, dataset)
     hold(0.1)
     verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.shard else None
-    ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
+    # Many small products: BLAS threads that spin while they wait cost three times the work itself.
+    with threadpool_limits(1, user_api="blas"):
+        ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
     hold(0.6)
     for pruned in _pruned(worker, audit):
         worker.storage.delete(suspects.ranking_key(audit.id, pruned))
