@@ -23,7 +23,10 @@ Row = TypeVar("Row", bound=Model)
 
 
 def prepared(statement: Statement) -> Statement:
-    """Mark a statement as one that is kept, so that what a caller may see is added to it once."""
+    """Mark a statement as one that is kept, so that what callers may see is added to it once.
+
+    Its parameters must not be named `tenant` or `member`: those say who is calling.
+    """
     return statement.execution_options(**{PREPARED: True})
 
 

@@ -9,7 +9,21 @@ security is the second net (`migrations/versions/0007_access.py`).
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, event, inspect, or_, select, text
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Result,
+    Select,
+    String,
+    and_,
+    bindparam,
+    event,
+    inspect,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql.base import Executable
@@ -19,6 +33,8 @@ from service.models import Audit, Dataset, Export, Membership, Owned
 from service.prepared import PREPARED
 
 CALLER, SEES = "caller", "sees"
+_TENANT: BindParameter[str] = bindparam("tenant", type_=String)
+_MEMBER: BindParameter[str] = bindparam("member", type_=String)
 GUC = "labelaudit.tenant"
 # What a connection says of itself before any caller is known. One that says nothing sees no row.
 FOR_EVERY_TENANT = f"-c {GUC}=*"
@@ -38,8 +54,11 @@ def caller_of(session: Session) -> Principal | None:
     return found
 
 
+Value = str | BindParameter[str]
+
+
 @lru_cache(1024)
-def _criteria(tenant_id: str, member: str | None) -> list[LoaderCriteriaOption]:
+def _criteria(tenant_id: Value, member: Value | None) -> list[LoaderCriteriaOption]:
     """For whoever sees all of a tenant, or for a member, by the id of their key."""
     conditions: dict[type[Owned], list[ColumnElement[bool]]] = {
         table: [table.tenant_id == tenant_id] for table in Owned.__subclasses__()
@@ -52,7 +71,7 @@ def _criteria(tenant_id: str, member: str | None) -> list[LoaderCriteriaOption]:
     return [with_loader_criteria(table, and_(*all_of)) for table, all_of in conditions.items()]
 
 
-def _shown_to(tenant_id: str, key_id: str) -> Select[str]:
+def _shown_to(tenant_id: Value, key_id: Value) -> Select[str]:
     """Ids of the tenant's shared datasets and of those the caller is a member of. Plain tables
     under names of their own: neither the conditions above nor an outer query may touch them."""
     dataset, membership = inspect(Dataset).local_table, inspect(Membership).local_table
@@ -64,19 +83,23 @@ def _shown_to(tenant_id: str, key_id: str) -> Select[str]:
 
 
 @event.listens_for(Session, "do_orm_execute")
-def _show_only_visible(state: ORMExecuteState) -> None:
+def _show_only_visible(state: ORMExecuteState) -> Result[Any] | None:
     sees = state.session.info.get(SEES)
     reads_rows = state.is_select and not state.is_column_load and not state.is_relationship_load
-    if sees and (reads_rows or state.is_update or state.is_delete):
-        narrow = _narrowed_once if state.execution_options.get(PREPARED) else _narrowed
-        state.statement = narrow(state.statement, *sees)
+    if not sees or not (reads_rows or state.is_update or state.is_delete):
+        return None
+    tenant_id, member = sees
+    if state.is_select and state.execution_options.get(PREPARED):
+        narrowed = _narrowed_once(state.statement, member is not None)
+        return state.invoke_statement(narrowed, params={"tenant": tenant_id, "member": member})
+    state.statement = state.statement.options(*_criteria(tenant_id, member))
+    return None
 
 
-def _narrowed(statement: Executable, tenant_id: str, member: str | None) -> Executable:
-    return statement.options(*_criteria(tenant_id, member))
-
-
-_narrowed_once = lru_cache(2048)(_narrowed)
+@lru_cache(1024)
+def _narrowed_once(statement: Executable, for_member: bool) -> Executable:
+    """A statement that is kept, with the caller's conditions, whose values come as parameters."""
+    return statement.options(*_criteria(_TENANT, _MEMBER if for_member else None))
 
 
 @event.listens_for(Session, "after_begin")

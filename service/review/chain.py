@@ -51,6 +51,7 @@ _RESERVE = prepared(
     .where(Dataset.id == bindparam("dataset"))
     .values(version=Dataset.version + bindparam("count"))
     .returning(Dataset.version)
+    .execution_options(synchronize_session=False)
 )
 
 

@@ -9,6 +9,7 @@ from service.access import keys, members, tenants
 from service.access.principal import DEFAULT_TENANT, Principal
 from service.errors import Conflict, NotPermitted
 from service.models import Audit, Dataset, JobStatus, Role, Tenant
+from service.prepared import prepared
 from tests.factories import make_audit, make_dataset, person, sample_id
 from tests.service.test_api_access import ask_about, operations
 
@@ -104,6 +105,25 @@ def test_a_query_that_forgets_the_organisation_is_given_it(store, foreign):
             assert len(session.scalars(select(Audit.id)).all()) == count
             joined = select(Audit.id).join(Dataset, Dataset.id == Audit.dataset_id)
             assert len(session.scalars(joined).all()) == count
+
+
+def test_a_statement_that_is_kept_shows_each_caller_their_own(store, foreign):
+    open_to_all, closed = (make_dataset(store, shared=shared) for shared in (True, False))
+    with store.database.write() as session:
+        ann, _ = keys.create_key(session, name="Ann", role=Role.annotator)
+        ben, _ = keys.create_key(session, name="Ben", role=Role.annotator)
+        members.add_member(session, closed, ann.id, principal=person("Uma"))
+    kept = prepared(select(Dataset.id).order_by(Dataset.id))
+    seen = {
+        person("Zoe", Role.admin, foreign[0]): [],
+        person("Uma", Role.admin): [open_to_all, closed],
+        Principal(ann.id, "Ann", Role.annotator): [open_to_all, closed],
+        Principal(ben.id, "Ben", Role.annotator): [open_to_all],
+        None: [open_to_all, closed],
+    }
+    for caller, datasets in [*seen.items(), *seen.items()]:
+        with store.database.read(caller) as session:
+            assert session.scalars(kept).all() == sorted(datasets)
 
 
 # ------------------------------------------------------------------------------------------ members
