@@ -13,7 +13,6 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Result,
     Select,
     String,
     and_,
@@ -83,17 +82,18 @@ def _shown_to(tenant_id: Value, key_id: Value) -> Select[str]:
 
 
 @event.listens_for(Session, "do_orm_execute")
-def _show_only_visible(state: ORMExecuteState) -> Result[Any] | None:
+def _show_only_visible(state: ORMExecuteState) -> None:
     sees = state.session.info.get(SEES)
     reads_rows = state.is_select and not state.is_column_load and not state.is_relationship_load
     if not sees or not (reads_rows or state.is_update or state.is_delete):
-        return None
+        return
     tenant_id, member = sees
     if state.is_select and state.execution_options.get(PREPARED):
-        narrowed = _narrowed_once(state.statement, member is not None)
-        return state.invoke_statement(narrowed, params={"tenant": tenant_id, "member": member})
-    state.statement = state.statement.options(*_criteria(tenant_id, member))
-    return None
+        state.statement = _narrowed_once(state.statement, member is not None)
+        given: Any = state.parameters or {}
+        state.parameters = {**given, "tenant": tenant_id, "member": member}
+    else:
+        state.statement = state.statement.options(*_criteria(tenant_id, member))
 
 
 @lru_cache(1024)
