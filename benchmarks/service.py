@@ -11,7 +11,6 @@ FastAPI that does nothing, and the queue page's own SQL asked from as many threa
 
 import argparse
 import asyncio
-import contextlib
 import random
 import tempfile
 import threading
@@ -20,7 +19,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import numpy as np
 import orjson
 from sqlalchemy import select
@@ -29,7 +27,7 @@ from benchmarks.http_load import Connection, Load, saturate
 from service.access.keys import create_key
 from service.api import cursors
 from service.models import Ranking, Role, Suspect
-from tests.drills.stack import SHAPES, Stack, children, running, until
+from tests.drills.stack import SHAPES, Stack, answers, children, running, until
 
 CLIENTS = (1, 32, 64)
 PAGE = 50
@@ -108,14 +106,8 @@ def more_apis(stack: Stack, count: int) -> list[int]:
     for number in range(1, count):
         ports.append(ports[0] + 1 + number)
         stack.deployment.run(f"serve-{number}", "service.cli", "serve", f"--port={ports[-1]}")
-        until(lambda: answers(ports[-1]))
+        until(lambda: answers(f"http://127.0.0.1:{ports[-1]}"))
     return ports
-
-
-def answers(port: int) -> bool:
-    with contextlib.suppress(httpx2.TransportError):
-        return httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-    return False
 
 
 def measure(stack: Stack, audit: str, samples: int, seconds: float, ports: list[int]) -> None:

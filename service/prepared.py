@@ -18,16 +18,17 @@ from service.models.base import Model
 PREPARED = "prepared"
 KEPT = 512  # statements of a function that makes one for each filter
 
-Statement = TypeVar("Statement", bound=Executable)
+Query = TypeVar("Query", bound=Executable)
 Row = TypeVar("Row", bound=Model)
 
 
-def prepared(statement: Statement) -> Statement:
-    """Mark a statement as one that is kept, so that what callers may see is added to it once.
+def prepared(query: Query) -> Query:
+    """Mark a query as one that is kept, so that what callers may see is added to it once.
 
-    Its parameters must not be named `tenant` or `member`: those say who is calling.
+    Its parameters must not be named `tenant` or `member`: those say who is calling. Changes take no
+    parameters that they do not name, and so are kept without a mark.
     """
-    return statement.execution_options(**{PREPARED: True})
+    return query.execution_options(**{PREPARED: True})
 
 
 def find(session: Session, kind: type[Row], key: str) -> Row | None:

@@ -31,6 +31,8 @@ from service.access.principal import Principal
 from service.models import Audit, Dataset, Export, Membership, Owned
 from service.prepared import PREPARED
 
+Value = str | BindParameter[str]
+
 CALLER, SEES = "caller", "sees"
 _TENANT: BindParameter[str] = bindparam("tenant", type_=String)
 _MEMBER: BindParameter[str] = bindparam("member", type_=String)
@@ -51,9 +53,6 @@ def caller_of(session: Session) -> Principal | None:
     """Who opened the session; None for the service itself and its workers."""
     found: Principal | None = session.info.get(CALLER)
     return found
-
-
-Value = str | BindParameter[str]
 
 
 @lru_cache(1024)
@@ -88,7 +87,7 @@ def _show_only_visible(state: ORMExecuteState) -> None:
     if not sees or not (reads_rows or state.is_update or state.is_delete):
         return
     tenant_id, member = sees
-    if state.is_select and state.execution_options.get(PREPARED):
+    if state.execution_options.get(PREPARED):
         state.statement = _narrowed_once(state.statement, member is not None)
         given: Any = state.parameters or {}
         state.parameters = {**given, "tenant": tenant_id, "member": member}

@@ -8,7 +8,7 @@ from service import uploads
 from service.access.keys import Principal
 from service.api.dependencies import InletDep, Resources, ResourcesDep, Uploader
 from service.api.problems import documented
-from service.api.uploads import described, require_open
+from service.api.uploads import described, require_open, reserve
 from service.models import Upload
 from service.schemas import DirectUploadCreate, DirectUploadRead, PartList, UploadRead
 from service.uploads import direct
@@ -36,19 +36,7 @@ def create_direct_upload(
     `POST …/complete`. 404 `no-bucket` where no bucket is set up.
     """
     cut = Cut.plan(resources.settings, asked.length)
-    with resources.write(caller) as session:
-        upload = uploads.reserve(
-            session,
-            resources.settings,
-            filename=asked.filename,
-            name=asked.name,
-            columns=asked.columns.model_dump(exclude_defaults=True) or None,
-            length=asked.length,
-            sha256=asked.sha256,
-            principal=caller,
-            part_bytes=cut.part_bytes,
-        )
-        resources.storage.require_space(asked.length)
+    upload = reserve(resources, caller, asked, asked.length, part_bytes=cut.part_bytes)
     try:
         parts = direct.sign(resources.database, inlet, upload, first=1, count=SIGNED_AT_FIRST)
     except Exception:

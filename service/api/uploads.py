@@ -22,7 +22,7 @@ from service.errors import (
     UnsupportedMediaType,
 )
 from service.models import Upload
-from service.schemas import ColumnRoles, UploadList, UploadMetadata, UploadRead
+from service.schemas import ColumnRoles, DirectUploadCreate, UploadList, UploadMetadata, UploadRead
 from service.uploads import Checksum, direct
 from service.uploads.parts import Cut
 
@@ -69,18 +69,7 @@ def create_upload(
     """
     _require_version(tus_resumable)
     metadata = _metadata(upload_metadata)
-    with resources.write(caller) as session:
-        upload = uploads.reserve(
-            session,
-            resources.settings,
-            filename=metadata.filename,
-            name=metadata.name,
-            columns=metadata.columns.model_dump(exclude_defaults=True) or None,
-            length=upload_length,
-            sha256=metadata.sha256,
-            principal=caller,
-        )
-        resources.storage.require_space(upload_length)  # after the limits: they say more
+    upload = reserve(resources, caller, metadata, upload_length)
     headers = {"Location": f"/v1/uploads/{upload.id}", "Upload-Offset": "0"}
     return Response(status_code=201, headers={**_expiry(upload), **headers})
 
@@ -175,6 +164,30 @@ def delete_upload(
     if given_up and upload.part_bytes is not None and resources.inlet is not None:
         direct.discard(resources.inlet, upload)
     return Response(status_code=204, headers={"Tus-Resumable": VERSION})
+
+
+def reserve(
+    resources: Resources,
+    caller: Principal,
+    wanted: UploadMetadata | DirectUploadCreate,
+    length: int,
+    *,
+    part_bytes: int | None = None,
+) -> Upload:
+    with resources.write(caller) as session:
+        upload = uploads.reserve(
+            session,
+            resources.settings,
+            filename=wanted.filename,
+            name=wanted.name,
+            columns=wanted.columns.model_dump(exclude_defaults=True) or None,
+            length=length,
+            sha256=wanted.sha256,
+            principal=caller,
+            part_bytes=part_bytes,
+        )
+        resources.storage.require_space(length)  # after the limits: they say more
+    return upload
 
 
 def _get(resources: Resources, caller: Principal, upload_id: str) -> Upload:

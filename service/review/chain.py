@@ -46,7 +46,7 @@ _HASH = prepared(
         Correction.dataset_id == bindparam("dataset"), Correction.seq == bindparam("seq")
     )
 )
-_RESERVE = prepared(
+_RESERVE = (
     update(Dataset)
     .where(Dataset.id == bindparam("dataset"))
     .values(version=Dataset.version + bindparam("count"))

@@ -40,7 +40,7 @@ _HERE = (
     Lease.position.in_(bindparam("positions", expanding=True)),
 )
 _LEASES = prepared(select(Lease).where(*_HERE, Lease.until > clock()))
-_GIVE_UP = prepared(
+_GIVE_UP = (
     delete(Lease)
     .where(*_HERE, Lease.holder == bindparam("person"))
     .execution_options(synchronize_session=False)

@@ -54,7 +54,7 @@ _STANDING = prepared(
         Suspect.rank.in_(bindparam("ranks", expanding=True)),
     )
 )
-_FORGET_LEASES = prepared(
+_FORGET_LEASES = (
     delete(Lease)
     .where(
         Lease.dataset_id == bindparam("dataset"),

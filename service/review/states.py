@@ -37,13 +37,13 @@ _HELD, _FIRST_FREE = (
     _LIVE.with_only_columns(column).scalar_subquery() for column in _LIVE.selected_columns
 )
 _IS_FULL = Suspect.opinions + _HELD >= func.coalesce(Suspect.wanted, bindparam("by_audit"))
-_MARK_FULL = prepared(
+_MARK_FULL = (
     update(Suspect)
     .where(Suspect.ranking_id == bindparam("ranking"), _AT_SAMPLES)
     .values(full_until=case((_IS_FULL, _FIRST_FREE), else_=None))
     .execution_options(synchronize_session=False)
 )
-_WRITE = prepared(
+_WRITE = (
     update(Suspect)
     .where(Suspect.ranking_id.in_(bindparam("rankings", expanding=True)), _AT_SAMPLES)
     .values(
@@ -54,7 +54,7 @@ _WRITE = prepared(
     )
     .execution_options(synchronize_session=False)
 )
-_LET_GO = prepared(
+_LET_GO = (
     delete(Lease)
     .where(Lease.dataset_id == _IN_DATASET, Lease.position.in_(_AT))
     .execution_options(synchronize_session=False)

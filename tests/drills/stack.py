@@ -60,12 +60,7 @@ class Stack:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        until(self._answers, seconds=START_SECONDS)
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(httpx2.TransportError):
-            return httpx2.get(f"{self.url}/readyz").status_code == 200
-        return False
+        until(lambda: answers(self.url), seconds=START_SECONDS)
 
     def said(self, fault: str, *, characters: int = 6000) -> str:
         """The fault, and the end of what each process told of the time before."""
@@ -118,6 +113,13 @@ class Stack:
                 worker.start()
                 return
         kill(pid)
+
+
+def answers(url: str) -> bool:
+    """Whether a service there is ready."""
+    with contextlib.suppress(httpx2.TransportError):
+        return httpx2.get(f"{url}/readyz").status_code == 200
+    return False
 
 
 def pid_of(step: Step) -> int:
