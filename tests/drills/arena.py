@@ -22,7 +22,7 @@ from tests.drills.ledger import Caller, Ledger
 from tests.drills.stack import PATIENCE, Stack, until
 
 # Two shards of some seconds each.
-TRAINING = {"epochs": 60, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
+TRAINING = {"epochs": 300, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
 # One shard of some ten seconds, of which each epoch takes one or two.
 FINE_TUNING = {
     "network": "full",
