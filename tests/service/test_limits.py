@@ -1,9 +1,12 @@
 """How often one may call, what is refused at the start, and what every answer carries."""
 
+import time
+from contextlib import suppress
+
 import pytest
 from starlette.testclient import TestClient
 
-from service.access import keys
+from service.access import keys, rates
 from service.access.rates import Limit
 from service.config import Settings
 from service.errors import TooManyRequests
@@ -81,6 +84,31 @@ def test_two_processes_count_together_in_redis(private_redis):
     other.count("ann")
     with pytest.raises(TooManyRequests):
         one.count("ann")
+
+
+def test_processes_that_are_granted_many_calls_at_a_time_allow_no_more_together(private_redis):
+    one, other = (Limit("calls", "450/minute", private_redis) for _ in range(2))
+    allowed = 0
+    for limit in (one, other) * 300:
+        with suppress(TooManyRequests):
+            limit.count("ann")
+            allowed += 1
+    assert allowed == 450
+    one.count("ben")
+
+
+def test_what_was_granted_is_not_used_once_its_time_is_over(monkeypatch):
+    limit = Limit("calls", "200/minute")
+    limit.count("ann")
+    asked = []
+    monkeypatch.setattr(limit, "_ask", lambda _item, name: asked.append(name) or (2, 0.0))
+    limit.count("ann")  # the second of two
+    assert asked == []
+    limit.count("ann")
+    later = time.monotonic() + 61
+    monkeypatch.setattr(rates.time, "monotonic", lambda: later)
+    limit.count("ann")
+    assert asked == ["ann", "ann"]
 
 
 @pytest.mark.parametrize(
