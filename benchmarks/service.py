@@ -34,7 +34,7 @@ PAGE = 50
 CLASSES = 10
 STREAMS = 64
 THOUGHT = 2.0  # seconds that a person looks at a sample
-CONNECTIONS = 24  # of the bare query, at most: as many as the service has
+CONNECTIONS = 8  # of the bare query, at most: as many as the service reads with
 BARE = """
 from fastapi import FastAPI
 app = FastAPI()

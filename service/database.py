@@ -100,6 +100,16 @@ def _ping_the_rested(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
+def _bounded(pool: int) -> dict[str, Any]:
+    """So many connections, all of them kept: to open one costs more than a request."""
+    return {
+        "pool_size": pool,
+        "max_overflow": 0,
+        "pool_timeout": POOL_SECONDS,
+        "pool_use_lifo": True,
+    }
+
+
 def normalised(url: str) -> str:
     """`postgres://` and `postgresql://` as platforms hand them out, for the psycopg driver."""
     parsed = make_url(url)
@@ -124,42 +134,68 @@ class Database:
         lock_seconds: float = 0,
     ) -> None:
         url = normalised(url)
-        kept = max(1, pool // 2)  # 0 would mean without a limit
-        bounded = {"pool_size": kept, "max_overflow": pool - kept}
-        options = {**bounded, "pool_timeout": POOL_SECONDS, "pool_use_lifo": True}
         if url.startswith("sqlite"):
-            path = make_url(url).database
-            if path:
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = create_engine(url, **options)
-            self._writing = create_engine(
-                url, pool_size=1, max_overflow=0, pool_timeout=WRITE_TURN_SECONDS
-            )
-            _configure_sqlite(self.engine, begin="DEFERRED")
-            _configure_sqlite(self._writing, begin="IMMEDIATE")
+            self._open_sqlite(url, pool)
         else:
-            options_sent = (
-                f"-c idle_in_transaction_session_timeout={round(1000 * IDLE_SECONDS)} "
-                f"-c client_connection_check_interval={round(1000 * GONE_SECONDS)} "
-                f"-c lock_timeout={round(1000 * lock_seconds)} {tenancy.FOR_EVERY_TENANT}"
-            )
-            connection = {**POSTGRES_CONNECTION, "options": options_sent}
-            self.engine = create_engine(url, **options, connect_args=connection)
-            _ping_the_rested(self.engine)
-            self._writing = self.engine
-        self._glancing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._open_postgres(url, pool, lock_seconds)
         self._ring = ring
+
+    def _open_sqlite(self, url: str, pool: int) -> None:
+        path = make_url(url).database
+        if path:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.engine = create_engine(url, **_bounded(pool))
+        self._writing = create_engine(
+            url, pool_size=1, max_overflow=0, pool_timeout=WRITE_TURN_SECONDS
+        )
+        _configure_sqlite(self.engine, begin="DEFERRED")
+        _configure_sqlite(self._writing, begin="IMMEDIATE")
+        self._reading: Engine = self.engine
+        self._glancing: Engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def _open_postgres(self, url: str, pool: int, lock_seconds: float) -> None:
+        """Connections that change something, those that read for callers, and those that look who
+        is calling: whoever waits for a lock keeps nobody from being recognised."""
+        options = (
+            f"-c idle_in_transaction_session_timeout={round(1000 * IDLE_SECONDS)} "
+            f"-c client_connection_check_interval={round(1000 * GONE_SECONDS)} "
+            f"-c lock_timeout={round(1000 * lock_seconds)} {tenancy.FOR_EVERY_TENANT}"
+        )
+        given = {**POSTGRES_CONNECTION, "options": options}
+        reading, glancing = max(1, pool // 3), max(1, pool // 6)
+        # without a transaction around a read there are two turns less to the database
+        alone: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+        rest = max(1, pool - reading - glancing)
+        self.engine = self._writing = create_engine(url, **_bounded(rest), connect_args=given)
+        self._reading = create_engine(
+            url,
+            **_bounded(reading),
+            connect_args=given,
+            **alone,
+            execution_options={tenancy.KEEPS_TENANT: True},
+        )
+        self._glancing = create_engine(url, **_bounded(glancing), connect_args=given, **alone)
+        for engine in self.engines:
+            _ping_the_rested(engine)
+
+    @property
+    def engines(self) -> list[Engine]:
+        """Each with connections of its own."""
+        engines = (self._glancing, self._reading, self._writing, self.engine)
+        return list({id(engine.pool): engine for engine in engines}.values())
 
     @contextmanager
     def read(self, caller: Principal | None = None) -> Generator[Session]:
-        with Session(self.engine, info=tenancy.info(caller)) as session:
+        """On Postgres each query for a caller sees what is committed when it starts."""
+        engine = self.engine if caller is None else self._reading
+        with Session(engine, info=tenancy.info(caller)) as session:
             yield session
 
     @contextmanager
-    def glance(self) -> Generator[Session]:
-        """A read of one statement for nobody: no transaction around it, hence two turns less."""
-        with Session(self._glancing) as session:
-            yield session
+    def glance(self) -> Generator[Connection]:
+        """A read of one statement, for nobody."""
+        with self._glancing.connect() as connection:
+            yield connection
 
     @contextmanager
     def snapshot(self) -> Generator[Session]:
@@ -194,7 +230,7 @@ class Database:
     @property
     def connections_in_use(self) -> int:
         """How many connections of this process's pool are taken."""
-        pools = {self.engine.pool, self._writing.pool}
+        pools = [engine.pool for engine in self.engines]
         return sum(pool.checkedout() for pool in pools if isinstance(pool, QueuePool))
 
     @contextmanager
@@ -215,8 +251,8 @@ class Database:
                 yield True
 
     def dispose(self) -> None:
-        self.engine.dispose()
-        self._writing.dispose()
+        for engine in self.engines:
+            engine.dispose()
 
 
 def take_turns(session: Session, name: str) -> None:

@@ -37,6 +37,7 @@ from service.api import (
     review,
     samples,
     sign_ins,
+    suspects,
     tenants,
     uploads,
 )
@@ -69,6 +70,7 @@ audited again.
 """
 # Routes are tried in this order, so what is asked most often comes first.
 PARTS = (
+    suspects,
     review,
     audits,
     samples,

@@ -45,7 +45,7 @@ class News:
         followed = list(self._followers)
         if not followed:
             return
-        with self._database.glance() as session:
-            found = dict(session.execute(_LAST_EVENTS, {"audits": followed}).all())
+        with self._database.glance() as connection:
+            found = dict(connection.execute(_LAST_EVENTS, {"audits": followed}).all())
         # of an audit that is gone its follower learns by looking for more
         self._last_events.update((one, found.get(one, sys.maxsize)) for one in followed)

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
 
 from service.models import ApiKey, Role, Scope, now
 
@@ -50,11 +53,11 @@ class Principal:
         return self.may(Scope.audits_run)
 
 
-def is_valid(key: ApiKey) -> bool:
+def is_valid(key: ApiKey | Row[Any]) -> bool:
     return key.revoked_at is None and (key.expires_at is None or key.expires_at > now())
 
 
-def principal_of(key: ApiKey) -> Principal:
+def principal_of(key: ApiKey | Row[Any]) -> Principal:
     known = {scope.value for scope in Scope}  # a later version's scopes are none of ours
     scopes = None if key.scopes is None else frozenset(Scope(s) for s in key.scopes if s in known)
     return Principal(key.id, key.name, key.role, tenant_id=key.tenant_id, scopes=scopes)

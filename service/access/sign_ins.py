@@ -9,8 +9,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, inspect, select, update
 from sqlalchemy.orm import Session
 
 from service.access import access_log, tenancy
@@ -21,6 +22,19 @@ from service.models import ApiKey, Scope, SignIn, now
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
 KEPT = timedelta(days=30)  # ended sign-ins can be looked at for so long
+
+_KEYS, _SIGN_INS = inspect(ApiKey).local_table, inspect(SignIn).local_table
+_WHOSE: Select[Any] = (
+    select(
+        *_KEYS.c,
+        _SIGN_INS.c.id.label("sign_in_id"),
+        _SIGN_INS.c.ended_at,
+        _SIGN_INS.c.expires_at.label("sign_in_expires_at"),
+        _SIGN_INS.c.last_used_at.label("sign_in_used_at"),
+    )
+    .join(_KEYS, _KEYS.c.id == _SIGN_INS.c.key_id)
+    .where(_SIGN_INS.c.token_hash == bindparam("token_hash"))
+)
 
 
 def begin(session: Session, principal: Principal, *, how: str, browser: str | None) -> str:
@@ -40,27 +54,21 @@ def begin(session: Session, principal: Principal, *, how: str, browser: str | No
     return token
 
 
-def authenticate(session: Session, token: str) -> Principal:
+def authenticate(connection: Connection, token: str) -> Principal:
     """Whose browser this is. Unknown, ended and expired sign-ins get the same answer."""
-    row = session.execute(
-        select(SignIn, ApiKey)
-        .join(ApiKey, ApiKey.id == SignIn.key_id)
-        .where(SignIn.token_hash == hashed(token))
-    ).first()
-    if row is not None:
-        sign_in, key = row
-        if _lasts(sign_in) and is_valid(key):
-            return replace(principal_of(key), sign_in_id=sign_in.id)
-    raise NotAuthenticated("You are signed out. Sign in again.")
+    row = connection.execute(_WHOSE, {"token_hash": hashed(token)}).first()
+    if (
+        row is None
+        or not _lasts(row.ended_at, row.sign_in_expires_at, row.sign_in_used_at)
+        or not is_valid(row)
+    ):
+        raise NotAuthenticated("You are signed out. Sign in again.")
+    return replace(principal_of(row), sign_in_id=row.sign_in_id)
 
 
-def _lasts(sign_in: SignIn) -> bool:
+def _lasts(ended_at: datetime | None, expires_at: datetime, last_used_at: datetime) -> bool:
     current = now()
-    return (
-        sign_in.ended_at is None
-        and sign_in.expires_at > current
-        and sign_in.last_used_at + IDLE > current
-    )
+    return ended_at is None and expires_at > current and last_used_at + IDLE > current
 
 
 def note_uses(session: Session, used: Mapping[str, datetime]) -> None:
@@ -79,7 +87,8 @@ def list_sign_ins(session: Session, key_id: str | None) -> Sequence[SignIn]:
     query = select(SignIn).where(SignIn.ended_at.is_(None)).order_by(SignIn.id.desc())
     if key_id is not None:
         query = query.where(SignIn.key_id == key_id)
-    return [row for row in session.scalars(query) if _lasts(row)]
+    found = session.scalars(query)
+    return [row for row in found if _lasts(row.ended_at, row.expires_at, row.last_used_at)]
 
 
 def end(session: Session, sign_in_id: str) -> None:

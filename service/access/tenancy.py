@@ -37,6 +37,8 @@ CALLER, SEES = "caller", "sees"
 _TENANT: BindParameter[str] = bindparam("tenant", type_=String)
 _MEMBER: BindParameter[str] = bindparam("member", type_=String)
 GUC = "labelaudit.tenant"
+KEEPS_TENANT = "keeps_tenant"  # of connections on which only callers read, each query by itself
+_NAME = text(f"SELECT set_config('{GUC}', :tenant, :once)")
 # What a connection says of itself before any caller is known. One that says nothing sees no row.
 FOR_EVERY_TENANT = f"-c {GUC}=*"
 
@@ -105,8 +107,14 @@ def _narrowed_once(statement: Executable, for_member: bool) -> Executable:
 def _name_tenant(
     session: Session, _transaction: SessionTransaction, connection: Connection
 ) -> None:
+    """Tell PostgreSQL for whom it is asked: for the transaction, or where there is none until the
+    connection is used for another tenant."""
     caller = caller_of(session)
-    if caller is not None and connection.dialect.name == "postgresql":
-        connection.execute(
-            text(f"SELECT set_config('{GUC}', :tenant, true)"), {"tenant": caller.tenant_id}
-        )
+    if caller is None or connection.dialect.name != "postgresql":
+        return
+    if not connection.get_execution_options().get(KEEPS_TENANT):
+        connection.execute(_NAME, {"tenant": caller.tenant_id, "once": True})
+    elif connection.info.get(GUC) != caller.tenant_id:
+        connection.info.pop(GUC, None)
+        connection.execute(_NAME, {"tenant": caller.tenant_id, "once": False})
+        connection.info[GUC] = caller.tenant_id

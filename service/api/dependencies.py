@@ -4,15 +4,16 @@ A session shows what its caller may see, so asking for one asks for a caller too
 with one of the types at the end which scope the caller needs.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
 
 from service.access import access_log, oidc, sign_ins
 from service.access.keys import authenticate
@@ -29,10 +30,6 @@ from service.news import News
 from service.observability.metrics import Metrics
 from service.schemas import SignInAnswer
 from service.storage import Storage
-
-Opens = Callable[[Principal], AbstractContextManager[Session]]
-
-bearer = HTTPBearer(auto_error=False, description="An API key, `la_…`.")
 
 
 @dataclass(frozen=True)
@@ -107,21 +104,20 @@ async def resources(request: Request) -> Resources:
 ResourcesDep = Annotated[Resources, Depends(resources)]
 
 
-def principal(
-    request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-) -> Principal:
+def recognised(request: Request) -> Principal:
     """Whose key or cookie this is. A key is looked at first: it needs no defence against others'
     pages, which a browser sends a cookie from too."""
-    resources, cookie = resources_of(request), cookies.read(request)
-    if credentials is None and cookie is None:
+    resources = resources_of(request)
+    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    cookie = None if token else cookies.read(request)
+    if scheme.lower() != "bearer" and cookie is None:
         raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
-    with resources.recognising(request), resources.database.glance() as session:
-        if credentials is not None:
-            found = authenticate(session, credentials.credentials)
+    with resources.recognising(request), resources.database.glance() as connection:
+        if cookie is None:
+            found = authenticate(connection, token)
         else:
             cookies.refuse_foreign(request)
-            found = sign_ins.authenticate(session, cookie or "")
+            found = sign_ins.authenticate(connection, cookie)
     resources.calls.count(found.key_id)
     resources.uses.note(found)
     return _calling(found, request)
@@ -163,19 +159,6 @@ def address_of(request: Request) -> str | None:
     return request.client.host if request.client else None
 
 
-CallerDep = Annotated[Principal, Depends(principal)]
-
-
-# Routes are given the session itself, opened for their `caller` by `service.api.routing` in the
-# thread they run in: it is committed before the answer is sent, which means that it is stored.
-async def reading(request: Request) -> Opens:
-    return resources_of(request).read
-
-
-async def writing(request: Request) -> Opens:
-    return resources_of(request).write
-
-
 async def storage(request: Request) -> Storage:
     return resources_of(request).storage
 
@@ -195,8 +178,10 @@ async def inlet(request: Request) -> Inlet:
     return found
 
 
-ReadSession = Annotated[Session, Depends(reading)]
-WriteSession = Annotated[Session, Depends(writing)]
+# Opened for the route's `caller` by `service.api.routing`, in the thread the route runs in: it is
+# committed before the answer is sent, which means that it is stored.
+ReadSession = Annotated[Session, Resources.read]
+WriteSession = Annotated[Session, Resources.write]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -210,15 +195,18 @@ SettingsDep = Annotated[Settings, Depends(settings)]
 InletDep = Annotated[Inlet, Depends(inlet)]
 
 
-class require:
+class require(SecurityBase):
     """A dependency that lets in who has the scope; None lets in whoever is recognised."""
 
     def __init__(self, scope: Scope | None) -> None:
         self.scope = scope
+        self.model = HTTPBearer(description="An API key, `la_…`.")
+        self.scheme_name = "HTTPBearer"
 
-    async def __call__(self, request: Request, caller: CallerDep) -> Principal:
+    def __call__(self, request: Request) -> Principal:
+        caller = recognised(request)
         if self.scope is not None and not caller.may(self.scope):
-            await run_in_threadpool(resources_of(request).note_refusal, request, caller)
+            resources_of(request).note_refusal(request, caller)
             raise NotPermitted(
                 f"This needs the scope `{self.scope}`, which your role `{caller.role}` does not "
                 "give. Ask an admin of your organisation."

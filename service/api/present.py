@@ -1,9 +1,9 @@
 """Rows as the API shows them: class indices become names."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from service import annotators, datasets, review, suspects, typical
@@ -34,26 +34,48 @@ def class_index(dataset: Dataset | review.Ranked, name: str | None, *, field: st
         ) from None
 
 
-def suspect_row(suspect: Suspect | Row[Any], names: list[str]) -> dict[str, Any]:
-    suggested = suspect.suggested_label
+def suspect_row(suspect: Suspect, names: list[str]) -> dict[str, Any]:
+    return listed_row(review.listed(suspect), names)
+
+
+def listed_row(listed: Sequence[Any], names: list[str]) -> dict[str, Any]:
+    """Of the values that `review.LISTED` names: a list has many of them."""
+    (
+        rank,
+        sample_id,
+        given,
+        predicted,
+        suggested,
+        confidence,
+        p_wrong,
+        low,
+        high,
+        tier,
+        reason,
+        state,
+        issues,
+        ambiguous,
+        near_duplicate,
+        outlier,
+    ) = listed
     return {
-        "rank": suspect.rank,
-        "sample_id": suspect.sample_id,
-        "given_label": names[suspect.given_label],
-        "predicted_label": names[suspect.predicted_label],
+        "rank": rank,
+        "sample_id": sample_id,
+        "given_label": names[given],
+        "predicted_label": names[predicted],
         "suggested_label": None if suggested is None else names[suggested],
-        "suggested_label_confidence": suspect.suggested_label_confidence,
-        "p_wrong": suspect.p_wrong,
-        "p_wrong_low": suspect.p_wrong_low,
-        "p_wrong_high": suspect.p_wrong_high,
-        "label_score": 1 - suspect.p_wrong,
-        "tier": suspect.tier,
-        "reason": suspect.reason,
-        "state": suspect.state,
-        "issues": _issues(suspect.issues),
-        "ambiguous_score": suspect.ambiguous_score,
-        "near_duplicate_score": suspect.near_duplicate_score,
-        "outlier_score": suspect.outlier_score,
+        "suggested_label_confidence": confidence,
+        "p_wrong": p_wrong,
+        "p_wrong_low": low,
+        "p_wrong_high": high,
+        "label_score": 1 - p_wrong,
+        "tier": tier,
+        "reason": reason,
+        "state": state,
+        "issues": _issues(issues),
+        "ambiguous_score": ambiguous,
+        "near_duplicate_score": near_duplicate,
+        "outlier_score": outlier,
     }
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import Parameter, Signature, signature
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from starlette.requests import HTTPConnection
 
 
 class TransactionRoute(APIRoute):
@@ -27,13 +29,19 @@ class TransactionRouter(APIRouter):
 
 
 def _within_transaction(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    if "session" not in endpoint.__annotations__:
+    wanted = signature(endpoint).parameters
+    if "session" not in wanted:
         return endpoint
+    (opens,) = wanted["session"].annotation.__metadata__
 
     @wraps(endpoint)
-    def run(**given: Any) -> Any:
-        opens = given.pop("session")
-        with opens(given["caller"]) as session:
+    def run(connection: HTTPConnection, **given: Any) -> Any:
+        with opens(connection.app.state.resources, given["caller"]) as session:
             return endpoint(session=session, **given)
 
+    # what FastAPI is to hand over: no dependency of its own for what every route has
+    others = [one for one in wanted.values() if one.name != "session"]
+    asked = Parameter("connection", Parameter.KEYWORD_ONLY, annotation=HTTPConnection)
+    ordered = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in others]
+    run.__signature__ = Signature([*ordered, asked])  # type: ignore[attr-defined]
     return run

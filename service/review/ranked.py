@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -34,6 +35,27 @@ from service.models import (
 from service.models.review import CLOSED, FLAGGED
 from service.prepared import KEPT, prepared
 from service.recent import Recent
+
+# What a list shows of each suspect.
+LISTED = (
+    "rank",
+    "sample_id",
+    "given_label",
+    "predicted_label",
+    "suggested_label",
+    "suggested_label_confidence",
+    "p_wrong",
+    "p_wrong_low",
+    "p_wrong_high",
+    "tier",
+    "reason",
+    "state",
+    "issues",
+    "ambiguous_score",
+    "near_duplicate_score",
+    "outlier_score",
+)
+listed = attrgetter(*LISTED)
 
 
 @dataclass(frozen=True)
@@ -139,7 +161,8 @@ def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:
 def list_suspects(
     session: Session, ranking_id: str, *, wanted: SuspectFilter, after: int, limit: int
 ) -> Sequence[Row[Any]]:
-    """Worst first, those ranked behind `after`: rows with a suspect's columns, no entities."""
+    """Worst first, those ranked behind `after`: rows of the columns `LISTED`. The ranking must be
+    one that the caller may see: nothing else here tells what belongs to whom."""
     values = {"ranking": ranking_id, "after": after, "limit": limit}
     if wanted.tier is not None:
         extents = tier_extents(session, ranking_id)
@@ -147,12 +170,12 @@ def list_suspects(
         # the rest of the ranking need not be walked for what cannot be there
         values["first"] = min((extent.first for extent in within), default=0)
         values["last"] = max((extent.last for extent in within), default=0)
-    return session.execute(_page(wanted), values).all()
+    return session.connection().execute(_page(wanted), values).all()
 
 
 @lru_cache(KEPT)
 def _page(wanted: SuspectFilter) -> Select[Any]:
-    query = select(*Suspect.__table__.columns).where(
+    query = select(*listed(Suspect.__table__.c)).where(
         Suspect.ranking_id == bindparam("ranking"), Suspect.rank > bindparam("after")
     )
     if wanted.tier is not None:
@@ -161,7 +184,7 @@ def _page(wanted: SuspectFilter) -> Select[Any]:
             Suspect.rank <= bindparam("last", type_=BigInteger),
         )
     ordered = wanted.apply(query).order_by(Suspect.rank)
-    return prepared(ordered.limit(bindparam("limit", type_=Integer)))
+    return ordered.limit(bindparam("limit", type_=Integer))
 
 
 def get_suspect(session: Session, audit_id: str, sample_id: str) -> Suspect:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
-from sqlalchemy import inspect, select, text
+from sqlalchemy import event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 from starlette.testclient import TestClient
@@ -88,6 +88,31 @@ def test_organisations_cannot_see_each_other_with_the_applications_filter_remove
                     {"id": dataset_id},
                 )
             session.rollback()
+
+
+def test_a_kept_connection_is_named_again_for_another_organisation_alone(
+    store: Store, two_tenants: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenancy, "_criteria", lambda _tenant, _member: [])
+    here, elsewhere = (person("Ann", Role.admin, tenant_id) for tenant_id in two_tenants)
+    named: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        named.extend([statement] if "set_config" in statement else [])
+
+    for engine in store.database.engines:
+        event.listen(engine, "before_cursor_execute", note)
+    for caller in (here, here, elsewhere, here, here):
+        with store.database.read(caller) as session:
+            seen = list(session.scalars(text("SELECT id FROM dataset")))
+        assert seen == [two_tenants[caller.tenant_id]]
+    assert len(named) == 3
+    with store.database.read(here) as session, store.database.read(elsewhere) as other:
+        for _ in range(2):
+            assert list(session.scalars(select(Dataset.id))) == [two_tenants[here.tenant_id]]
+            assert list(other.scalars(select(Dataset.id))) == [two_tenants[elsewhere.tenant_id]]
+    with store.database.read() as session:
+        assert session.scalar(text("SELECT count(*) FROM dataset")) == 2
 
 
 def test_a_connection_that_names_no_tenant_sees_nothing(

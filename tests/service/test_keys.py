@@ -16,8 +16,8 @@ def make(database, **options):
 
 
 def authenticate(database, token):
-    with database.read() as session:
-        return keys.authenticate(session, token)
+    with database.glance() as connection:
+        return keys.authenticate(connection, token)
 
 
 def test_a_new_keys_token_says_who_calls(database):

@@ -25,10 +25,12 @@ def test_all_followers_cost_one_look_and_none_cost_nothing(store):
     audit_ids = [make_audit(store, make_dataset(store)) for _ in range(2)]
     news, statements = News(store.database), []
 
-    @event.listens_for(store.database.engine, "before_cursor_execute")
     def note(_connection, _cursor, statement, *_):
         if statement.startswith("SELECT"):
             statements.append(statement)
+
+    for engine in store.database.engines:
+        event.listen(engine, "before_cursor_execute", note)
 
     with news.followed(audit_ids[0]), news.followed(audit_ids[0]), news.followed(audit_ids[1]):
         news.look()

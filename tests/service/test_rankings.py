@@ -194,7 +194,7 @@ def test_pages_of_the_old_ranking_can_still_be_walked(store, audit_id):
     with store.database.read() as session:
         kept = review.get_ranking(session, audit_id, old.id)
         page = review.list_suspects(session, kept.id, wanted=SuspectFilter(), after=2, limit=3)
-    assert [suspect.position for suspect in page] == [2, 3, 4]
+    assert [suspect.sample_id for suspect in page] == [sample_id(n) for n in (2, 3, 4)]
 
 
 def test_old_rankings_keep_their_summary_alone(store, annotator, audit_id):
