@@ -24,10 +24,10 @@ from service.models import (
 )
 from service.prepared import prepared
 from service.review.chain import append
-from service.review.log import lock_samples, outcomes_at
-from service.review.outcome import Outcome
+from service.review.log import chunks, lock_samples, rows_at
+from service.review.outcome import Outcome, outcome
 from service.review.ranked import newest_ranking
-from service.review.states import settle
+from service.review.states import newest_rankings, settle, show, still_waiting
 
 _SUSPECTS = prepared(
     select(Suspect).where(
@@ -65,6 +65,7 @@ class _Subject:
 
     sample: Sample
     suspect: Suspect
+    log: list[Correction]
     now: Outcome
     leases: list[Lease]  # that have not run out
 
@@ -117,11 +118,29 @@ def submit(
                 or _was_control(session, decision.supersedes),
             )
         )
-    append(session, dataset.id, corrections)
-    positions = [row.position for row in corrections]
-    _give_up(session, dataset.id, positions, principal)
-    settle(session, dataset.id, positions)
+    _store(session, dataset.id, corrections, subjects, principal)
     return corrections
+
+
+def _store(
+    session: Session,
+    dataset_id: str,
+    corrections: Sequence[Correction],
+    subjects: dict[str, _Subject],
+    principal: Principal,
+) -> None:
+    """What follows from the corrections is written before they are, since to write them locks the
+    dataset: everybody who decides waits for whoever has it."""
+    rankings = newest_rankings(session, dataset_id)
+    outcomes = {row.position: outcome([*subjects[row.sample_id].log, row]) for row in corrections}
+    if waiting := still_waiting(outcomes):
+        here = {"dataset": dataset_id, "positions": waiting}
+        session.execute(_GIVE_UP, {**here, "person": principal.key_id})
+    for some in chunks(list(outcomes)):
+        show(session, dataset_id, {position: outcomes[position] for position in some}, rankings)
+    append(session, dataset_id, corrections)
+    if newest_rankings(session, dataset_id) != rankings:  # one came before the dataset was locked
+        settle(session, dataset_id, list(outcomes))
 
 
 def _more_than_one(opinions: int) -> int | None:
@@ -152,14 +171,15 @@ def _subjects(session: Session, audit: Audit, sample_ids: Sequence[str]) -> dict
         )
     positions = [suspect.position for suspect in suspects.values()]
     samples = lock_samples(session, audit.dataset_id, positions)
-    outcomes = outcomes_at(session, audit.dataset_id, positions)
+    rows = rows_at(session, audit.dataset_id, positions)
     here = {"dataset": audit.dataset_id, "positions": positions}
     leases = session.scalars(_LEASES, here).all()
     return {
         sample.sample_id: _Subject(
             sample,
             suspects[sample.sample_id],
-            outcomes[sample.position],
+            rows.get(sample.position, []),
+            outcome(rows.get(sample.position, [])),
             [lease for lease in leases if lease.position == sample.position],
         )
         for sample in samples
@@ -275,10 +295,3 @@ def _corrected_label(decision: Decision, suspect: Suspect, dataset: Dataset) -> 
             return label
         case _:
             return None
-
-
-def _give_up(
-    session: Session, dataset_id: str, positions: Sequence[int], principal: Principal
-) -> None:
-    here = {"dataset": dataset_id, "positions": positions}
-    session.execute(_GIVE_UP, {**here, "person": principal.key_id})

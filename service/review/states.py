@@ -51,6 +51,7 @@ _WRITE = (
         opinions=bindparam("new_opinions"),
         wanted=bindparam("new_wanted"),
         begun_by=bindparam("new_begun_by"),
+        full_until=None,  # of what still waits it is found anew
     )
     .execution_options(synchronize_session=False)
 )
@@ -68,18 +69,31 @@ def newest_rankings(session: Session, dataset_id: str) -> dict[str, int]:
     return dict(newest.values())
 
 
-def settle(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, Outcome]:
-    """Bring these samples' suspects in line with the log; they and the dataset are locked. Whatever
-    is held of a sample that no longer waits for anybody's opinion is let go."""
+def settle(session: Session, dataset_id: str, positions: Sequence[int]) -> None:
+    """Bring these samples' suspects in line with the log; they and the dataset are locked."""
     rankings = newest_rankings(session, dataset_id)
-    found: dict[int, Outcome] = {}
     for some in chunks(positions):
-        outcomes = outcomes_at(session, dataset_id, some)
-        _write(session, dataset_id, list(rankings), outcomes)
-        _let_go(session, dataset_id, outcomes)
-        mark_full(session, dataset_id, some, rankings)
-        found |= outcomes
-    return found
+        show(session, dataset_id, outcomes_at(session, dataset_id, some), rankings)
+
+
+def show(
+    session: Session, dataset_id: str, outcomes: dict[int, Outcome], rankings: dict[str, int]
+) -> None:
+    """Write where samples, which are locked, stand to their suspects in these rankings. Whatever is
+    held of a sample that no longer waits for anybody's opinion is let go."""
+    _write(session, dataset_id, list(rankings), outcomes)
+    waiting = still_waiting(outcomes)
+    done = [position for position in outcomes if position not in waiting]
+    if done:
+        session.execute(_LET_GO, {"in_dataset": dataset_id, "at": done})
+    if waiting:
+        mark_full(session, dataset_id, waiting, rankings)
+
+
+def still_waiting(outcomes: dict[int, Outcome]) -> list[int]:
+    """The samples that want another opinion."""
+    waiting = (ReviewState.open, ReviewState.skipped)
+    return [position for position, found in outcomes.items() if found.state in waiting]
 
 
 def settle_ranking(session: Session, dataset_id: str, ranking_id: str) -> None:
@@ -135,10 +149,3 @@ def _write(
         }
         at = {"rankings": rankings, "in_dataset": dataset_id, "at": positions}
         session.execute(_WRITE, {**values, **at})
-
-
-def _let_go(session: Session, dataset_id: str, outcomes: dict[int, Outcome]) -> None:
-    waiting = (ReviewState.open, ReviewState.skipped)
-    done = [position for position, found in outcomes.items() if found.state not in waiting]
-    if done:
-        session.execute(_LET_GO, {"in_dataset": dataset_id, "at": done})

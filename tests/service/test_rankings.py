@@ -22,7 +22,7 @@ from service.models import (
     Verdict,
     new_id,
 )
-from service.review import Decision, SuspectFilter
+from service.review import Decision, SuspectFilter, corrections
 from tests.factories import (
     _suspect,
     _write_signals,
@@ -243,6 +243,25 @@ def test_decisions_made_while_a_ranking_is_published_are_never_lost(store, audit
             for number in range(1, 9)
         }
     assert set(states.values()) == {ReviewState.decided}
+
+
+def test_a_ranking_published_just_before_a_decision_is_written_shows_it(
+    store, audit_id, monkeypatch
+):
+    if store.database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite lets nobody write in between")
+    append = corrections.append
+
+    def published_first(*given):
+        publish(store, audit_id)
+        append(*given)
+
+    monkeypatch.setattr(corrections, "append", published_first)
+    decide(store.database, audit_id, sample_id(1))
+    with store.database.read() as session:
+        assert review.newest_ranking(session, audit_id).number == 1
+        suspect = review.get_suspect(session, audit_id, sample_id(1))
+    assert suspect.state is ReviewState.decided
 
 
 # ---------------------------------------------------------------------------------------- controls
