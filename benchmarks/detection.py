@@ -32,8 +32,8 @@ from benchmarks.injection import Injection, inject, is_clean
 from benchmarks.packs import Pack, read_packs
 from benchmarks.peers import peers
 from benchmarks.records import engine_record, heading, line, means, method_record
-from service.controls import drawn_by_value
 from service.ranking import Evidence, Ranking, Verdicts, rank_suspects
+from service.review.controls import drawn_by_value
 from service.training import TrainingConfig
 from worker.engine import load_evidence, run_shard
 from worker.plan import plan_shards

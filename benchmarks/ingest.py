@@ -21,12 +21,13 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service import datasets, exports, migrate
+from service import datasets, exports
 from service.access.keys import create_key
 from service.config import Settings
-from service.database import Database
 from service.models import Role
-from service.storage import Received
+from service.store import migrate
+from service.store.database import Database
+from service.store.storage import Received
 from tests.servers import private_postgres
 from worker.runner import Worker, run_one
 
@@ -184,7 +185,7 @@ class ReadersMemory:
         while not self._done.wait(0.05):
             for command in Path("/proc").glob("[0-9]*/cmdline"):
                 with suppress(OSError, LookupError):
-                    if b"service.ingest_process" in command.read_bytes():
+                    if b"service.ingest.process" in command.read_bytes():
                         peak = memory_of(int(command.parent.name), "VmHWM")
                         self.most = max(self.most, peak)
 

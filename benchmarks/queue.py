@@ -30,15 +30,15 @@ import structlog
 import uvicorn
 from sqlalchemy import select, update
 
-from service import assignments, review
+from service import review
 from service.access.keys import create_key
 from service.config import Settings
-from service.database import Database
 from service.main import create_app
-from service.migrate import upgrade
 from service.models import Audit, Correction, ReviewState, Role, Suspect, Tier
-from service.review import SuspectFilter
-from service.storage import Storage
+from service.review import SuspectFilter, assignments
+from service.store.database import Database
+from service.store.migrate import upgrade
+from service.store.storage import Storage
 from tests.factories import Store, in_threads, make_audit, make_dataset, person
 
 LEASE_SECONDS = 8.0  # longer than a crowded queue takes to answer, or everything is served anew

@@ -4,8 +4,8 @@ from alembic import context
 from sqlalchemy import Connection
 
 from service.config import settings
-from service.database import Database
 from service.models import Model
+from service.store.database import Database
 
 
 def migrate(connection: Connection) -> None:

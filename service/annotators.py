@@ -19,7 +19,7 @@ from service.datasets import folder, get_ready_dataset
 from service.errors import NotFound
 from service.ingest.votes import EVERYONE, VOTES
 from service.ranking.votes import VoteSummary
-from service.storage import Storage
+from service.store.storage import Storage
 from service.votes import Votes, agreement, dawid_skene, quality
 
 FIT_SAMPLES = 20_000  # drawn for the estimate; agreement is counted on all

@@ -13,9 +13,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from service import steps
 from service.access.keys import Principal
-from service.database import bulk_insert
 from service.datasets import get_ready_dataset
 from service.encoders import DEFAULTS, check_encoder, check_fine_tunable, check_model_name
 from service.errors import BadInput, Conflict, NotFound, NotReady
@@ -32,7 +30,9 @@ from service.models import (
     new_id,
     now,
 )
-from service.prepared import find, prepared
+from service.running import steps
+from service.store.database import bulk_insert
+from service.store.prepared import find, prepared
 
 _WITH_DATASET = prepared(
     select(Audit, Dataset)

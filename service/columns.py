@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service import steps
 from service.datasets import REREAD_WITHIN, get_dataset, is_mended_by_columns
 from service.errors import Conflict, NotReady
 from service.models import Audit, Dataset, DatasetStatus, Step, StepKind, now
+from service.running import steps
 
 ROLES = ("label", "sample_id", "text", "file", "embedding", "pred_probs")
 

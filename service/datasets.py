@@ -9,15 +9,16 @@ import pyarrow as pa
 from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
-from service import rows, steps
 from service.access import access_log
 from service.access.keys import Principal
-from service.database import bulk_copy
 from service.errors import BadInput, NotFound, NotReady
 from service.ingest import IngestReport, SeenColumn
 from service.media import BadImage, read_media, thumbnail
 from service.models import Audit, Dataset, DatasetStatus, Export, Kind, Sample, StepKind
-from service.storage import Received, Storage
+from service.running import steps
+from service.store import rows
+from service.store.database import bulk_copy
+from service.store.storage import Received, Storage
 
 # Refusals that other column roles may mend: the upload is kept so that it can be read again.
 MENDED_BY_COLUMNS = {

@@ -4,12 +4,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service import steps
 from service.access import access_log
 from service.access.keys import Principal
 from service.datasets import get_ready_dataset
 from service.errors import BadInput, NotFound, NotReady
 from service.models import Export, JobStatus, StepKind, new_id, now
+from service.running import steps
 
 
 def file_key(export_id: str) -> str:

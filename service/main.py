@@ -14,7 +14,6 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import steps
 from service.access import oidc
 from service.access.rates import Limit
 from service.access.uses import Uses
@@ -42,16 +41,17 @@ from service.api import (
     uploads,
 )
 from service.api.dependencies import Resources
-from service.broker import doorbell
 from service.config import Settings
 from service.config import settings as default_settings
-from service.database import Database
-from service.inlet import Inlet
-from service.janitor import tidy
-from service.news import LOOK_SECONDS, News
 from service.observability import telemetry, watching
 from service.observability.metrics import Metrics
-from service.storage import Storage
+from service.running import steps
+from service.running.broker import doorbell
+from service.running.janitor import tidy
+from service.running.news import LOOK_SECONDS, News
+from service.store.database import Database
+from service.store.inlet import Inlet
+from service.store.storage import Storage
 from service.web.reference import router as reference
 from service.web.routes import router as web
 

@@ -13,9 +13,7 @@ from typing import Any
 from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
-from service import steps
 from service.audits import get_audit, get_completed_audit
-from service.database import bulk_insert
 from service.errors import NotFound, NotReady
 from service.models import (
     Audit,
@@ -30,6 +28,8 @@ from service.models import (
     Verdict,
 )
 from service.review import corrections_at, newest_ranking, settle_ranking
+from service.running import steps
+from service.store.database import bulk_insert
 
 DECIDING = (Verdict.keep, Verdict.accept_suggestion, Verdict.relabel)
 STATUS = {

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from service import audits
 from service.ranking import Ranking
 from service.ranking.trajectory import Trajectory
-from service.rows import read_row
-from service.storage import Storage
+from service.store.rows import read_row
+from service.store.storage import Storage
 
 ROW_GROUP = 1024
 

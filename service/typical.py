@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service import audits
-from service.storage import Storage
+from service.store.storage import Storage
 
 PREFIX = "feature."
 MOST_VALUES = 1000  # distinct words of a column; with more, none is typical

@@ -21,7 +21,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.config import Settings
-from service.inlet import Inlet
+from service.store.inlet import Inlet
 from tests.servers import Server, _running
 
 # Read before any fixture clears the environment.

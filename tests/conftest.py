@@ -19,10 +19,10 @@ from starlette.testclient import TestClient
 
 from service.access.keys import create_key
 from service.config import Settings
-from service.database import Database
-from service.migrate import upgrade
 from service.models import Model, Role
-from service.storage import Storage
+from service.store.database import Database
+from service.store.migrate import upgrade
+from service.store.storage import Storage
 from tests.factories import Store
 from worker.runner import Worker
 

@@ -14,14 +14,15 @@ import pyarrow.parquet as pq
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from service import annotators, audits, datasets, review, steps, suspects
+from service import annotators, audits, datasets, review, suspects
 from service.access.principal import DEFAULT_TENANT, Principal
-from service.database import Database
 from service.ingest import ColumnRoles, Limits, ingest
 from service.ingest.votes import SCHEMA
 from service.issues import FLAGS
 from service.models import JobStatus, Role, Step, StepKind, StepState, Suspect, Tier, new_id
-from service.storage import Received, Storage
+from service.running import steps
+from service.store.database import Database
+from service.store.storage import Received, Storage
 from service.training import TrainingConfig
 
 CLASSES = ("cat", "dog", "fox")

@@ -12,13 +12,13 @@ import pytest
 import uvicorn
 
 from service.access.keys import create_key
-from service.address import Address
 from service.client import AuditHandle, Client
 from service.config import Settings
-from service.database import Database
 from service.main import create_app
-from service.migrate import upgrade
 from service.models import Role
+from service.running.address import Address
+from service.store.database import Database
+from service.store.migrate import upgrade
 from worker.runner import Worker, poll
 
 CLASSES = ["cat", "dog", "fox"]

@@ -15,9 +15,9 @@ import httpx2
 
 from service.access.keys import create_key
 from service.config import Settings
-from service.database import Database
-from service.migrate import upgrade
 from service.models import Role
+from service.store.database import Database
+from service.store.migrate import upgrade
 from tests.servers import _die_with_parent, _free_port
 
 START_SECONDS = 120.0

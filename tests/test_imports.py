@@ -17,7 +17,7 @@ def loaded_by(module: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["service.main", "service.migrate", "service.ingest"])
+@pytest.mark.parametrize("module", ["service.main", "service.store.migrate", "service.ingest"])
 def test_the_service_loads_neither_the_worker_nor_what_trains(module):
     assert not loaded_by(module) & set(HEAVY)
 

@@ -9,9 +9,9 @@ import os
 import signal
 import threading
 
-from service.broker import QUEUES
 from service.config import settings
 from service.observability import logs
+from service.running.broker import QUEUES
 from worker import tracing
 from worker.runner import Worker, poll
 

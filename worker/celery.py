@@ -8,9 +8,9 @@ from functools import lru_cache
 from billiard import active_children
 from celery.signals import worker_process_init, worker_shutting_down
 
-from service.broker import RUN_STEP, make_app
 from service.config import settings
 from service.observability import logs
+from service.running.broker import RUN_STEP, make_app
 from worker import tracing
 from worker.runner import Worker, run_one
 

@@ -17,7 +17,7 @@ import structlog
 import torch
 from torch import Tensor, nn
 
-from service.disk_full import is_disk_full
+from service.store.disk_full import is_disk_full
 
 log = structlog.get_logger()
 

@@ -18,13 +18,14 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service import audits, datasets, exports, steps
+from service import audits, datasets, exports
 from service.config import Settings
-from service.database import Database
 from service.errors import ServiceError
 from service.models import FINISHED, StepKind
-from service.steps import Claim, StepLost
-from service.storage import Storage
+from service.running import steps
+from service.running.steps import Claim, StepLost
+from service.store.database import Database
+from service.store.storage import Storage
 from worker import tracing
 from worker.identity import is_gone, own_name
 
@@ -67,7 +68,7 @@ class Worker:
 
     @classmethod
     def open(cls, settings: Settings, queues: set[str]) -> "Worker":
-        from service.broker import doorbell
+        from service.running.broker import doorbell
 
         database = Database(settings.resolved_database_url, ring=doorbell(settings))
         storage = Storage(

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from opentelemetry import trace
 
 from service.observability import telemetry
-from service.steps import Claim
+from service.running.steps import Claim
 
 
 def configure() -> None:

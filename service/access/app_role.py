@@ -8,7 +8,7 @@ from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 
-from service.database import Database, normalised
+from service.store.database import Database, normalised
 
 ADDED_TO = ("access_log", "correction")  # never changed, never removed
 READ = ("alembic_version",)

@@ -29,7 +29,7 @@ from sqlalchemy.sql.base import Executable
 
 from service.access.principal import Principal
 from service.models import Audit, Dataset, Export, Membership, Owned
-from service.prepared import PREPARED
+from service.store.prepared import PREPARED
 
 Value = str | BindParameter[str]
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from service.access import keys, sign_ins
 from service.access.principal import Principal
-from service.database import Database
 from service.models import now
+from service.store.database import Database
 
 
 class Uses:

@@ -14,8 +14,8 @@ from service.api.dependencies import (
 )
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
-from service.recent import Recent
 from service.schemas import AuditRead, Page
+from service.store.recent import Recent
 
 router = TransactionRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
 

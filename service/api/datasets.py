@@ -7,15 +7,7 @@ from typing import Annotated, Any
 from fastapi import BackgroundTasks, Body, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from service import (
-    annotators,
-    audits,
-    columns,
-    datasets,
-    exports,
-    idempotency,
-    uploads,
-)
+from service import annotators, audits, columns, datasets, exports, idempotency, uploads
 from service.api import cursors
 from service.api.dependencies import (
     Auditor,
@@ -42,7 +34,7 @@ from service.schemas import (
     ExportRead,
     Page,
 )
-from service.storage import Received
+from service.store.storage import Received
 
 router = TransactionRouter(prefix="/v1/datasets", tags=["datasets"], responses=documented())
 

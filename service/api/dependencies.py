@@ -22,14 +22,14 @@ from service.access.rates import Limit
 from service.access.uses import Uses
 from service.api import cookies
 from service.config import Settings
-from service.database import Database
 from service.errors import NotAuthenticated, NotFound, NotPermitted
-from service.inlet import Inlet
 from service.models import Outcome, Scope
-from service.news import News
 from service.observability.metrics import Metrics
+from service.running.news import News
 from service.schemas import SignInAnswer
-from service.storage import Storage
+from service.store.database import Database
+from service.store.inlet import Inlet
+from service.store.storage import Storage
 
 
 @dataclass(frozen=True)

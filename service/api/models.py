@@ -8,7 +8,6 @@ from fastapi import Query, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from service import model_files, predictions
 from service.access.principal import Principal
 from service.api.dependencies import (
     Auditor,
@@ -23,6 +22,7 @@ from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.errors import NotFound
 from service.models import FINISHED, JobStatus
+from service.robust_model import model_files, predictions
 from service.schemas import ModelRead, PredictionRead, PredictRequest
 
 router = TransactionRouter(prefix="/v1/audits", tags=["models"], responses=documented())

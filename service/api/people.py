@@ -4,12 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import Body
 
-from service import assignments, audits, review, stories, team
+from service import audits, review
 from service.api import present
 from service.api.dependencies import Annotator, Auditor, Reader, ReadSession, WriteSession
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.models import Assignment, Comment, Dataset
+from service.review import assignments, stories, team
 from service.schemas import (
     AssignmentCreate,
     AssignmentRead,

@@ -11,7 +11,7 @@ from service.api.samples import media_url
 from service.errors import BadInput
 from service.issues import FLAGS
 from service.models import Audit, Correction, Dataset, Issue, Suspect
-from service.storage import Storage
+from service.store.storage import Storage
 
 
 def class_index(dataset: Dataset | review.Ranked, name: str | None, *, field: str) -> int | None:

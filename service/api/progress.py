@@ -15,7 +15,7 @@ from service.access.principal import Principal
 from service.api.dependencies import Reader, Resources, ResourcesDep
 from service.api.problems import documented
 from service.models import FINISHED
-from service.news import LOOK_SECONDS
+from service.running.news import LOOK_SECONDS
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
 

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from fastapi import Body, Query
 from sqlalchemy.orm import Session
 
-from service import assignments as queues
-from service import audits, controls, idempotency, review
+from service import audits, idempotency, review
 from service.api import cursors, present
 from service.api.dependencies import (
     Annotator,
@@ -20,6 +19,8 @@ from service.api.dependencies import (
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.models import Audit, Dataset, ReviewState, Tier
+from service.review import assignments as queues
+from service.review import controls
 from service.schemas import (
     CorrectionList,
     CorrectionRead,

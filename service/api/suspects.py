@@ -24,8 +24,8 @@ from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.export import write_suspects
 from service.models import Issue, ReviewState, Tier
-from service.recent import Recent
 from service.schemas import Neighbours, SuspectDetail, SuspectPage
+from service.store.recent import Recent
 
 router = TransactionRouter(
     prefix="/v1/audits/{audit_id}/suspects", tags=["audits"], responses=documented(409)

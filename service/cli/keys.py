@@ -37,7 +37,7 @@ def create(
 
 def _create_directly(name: str, role: Role) -> str:
     from service.access.keys import create_key
-    from service.database import Database
+    from service.store.database import Database
 
     database = Database(Settings().resolved_database_url)
     try:

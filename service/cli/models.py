@@ -10,7 +10,7 @@ import typer
 
 from service.cli import show
 from service.cli.options import AsJson, AuditId, DataDir, Url, connect
-from service.model_description import Measured, ModelDescription
+from service.robust_model.model_description import Measured, ModelDescription
 from service.tabular import Cell
 
 Paths = Annotated[

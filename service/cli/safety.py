@@ -11,10 +11,10 @@ from service.cli import show
 from service.cli.options import AsJson, DataDir
 from service.client import ClientError
 from service.config import DATABASE, Settings
-from service.database import Database
-from service.inlet import Inlet
-from service.janitor import tidy
-from service.storage import Storage
+from service.running.janitor import tidy
+from service.store.database import Database
+from service.store.inlet import Inlet
+from service.store.storage import Storage
 from service.verify import Report
 
 SHOWN = 50
@@ -82,7 +82,7 @@ def backup(
     data_dir: DataDir = None,
 ) -> None:
     """Copy everything into a folder, while the service runs, and verify the copy."""
-    from service.backup import BackupFailed, back_up
+    from service.store.backup import BackupFailed, back_up
 
     try:
         made = back_up(_settings(data_dir), folder.resolve())
@@ -97,9 +97,9 @@ def restore(
     data_dir: DataDir = None,
 ) -> None:
     """Make a data directory from a backup; `labelaudit serve` then finds it there."""
-    from service.address import default_data_dir
-    from service.backup import BackupFailed
-    from service.backup import restore as restore_backup
+    from service.running.address import default_data_dir
+    from service.store.backup import BackupFailed
+    from service.store.backup import restore as restore_backup
 
     target = (data_dir or default_data_dir()).resolve()
     try:

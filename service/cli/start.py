@@ -13,7 +13,6 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from service.address import Address, default_data_dir, forget_address, read_address
 from service.cli import auditing, show
 from service.cli.options import (
     AsJson,
@@ -36,6 +35,7 @@ from service.cli.options import (
 from service.client import AuditHandle, Client, ClientError
 from service.demo import NAME as DEMO_NAME
 from service.demo import Demo, DemoUnavailable, make_demo
+from service.running.address import Address, default_data_dir, forget_address, read_address
 
 LOG = "service.log"
 STARTUP_SECONDS = 60.0
@@ -144,7 +144,7 @@ class Service:
 @contextmanager
 def _service(data_dir: Path) -> Generator[Service]:
     """The service of the data directory: the one that runs, or one for as long as this lasts."""
-    from service.embedded import is_served
+    from service.running.embedded import is_served
 
     if is_served(data_dir):
         yield Service(_wait_for_address(data_dir, None), None)

@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
-from service.address import Address, find_address
 from service.client.audit import AuditHandle, OnProgress, Progress
 from service.client.download import save
 from service.client.errors import (
@@ -34,6 +33,7 @@ from service.client.people import People
 from service.client.sending import send
 from service.client.transport import Transport, once
 from service.models import FINISHED, DatasetStatus, JobStatus, Role
+from service.running.address import Address, find_address
 from service.schemas import (
     AccessEntryRead,
     AnnotatorList,

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import httpx
 
-from service.address import Address
 from service.client.errors import ApiError, NoService
+from service.running.address import Address
 
 PAUSES = (0.2, 0.5)  # before each new attempt
 PATIENT_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)  # longer than a restart of the service takes

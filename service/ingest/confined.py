@@ -138,7 +138,7 @@ def _child(
     request: dict[str, Any],
 ) -> Iterator[tuple["subprocess.Popen[str]", "queue.Queue[dict[str, Any] | None]"]]:
     process = subprocess.Popen(
-        [sys.executable, "-I", "-m", "service.ingest_process"],
+        [sys.executable, "-I", "-m", "service.ingest.process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=THREADS | {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import redis
 from sqlalchemy import text
 
-from service import migrate
 from service.config import Settings
-from service.database import Database
-from service.storage import Storage
+from service.store import migrate
+from service.store.database import Database
+from service.store.storage import Storage
 
 OK = "ok"
 OPTIONAL = {"broker"}  # without it steps wait for the sweep, and are not lost

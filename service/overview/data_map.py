@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from service import suspects
 from service.errors import NotReady
 from service.models import Suspect, Tier
-from service.storage import Storage
+from service.store.storage import Storage
 
 WORST, SPREAD = 800, 1200  # points: the worst ranks one by one, the rest evenly
 MOST_VARIABLE = 0.5  # of anything between 0 and 1

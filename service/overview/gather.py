@@ -9,7 +9,7 @@ from service.overview.findings import find
 from service.overview.plots import NAMES, Subject
 from service.overview.report import WORST, Reported, write_report
 from service.review import SuspectFilter, list_suspects, newest_ranking
-from service.storage import Storage
+from service.store.storage import Storage
 
 
 def gather(session: Session, storage: Storage, audit_id: str) -> Subject:

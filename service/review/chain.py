@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from service.models import Correction, Dataset, now
-from service.prepared import prepared
+from service.store.prepared import prepared
 
 GENESIS = "0" * 64
 # In no particular order: the content is sorted by name. A field that is null or false is left out,

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from service.access.principal import Principal
 from service.audits import dataset_of, get_completed_audit
-from service.database import clock
 from service.errors import BadInput, Conflict, LeaseLost, NotFound, NotPermitted
 from service.models import (
     Audit,
@@ -22,12 +21,13 @@ from service.models import (
     Verdict,
     new_id,
 )
-from service.prepared import prepared
 from service.review.chain import append
 from service.review.log import chunks, lock_samples, rows_at
 from service.review.outcome import Outcome, outcome
 from service.review.ranked import newest_ranking
 from service.review.states import newest_rankings, settle, show, still_waiting
+from service.store.database import clock
+from service.store.prepared import prepared
 
 _SUSPECTS = prepared(
     select(Suspect).where(

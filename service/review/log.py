@@ -24,9 +24,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from service.models import Correction, Dataset, ReviewState, Sample, Suspect, Verdict
-from service.prepared import prepared
 from service.review.outcome import Outcome, by_position, outcome
 from service.review.ranked import newest_ranking
+from service.store.prepared import prepared
 
 JUDGE, JUDGED_IN = bindparam("judge", type_=String), bindparam("judged_in", type_=String)
 CHUNK = 500  # positions in one query

@@ -31,14 +31,14 @@ from sqlalchemy.orm import Session
 
 from service.access.principal import Principal
 from service.audits import get_completed_audit
-from service.database import clock
 from service.errors import LeaseLost
 from service.models import Audit, Lease, ReviewState, Sample, Suspect, Tier, new_id
 from service.models.review import BEGUN, CLOSED, FRESH, FRESH_FLAGGED
-from service.prepared import KEPT, prepared
 from service.review.log import JUDGE, JUDGED_IN, has_judged, judged_by
 from service.review.ranked import SuspectFilter, newest_ranking
 from service.review.states import mark_full, newest_rankings
+from service.store.database import clock
+from service.store.prepared import KEPT, prepared
 
 ROUNDS = 4  # how often to look further where what was found turned out to be taken
 

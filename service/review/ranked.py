@@ -33,8 +33,8 @@ from service.models import (
     Tier,
 )
 from service.models.review import CLOSED, FLAGGED
-from service.prepared import KEPT, prepared
-from service.recent import Recent
+from service.store.prepared import KEPT, prepared
+from service.store.recent import Recent
 
 # What a list shows of each suspect.
 LISTED = (

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from sqlalchemy import BindParameter, bindparam, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from service.database import clock
 from service.models import Audit, Correction, Lease, Ranking, ReviewState, Sample, Suspect
-from service.prepared import prepared
 from service.review.log import chunks, lock_dataset, outcomes_at
 from service.review.outcome import Outcome
+from service.store.database import clock
+from service.store.prepared import prepared
 
 # A suspect's columns: state, opinions, wanted, begun_by.
 Shown = tuple[ReviewState, int, int | None, str | None]

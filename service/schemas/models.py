@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Base64Bytes, Field, model_validator
 
-from service.model_description import ModelDescription
 from service.models import JobStatus
+from service.robust_model.model_description import ModelDescription
 from service.schemas.base import Request, Schema, Words
 from service.tabular import Cell
 

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from service.datasets import upload_key
 from service.errors import ChecksumMismatch, Conflict, Locked, UploadTooLarge
 from service.models import Upload
-from service.storage import Storage
+from service.store.storage import Storage
 
 BLOCK = 1 << 20
 SILENT_SECONDS = 15.0  # a connection that is gone without a word lets go after this long

@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 from service import datasets
 from service.access.keys import Principal
 from service.config import Settings
-from service.database import Database, take_turns
 from service.errors import BadInput, NotFound
 from service.models import Dataset, Upload, now
-from service.storage import Received, Storage
+from service.store.database import Database, take_turns
+from service.store.storage import Received, Storage
 from service.uploads.bytes import discard, part_key
 from service.uploads.reservation import require_room
 

@@ -11,11 +11,11 @@ from itertools import takewhile
 from typing import Any
 
 from service.access.keys import Principal
-from service.database import Database, take_turns
 from service.errors import BadInput, Conflict, Gone, NotFound, Unavailable
-from service.inlet import Found, Inlet, NotThere, Part
 from service.models import Upload, now
-from service.storage import Received
+from service.store.database import Database, take_turns
+from service.store.inlet import Found, Inlet, NotThere, Part
+from service.store.storage import Received
 from service.uploads.completion import create
 from service.uploads.parts import Cut
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from service.config import Settings
 from service.errors import UploadTooLarge
-from service.inlet import Part
 from service.models import Upload
+from service.store.inlet import Part
 
 MOST = 10_000  # of one object, by the protocol
 LARGEST = 5 * 2**30

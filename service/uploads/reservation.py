@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from service.access.keys import Principal
 from service.config import Settings
-from service.database import take_turns
 from service.errors import Conflict, Gone, NotFound, TooManyRequests, UploadTooLarge
 from service.models import Dataset, DatasetStatus, Upload, new_id, now
+from service.store.database import take_turns
 
 
 def reserve(

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from service.database import Database
 from service.models import Audit, Correction, Dataset, Export, Sample, Suspect
-from service.storage import Storage
+from service.store.database import Database
+from service.store.storage import Storage
 from service.verify import files, jobs, rows
 from service.verify.chain import broken_links, heads
 from service.verify.report import Report, Violation

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service import audits, datasets, exports, model_files, suspects
+from service import audits, datasets, exports, suspects
 from service.models import (
     Audit,
     Dataset,
@@ -24,7 +24,8 @@ from service.models import (
     Suspect,
     Upload,
 )
-from service.storage import Storage
+from service.robust_model import model_files
+from service.store.storage import Storage
 from service.verify.report import Violation
 
 OWNERS = {"datasets": Dataset, "audits": Audit, "exports": Export}

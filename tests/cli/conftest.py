@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from service import cli
-from service.address import read_address
 from service.cli import show
+from service.running.address import read_address
 from tests.live import LiveService, client, live, probabilities_file, wrong_ids
 
 __all__ = ["client", "live", "probabilities_file", "wrong_ids"]

@@ -7,8 +7,8 @@ import httpx2
 import pytest
 
 from service.access.keys import create_key
-from service.database import Database
 from service.models import Role
+from service.store.database import Database
 from tests.cli.conftest import Run
 from tests.live import LiveService
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.address import read_address
 from service.client import ApiError, Client, NoService
 from service.config import Settings
-from service.embedded import _listen
+from service.running.address import read_address
+from service.running.embedded import _listen
 from tests.cli.conftest import Served, command, environment
 from tests.live import free_port
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from service import supervisor
-from service.supervisor import Supervisor
+from service.running import supervisor
+from service.running.supervisor import Supervisor
 
 
 def test_a_process_that_dies_at_once_is_started_again_with_growing_pauses(

@@ -10,11 +10,11 @@ import httpx
 import numpy as np
 import pytest
 
-from service.address import Address, find_address, read_address, write_address
 from service.client import ApiError, AuditHandle, Client, JobFailed, NoService
 from service.client import audit as audit_module
 from service.client import transport as transport_module
 from service.models import JobStatus, Role, Tier
+from service.running.address import Address, find_address, read_address, write_address
 from service.schemas import CorrectionCreate
 from tests.live import LiveService, free_port
 

@@ -10,8 +10,8 @@ import pytest
 from service.access.keys import create_key
 from service.client import ApiError, Client, NoBucket, direct, sending
 from service.config import Settings
-from service.database import Database
 from service.models import Role
+from service.store.database import Database
 from tests.bucket import PART_BYTES, Bucket
 from tests.live import LiveService, free_port
 from worker.runner import Worker, run_one

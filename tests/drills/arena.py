@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 
 from service.access.keys import create_key
-from service.janitor import tidy
 from service.models import Role, StepKind, StepState
+from service.running.janitor import tidy
 from service.verify import verify
 from tests import road
 from tests.drills.ledger import Caller, Ledger

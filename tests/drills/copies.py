@@ -9,10 +9,10 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
-from service import backup
-from service.database import Database
 from service.models import Correction
-from service.storage import Storage
+from service.store import backup
+from service.store.database import Database
+from service.store.storage import Storage
 from service.verify import verify
 from tests import servers
 from tests.drills.arena import QUICK, Arena

@@ -14,9 +14,9 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from service import migrate
-from service.database import Database
 from service.models import Step
+from service.store import migrate
+from service.store.database import Database
 from tests.drills.arena import TRAINING, Arena
 from tests.drills.registry import PRODUCTION, drill
 from tests.drills.stack import LEASE_SECONDS, Stack, children, kill, until

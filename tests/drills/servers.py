@@ -17,7 +17,7 @@ CLIENTS = 60
 @drill(shapes=PRODUCTION)
 def duplicate_doorbells(arena: Arena) -> None:
     """Every queue is rung five times a tenth of a second: each step still runs once."""
-    from service.broker import QUEUES, doorbell
+    from service.running.broker import QUEUES, doorbell
 
     ring = doorbell(arena.stack.deployment.settings)
     assert ring is not None

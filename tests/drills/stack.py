@@ -15,11 +15,11 @@ import httpx2
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
-from service import migrate
 from service.access import app_role
-from service.database import Database
 from service.models import FINISHED, Audit, Step, StepKind, StepState
-from service.storage import Storage
+from service.store import migrate
+from service.store.database import Database
+from service.store.storage import Storage
 from tests import servers
 from tests.processes import START_SECONDS, Deployment, Process, deployed
 

@@ -4,8 +4,8 @@ import signal
 import time
 from pathlib import Path
 
-from service import embedded, supervisor
 from service.models import JobStatus, Step, StepKind, StepState
+from service.running import embedded, supervisor
 from tests import road
 from tests.drills.api import EventReader
 from tests.drills.arena import FINE_TUNING, QUICK, TRAINING, Arena

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from service import ingest_process
 from service.errors import BadDataset, UnsupportedMediaType
 from service.ingest import Allowance, ColumnRoles, ingest, ingest_confined
+from service.ingest import process as ingest_process
 
 CSV = "sample_id,label,text\n" + "".join(f"r{n},{'ab'[n % 2]},some words {n}\n" for n in range(40))
 
@@ -46,7 +46,7 @@ def readers() -> list[str]:
     """Reading processes that are still there."""
     command = ["ps", "-o", "args=", "--ppid", str(os.getpid())]
     listed = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
-    return [line for line in listed if "child.py" in line or "ingest_process" in line]
+    return [line for line in listed if "child.py" in line or "service.ingest.process" in line]
 
 
 def test_the_report_is_that_of_the_same_reading_here(csv, tmp_path):
@@ -155,7 +155,7 @@ def test_the_reader_has_no_network_and_no_secrets(tmp_path, monkeypatch):
         port = listener.getsockname()[1]
         code = (
             "import socket\n"
-            "from service import ingest_process as p\n"
+            "from service.ingest import process as p\n"
             "p._leave_the_network()\n"
             f"print(socket.socket().connect_ex(('127.0.0.1', {port})))\n"
             f"open({str(tmp_path / 'mine')!r}, 'w').write('still my own files')\n"
@@ -168,7 +168,7 @@ def test_the_reader_has_no_network_and_no_secrets(tmp_path, monkeypatch):
 
 def test_the_reader_does_not_outlive_its_worker(csv, tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-I", "-c", "from service import ingest_process as p; p._follow_parent()"],
+        [sys.executable, "-I", "-c", "from service.ingest import process as p; p._follow_parent()"],
         stdin=subprocess.PIPE,
     )
     assert process.stdin is not None
@@ -182,7 +182,7 @@ def test_the_limits_hold_in_the_reader(tmp_path):
     limits = {"memory": 2 << 30, "seconds": 60, "file": 1000}
     code = (
         "import json, resource\n"
-        "from service import ingest_process as p\n"
+        "from service.ingest import process as p\n"
         f"p._limit({limits})\n"
         "names = ['RLIMIT_AS', 'RLIMIT_CPU', 'RLIMIT_FSIZE', 'RLIMIT_NOFILE', 'RLIMIT_CORE']\n"
         "print(json.dumps([resource.getrlimit(getattr(resource, n))[0] for n in names]))\n"

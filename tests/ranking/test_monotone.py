@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from service.controls import value
 from service.ranking.monotone import Bands, _isotonic, banded_verdicts, follow, share_wrong
+from service.review.controls import value
 
 
 def bands(size: list[float], hits: list[float], n: list[float]) -> Bands:

@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
 
-from service import audits, steps
+from service import audits
 from service.export import SUSPECT_COLUMNS
 from service.models import StepKind, Suspect, Tier
 from service.ranking.trajectory import EPOCH_ARRAYS, Trajectory
+from service.running import steps
 from service.suspects import p_suggested
 from tests.factories import make_audit, make_dataset, sample_id, start_audit
 

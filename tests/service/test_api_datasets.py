@@ -9,7 +9,7 @@ from PIL import Image
 
 from service.config import Settings
 from service.models import DatasetStatus, Step, StepKind, StepState
-from service.storage import Storage
+from service.store.storage import Storage
 from tests.factories import make_audit, make_dataset, sample_id, start_audit
 from worker.runner import run_one
 

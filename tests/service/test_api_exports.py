@@ -67,7 +67,7 @@ def test_a_format_that_is_not_written_is_refused(uploader, dataset_id, format):
 
 
 def test_an_export_that_fails_says_why(uploader, worker, storage, dataset_id, monkeypatch):
-    monkeypatch.setattr("service.steps.MAX_ATTEMPTS", 1)
+    monkeypatch.setattr("service.running.steps.MAX_ATTEMPTS", 1)
     location = uploader.post(f"/v1/datasets/{dataset_id}/exports").headers["location"]
     storage.delete(f"datasets/{dataset_id}")
     run_one(worker)

@@ -76,7 +76,7 @@ def test_a_full_disk_is_not_ready_and_takes_no_upload(app, anonymous, uploader):
 def test_a_database_without_tables_is_not_ready(app, anonymous, tmp_path):
     from dataclasses import replace
 
-    from service.database import Database
+    from service.store.database import Database
 
     bare = Database(f"sqlite:///{tmp_path / 'bare.sqlite3'}")
     app.state.resources = replace(app.state.resources, database=bare)

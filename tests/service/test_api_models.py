@@ -12,8 +12,10 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_wine
 from sqlalchemy import select
 
-from service import audits, model_files, predictions, steps
+from service import audits
 from service.models import JobStatus, Step, StepKind, StepState, now
+from service.robust_model import model_files, predictions
+from service.running import steps
 from tests import road
 from tests.factories import make_audit, make_dataset
 from worker.runner import run_one

@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from service import assignments
 from service.models import Role
 from service.overview.data_map import shown_ranks
 from service.overview.plots import NAMES
+from service.review import assignments
 from tests.factories import make_audit, make_dataset, sample_id, summarise
 
 

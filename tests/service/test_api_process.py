@@ -39,7 +39,7 @@ def client(deployment, api) -> Iterator[httpx2.Client]:
 
 @pytest.fixture
 def store(deployment) -> Iterator[Store]:
-    from service.storage import Storage
+    from service.store.storage import Storage
 
     with deployment.database() as database:
         yield Store(database, Storage(deployment.settings.resolved_storage_dir))
@@ -162,7 +162,7 @@ def test_an_unknown_audit_has_no_stream(client):
 
 
 def test_the_server_ends_on_sigterm_while_somebody_follows_a_stream(tmp_path):
-    from service.storage import Storage
+    from service.store.storage import Storage
 
     with deployed(tmp_path) as deployment:
         api = deployment.api()

@@ -15,10 +15,10 @@ from service.access import tenancy, tenants
 from service.access.app_role import NoSuchRole, grant
 from service.access.keys import create_key
 from service.config import Settings
-from service.database import Database
 from service.main import create_app
 from service.models import Audit, Dataset, Export, Owned, Role
-from service.storage import Storage
+from service.store.database import Database
+from service.store.storage import Storage
 from service.verify import verify
 from tests import road
 from tests.factories import Store, make_audit, make_dataset, person

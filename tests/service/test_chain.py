@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import text
 
 from service import review
-from service.migrate import downgrade, upgrade
 from service.models import Correction, Role, Verdict
 from service.review import Decision
+from service.store.migrate import downgrade, upgrade
 from service.verify.chain import broken_links
 from tests.factories import in_threads, make_audit, make_dataset, person, sample_id, tampering
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.config import Settings
-from service.database import normalised
+from service.store.database import normalised
 
 
 def test_with_nothing_set_everything_lives_in_one_folder(tmp_path):

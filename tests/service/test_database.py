@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from service import database as module
-from service.database import Database, bulk_copy
 from service.models import Sample
+from service.store import database as module
+from service.store.database import Database, bulk_copy
 from tests.factories import Store, make_dataset
 
 
@@ -81,7 +81,7 @@ def test_a_process_that_stops_amid_a_transaction_holds_its_locks_for_seconds(
 ASKS = """
 import sys
 from sqlalchemy import text
-from service import database
+from service.store import database
 database.GONE_SECONDS = 0.2
 with database.Database(sys.argv[1]).read() as session:
     session.execute(text("SELECT 'asked and gone', pg_sleep(600)"))

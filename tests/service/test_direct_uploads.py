@@ -12,9 +12,9 @@ from starlette.testclient import TestClient
 from service.access import tenants
 from service.config import Settings
 from service.errors import UploadTooLarge
-from service.inlet import Inlet
-from service.janitor import tidy
 from service.models import Dataset, DatasetStatus, Step, StepState, Upload, now
+from service.running.janitor import tidy
+from service.store.inlet import Inlet
 from service.uploads.parts import Cut
 from tests.bucket import PART_BYTES
 from tests.processes import Deployment
@@ -40,7 +40,7 @@ def inlet(bucket):
 @pytest.fixture
 def impatient(monkeypatch):
     """Nobody waits long for a bucket that is away."""
-    monkeypatch.setattr("service.inlet.PAUSES", (0.01,))
+    monkeypatch.setattr("service.store.inlet.PAUSES", (0.01,))
     monkeypatch.setattr(runner, "POSTPONED_SECONDS", 0.0)
 
 
@@ -143,7 +143,7 @@ def test_parts_are_signed_again_and_told_apart_by_whether_they_arrived(uploader)
 
 
 def test_more_parts_than_a_bucket_lists_at_once_are_all_found(uploader, monkeypatch):
-    monkeypatch.setattr("service.inlet.PARTS_A_PAGE", 2)
+    monkeypatch.setattr("service.store.inlet.PARTS_A_PAGE", 2)
     path = sent(uploader, LONG)
     items = uploader.get(f"{path}/parts").json()["items"]
     assert [part["arrived"] for part in items] == [True, True, True]
@@ -357,7 +357,7 @@ def test_a_crash_after_the_file_was_fetched_fetches_it_no_second_time(
 ):
     dataset_id = completed(uploader)
     with monkeypatch.context() as patch:
-        patch.setattr("service.steps.RETRY_AFTER_SECONDS", 0.0)
+        patch.setattr("service.running.steps.RETRY_AFTER_SECONDS", 0.0)
         patch.setattr("service.datasets.fetched", lambda *_: 1 / 0)
         run_one(worker)
     bucket.inlet.delete(dataset_id)

@@ -44,7 +44,7 @@ def test_corrections_go_with_their_dataset_and_the_access_log_tells(database, co
 
 
 def test_a_role_that_owns_nothing_sees_no_row_without_saying_for_whom(postgres_url, storage):
-    from service.database import Database
+    from service.store.database import Database
     from tests.factories import Store
 
     database = Database(postgres_url)

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from service import datasets
-from service.database import Database
-from service.janitor import tidy
 from service.models import Dataset, Upload, now
-from service.storage import Storage
+from service.running.janitor import tidy
+from service.store.database import Database
+from service.store.storage import Storage
 from tests.factories import make_dataset
 from tests.service.test_api_datasets import CSV, files_in
 from tests.service.test_uploads import begin, send

@@ -11,9 +11,9 @@ import structlog
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from service import steps
 from service.models import Role, StepKind
 from service.observability import logs
+from service.running import steps
 
 MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 # Present only once something of the kind has happened.

@@ -7,10 +7,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from service import migrate
-from service.database import Database
-from service.migrate import alembic_config, check, downgrade, upgrade
 from service.models import Model
+from service.store import migrate
+from service.store.database import Database
+from service.store.migrate import alembic_config, check, downgrade, upgrade
 
 TABLES = {table.name for table in Model.metadata.sorted_tables}
 

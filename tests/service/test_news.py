@@ -3,7 +3,7 @@
 from sqlalchemy import event
 
 from service import audits
-from service.news import News
+from service.running.news import News
 from tests.factories import make_audit, make_dataset
 
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import select
 
-from service import assignments, review
+from service import review
 from service.errors import Conflict, LeaseLost, NotFound, NotPermitted
 from service.models import ApiKey, Audit, Correction, ReviewState, Role, Tier, Verdict
-from service.review import Decision, SuspectFilter
+from service.review import Decision, SuspectFilter, assignments
 from tests.factories import in_threads, make_audit, make_dataset, person, sample_id
 
 ANN, BEN, CAT = person("Ann"), person("Ben"), person("Cat")

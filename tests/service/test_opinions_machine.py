@@ -18,9 +18,9 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from service import assignments, review
+from service import review
 from service.models import ReviewState, Suspect, Verdict
-from service.review import Decision, SuspectFilter
+from service.review import Decision, SuspectFilter, assignments
 from service.review.log import UNDOINGS
 from tests.factories import Store, make_audit, make_dataset, person, sample_id
 from tests.service.test_review_machine import CLASSES, EXAMPLES, LEA, Row

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import select
 
-from service import controls, rankings, review, suspects
-from service.database import Database
+from service import rankings, review, suspects
 from service.errors import BadCursor, NotFound, NotReady
 from service.models import (
     Correction,
@@ -22,7 +21,8 @@ from service.models import (
     Verdict,
     new_id,
 )
-from service.review import Decision, SuspectFilter, corrections
+from service.review import Decision, SuspectFilter, controls, corrections
+from service.store.database import Database
 from tests.factories import (
     _suspect,
     _write_signals,

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service import rows
-from service.recent import Recent
+from service.store import rows
+from service.store.recent import Recent
 
 
 def test_what_was_found_is_not_looked_for_again():

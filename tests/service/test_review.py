@@ -9,7 +9,6 @@ from sqlalchemy import select, text, update
 
 from service import datasets, review
 from service.access.keys import Principal
-from service.database import Database, clock
 from service.errors import BadInput, Conflict, LeaseLost, NotFound, NotReady
 from service.models import (
     Audit,
@@ -24,6 +23,7 @@ from service.models import (
     Verdict,
 )
 from service.review import Decision, SuspectFilter
+from service.store.database import Database, clock
 from tests.factories import (
     Store,
     in_threads,

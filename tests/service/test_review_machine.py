@@ -24,10 +24,10 @@ from hypothesis.stateful import (
 from sqlalchemy import select, update
 
 from service import idempotency, review
-from service.database import clock
 from service.errors import Conflict, LeaseLost
 from service.models import Correction, Dataset, Lease, ReviewState, Role, Suspect, Verdict, new_id
 from service.review import Decision, SuspectFilter
+from service.store.database import clock
 from service.verify.chain import broken_links
 from tests.factories import Store, make_audit, make_dataset, person, sample_id
 

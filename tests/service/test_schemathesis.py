@@ -15,10 +15,10 @@ from starlette.testclient import TestClient
 
 from service.access.keys import create_key
 from service.config import Settings
-from service.database import Database
 from service.main import create_app
 from service.models import Role
-from service.storage import Storage
+from service.store.database import Database
+from service.store.storage import Storage
 from tests.factories import Store, make_audit, make_dataset, sample_id
 
 EXAMPLES = 8  # of each operation, beside the corner cases that schemathesis has for it

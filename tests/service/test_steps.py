@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from service import audits, steps
-from service.database import Database, clock
+from service import audits
 from service.errors import BadDataset
 from service.models import Audit, JobStatus, Step, StepKind, StepState
-from service.steps import Claim, StepLost
+from service.running import steps
+from service.running.steps import Claim, StepLost
+from service.store.database import Database, clock
 from tests.factories import in_threads, make_dataset, start_audit
 
 LONG, EXPIRED = 60.0, -1.0

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from service.errors import BadInput, InsufficientStorage, UploadTooLarge
-from service.storage import Storage
+from service.store.storage import Storage
 
 
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:

@@ -9,7 +9,7 @@ from service.access import keys, members, tenants
 from service.access.principal import DEFAULT_TENANT, Principal
 from service.errors import Conflict, NotPermitted
 from service.models import Audit, Dataset, JobStatus, Role, Tenant
-from service.prepared import prepared
+from service.store.prepared import prepared
 from tests.factories import make_audit, make_dataset, person, sample_id
 from tests.service.test_api_access import ask_about, operations
 

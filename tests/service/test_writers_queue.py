@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from service import database as module
 from service.access.keys import create_key
 from service.config import Settings
-from service.database import Database
 from service.models import Correction, Role
+from service.store import database as module
+from service.store.database import Database
 from tests.factories import in_threads, make_audit, make_dataset
 from tests.live import LiveService, free_port
 

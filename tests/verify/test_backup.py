@@ -5,12 +5,12 @@ import threading
 import pytest
 
 from service import datasets, review
-from service.backup import MANIFEST, BackupFailed, back_up, restore
 from service.config import DATABASE, Settings
-from service.database import Database
 from service.models import Correction, Verdict
 from service.review import Decision
-from service.storage import Storage
+from service.store.backup import MANIFEST, BackupFailed, back_up, restore
+from service.store.database import Database
+from service.store.storage import Storage
 from service.verify import verify
 from tests.factories import Store, make_audit, make_dataset, person, sample_id
 
@@ -71,8 +71,8 @@ def test_what_was_acknowledged_before_a_backup_is_in_it_while_others_write(
 def test_a_dataset_deleted_during_a_backup_is_no_part_of_it(store, settings, tmp_path, monkeypatch):
     kept, deleted = make_dataset(store), make_dataset(store)
     make_audit(store, deleted)
-    copy = "service.backup._copy_database"
-    from service.backup import _copy_database
+    copy = "service.store.backup._copy_database"
+    from service.store.backup import _copy_database
 
     def then_delete(source, target):
         _copy_database(source, target)

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import text
 
 from service import audits, datasets, exports, review, suspects
-from service.database import Database
 from service.models import Ranking, Verdict
 from service.review import Decision
-from service.storage import Storage
+from service.store.database import Database
+from service.store.storage import Storage
 from service.verify import verify
 from tests.factories import (
     Store,

@@ -15,9 +15,9 @@ import uvicorn
 
 from service.access.keys import create_key
 from service.config import Settings
-from service.database import Database
 from service.models import Role
-from service.storage import Storage
+from service.store.database import Database
+from service.store.storage import Storage
 from tests.factories import Store, make_audit, make_dataset
 from worker.runner import Worker, run_one
 

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from service import assignments, audits, review
+from service import audits, review
 from service.models import Role, Verdict
-from service.review import Decision
+from service.review import Decision, assignments
 from tests.factories import person, sample_id
 from tests.web.test_access import faults_in_both
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from service.errors import BadInput
-from service.model_description import LabelCounts
-from service.model_files import read_weights, write_weights
+from service.robust_model.model_description import LabelCounts
+from service.robust_model.model_files import read_weights, write_weights
 from service.training import TrainingConfig
 from worker import checkpoint
 from worker.checkpoint import Checkpoints

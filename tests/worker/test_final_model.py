@@ -9,15 +9,15 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from service.model_description import (
+from service.ranking import TIER_NAMES
+from service.robust_model.model_description import (
     Answered,
     EncoderUsed,
     LabelCounts,
     Measured,
     ModelDescription,
 )
-from service.model_files import ONNX, head_logits, read_weights, softmax, write_weights
-from service.ranking import TIER_NAMES
+from service.robust_model.model_files import ONNX, head_logits, read_weights, softmax, write_weights
 from service.training import TrainingConfig
 from worker.final.calibration import (
     HOTTEST,

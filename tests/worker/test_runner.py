@@ -9,12 +9,13 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import update
 
-from service import audits, datasets, exports, steps
+from service import audits, datasets, exports
 from service.config import Settings
-from service.database import Database, clock
 from service.errors import BadDataset
 from service.models import Audit, DatasetStatus, JobStatus, Step, StepKind, StepState
-from service.storage import Received, Storage
+from service.running import steps
+from service.store.database import Database, clock
+from service.store.storage import Received, Storage
 from tests.factories import Store, make_dataset, person, start_audit
 from worker import runner, tasks
 from worker.runner import Hold, Worker, poll, run_one

@@ -9,8 +9,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from scipy.stats import beta
 
-from service.model_description import Answered, Measured
-from service.model_files import softmax
+from service.robust_model.model_description import Answered, Measured
+from service.robust_model.model_files import softmax
 
 Floats = NDArray[np.float64]
 

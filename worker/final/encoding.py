@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from service.encoders import get_encoder
 from service.errors import BadInput
-from service.model_description import EncoderUsed, ModelDescription
+from service.robust_model.model_description import EncoderUsed, ModelDescription
 from service.tabular import TableColumns
 from worker.encoders import start, stored
 from worker.encoders.hub import located

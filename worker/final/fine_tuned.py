@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from service.errors import BadInput
-from service.model_files import Array, Arrays
+from service.robust_model.model_files import Array, Arrays
 from worker.checkpoint import Checkpoints
 from worker.final.labels import CleanedLabels
 from worker.final.training import train_on_cleaned

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from service.model_files import Arrays
+from service.robust_model.model_files import Arrays
 from service.training import TrainingConfig
 from worker import families
 from worker.checkpoint import Checkpoints

@@ -12,8 +12,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from service.model_description import ModelDescription
-from service.model_files import Floats
+from service.robust_model.model_description import ModelDescription
+from service.robust_model.model_files import Floats
 
 OPSET, IR_VERSION = 17, 8  # what runtimes since 2022 read
 

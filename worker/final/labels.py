@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.model_description import LabelCounts
 from service.ranking import TIER_NAMES
+from service.robust_model.model_description import LabelCounts
 
 POSSIBLE, OBVIOUS = TIER_NAMES.index("possible"), TIER_NAMES.index("obvious")
 

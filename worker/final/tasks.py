@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from service import audits, datasets, model_files, predictions, review
-from service.model_description import ModelDescription
+from service import audits, datasets, review
 from service.models import Audit, Suspect
 from service.ranking import TIER_NAMES
-from service.steps import Claim
+from service.robust_model import model_files, predictions
+from service.robust_model.model_description import ModelDescription
+from service.running.steps import Claim
 from service.training import TrainingConfig
 from worker.final.labels import Judgement, clean
 from worker.runner import Hold, Save, Worker

@@ -7,7 +7,7 @@ what they hold, and rows are written by the function that it returns, in the fin
 from collections.abc import Callable
 
 from service.models import StepKind
-from service.steps import Claim
+from service.running.steps import Claim
 from worker.final.tasks import run_model, run_predict
 from worker.runner import Hold, Save, Worker
 from worker.tasks.export import run_export

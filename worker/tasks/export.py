@@ -7,7 +7,7 @@ from typing import Any
 from service import datasets, exports, review
 from service.export import Correction, export
 from service.models import Dataset, Export
-from service.steps import Claim
+from service.running.steps import Claim
 from worker.runner import Hold, Save, Worker
 
 

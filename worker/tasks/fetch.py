@@ -7,11 +7,11 @@ import structlog
 
 from service import datasets
 from service.config import Settings
-from service.disk_full import is_disk_full
 from service.errors import BadInput, Gone, InsufficientStorage, Unavailable
-from service.inlet import Inlet, NotThere
 from service.models import Dataset
-from service.storage import Received, Storage
+from service.store.disk_full import is_disk_full
+from service.store.inlet import Inlet, NotThere
+from service.store.storage import Received, Storage
 from worker.runner import Postponed, Worker
 
 log = structlog.get_logger()

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from service import annotators, datasets
 from service.ingest import Allowance, ColumnRoles, SeenColumn, ingest_confined
-from service.steps import Claim
+from service.running.steps import Claim
 from worker.runner import Hold, Save, Worker
 from worker.tasks.fetch import fetch
 

@@ -13,12 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from service import annotators, audits, datasets, model_files, rankings, review, suspects, typical
+from service import annotators, audits, datasets, rankings, review, suspects, typical
 from service.issues import Issues, find_issues
 from service.models import Audit, Dataset, Kind, Sample, Tier, new_id
 from service.ranking import TIER_NAMES, Evidence, Ranking, Verdicts, rank_suspects, reason
 from service.ranking.posterior import model_families
-from service.steps import Claim
+from service.robust_model import model_files
+from service.running.steps import Claim
 from worker.mapped import nameless_array
 from worker.runner import Hold, Save, Worker
 from worker.tasks.audit import analysed_labels, check_trainable, load_audit, shard_folders

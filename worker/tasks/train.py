@@ -7,7 +7,7 @@ import numpy as np
 
 from service import audits, datasets
 from service.models import Audit
-from service.steps import Claim
+from service.running.steps import Claim
 from worker.runner import Hold, Save, Worker
 from worker.tasks.audit import (
     analysed_labels,

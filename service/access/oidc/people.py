@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from service.access import access_log
 from service.access.principal import ROLE_SCOPES, Principal, is_valid, principal_of
 from service.config import Settings
-from service.database import take_turns
 from service.errors import NotPermitted
 from service.models import ApiKey, Role, Tenant
+from service.store.database import take_turns
 
 
 def person_of(session: Session, claims: dict[str, Any], settings: Settings) -> Principal:

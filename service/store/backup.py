@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 
 from service import audits, datasets, exports
 from service.config import DATABASE, Settings
-from service.database import Database
 from service.models import Audit, Dataset, Export, Upload, now
-from service.storage import Storage
+from service.store.database import Database
+from service.store.storage import Storage
 from service.verify import Report, verify
 
 MANIFEST = "backup.json"

@@ -17,12 +17,14 @@ import pyarrow.parquet as pq
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import audits, model_files, steps
+from service import audits
 from service.errors import BadInput, NotFound
 from service.media import STORED, BadImage, verify_image
-from service.model_description import ModelDescription
 from service.models import Step, StepKind, StepState, now
-from service.storage import Storage
+from service.robust_model import model_files
+from service.robust_model.model_description import ModelDescription
+from service.running import steps
+from service.store.storage import Storage
 from service.tabular import Cell
 
 SAMPLES, UPLOAD, ANSWERS = "samples.parquet", "upload", "answers.json"

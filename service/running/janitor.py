@@ -13,11 +13,11 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from service import datasets, uploads
-from service.database import Database
 from service.errors import Unavailable
-from service.inlet import Inlet
 from service.models import Dataset, DatasetStatus, Upload, now
-from service.storage import Storage
+from service.store.database import Database
+from service.store.inlet import Inlet
+from service.store.storage import Storage
 from service.verify.files import leftovers
 
 SETTLED_SECONDS = 3600.0

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.database import DOORBELLS, clock
-from service.disk_full import is_disk_full
 from service.errors import InsufficientStorage, ServiceError
 from service.models import Step, StepKind, StepState, now
+from service.store.database import DOORBELLS, clock
+from service.store.disk_full import is_disk_full
 
 MAX_ATTEMPTS = 5
 RETRY_AFTER_SECONDS = 2.0
@@ -184,7 +184,7 @@ def cancel(session: Session, subject_id: str) -> None:
 
 def waiting_queues(session: Session) -> set[str]:
     """Queues with work that nobody holds: what a sweep should ring."""
-    from service.broker import QUEUES
+    from service.running.broker import QUEUES
 
     return set(session.scalars(select(Step.queue).where(claimable(set(QUEUES))).distinct()))
 

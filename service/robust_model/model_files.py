@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from sqlalchemy.orm import Session
 
-from service import audits, steps
+from service import audits
 from service.errors import NotFound, NotReady
-from service.model_description import ModelDescription
 from service.models import JobStatus, Kind, Step, StepKind, StepState
-from service.storage import Storage
+from service.robust_model.model_description import ModelDescription
+from service.running import steps
+from service.store.storage import Storage
 
 Floats = NDArray[np.float32]
 Array = NDArray[Any]

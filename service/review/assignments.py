@@ -11,8 +11,8 @@ from service.access.principal import Principal
 from service.audits import get_audit
 from service.errors import BadInput, NotFound, NotPermitted
 from service.models import ApiKey, Assignment, Audit, Tier, new_id, now
-from service.prepared import prepared
 from service.review import Held, SuspectFilter
+from service.store.prepared import prepared
 
 _IN_FORCE = prepared(
     select(Assignment)

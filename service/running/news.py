@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import bindparam, select
 
-from service.database import Database
 from service.models import Audit
-from service.prepared import prepared
+from service.store.database import Database
+from service.store.prepared import prepared
 
 LOOK_SECONDS = 0.5
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from service.recent import Recent
+from service.store.recent import Recent
 
 FOOTERS = 32  # some megabytes each for a million rows
 

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import OperationalError
 
-from service.database import Database
+from service.store.database import Database
 
 log = structlog.get_logger()
 

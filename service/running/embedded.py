@@ -23,14 +23,14 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
-from service import migrate
 from service.access import keys
-from service.address import Address, forget_address, write_address
 from service.config import Settings
-from service.database import Database
 from service.main import create_app
 from service.models import Role
-from service.supervisor import Supervisor
+from service.running.address import Address, forget_address, write_address
+from service.running.supervisor import Supervisor
+from service.store import migrate
+from service.store.database import Database
 
 log = structlog.get_logger()
 
