@@ -31,7 +31,7 @@ from service.models import (
     now,
 )
 from service.running import steps
-from service.store.database import bulk_insert
+from service.store.bulk import bulk_insert
 from service.store.prepared import find, prepared
 
 _WITH_DATASET = prepared(

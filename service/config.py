@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         description="for `migrate`: what the service will connect as; it is made and granted",
         repr=False,
     )
-    database_pool: int = Field(default=24, ge=1, description="connections of each process, at most")
+    database_pool: int = Field(default=24, ge=3, description="connections of each process, at most")
     redis_url: str = Field(default="", description="empty: workers poll the database", repr=False)
     storage_dir: Path | None = Field(default=None, description="empty: data_dir/storage")
 

@@ -17,7 +17,7 @@ from service.media import BadImage, read_media, thumbnail
 from service.models import Audit, Dataset, DatasetStatus, Export, Kind, Sample, StepKind
 from service.running import steps
 from service.store import rows
-from service.store.database import bulk_copy
+from service.store.bulk import bulk_copy
 from service.store.storage import Received, Storage
 
 # Refusals that other column roles may mend: the upload is kept so that it can be read again.

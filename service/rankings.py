@@ -29,7 +29,7 @@ from service.models import (
 )
 from service.review import corrections_at, newest_ranking, settle_ranking
 from service.running import steps
-from service.store.database import bulk_insert
+from service.store.bulk import bulk_insert
 
 DECIDING = (Verdict.keep, Verdict.accept_suggestion, Verdict.relabel)
 STATUS = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from service.access.principal import Principal
@@ -21,12 +21,12 @@ from service.models import (
     Verdict,
     new_id,
 )
+from service.review import leases
 from service.review.chain import append
 from service.review.log import chunks, lock_samples, rows_at
 from service.review.outcome import Outcome, outcome
 from service.review.ranked import newest_ranking
 from service.review.states import newest_rankings, settle, show, still_waiting
-from service.store.database import clock
 from service.store.prepared import prepared
 
 _SUSPECTS = prepared(
@@ -34,16 +34,6 @@ _SUSPECTS = prepared(
         Suspect.ranking_id == bindparam("ranking"),
         Suspect.sample_id.in_(bindparam("sample_ids", expanding=True)),
     )
-)
-_HERE = (
-    Lease.dataset_id == bindparam("dataset"),
-    Lease.position.in_(bindparam("positions", expanding=True)),
-)
-_LEASES = prepared(select(Lease).where(*_HERE, Lease.until > clock()))
-_GIVE_UP = (
-    delete(Lease)
-    .where(*_HERE, Lease.holder == bindparam("person"))
-    .execution_options(synchronize_session=False)
 )
 
 
@@ -134,8 +124,7 @@ def _store(
     rankings = newest_rankings(session, dataset_id)
     outcomes = {row.position: outcome([*subjects[row.sample_id].log, row]) for row in corrections}
     if waiting := still_waiting(outcomes):
-        here = {"dataset": dataset_id, "positions": waiting}
-        session.execute(_GIVE_UP, {**here, "person": principal.key_id})
+        leases.give_up(session, dataset_id, waiting, principal.key_id)
     for some in chunks(list(outcomes)):
         show(session, dataset_id, {position: outcomes[position] for position in some}, rankings)
     append(session, dataset_id, corrections)
@@ -172,15 +161,14 @@ def _subjects(session: Session, audit: Audit, sample_ids: Sequence[str]) -> dict
     positions = [suspect.position for suspect in suspects.values()]
     samples = lock_samples(session, audit.dataset_id, positions)
     rows = rows_at(session, audit.dataset_id, positions)
-    here = {"dataset": audit.dataset_id, "positions": positions}
-    leases = session.scalars(_LEASES, here).all()
+    held = leases.live(session, audit.dataset_id, positions)
     return {
         sample.sample_id: _Subject(
             sample,
             suspects[sample.sample_id],
             rows.get(sample.position, []),
             outcome(rows.get(sample.position, [])),
-            [lease for lease in leases if lease.position == sample.position],
+            [lease for lease in held if lease.position == sample.position],
         )
         for sample in samples
     }

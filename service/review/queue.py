@@ -20,7 +20,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    delete,
     literal_column,
     not_,
     or_,
@@ -34,6 +33,7 @@ from service.audits import get_completed_audit
 from service.errors import LeaseLost
 from service.models import Audit, Lease, ReviewState, Sample, Suspect, Tier, new_id
 from service.models.review import BEGUN, CLOSED, FRESH, FRESH_FLAGGED
+from service.review import leases
 from service.review.log import JUDGE, JUDGED_IN, has_judged, judged_by
 from service.review.ranked import SuspectFilter, newest_ranking
 from service.review.states import mark_full, newest_rankings
@@ -53,15 +53,6 @@ _STANDING = prepared(
         Suspect.ranking_id == bindparam("ranking"),
         Suspect.rank.in_(bindparam("ranks", expanding=True)),
     )
-)
-_FORGET_LEASES = (
-    delete(Lease)
-    .where(
-        Lease.dataset_id == bindparam("dataset"),
-        Lease.position.in_(bindparam("positions", expanding=True)),
-        Lease.until <= clock(),
-    )
-    .execution_options(synchronize_session=False)
 )
 
 
@@ -261,7 +252,7 @@ def _standing(
         elif holder is not None:
             holders.add(holder)
     if over:
-        session.execute(_FORGET_LEASES, {"dataset": dataset_id, "positions": over})
+        leases.forget(session, dataset_id, over)
     return found
 
 

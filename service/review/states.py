@@ -5,10 +5,11 @@ A dataset's samples are decided once, whichever audit asks: each audit's newest 
 
 from collections.abc import Sequence
 
-from sqlalchemy import BindParameter, bindparam, case, delete, func, select, update
+from sqlalchemy import BindParameter, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from service.models import Audit, Correction, Lease, Ranking, ReviewState, Sample, Suspect
+from service.review import leases
 from service.review.log import chunks, lock_dataset, outcomes_at
 from service.review.outcome import Outcome
 from service.store.database import clock
@@ -55,11 +56,6 @@ _WRITE = (
     )
     .execution_options(synchronize_session=False)
 )
-_LET_GO = (
-    delete(Lease)
-    .where(Lease.dataset_id == _IN_DATASET, Lease.position.in_(_AT))
-    .execution_options(synchronize_session=False)
-)
 
 
 def newest_rankings(session: Session, dataset_id: str) -> dict[str, int]:
@@ -85,7 +81,7 @@ def show(
     waiting = still_waiting(outcomes)
     done = [position for position in outcomes if position not in waiting]
     if done:
-        session.execute(_LET_GO, {"in_dataset": dataset_id, "at": done})
+        leases.let_go(session, dataset_id, done)
     if waiting:
         mark_full(session, dataset_id, waiting, rankings)
 

@@ -3,25 +3,22 @@
 Opened for a caller, a session sees what that caller may see (`service.access.tenancy`); opened for
 nobody, as the workers do, it sees everything.
 
+On Postgres a caller's read has no transaction around it, and connections of its own (decision 13).
 On SQLite a write starts with BEGIN IMMEDIATE, since a transaction that reads first and writes later
-can fail however long it waits; on Postgres both are plain transactions. SQLite lets in one writer
+can fail however long it waits; on Postgres it is a plain transaction. SQLite lets in one writer
 at a time and has the others try again by chance, so a process has one connection that writes, and
 who wants it queues here.
 """
 
 import fcntl
-import io
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from pyarrow import csv
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.compiler import compiles
@@ -259,54 +256,3 @@ def take_turns(session: Session, name: str) -> None:
     """Wait until no other transaction that named the same is open; SQLite has one at a time."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
-
-
-def bulk_copy(session: Session, table: Table, batches: Iterable[pa.RecordBatch]) -> None:
-    """Insert batches whose columns are named as the table's: on Postgres as CSV that Arrow writes,
-    a tenth of the time that rows made in Python take; on SQLite by executemany."""
-    connection = session.connection()
-    if connection.dialect.name != "postgresql":
-        for batch in filter(len, batches):  # no rows at all would mean one of defaults
-            connection.execute(insert(table), batch.to_pylist())
-        return
-    iterator = iter(batches)
-    first = next(iterator, None)
-    if first is None:
-        return
-    columns = ", ".join(f'"{name}"' for name in first.schema.names)
-    cursor = connection.connection.cursor()
-    with cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN (FORMAT csv)') as copy:
-        for batch in chain([first], iterator):
-            text = io.BytesIO()
-            # strings are quoted and nulls are not, which is how COPY tells them apart
-            csv.write_csv(batch, text, csv.WriteOptions(include_header=False))
-            copy.write(text.getbuffer())
-
-
-def bulk_insert(session: Session, table: Table, rows: Iterable[Sequence[Any]]) -> None:
-    """Insert rows in the table's column order: COPY on Postgres, executemany on SQLite.
-
-    Columns with a default may be left off at the end of each row.
-    """
-    iterator = iter(rows)
-    first = next(iterator, None)
-    if first is None:
-        return
-    names = [column.name for column in table.columns][: len(first)]
-    connection = session.connection()
-    if connection.dialect.name == "postgresql":
-        cursor = connection.connection.cursor()
-        columns = ", ".join(f'"{name}"' for name in names)
-        with cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
-            copy.write_row(first)
-            for row in iterator:
-                copy.write_row(row)
-        return
-    batch = [dict(zip(names, first, strict=True))]
-    for row in iterator:
-        batch.append(dict(zip(names, row, strict=True)))
-        if len(batch) == 5_000:
-            connection.execute(insert(table), batch)
-            batch = []
-    if batch:
-        connection.execute(insert(table), batch)

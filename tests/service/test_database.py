@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from service.models import Sample
 from service.store import database as module
-from service.store.database import Database, bulk_copy
+from service.store.bulk import bulk_copy
+from service.store.database import Database
 from tests.factories import Store, make_dataset
 
 
