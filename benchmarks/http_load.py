@@ -1,6 +1,7 @@
 """A small HTTP/1.1 client that costs little, so that what is measured is the server."""
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -46,6 +47,9 @@ class Connection:
         return int(lines[0].split()[1]), await self.reader.readexactly(length) if length else b""
 
 
+THOUGHT = 2.0  # seconds that a person looks at a sample
+
+
 @dataclass
 class Load:
     """What a number of clients, each asking again at once, saw."""
@@ -86,3 +90,81 @@ async def saturate(connections: list[Connection], ask: Ask, *, seconds: float) -
 
     await asyncio.gather(*(client(n, one) for n, one in enumerate(connections)))
     return load
+
+
+def connection(ports: list[int], number: int, token: str) -> Connection:
+    return Connection("127.0.0.1", ports[number % len(ports)], token)
+
+
+async def load(
+    ports: list[int],
+    tokens: list[str],
+    ask: Ask,
+    seconds: float,
+) -> Load:
+    connections = [await connection(ports, *one).open() for one in enumerate(tokens)]
+    await saturate(connections, ask, seconds=min(1.0, seconds))  # connections and caches are warm
+    found = await saturate(connections, ask, seconds=seconds)
+    for one in connections:
+        one.close()
+    return found
+
+
+async def timed(act: Awaitable[tuple[int, Any]], load: Load) -> bool:
+    """Counts one request; whether it was answered."""
+    started = time.perf_counter()
+    status, _ = await act
+    if status < 300:
+        load.latencies.append(time.perf_counter() - started)
+    else:
+        load.refused[status] = load.refused.get(status, 0) + 1
+    return status < 300
+
+
+async def alternate(
+    ports: list[int],
+    tokens: list[str],
+    first: Ask,
+    second: Ask,
+    seconds: float,
+) -> tuple[Load, Load]:
+    """What annotators do: take one, decide it, take the next."""
+    connections = [await connection(ports, *one).open() for one in enumerate(tokens)]
+    other = Load(len(tokens), seconds)
+
+    async def both(one: Connection, number: int) -> tuple[int, Any]:
+        taken = await first(one, number)
+        await timed(second(one, number), other)
+        return taken
+
+    together = await saturate(connections, both, seconds=seconds)
+    for one in connections:
+        one.close()
+    took = np.array(other.latencies)
+    count = min(len(took), len(together.latencies))
+    together.latencies = list(np.maximum(0, np.array(together.latencies[:count]) - took[:count]))
+    return together, other
+
+
+async def at_ease(
+    ports: list[int],
+    tokens: list[str],
+    first: Ask,
+    second: Ask,
+    seconds: float,
+) -> tuple[Load, Load]:
+    """As people work: each takes one, looks at it for a while, decides it."""
+    taking, deciding = Load(len(tokens), seconds), Load(len(tokens), seconds)
+    end = time.perf_counter() + seconds
+
+    async def person(number: int, token: str) -> None:
+        one = await connection(ports, number, token).open()
+        await asyncio.sleep(random.uniform(0, THOUGHT))
+        while time.perf_counter() < end:
+            if await timed(first(one, number), taking):
+                await asyncio.sleep(random.uniform(0.5 * THOUGHT, 1.5 * THOUGHT))
+                await timed(second(one, number), deciding)
+        one.close()
+
+    await asyncio.gather(*(person(number, token) for number, token in enumerate(tokens)))
+    return taking, deciding

@@ -15,7 +15,7 @@ import random
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy as np
 import orjson
 from sqlalchemy import select
 
-from benchmarks.http_load import Connection, Load, saturate
+from benchmarks.http_load import THOUGHT, Connection, Load, alternate, at_ease, load
 from service.access.keys import create_key
 from service.api import cursors
 from service.models import Ranking, Role, Suspect
@@ -33,7 +33,6 @@ CLIENTS = (1, 32, 64)
 PAGE = 50
 CLASSES = 10
 STREAMS = 64
-THOUGHT = 2.0  # seconds that a person looks at a sample
 CONNECTIONS = 8  # of the bare query, at most: as many as the service reads with
 BARE = """
 from fastapi import FastAPI
@@ -184,84 +183,6 @@ def newest(stack: Stack, audit: str) -> str:
         found = session.scalar(select(Ranking.id).where(Ranking.audit_id == audit))
     assert found is not None
     return found
-
-
-def connection(ports: list[int], number: int, token: str) -> Connection:
-    return Connection("127.0.0.1", ports[number % len(ports)], token)
-
-
-async def load(
-    ports: list[int],
-    tokens: list[str],
-    ask: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
-    seconds: float,
-) -> Load:
-    connections = [await connection(ports, *one).open() for one in enumerate(tokens)]
-    await saturate(connections, ask, seconds=min(1.0, seconds))  # connections and caches are warm
-    found = await saturate(connections, ask, seconds=seconds)
-    for one in connections:
-        one.close()
-    return found
-
-
-async def timed(act: Awaitable[tuple[int, Any]], load: Load) -> bool:
-    """Counts one request; whether it was answered."""
-    started = time.perf_counter()
-    status, _ = await act
-    if status < 300:
-        load.latencies.append(time.perf_counter() - started)
-    else:
-        load.refused[status] = load.refused.get(status, 0) + 1
-    return status < 300
-
-
-async def alternate(
-    ports: list[int],
-    tokens: list[str],
-    first: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
-    second: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
-    seconds: float,
-) -> tuple[Load, Load]:
-    """What annotators do: take one, decide it, take the next."""
-    connections = [await connection(ports, *one).open() for one in enumerate(tokens)]
-    other = Load(len(tokens), seconds)
-
-    async def both(one: Connection, number: int) -> tuple[int, Any]:
-        taken = await first(one, number)
-        await timed(second(one, number), other)
-        return taken
-
-    together = await saturate(connections, both, seconds=seconds)
-    for one in connections:
-        one.close()
-    took = np.array(other.latencies)
-    count = min(len(took), len(together.latencies))
-    together.latencies = list(np.maximum(0, np.array(together.latencies[:count]) - took[:count]))
-    return together, other
-
-
-async def at_ease(
-    ports: list[int],
-    tokens: list[str],
-    first: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
-    second: Callable[[Connection, int], Awaitable[tuple[int, Any]]],
-    seconds: float,
-) -> tuple[Load, Load]:
-    """As people work: each takes one, looks at it for a while, decides it."""
-    taking, deciding = Load(len(tokens), seconds), Load(len(tokens), seconds)
-    end = time.perf_counter() + seconds
-
-    async def person(number: int, token: str) -> None:
-        one = await connection(ports, number, token).open()
-        await asyncio.sleep(random.uniform(0, THOUGHT))
-        while time.perf_counter() < end:
-            if await timed(first(one, number), taking):
-                await asyncio.sleep(random.uniform(0.5 * THOUGHT, 1.5 * THOUGHT))
-                await timed(second(one, number), deciding)
-        one.close()
-
-    await asyncio.gather(*(person(number, token) for number, token in enumerate(tokens)))
-    return taking, deciding
 
 
 def bare_sql(stack: Stack, ranking: str, samples: int, clients: int, seconds: float) -> Load:
