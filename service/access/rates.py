@@ -32,8 +32,9 @@ class Limit:
     """So many calls in so long for each name; an empty rate lets everything through.
 
     Redis is asked for a hundredth of the rate at a time, and what it granted is used up here: to
-    ask for each call would cost every request a turn to Redis. A process that stops forgets what
-    it has not used, so a caller may be let do a hundredth less than the rate, and never more.
+    ask for each call would cost every request a turn to Redis. What was granted may be used for as
+    long as the rate's time, and a process that stops forgets it: for each process a caller may be
+    let do a hundredth more or less than the rate.
     """
 
     def __init__(self, purpose: str, rate: str, redis_url: str = "") -> None:

@@ -108,9 +108,10 @@ def recognised(request: Request) -> Principal:
     """Whose key or cookie this is. A key is looked at first: it needs no defence against others'
     pages, which a browser sends a cookie from too."""
     resources = resources_of(request)
-    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    scheme, said = get_authorization_scheme_param(request.headers.get("authorization"))
+    token = said if scheme.lower() == "bearer" else ""  # a proxy may ask for a scheme of its own
     cookie = None if token else cookies.read(request)
-    if scheme.lower() != "bearer" and cookie is None:
+    if not token and cookie is None:
         raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
     with resources.recognising(request), resources.database.glance() as connection:
         if cookie is None:

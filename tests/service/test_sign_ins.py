@@ -48,6 +48,12 @@ def test_a_signed_in_browser_reads_without_a_key(browser, anonymous):
     assert anonymous.get("/v1/sign-in").json()["signed_in"] is False
 
 
+def test_what_a_proxy_asks_of_a_signed_in_browser_is_no_key(browser):
+    assert browser.get("/v1/me", headers={"Authorization": "Basic YTpi"}).status_code == 200
+    wrong = browser.get("/v1/me", headers={"Authorization": "Bearer la_00000000_guess"})
+    assert wrong.status_code == 401
+
+
 @pytest.mark.parametrize(
     "headers",
     [
