@@ -9,7 +9,9 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -74,6 +76,12 @@ class Inlet:
     def address(self, dataset_id: str) -> str:
         """For people."""
         return f"s3://{self.bucket}/{self.key(dataset_id)}"
+
+    @cached_property
+    def origin(self) -> str:
+        """Where signed addresses lead: scheme, host and port."""
+        parts = urlsplit(self.sign("origin", "origin", 1, size=1, seconds=60))
+        return f"{parts.scheme}://{parts.netloc}"
 
     # ------------------------------------------------------------------------------------ sending
 

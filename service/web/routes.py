@@ -13,12 +13,13 @@ HERE = Path(str(files("service.web")))
 SHELL = (HERE / "templates" / "page.html").read_text(encoding="utf-8")
 STATIC = StaticFiles(directory=HERE / "static")
 
+# Names in a dataset are untrusted, so nothing inline and nothing from elsewhere may ever run.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
 HEADERS = {
-    # Names in a dataset are untrusted, so nothing inline and nothing from elsewhere may ever run.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-        "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-    ),
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -33,9 +34,14 @@ HEADERS = {
 @router.get("/audits/{audit_id}/grid")
 @router.get("/audits/{audit_id}/overview")
 @router.get("/audits/{audit_id}/team")
-def page() -> HTMLResponse:
-    """The shell; its script looks at the address and shows the view that belongs to it."""
-    return HTMLResponse(SHELL, headers=HEADERS)
+def page(request: Request) -> HTMLResponse:
+    """The shell; its script looks at the address and shows the view that belongs to it. It may send
+    files to the service's bucket, and call nobody else."""
+    headers, inlet = HEADERS, request.app.state.resources.inlet
+    if inlet is not None:
+        allowed = POLICY.replace("connect-src 'self'", f"connect-src 'self' {inlet.origin}")
+        headers = {**HEADERS, "Content-Security-Policy": allowed}
+    return HTMLResponse(SHELL, headers=headers)
 
 
 @router.get("/static/{name:path}")

@@ -121,7 +121,11 @@ export async function save(path, filename) {
 }
 
 /** Send bytes; `onProgress` gets how many were sent. The answer is the request itself, once done. */
-export function transfer(method, path, body, { query, headers = {}, onProgress }) {
+export const transfer = (method, path, body, { query, headers = {}, onProgress }) =>
+  bytesTo(method, address(path, query), body, { headers: { ...OWN_PAGE, ...headers }, onProgress });
+
+/** The same to any address, with nothing that says who is calling. */
+export function bytesTo(method, url, body, { headers = {}, onProgress }) {
   const request = new XMLHttpRequest(); // fetch cannot tell how much it has sent
   const answer = new Promise((resolve, reject) => {
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
@@ -139,10 +143,8 @@ export function transfer(method, path, body, { query, headers = {}, onProgress }
     );
     request.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")));
   });
-  request.open(method, address(path, query));
-  for (const [name, value] of Object.entries({ ...OWN_PAGE, ...headers })) {
-    request.setRequestHeader(name, value);
-  }
+  request.open(method, url);
+  for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
   request.send(body);
   return { answer, stop: () => request.abort() };
 }

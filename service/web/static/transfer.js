@@ -1,24 +1,41 @@
-// A file on its way: a small one in one request, a large one in pieces by tus. What has arrived
-// stays, whatever breaks, and the next piece goes on behind it.
+// A file on its way: a small one in one request, a large one straight to the service's bucket, or in
+// pieces through the service where there is no bucket or this page cannot reach it.
 
 import * as api from "./api.js";
+import { InParts, NoBucket } from "./parts.js";
+import { InPieces } from "./pieces.js";
 
 const IN_ONE_BYTES = 8 * 2 ** 20; // below this, sending again is cheaper than asking
-const PIECE_BYTES = 4 * 2 ** 20;
-const PAUSES = [500, 1000, 2000, 4000, 8000, 15_000, 15_000]; // while nothing more arrives
-const TUS = { "Tus-Resumable": "1.0.0" };
-const ROLES = {
-  label_column: "label",
-  sample_id_column: "sample_id",
-  text_column: "text",
-  file_column: "file",
-};
 
-/** `answer` becomes the dataset; `stop` gives up. `onProgress` gets the share that was sent. */
-export function send(file, query, onProgress) {
-  return file.size < IN_ONE_BYTES
-    ? inOne(file, query, onProgress)
-    : new InPieces(file, query, onProgress).begin();
+/**
+ * `answer` becomes the dataset; `stop` gives up. `onProgress` gets the share that was sent, and
+ * `onDetour` why the file goes another way than it began.
+ */
+export function send(file, query, { onProgress, onDetour }) {
+  if (file.size < IN_ONE_BYTES) return inOne(file, query, onProgress);
+  let way = null;
+  let stopped = false;
+  const go = (kind) => {
+    if (stopped) throw new DOMException("stopped", "AbortError");
+    way = new kind(file, query, onProgress);
+    return way.send();
+  };
+  const answer = async () => {
+    const { direct } = await api.get("/v1/uploads");
+    if (!direct) return go(InPieces);
+    try {
+      return await go(InParts);
+    } catch (error) {
+      if (!(error instanceof NoBucket)) throw error;
+      onDetour("The bucket takes nothing from this page, so the file goes through the service.");
+      return go(InPieces);
+    }
+  };
+  const stop = () => {
+    stopped = true;
+    way?.stop();
+  };
+  return { answer: answer(), stop };
 }
 
 function inOne(file, query, onProgress) {
@@ -28,91 +45,3 @@ function inOne(file, query, onProgress) {
   });
   return { answer: answer.then((request) => JSON.parse(request.responseText)), stop };
 }
-
-class InPieces {
-  constructor(file, query, onProgress) {
-    Object.assign(this, { file, query, onProgress, path: null, current: null, stopped: false });
-  }
-
-  begin() {
-    return { answer: this.send(), stop: () => this.stop() };
-  }
-
-  stop() {
-    this.stopped = true;
-    this.current?.stop();
-    if (this.path) api.headersOf("DELETE", this.path, TUS).catch(() => {}); // it expires anyway
-  }
-
-  async send() {
-    const created = await api.headersOf("POST", "/v1/uploads", {
-      ...TUS,
-      "Upload-Length": this.file.size,
-      "Upload-Metadata": metadata(this.query),
-    });
-    this.path = created.get("Location");
-    let offset = 0; // null where it must be asked for
-    let arrived = 0;
-    let failures = 0;
-    for (;;) {
-      try {
-        const headers = offset === null ? await this.locate() : await this.piece(offset);
-        const dataset = headers.get("Upload-Dataset");
-        if (dataset) return await api.get(`/v1/datasets/${dataset}`);
-        offset = Number(headers.get("Upload-Offset"));
-        if (offset > arrived) failures = 0;
-        arrived = offset;
-      } catch (error) {
-        if (!mayPass(error) || failures === PAUSES.length) throw await this.reason(error);
-        await new Promise((resolve) => setTimeout(resolve, PAUSES[failures]));
-        if (this.stopped) throw new DOMException("stopped", "AbortError");
-        failures += 1;
-        offset = null;
-      }
-    }
-  }
-
-  locate() {
-    return api.headersOf("HEAD", this.path, TUS);
-  }
-
-  async piece(offset) {
-    const piece = this.file.slice(offset, offset + PIECE_BYTES);
-    this.current = api.transfer("PATCH", this.path, piece, {
-      headers: {
-        ...TUS,
-        "Upload-Offset": offset,
-        "Content-Type": "application/offset+octet-stream",
-      },
-      onProgress: (sent) => this.onProgress((offset + sent) / this.file.size),
-    });
-    const request = await this.current.answer;
-    return { get: (name) => request.getResponseHeader(name) };
-  }
-
-  /** Why an upload is gone: HEAD cannot say, GET does. */
-  async reason(error) {
-    if (error.status !== 410) return error;
-    const { problem } = await api.get(this.path);
-    return problem ? new api.Problem(problem.status, problem) : error;
-  }
-}
-
-/** Another request may still write (423), or more had arrived than was known (409). */
-const mayPass = (error) =>
-  error instanceof api.Problem && (error.passing || [409, 423].includes(error.status));
-
-function metadata({ filename, ...fields }) {
-  const columns = Object.fromEntries(
-    Object.entries(fields)
-      .filter(([, value]) => value)
-      .map(([name, value]) => [ROLES[name], value]),
-  );
-  const pairs = { filename };
-  if (Object.keys(columns).length) pairs.columns = JSON.stringify(columns);
-  return Object.entries(pairs)
-    .map(([name, value]) => `${name} ${base64(value)}`)
-    .join(",");
-}
-
-const base64 = (text) => btoa(String.fromCodePoint(...new TextEncoder().encode(text)));

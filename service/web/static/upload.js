@@ -93,9 +93,16 @@ async function send(file, state, zone, columns, onUploaded) {
   const share = h("span", { class: "quiet" });
   const query = { filename: file.name };
   for (const [name, field] of Object.entries(columns)) query[name] = field.value.trim();
-  const sending = transfer(file, query, (sent) => {
-    bar.value = sent;
-    share.textContent = sent < 1 ? `${percent(sent)} of ${bytes(file.size)}` : "storing …";
+  const detour = h("p", { class: "quiet small" });
+  const sending = transfer(file, query, {
+    onProgress: (sent) => {
+      bar.value = sent;
+      share.textContent = sent < 1 ? `${percent(sent)} of ${bytes(file.size)}` : "storing …";
+    },
+    onDetour: (why) => {
+      detour.textContent = why;
+      announce(why);
+    },
   });
   fill(
     state,
@@ -107,6 +114,7 @@ async function send(file, state, zone, columns, onUploaded) {
       button("Stop", sending.stop, { class: "link-button" }),
     ),
     bar,
+    detour,
   );
   zone.classList.add("busy");
   try {
