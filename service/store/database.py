@@ -13,12 +13,21 @@ who wants it queues here.
 import fcntl
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    ExceptionContext,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.compiler import compiles
@@ -95,6 +104,20 @@ def _ping_the_rested(engine: Engine) -> None:
             engine.dialect.do_ping(connection)
         except Exception as error:
             raise InvalidatePoolError from error
+
+
+def _lose_together(engines: Sequence[Engine]) -> None:
+    """Once PostgreSQL was away, the first who notices has every idle connection opened anew. Else
+    each pool would have to fail somebody."""
+
+    def lose_all(context: ExceptionContext) -> None:
+        if context.is_disconnect:
+            for engine in engines:
+                if engine is not context.engine:  # whose pool does so by itself
+                    engine.dispose()
+
+    for engine in engines:
+        event.listen(engine, "handle_error", lose_all)
 
 
 def _bounded(pool: int) -> dict[str, Any]:
@@ -174,6 +197,7 @@ class Database:
         self._glancing = create_engine(url, **_bounded(glancing), connect_args=given, **alone)
         for engine in self.engines:
             _ping_the_rested(engine)
+        _lose_together(self.engines)
 
     @property
     def engines(self) -> list[Engine]:

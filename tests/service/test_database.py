@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import psycopg
 import pyarrow as pa
 import pytest
 from sqlalchemy import select, text
@@ -16,7 +17,7 @@ from service.models import Sample
 from service.store import database as module
 from service.store.bulk import bulk_copy
 from service.store.database import Database
-from tests.factories import Store, make_dataset
+from tests.factories import Store, make_dataset, person
 
 
 def test_who_finds_no_free_connection_is_told_within_seconds(database_url, monkeypatch):
@@ -109,6 +110,33 @@ def test_the_query_of_a_killed_process_ends(postgres_url):
     asks.kill()
     asks.wait()
     wait_for(0)
+    database.dispose()
+
+
+def test_after_postgres_was_away_one_request_fails_and_no_more(postgres_url):
+    database, one = Database(postgres_url), text("SELECT 1")
+
+    def ask_all() -> list[bool]:
+        """Of each kind of connection, whether it answers."""
+        answered = []
+        for kind in (database.glance, lambda: database.read(person("Ann")), database.write):
+            try:
+                with kind() as asked:
+                    asked.execute(one)
+            except OperationalError:
+                answered.append(False)
+            else:
+                answered.append(True)
+        return answered
+
+    assert ask_all() == [True, True, True]
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert ask_all() == [False, True, True]
+    assert ask_all() == [True, True, True]
     database.dispose()
 
 
