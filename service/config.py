@@ -74,6 +74,9 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8321
+    one_core: bool = Field(
+        default=True, description="a process that serves HTTP alone keeps to one core"
+    )
     trusted_proxies: list[str] = Field(
         default=[], description="addresses whose X-Forwarded-* headers are believed"
     )

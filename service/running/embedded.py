@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -27,6 +27,7 @@ from service.access import keys
 from service.config import Settings
 from service.main import create_app
 from service.models import Role
+from service.running import calm
 from service.running.address import Address, forget_address, write_address
 from service.running.supervisor import Supervisor
 from service.store import migrate
@@ -115,7 +116,9 @@ def serve_only_http(settings: Settings) -> None:
     """
     if faults := settings.faults():
         raise CannotServe(" ".join(faults))
-    with _listen(settings, port_is_fixed=True) as listener:
+    with _listen(settings, port_is_fixed=True) as listener, ExitStack() as stack:
+        if settings.one_core:
+            stack.enter_context(calm.one_core())
         log.info("serving", url=_url(settings.host, listener))
         _serve_http(create_app(settings), listener, proxies=settings.trusted_proxies)
 
@@ -136,6 +139,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        calm.freeze()
         self._on_started()
 
 
