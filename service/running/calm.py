@@ -12,6 +12,8 @@ import structlog
 
 log = structlog.get_logger()
 
+NAME = "labelaudit-core"  # of the socket that says a core is taken; it has no file
+
 
 def freeze() -> None:
     """What lives since the start is never garbage: to look through it took 190 ms several times a
@@ -51,7 +53,7 @@ def _free_core(stack: ExitStack) -> int | None:
     for core in cores:
         taken = stack.enter_context(socket.socket(socket.AF_UNIX))
         try:
-            taken.bind(f"\0labelaudit-core-{core}")  # without a file: it goes with the process
+            taken.bind(f"\0{NAME}-{core}")  # goes with the process, however that ends
         except OSError:
             continue
         return core
