@@ -51,8 +51,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0, help="for each row of the table")
     parser.add_argument("--apis", type=int, default=1, help="API processes, in production")
     options = parser.parse_args()
-    limits = {"rate_limit": "60000/minute", "step_lease_seconds": 60, "review_lease_seconds": 3600}
-    with running(options.shape, **limits) as stack:
+    with running(
+        options.shape,
+        rate_limit="60000/minute",
+        step_lease_seconds=60,
+        review_lease_seconds=3600,
+    ) as stack:
         started = time.perf_counter()
         dataset, audit = prepare(stack, options.samples)
         print(f"{options.samples:,} samples uploaded and ranked in "
