@@ -63,6 +63,15 @@ class Load:
     def rate(self) -> float:
         return len(self.latencies) / self.seconds
 
+    def count(self, status: int, seconds: float) -> bool:
+        """Takes down one answer; whether it was one that the client wanted."""
+        wanted = status < 300 or status == 304
+        if wanted:
+            self.latencies.append(seconds)
+        else:
+            self.refused[status] = self.refused.get(status, 0) + 1
+        return wanted
+
     def percentile(self, share: float) -> float:
         """Milliseconds that this share of the requests took at most."""
         return (
@@ -82,11 +91,7 @@ async def saturate(connections: list[Connection], ask: Ask, *, seconds: float) -
     async def client(number: int, connection: Connection) -> None:
         while (started := time.perf_counter()) < end:
             status, _ = await ask(connection, number)
-            took = time.perf_counter() - started
-            if 200 <= status < 300 or status == 304:
-                load.latencies.append(took)
-            else:
-                load.refused[status] = load.refused.get(status, 0) + 1
+            load.count(status, time.perf_counter() - started)
 
     await asyncio.gather(*(client(n, one) for n, one in enumerate(connections)))
     return load
@@ -114,11 +119,7 @@ async def timed(act: Awaitable[tuple[int, Any]], load: Load) -> bool:
     """Counts one request; whether it was answered."""
     started = time.perf_counter()
     status, _ = await act
-    if status < 300:
-        load.latencies.append(time.perf_counter() - started)
-    else:
-        load.refused[status] = load.refused.get(status, 0) + 1
-    return status < 300
+    return load.count(status, time.perf_counter() - started)
 
 
 async def alternate(

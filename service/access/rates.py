@@ -67,7 +67,7 @@ class Limit:
     def _ask(self, item: RateLimitItem, name: str) -> tuple[int, float]:
         """How many calls are granted, and where there are none the time when there are some."""
         limiter = self._limiter()
-        for calls in (self._share, 1):
+        for calls in dict.fromkeys((self._share, 1)):
             if limiter.hit(item, self._purpose, name, cost=calls):
                 return calls, 0.0
         return 0, limiter.get_window_stats(item, self._purpose, name).reset_time

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -23,7 +24,7 @@ from service.models import (
 )
 from service.review import leases
 from service.review.chain import append
-from service.review.log import chunks, lock_samples, rows_at
+from service.review.log import lock_samples, rows_at
 from service.review.outcome import Outcome, outcome
 from service.review.ranked import newest_ranking
 from service.review.states import newest_rankings, settle, show, still_waiting
@@ -56,8 +57,11 @@ class _Subject:
     sample: Sample
     suspect: Suspect
     log: list[Correction]
-    now: Outcome
     leases: list[Lease]  # that have not run out
+
+    @cached_property
+    def now(self) -> Outcome:
+        return outcome(self.log)
 
     def held_by(self, person: str) -> Lease | None:
         return next((lease for lease in self.leases if lease.holder == person), None)
@@ -125,8 +129,7 @@ def _store(
     outcomes = {row.position: outcome([*subjects[row.sample_id].log, row]) for row in corrections}
     if waiting := still_waiting(outcomes):
         leases.give_up(session, dataset_id, waiting, principal.key_id)
-    for some in chunks(list(outcomes)):
-        show(session, dataset_id, {position: outcomes[position] for position in some}, rankings)
+    show(session, dataset_id, outcomes, rankings)
     append(session, dataset_id, corrections)
     if newest_rankings(session, dataset_id) != rankings:  # one came before the dataset was locked
         settle(session, dataset_id, list(outcomes))
@@ -167,7 +170,6 @@ def _subjects(session: Session, audit: Audit, sample_ids: Sequence[str]) -> dict
             sample,
             suspects[sample.sample_id],
             rows.get(sample.position, []),
-            outcome(rows.get(sample.position, [])),
             [lease for lease in held if lease.position == sample.position],
         )
         for sample in samples

@@ -68,8 +68,7 @@ def newest_rankings(session: Session, dataset_id: str) -> dict[str, int]:
 def settle(session: Session, dataset_id: str, positions: Sequence[int]) -> None:
     """Bring these samples' suspects in line with the log; they and the dataset are locked."""
     rankings = newest_rankings(session, dataset_id)
-    for some in chunks(positions):
-        show(session, dataset_id, outcomes_at(session, dataset_id, some), rankings)
+    show(session, dataset_id, outcomes_at(session, dataset_id, positions), rankings)
 
 
 def show(
@@ -77,13 +76,15 @@ def show(
 ) -> None:
     """Write where samples, which are locked, stand to their suspects in these rankings. Whatever is
     held of a sample that no longer waits for anybody's opinion is let go."""
-    _write(session, dataset_id, list(rankings), outcomes)
-    waiting = still_waiting(outcomes)
-    done = [position for position in outcomes if position not in waiting]
-    if done:
-        leases.let_go(session, dataset_id, done)
-    if waiting:
-        mark_full(session, dataset_id, waiting, rankings)
+    for some in chunks(list(outcomes)):
+        found = {position: outcomes[position] for position in some}
+        _write(session, dataset_id, list(rankings), found)
+        waiting = still_waiting(found)
+        done = [position for position in found if position not in waiting]
+        if done:
+            leases.let_go(session, dataset_id, done)
+        if waiting:
+            mark_full(session, dataset_id, waiting, rankings)
 
 
 def still_waiting(outcomes: dict[int, Outcome]) -> list[int]:

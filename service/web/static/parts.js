@@ -2,11 +2,11 @@
 // addresses and hears nothing of the bytes; the bucket is told nothing of who sends them.
 
 import * as api from "./api.js";
+import { PAUSES, pause, stopped } from "./patience.js";
 import { columnsOf } from "./roles.js";
 
 const LINES = 3; // parts on their way at once
 const SIGNED = 20; // parts whose addresses are asked for at once; each is good for an hour
-const PAUSES = [500, 1000, 2000, 4000, 8000, 15_000, 15_000]; // before a part is sent again
 const FIRST_TRIES = 3; // of a part while none has arrived: the bucket may be barred to this page
 
 /** The bucket takes nothing from this page. */
@@ -81,7 +81,7 @@ export class InParts {
   }
 
   refuseToGoOn() {
-    if (this.stopped) throw new DOMException("stopped", "AbortError");
+    if (this.stopped) throw stopped();
   }
 
   async put({ number, bytes, url }) {
@@ -110,5 +110,3 @@ async function patiently(ask) {
   }
   return ask();
 }
-
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -2,10 +2,10 @@
 // next piece goes on behind it.
 
 import * as api from "./api.js";
+import { PAUSES, pause, stopped } from "./patience.js";
 import { columnsOf } from "./roles.js";
 
 const PIECE_BYTES = 4 * 2 ** 20;
-const PAUSES = [500, 1000, 2000, 4000, 8000, 15_000, 15_000]; // while nothing more arrives
 const TUS = { "Tus-Resumable": "1.0.0" };
 
 export class InPieces {
@@ -39,8 +39,8 @@ export class InPieces {
         arrived = offset;
       } catch (error) {
         if (!mayPass(error) || failures === PAUSES.length) throw await this.reason(error);
-        await new Promise((resolve) => setTimeout(resolve, PAUSES[failures]));
-        if (this.stopped) throw new DOMException("stopped", "AbortError");
+        await pause(PAUSES[failures]);
+        if (this.stopped) throw stopped();
         failures += 1;
         offset = null;
       }

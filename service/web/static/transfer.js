@@ -3,6 +3,7 @@
 
 import * as api from "./api.js";
 import { InParts, NoBucket } from "./parts.js";
+import { stopped } from "./patience.js";
 import { InPieces } from "./pieces.js";
 
 const IN_ONE_BYTES = 8 * 2 ** 20; // below this, sending again is cheaper than asking
@@ -14,9 +15,9 @@ const IN_ONE_BYTES = 8 * 2 ** 20; // below this, sending again is cheaper than a
 export function send(file, query, { onProgress, onDetour }) {
   if (file.size < IN_ONE_BYTES) return inOne(file, query, onProgress);
   let way = null;
-  let stopped = false;
+  let givenUp = false;
   const go = (kind) => {
-    if (stopped) throw new DOMException("stopped", "AbortError");
+    if (givenUp) throw stopped();
     way = new kind(file, query, onProgress);
     return way.send();
   };
@@ -32,7 +33,7 @@ export function send(file, query, { onProgress, onDetour }) {
     }
   };
   const stop = () => {
-    stopped = true;
+    givenUp = true;
     way?.stop();
   };
   return { answer: answer(), stop };
