@@ -32,6 +32,7 @@ FROM base AS package
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
 COPY migrations migrations
+COPY labelaudit labelaudit
 COPY service service
 COPY worker worker
 RUN --mount=type=cache,target=/root/.cache/pip pip wheel --no-deps --wheel-dir /wheels .

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from service.training import TrainingConfig
-from worker.checkpoint import Checkpoints, State
-from worker.engine import run_shard
-from worker.plan import plan_shards
+from service.options.training import TrainingConfig
+from worker.training.checkpoint import Checkpoints, State
+from worker.training.plan import plan_shards
+from worker.training.shard import run_shard
 
 CLASSES = 10
 

@@ -31,12 +31,23 @@ from benchmarks.found_curves import draw_found
 from benchmarks.injection import Injection, inject, is_clean
 from benchmarks.packs import Pack, read_packs
 from benchmarks.peers import peers
-from benchmarks.records import engine_record, heading, line, means, method_record
-from service.ranking import Evidence, Ranking, Verdicts, rank_suspects
+from benchmarks.records import (
+    engine_record,
+    heading,
+    line,
+    means,
+    method_record,
+)
+from service.options.training import TrainingConfig
+from service.ranking import (
+    Evidence,
+    Ranking,
+    Verdicts,
+    rank_suspects,
+)
 from service.review.controls import drawn_by_value
-from service.training import TrainingConfig
-from worker.engine import load_evidence, run_shard
-from worker.plan import plan_shards
+from worker.training.plan import plan_shards
+from worker.training.shard import load_evidence, run_shard
 
 ENGINE = "labelaudit"
 REVIEW_SEED, SIZE_SEED = 104729, 15485863

@@ -27,13 +27,13 @@ from numpy.typing import NDArray
 
 from benchmarks.cifar import CLASSES, SEED_OFFSET
 from benchmarks.objectives import accuracy, score
-from service.encoders import DEFAULTS
-from service.media import STORED
-from service.training import TrainingConfig
+from service.ingest.image_files import STORED
+from service.options.encoders import DEFAULTS
+from service.options.training import TrainingConfig
 from worker.encoders import encode
-from worker.engine import train_network
-from worker.families import standardise
-from worker.plan import plan_shards
+from worker.training.families import standardise
+from worker.training.plan import plan_shards
+from worker.training.shard import train_network
 
 HEAD, FULL = "auto", "full"
 

@@ -21,15 +21,17 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service import datasets, exports
-from service.access.keys import create_key
-from service.config import Settings
-from service.models import Role
-from service.store import migrate
-from service.store.database import Database
-from service.store.storage import Received
-from tests.servers import private_postgres
-from worker.runner import Worker, run_one
+from labelaudit.enums import Role
+from service.accounts.api_keys import create_key
+from service.core.config import Settings
+from service.datasets import records as datasets
+from service.db import migrate
+from service.db.engine import Database
+from service.exports import records as exports
+from service.storage.local import Received
+from tests.support.servers import private_postgres
+from worker.runtime.context import Worker
+from worker.runtime.runner import run_one
 
 MB = 1e6
 
@@ -51,7 +53,7 @@ def main() -> None:
         apart.terminate()
         print(f"COPY of the {rows:,} sample rows: {copied:.2f} s; without foreign key {bare:.2f} s")
         worker = Worker.open(settings, {"cpu"})
-        importlib.import_module("worker.tasks")  # as a worker has that ran a step before
+        importlib.import_module("worker.handlers")  # as a worker has that ran a step before
         before = own_peak()
         with ReadersMemory() as readers:
             ingested, dataset_id = ingest(worker, database, upload)
@@ -126,7 +128,7 @@ def copy_text(connection: psycopg.Connection, text: bytes) -> float:
 
 def ingest(worker: Worker, database: Database, upload: Path) -> tuple[float, str]:
     """Seconds from the queued step to the visible dataset, and its id."""
-    from service.access.keys import Principal
+    from service.core.principal import Principal
 
     dataset_id = f"ds_{uuid4().hex[:20]}"
     with worker.storage.writing(datasets.upload_key(dataset_id)) as path:
@@ -152,7 +154,7 @@ def ingest(worker: Worker, database: Database, upload: Path) -> tuple[float, str
 
 def export(worker: Worker, database: Database, dataset_id: str, format: str) -> float:
     """Seconds of one export."""
-    from service.access.keys import Principal
+    from service.core.principal import Principal
 
     with database.write() as session:
         exports.start_export(
@@ -196,8 +198,8 @@ def own_peak() -> int:
 
 def measure_upload(folder: Path, url: str, megabytes: int = 512) -> None:
     """A large file through the client to a server of its own."""
-    from service.client import Client
-    from tests.processes import deployed
+    from labelaudit.client import Client
+    from tests.support.processes import deployed
 
     path = folder / "large.bin"
     block = np.random.default_rng(0).bytes(1 << 20)

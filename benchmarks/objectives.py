@@ -28,14 +28,20 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 from torch import Tensor
 
-from benchmarks.cifar import Data, noisy_labels, read_embeddings, read_images, split
+from benchmarks.cifar import (
+    Data,
+    noisy_labels,
+    read_embeddings,
+    read_images,
+    split,
+)
 from benchmarks.objectives_report import write_plot, write_table
+from service.options.objectives import OBJECTIVES, resolve_options
 from service.ranking.trajectory import Trajectory
-from service.training import OBJECTIVES, resolve_options
-from worker.engine import train_network
-from worker.families import standardise
-from worker.models import Network
-from worker.spec import ShardSpec
+from worker.training.families import standardise
+from worker.training.networks import Network
+from worker.training.shard import train_network
+from worker.training.spec import ShardSpec
 
 NOISES = ("symmetric:0.2", "symmetric:0.5", "asymmetric:0.4", "human")
 IMAGE_NOISES = (*NOISES, "uniform:0.5")

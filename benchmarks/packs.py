@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from service.encoders import DEFAULTS
+from service.options.encoders import DEFAULTS
 from worker.encoders import encode
 
 ROW_GROUP = 1024

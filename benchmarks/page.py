@@ -17,8 +17,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Response, sync_playwright
 
-from service.client import Client
-from service.running.address import Address, default_data_dir, read_address
+from labelaudit.client import Client
+from labelaudit.client.session_file import Address, default_data_dir, read_address
 
 CHROMIUM = os.environ.get("LABELAUDIT_CHROMIUM", "/usr/bin/chromium")
 WIDTHS = {"phone": (390, 844), "laptop": (1280, 800), "wide": (1920, 1080)}

@@ -28,14 +28,15 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from benchmarks.cost import Cost, measured
 from benchmarks.packs import Pack
+from service.options.training import TrainingConfig
 from service.ranking.signals import aum, trajectory_blocks
 from service.ranking.trajectory import Trajectory
-from service.training import TrainingConfig
-from worker import families, objectives
-from worker.models import NETWORKS
-from worker.plan import plan_shards
-from worker.recorder import Recorder
-from worker.train import train
+from worker import objectives
+from worker.training import families
+from worker.training.loop import train
+from worker.training.networks import NETWORKS
+from worker.training.plan import plan_shards
+from worker.training.recorder import Recorder
 
 Floats = NDArray[np.floating]
 FOLDS = 5

@@ -30,16 +30,23 @@ import structlog
 import uvicorn
 from sqlalchemy import select, update
 
+from labelaudit.enums import ReviewState, Role, Tier
 from service import review
-from service.access.keys import create_key
-from service.config import Settings
-from service.main import create_app
-from service.models import Audit, Correction, ReviewState, Role, Suspect, Tier
+from service.accounts.api_keys import create_key
+from service.api.app import create_app
+from service.core.config import Settings
+from service.db.engine import Database
+from service.db.migrate import upgrade
+from service.db.tables import Audit, Correction, Suspect
 from service.review import SuspectFilter, assignments
-from service.store.database import Database
-from service.store.migrate import upgrade
-from service.store.storage import Storage
-from tests.factories import Store, in_threads, make_audit, make_dataset, person
+from service.storage.local import Storage
+from tests.support.factories import (
+    Store,
+    in_threads,
+    make_audit,
+    make_dataset,
+    person,
+)
 
 LEASE_SECONDS = 8.0  # longer than a crowded queue takes to answer, or everything is served anew
 

@@ -22,9 +22,14 @@ import orjson
 from fastapi import FastAPI
 from sqlalchemy import Engine, event
 
-from benchmarks.service import PAGE, keys, newest, prepare
+from benchmarks.service import (
+    PAGE,
+    keys,
+    newest,
+    prepare,
+)
 from service.api import cursors
-from service.main import create_app
+from service.api.app import create_app
 from service.observability import logs
 from tests.drills.stack import SHAPES, running
 

@@ -23,11 +23,26 @@ import numpy as np
 import orjson
 from sqlalchemy import select
 
-from benchmarks.http_load import THOUGHT, Connection, Load, alternate, at_ease, load
-from service.access.keys import create_key
+from benchmarks.http_load import (
+    THOUGHT,
+    Connection,
+    Load,
+    alternate,
+    at_ease,
+    load,
+)
+from labelaudit.enums import Role
+from service.accounts.api_keys import create_key
 from service.api import cursors
-from service.models import Ranking, Role, Suspect
-from tests.drills.stack import SHAPES, Stack, answers, children, running, until
+from service.db.tables import Ranking, Suspect
+from tests.drills.stack import (
+    SHAPES,
+    Stack,
+    answers,
+    children,
+    running,
+    until,
+)
 
 CLIENTS = (1, 32, 64)
 PAGE = 50

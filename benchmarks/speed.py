@@ -22,10 +22,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from benchmarks.cost import Cost, measured
 from benchmarks.packs import Pack, read_packs
 from benchmarks.peers import logistic_probabilities
+from service.options.training import TrainingConfig
 from service.ranking import rank_suspects
-from service.training import TrainingConfig
-from worker.engine import load_evidence, run_shard
-from worker.plan import plan_shards
+from worker.training.plan import plan_shards
+from worker.training.shard import load_evidence, run_shard
 
 WARM_UP = 300  # samples on which both run once, so that what they import is not counted
 Parts = dict[str, Cost]

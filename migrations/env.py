@@ -3,9 +3,9 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from service.config import settings
-from service.models import Model
-from service.store.database import Database
+from service.core.config import settings
+from service.db.engine import Database
+from service.db.tables import Model
 
 
 def migrate(connection: Connection) -> None:

@@ -17,16 +17,17 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
 
-from service.access.keys import create_key
-from service.config import Settings
-from service.models import Model, Role
-from service.store.database import Database
-from service.store.migrate import upgrade
-from service.store.storage import Storage
-from tests.factories import Store
-from worker.runner import Worker
+from labelaudit.enums import Role
+from service.accounts.api_keys import create_key
+from service.core.config import Settings
+from service.db.engine import Database
+from service.db.migrate import upgrade
+from service.db.tables import Model
+from service.storage.local import Storage
+from tests.support.factories import Store
+from worker.runtime.context import Worker
 
-pytest_plugins = ["tests.servers", "tests.bucket"]
+pytest_plugins = ["tests.support.servers", "tests.support.bucket"]
 
 KEPT = {"LABELAUDIT_SHARED_DATA"}
 CallAs = Callable[[Role | None], TestClient]
@@ -144,7 +145,7 @@ def settings(database_url: str, storage: Storage, tmp_path: Path) -> Settings:
 @pytest.fixture
 def app(settings: Settings) -> Iterator[FastAPI]:
     """The application, started."""
-    from service.main import create_app
+    from service.api.app import create_app
 
     app = create_app(settings)
     with TestClient(app, base_url="http://127.0.0.1"):

@@ -9,11 +9,12 @@ import os
 import signal
 import threading
 
-from service.config import settings
+from service.core.config import settings
+from service.jobs.broker import QUEUES
 from service.observability import logs
-from service.running.broker import QUEUES
-from worker import tracing
-from worker.runner import Worker, poll
+from worker.runtime import tracing
+from worker.runtime.context import Worker
+from worker.runtime.runner import poll
 
 
 def main() -> None:

@@ -8,11 +8,12 @@ from functools import lru_cache
 from billiard import active_children
 from celery.signals import worker_process_init, worker_shutting_down
 
-from service.config import settings
+from service.core.config import settings
+from service.jobs.broker import RUN_STEP, make_app
 from service.observability import logs
-from service.running.broker import RUN_STEP, make_app
-from worker import tracing
-from worker.runner import Worker, run_one
+from worker.runtime import tracing
+from worker.runtime.context import Worker
+from worker.runtime.runner import run_one
 
 logs.configure()  # spawned children import only this module
 app = make_app(settings())

@@ -62,7 +62,7 @@ def downgrade() -> None:
 
 
 def _digest(row: dict[str, Any], previous: str) -> str:
-    """As service/review/chain.py had it when this migration was written."""
+    """As service/review/hash_chain.py had it when this migration was written."""
     told = {name: value for name, value in row.items() if value is not None and value is not False}
     content = {name: _plain(value) for name, value in told.items()}
     text = json.dumps([previous, content], sort_keys=True, separators=(",", ":"))

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service.models import BigInt
+from service.db.tables import BigInt
 
 revision = "0012"
 down_revision = "0011"

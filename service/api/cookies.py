@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from fastapi import Request, Response
 
-from service.access import oidc, sign_ins
-from service.errors import NotPermitted
+from service.accounts import oidc, sessions
+from service.core.errors import NotPermitted
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CSRF_HEADER = "x-csrf"
@@ -30,7 +30,7 @@ def read(request: Request) -> str | None:
 
 
 def write(request: Request, response: Response, token: str) -> None:
-    _set(request, response, SIGNED_IN, token, sign_ins.LONGEST)
+    _set(request, response, SIGNED_IN, token, sessions.LONGEST)
 
 
 def clear(request: Request, response: Response) -> None:

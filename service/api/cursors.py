@@ -5,7 +5,7 @@ import binascii
 
 import orjson
 
-from service.errors import BadCursor
+from service.core.errors import BadCursor
 
 
 def encode(*parts: str | int) -> str:

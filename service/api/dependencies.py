@@ -15,21 +15,21 @@ from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.orm import Session
 
-from service.access import access_log, oidc, sign_ins
-from service.access.keys import authenticate
-from service.access.principal import Principal
-from service.access.rates import Limit
-from service.access.uses import Uses
+from labelaudit.enums import Outcome, Scope
+from labelaudit.schemas import SignInAnswer
+from service.accounts import access_log, oidc, sessions
+from service.accounts.api_keys import authenticate
+from service.accounts.last_used import Uses
 from service.api import cookies
-from service.config import Settings
-from service.errors import NotAuthenticated, NotFound, NotPermitted
-from service.models import Outcome, Scope
+from service.api.rate_limit import Limit
+from service.audits.event_poller import News
+from service.core.config import Settings
+from service.core.errors import NotAuthenticated, NotFound, NotPermitted
+from service.core.principal import Principal
+from service.db.engine import Database
 from service.observability.metrics import Metrics
-from service.running.news import News
-from service.schemas import SignInAnswer
-from service.store.database import Database
-from service.store.inlet import Inlet
-from service.store.storage import Storage
+from service.storage.local import Storage
+from service.storage.upload_bucket import Inlet
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def recognised(request: Request) -> Principal:
             found = authenticate(connection, token)
         else:
             cookies.refuse_foreign(request)
-            found = sign_ins.authenticate(connection, cookie)
+            found = sessions.authenticate(connection, cookie)
     resources.calls.count(found.key_id)
     resources.uses.note(found)
     return _calling(found, request)

@@ -16,9 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from service.errors import InsufficientStorage, NotAuthenticated, ServiceError
-from service.schemas import Problem
-from service.store.disk_full import is_disk_full
+from labelaudit.schemas import Problem
+from service.core.disk_full import is_disk_full
+from service.core.errors import InsufficientStorage, NotAuthenticated, ServiceError
 
 log = structlog.get_logger()
 

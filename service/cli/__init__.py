@@ -6,6 +6,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
+from labelaudit.client import ClientError
 from service.cli import (
     annotators,
     auditing,
@@ -19,7 +20,6 @@ from service.cli import (
     show,
 )
 from service.cli.start import start
-from service.client import ClientError
 
 app = typer.Typer(
     name="labelaudit",

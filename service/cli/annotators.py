@@ -1,8 +1,14 @@
 """`annotators`: how good the people are whose votes came with a dataset."""
 
+from labelaudit.schemas import EstimateRead
 from service.cli import show
-from service.cli.options import AsJson, DataDir, DatasetId, Url, connect
-from service.schemas import EstimateRead
+from service.cli.options import (
+    AsJson,
+    DataDir,
+    DatasetId,
+    Url,
+    connect,
+)
 
 
 def annotators(

@@ -5,6 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from labelaudit.client import AuditHandle, Client
+from labelaudit.enums import Issue, Tier, Verdict
+from labelaudit.schemas import DatasetRead, ExportFormat
 from service.cli import show
 from service.cli.options import (
     AsJson,
@@ -29,9 +32,6 @@ from service.cli.options import (
     connect,
     training,
 )
-from service.client import AuditHandle, Client
-from service.models import Issue, Tier, Verdict
-from service.schemas import DatasetRead, ExportFormat
 
 Limit = Annotated[int, typer.Option(min=0, help="How many suspects to show.")]
 

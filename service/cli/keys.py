@@ -4,10 +4,15 @@ from typing import Annotated
 
 import typer
 
+from labelaudit.enums import Role
 from service.cli import show
-from service.cli.options import AsJson, DataDir, Url, connect
-from service.config import Settings
-from service.models import Role
+from service.cli.options import (
+    AsJson,
+    DataDir,
+    Url,
+    connect,
+)
+from service.core.config import Settings
 
 app = typer.Typer(help="API keys: who may do what.", no_args_is_help=True)
 
@@ -36,8 +41,8 @@ def create(
 
 
 def _create_directly(name: str, role: Role) -> str:
-    from service.access.keys import create_key
-    from service.store.database import Database
+    from service.accounts.api_keys import create_key
+    from service.db.engine import Database
 
     database = Database(Settings().resolved_database_url)
     try:

@@ -8,10 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
+from labelaudit.schemas.model_description import Cell, Measured, ModelDescription
 from service.cli import show
-from service.cli.options import AsJson, AuditId, DataDir, Url, connect
-from service.robust_model.model_description import Measured, ModelDescription
-from service.tabular import Cell
+from service.cli.options import (
+    AsJson,
+    AuditId,
+    DataDir,
+    Url,
+    connect,
+)
 
 Paths = Annotated[
     list[Path],

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.client import Client
+from labelaudit.client import Client
 
 DataDir = Annotated[
     Path | None,

@@ -4,9 +4,15 @@ from typing import Annotated
 
 import typer
 
+from labelaudit.schemas import MembersRead
 from service.cli import show
-from service.cli.options import AsJson, DataDir, DatasetId, Url, connect
-from service.schemas import MembersRead
+from service.cli.options import (
+    AsJson,
+    DataDir,
+    DatasetId,
+    Url,
+    connect,
+)
 
 members = typer.Typer(help="Who may see a dataset.", no_args_is_help=True)
 sessions = typer.Typer(help="Browsers that are signed in.", no_args_is_help=True)

@@ -4,10 +4,21 @@ from typing import Annotated
 
 import typer
 
+from labelaudit.enums import Tier
+from labelaudit.schemas import (
+    CorrectionRead,
+    Share,
+    TeamMember,
+    UndoneRead,
+)
 from service.cli import show
-from service.cli.options import AsJson, AuditId, DataDir, Url, connect
-from service.models import Tier
-from service.schemas import CorrectionRead, Share, TeamMember, UndoneRead
+from service.cli.options import (
+    AsJson,
+    AuditId,
+    DataDir,
+    Url,
+    connect,
+)
 
 app = typer.Typer(help="Who reviews an audit, and what they did.", no_args_is_help=True)
 

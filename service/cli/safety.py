@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DBAPIError
 
+from labelaudit.client import ClientError
 from service.cli import show
 from service.cli.options import AsJson, DataDir
-from service.client import ClientError
-from service.config import DATABASE, Settings
-from service.running.janitor import tidy
-from service.store.database import Database
-from service.store.inlet import Inlet
-from service.store.storage import Storage
-from service.verify import Report
+from service.core.config import DATABASE, Settings
+from service.db.engine import Database
+from service.operations.cleanup import tidy
+from service.operations.verify import Report
+from service.storage.local import Storage
+from service.storage.upload_bucket import Inlet
 
 SHOWN = 50
 
@@ -82,7 +82,7 @@ def backup(
     data_dir: DataDir = None,
 ) -> None:
     """Copy everything into a folder, while the service runs, and verify the copy."""
-    from service.store.backup import BackupFailed, back_up
+    from service.operations.backup import BackupFailed, back_up
 
     try:
         made = back_up(_settings(data_dir), folder.resolve())
@@ -97,9 +97,9 @@ def restore(
     data_dir: DataDir = None,
 ) -> None:
     """Make a data directory from a backup; `labelaudit serve` then finds it there."""
-    from service.running.address import default_data_dir
-    from service.store.backup import BackupFailed
-    from service.store.backup import restore as restore_backup
+    from labelaudit.client.session_file import default_data_dir
+    from service.operations.backup import BackupFailed
+    from service.operations.backup import restore as restore_backup
 
     target = (data_dir or default_data_dir()).resolve()
     try:
@@ -111,7 +111,7 @@ def restore(
 
 
 def verify_stored(settings: Settings, *, contents: bool) -> Report:
-    from service import verify
+    from service.operations import verify
 
     database = Database(settings.resolved_database_url)
     try:

@@ -8,10 +8,10 @@ import typer
 
 from service.cli import show
 from service.cli.options import DataDir
-from service.config import Settings
+from service.core.config import Settings
 
 if TYPE_CHECKING:
-    from service.running.embedded import Running
+    from service.hosting.embedded import Running
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 Port = Annotated[
@@ -34,8 +34,8 @@ def serve(
     LABELAUDIT_DATABASE_URL set it serves HTTP alone; `labelaudit migrate` and `labelaudit worker`
     are run beside it.
     """
+    from service.hosting import embedded
     from service.observability import logs
-    from service.running import embedded
 
     logs.configure()
     given = {"host": host, "port": port, "workers": workers, "data_dir": data_dir}
@@ -88,9 +88,9 @@ def migrate(
     With LABELAUDIT_APP_DATABASE_URL set, the PostgreSQL role that it names is made and given what
     the service needs: it owns nothing, so row-level security binds it and logs stay as they are.
     """
-    from service.access import app_role
-    from service.store import migrate as migration
-    from service.store.database import Database
+    from service.db import app_role
+    from service.db import migrate as migration
+    from service.db.engine import Database
 
     settings = Settings(**_set({"data_dir": data_dir}))
     database = Database(settings.resolved_database_url)

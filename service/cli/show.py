@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from service.client import Progress as AuditProgress
-from service.models import JobStatus, StepKind
-from service.schemas import DatasetRead, KeyRead, SuspectRead
+from labelaudit.client import Progress as AuditProgress
+from labelaudit.enums import JobStatus, StepKind
+from labelaudit.schemas import DatasetRead, KeyRead, SuspectRead
 
 PIPE_WIDTH = 160
 

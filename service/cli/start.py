@@ -13,7 +13,16 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from labelaudit.client import AuditHandle, Client, ClientError
+from labelaudit.client.session_file import (
+    Address,
+    default_data_dir,
+    forget_address,
+    read_address,
+)
 from service.cli import auditing, show
+from service.cli.demo import NAME as DEMO_NAME
+from service.cli.demo import Demo, DemoUnavailable, make_demo
 from service.cli.options import (
     AsJson,
     DataDir,
@@ -32,10 +41,6 @@ from service.cli.options import (
     columns,
     training,
 )
-from service.client import AuditHandle, Client, ClientError
-from service.demo import NAME as DEMO_NAME
-from service.demo import Demo, DemoUnavailable, make_demo
-from service.running.address import Address, default_data_dir, forget_address, read_address
 
 LOG = "service.log"
 STARTUP_SECONDS = 60.0
@@ -144,7 +149,7 @@ class Service:
 @contextmanager
 def _service(data_dir: Path) -> Generator[Service]:
     """The service of the data directory: the one that runs, or one for as long as this lasts."""
-    from service.running.embedded import is_served
+    from service.hosting.embedded import is_served
 
     if is_served(data_dir):
         yield Service(_wait_for_address(data_dir, None), None)

@@ -3,7 +3,14 @@
 from service.ingest.confined import Allowance, ingest_confined
 from service.ingest.origin import Origin, read_origin
 from service.ingest.pipeline import ingest
-from service.ingest.report import ColumnRoles, Columns, IngestReport, Kind, Limits, SeenColumn
+from service.ingest.report import (
+    ColumnRoles,
+    Columns,
+    IngestReport,
+    Kind,
+    Limits,
+    SeenColumn,
+)
 
 __all__ = [
     "Allowance",

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from service import media
-from service.errors import BadDataset
+from service.core.errors import BadDataset
+from service.ingest import image_files
 from service.ingest.faults import Faults, refuse
 from service.ingest.report import Limits
 
@@ -51,7 +51,7 @@ class Archive:
 
     def read(self, member: Member) -> bytes:
         """The whole of a small member, its checksum verified."""
-        content = media.read_media(
+        content = image_files.read_media(
             self.path, member.offset, member.compressed, member.size, member.method
         )
         if zlib.crc32(content) != member.crc:
@@ -179,7 +179,7 @@ def _check_methods(infos: list[zipfile.ZipInfo]) -> None:
         "archive-method", "The zip uses a compression other than store or deflate. Use `zip -9`."
     )
     for info in infos:
-        if info.compress_type not in (media.STORED, media.DEFLATED):
+        if info.compress_type not in (image_files.STORED, image_files.DEFLATED):
             faults.add(f"method {info.compress_type}", file=info.filename)
     faults.raise_if_any()
 
@@ -219,7 +219,7 @@ def _locate(path: Path, files: list[zipfile.ZipInfo], directory_start: int) -> l
             spans.append((info.header_offset, offset + info.compress_size, info.filename))
             name = _true_name(info)
             sizes = (info.compress_size, info.file_size, info.compress_type, info.CRC)
-            if info.compress_type == media.STORED and info.compress_size != info.file_size:
+            if info.compress_type == image_files.STORED and info.compress_size != info.file_size:
                 raise _corrupt(f"{name} has two sizes.")
             members.append(Member(name, offset, *sizes, info))
     spans.sort()

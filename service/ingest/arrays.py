@@ -17,11 +17,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.lib import format as npy
 
-from service.errors import BadDataset
+from service.core.errors import BadDataset
 from service.ingest.archive import Archive, Member
 from service.ingest.faults import Faults, refuse
 from service.ingest.report import Limits
-from service.ingest.roles import EMBEDDINGS, LABELS, PROBABILITIES, SAMPLE_IDS
+from service.ingest.roles import (
+    EMBEDDINGS,
+    LABELS,
+    PROBABILITIES,
+    SAMPLE_IDS,
+)
 from service.ingest.source import BATCH_BYTES, BATCH_ROWS
 
 CLASS_NAMES = ("class_names", "classes", "label_names", "target_names")

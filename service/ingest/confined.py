@@ -15,9 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from service import errors
+from service.core import errors
 from service.ingest.faults import refuse
-from service.ingest.report import ColumnRoles, Columns, IngestReport, SeenColumn
+from service.ingest.report import (
+    ColumnRoles,
+    Columns,
+    IngestReport,
+    SeenColumn,
+)
 
 GIB = 1 << 30
 POLL_SECONDS = 0.5

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from service.errors import UnsupportedMediaType
+from service.core.errors import UnsupportedMediaType
 from service.ingest.faults import refuse
 
 Container = Literal["zip", "parquet", "csv", "jsonl"]

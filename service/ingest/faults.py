@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.errors import BadDataset
+from service.core.errors import BadDataset
 
 LISTED = 20
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from service import media
-from service.errors import BadDataset, UnsupportedMediaType
+from service.core.errors import BadDataset, UnsupportedMediaType
+from service.ingest import image_files
 from service.ingest.archive import Archive, Member
 from service.ingest.convert import to_strings
 from service.ingest.detect import find_foreign
@@ -178,8 +178,8 @@ class Images:
             raise refuse("image-too-large", detail, file=member.name)
         data = self.archive.read(member)
         try:
-            media.verify_image(data)
-        except media.BadImage as error:
+            image_files.verify_image(data)
+        except image_files.BadImage as error:
             _refuse_foreign(member.name, data)
             return str(error)[:200]
         except BadDataset as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from service.errors import BadDataset
+from service.core.errors import BadDataset
 from service.ingest.faults import refuse
 from service.ingest.report import Limits
 from service.ingest.source import BATCH_BYTES, BATCH_ROWS

@@ -7,13 +7,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from service.errors import BadDataset, UnsupportedMediaType
+from service.core.errors import BadDataset, UnsupportedMediaType
 from service.ingest.archive import Archive, Member, open_archive
 from service.ingest.arrays import NpzSource
 from service.ingest.delimited import CsvSource
 from service.ingest.detect import ACCEPTED, detect
 from service.ingest.faults import refuse
-from service.ingest.images import FolderSource, find_images, find_prefix, is_junk
+from service.ingest.images import (
+    FolderSource,
+    find_images,
+    find_prefix,
+    is_junk,
+)
 from service.ingest.jsonlines import JsonLinesSource
 from service.ingest.parquet import ParquetSource
 from service.ingest.profile import profile_columns, seen_columns

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from service.errors import BadDataset
+from service.core.errors import BadDataset
 from service.ingest.faults import refuse
 from service.ingest.report import Limits
 from service.ingest.source import BATCH_BYTES, BATCH_ROWS

@@ -8,12 +8,23 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from service.ingest.content import Content, Probabilities, Table, Text, Vectors
+from service.ingest.content import (
+    Content,
+    Probabilities,
+    Table,
+    Text,
+    Vectors,
+)
 from service.ingest.images import Images
 from service.ingest.labels import LabelReader, choose_coding
 from service.ingest.origin import Origin
 from service.ingest.packs import Opening, Pack, open_pack
-from service.ingest.report import ColumnRoles, IngestReport, Limits, SeenColumn
+from service.ingest.report import (
+    ColumnRoles,
+    IngestReport,
+    Limits,
+    SeenColumn,
+)
 from service.ingest.roles import Plan
 from service.ingest.sample_ids import SampleIds
 from service.ingest.votes import VoteReader

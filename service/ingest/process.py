@@ -47,9 +47,9 @@ def _say(message: dict[str, Any]) -> None:
 
 
 def _read(request: dict[str, Any]) -> dict[str, Any]:
-    from service.errors import ServiceError
+    from service.core.disk_full import is_disk_full
+    from service.core.errors import ServiceError
     from service.ingest import ColumnRoles, Limits, ingest
-    from service.store.disk_full import is_disk_full
 
     roles = request["roles"]
     for name in ("features", "ignored"):

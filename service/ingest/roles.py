@@ -8,10 +8,15 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from service.errors import BadDataset
+from service.core.errors import BadDataset
 from service.ingest.faults import refuse
 from service.ingest.profile import ColumnProfile
-from service.ingest.report import ColumnRoles, Columns, FeatureType, Kind
+from service.ingest.report import (
+    ColumnRoles,
+    Columns,
+    FeatureType,
+    Kind,
+)
 from service.ingest.source import RowSource
 
 Profiles = dict[str, ColumnProfile]

@@ -17,7 +17,15 @@ import pyarrow.parquet as pq
 
 from service.ingest.convert import to_labels, to_strings
 from service.ingest.faults import Faults, refuse
-from service.ingest.roles import BY_REQUEST, FILES, LABELS, SAMPLE_IDS, Plan, Profiles, find_name
+from service.ingest.roles import (
+    BY_REQUEST,
+    FILES,
+    LABELS,
+    SAMPLE_IDS,
+    Plan,
+    Profiles,
+    find_name,
+)
 from service.ingest.sample_ids import normalize
 from service.ingest.source import RowSource
 from service.ingest.writer import sync_folder

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import redis
 from sqlalchemy import text
 
-from service.config import Settings
-from service.store import migrate
-from service.store.database import Database
-from service.store.storage import Storage
+from service.core.config import Settings
+from service.db import migrate
+from service.db.engine import Database
+from service.storage.local import Storage
 
 OK = "ok"
 OPTIONAL = {"broker"}  # without it steps wait for the sweep, and are not lost

@@ -15,9 +15,15 @@ from sqlalchemy import case, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from service.models import Audit, Dataset, Export, JobStatus, Step, StepState
-from service.store.database import Database, clock
-from service.store.storage import Storage
+from labelaudit.enums import JobStatus, StepState
+from service.db.engine import Database, clock
+from service.db.tables import (
+    Audit,
+    Dataset,
+    Export,
+    Step,
+)
+from service.storage.local import Storage
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 UNFINISHED = (StepState.ready, StepState.running)

@@ -11,7 +11,12 @@ from service.ranking.evidence import Evidence
 from service.ranking.rank import rank_suspects
 from service.ranking.rate import Interval
 from service.ranking.reasons import reason, reasons
-from service.ranking.result import TIER_NAMES, ClassSummary, Ranking, Summary
+from service.ranking.result import (
+    TIER_NAMES,
+    ClassSummary,
+    Ranking,
+    Summary,
+)
 from service.ranking.tiers import Tier, TierPromise
 from service.ranking.trajectory import Trajectory
 from service.ranking.verdicts import Recalibrated, Verdicts, recalibrate

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from scipy.special import logit, ndtri
 from scipy.stats import rankdata
 
-from service.ranking.bands import banded
 from service.ranking.evidence import Evidence
+from service.ranking.obvious_share import obvious_share
 from service.ranking.posterior import Posterior, out_of_sample_posterior
+from service.ranking.probability_intervals import banded
 from service.ranking.rate import Interval, noise_rate_interval
 from service.ranking.signals import Signal, family_signals, trajectory_signals
 from service.ranking.trajectory_model import fit_trajectory_model
-from service.ranking.trust import obvious_share
 
 Floats = NDArray[np.float64]
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from service.ranking.evidence import Evidence
+from service.ranking.matrix_shrinkage import borne_out
 from service.ranking.noise import (
     anchor_noise_matrix,
     blocks,
@@ -17,7 +18,6 @@ from service.ranking.noise import (
 )
 from service.ranking.pooling import Pool, fit_pool, log_probabilities
 from service.ranking.rate import RateClues
-from service.ranking.structure import borne_out
 from service.ranking.trajectory import Trajectory
 
 Floats = NDArray[np.float64]

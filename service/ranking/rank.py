@@ -10,7 +10,13 @@ from service.ranking.fusion import Fused, fuse
 from service.ranking.posterior import TOP_CLASSES
 from service.ranking.rate import Interval
 from service.ranking.relabelled import with_relabelled
-from service.ranking.result import TIER_NAMES, ClassSummary, Ranking, Summary, VerdictCount
+from service.ranking.result import (
+    TIER_NAMES,
+    ClassSummary,
+    Ranking,
+    Summary,
+    VerdictCount,
+)
 from service.ranking.tiers import (
     Basis,
     Review,
@@ -19,7 +25,12 @@ from service.ranking.tiers import (
     promises,
     small_classes,
 )
-from service.ranking.verdicts import ENOUGH, VERIFIED, Verdicts, recalibrate
+from service.ranking.verdicts import (
+    ENOUGH,
+    VERIFIED,
+    Verdicts,
+    recalibrate,
+)
 from service.ranking.votes import with_votes
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from service.ranking.fusion import Fused
-from service.ranking.trust import CLAIM, obvious_share
+from service.ranking.obvious_share import CLAIM, obvious_share
 from service.ranking.verdicts import Verdicts, tier_precision
 
 Floats = NDArray[np.float64]

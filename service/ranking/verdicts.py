@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from service.ranking.intervals import Stratum, clopper_pearson_low, stratified
-from service.ranking.monotone import Bands, banded_verdicts, follow, share_wrong
+from service.ranking.isotonic import (
+    Bands,
+    banded_verdicts,
+    follow,
+    share_wrong,
+)
 from service.ranking.platt import Platt, fit_platt
 from service.ranking.rate import Interval
 

@@ -1,17 +1,6 @@
 """The queue and the corrections: lease the worst open suspect, decide it, undo a decision."""
 
-from service.review.corrections import Decision, may_adjudicate, submit
-from service.review.log import (
-    corrections_at,
-    has_judged,
-    judged_by,
-    list_corrections,
-    outcome_of,
-    outcomes_at,
-)
-from service.review.outcome import Outcome, by_position, outcome
-from service.review.queue import Held, hold, lease_next, release_lease, renew_lease, seems_free
-from service.review.ranked import (
+from service.audits.suspects import (
     Ranked,
     SuspectFilter,
     duplicates_of,
@@ -23,8 +12,31 @@ from service.review.ranked import (
     newest_ranking,
     state_counts,
 )
+from service.review.corrections import Decision, may_adjudicate, submit
+from service.review.log import (
+    corrections_at,
+    has_judged,
+    judged_by,
+    list_corrections,
+    outcome_of,
+    outcomes_at,
+)
+from service.review.outcome import Outcome, by_position, outcome
+from service.review.queue import (
+    Held,
+    hold,
+    lease_next,
+    release_lease,
+    renew_lease,
+    seems_free,
+)
 from service.review.states import newest_rankings, settle_ranking, shown
-from service.review.undo import Undone, revert, revert_batch, revert_work
+from service.review.undo import (
+    Undone,
+    revert,
+    revert_batch,
+    revert_work,
+)
 
 __all__ = [
     "Decision",

@@ -6,13 +6,20 @@ from typing import Any, Literal
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from labelaudit.enums import Tier
 from service import review
-from service.access.principal import Principal
-from service.audits import get_audit
-from service.errors import BadInput, NotFound, NotPermitted
-from service.models import ApiKey, Assignment, Audit, Tier, new_id, now
+from service.audits.records import get_audit
+from service.core.errors import BadInput, NotFound, NotPermitted
+from service.core.principal import Principal
+from service.db.statements import prepared
+from service.db.tables import (
+    ApiKey,
+    Assignment,
+    Audit,
+    new_id,
+    now,
+)
 from service.review import Held, SuspectFilter
-from service.store.prepared import prepared
 
 _IN_FORCE = prepared(
     select(Assignment)

@@ -12,10 +12,23 @@ from random import Random
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
-from service.access.principal import Principal
-from service.audits import get_completed_audit
-from service.models import Audit, Ranking, ReviewState, Sample, Suspect, Tier
-from service.review import Held, has_judged, hold, judged_by, newest_ranking, seems_free
+from labelaudit.enums import ReviewState, Tier
+from service.audits.records import get_completed_audit
+from service.core.principal import Principal
+from service.db.tables import (
+    Audit,
+    Ranking,
+    Sample,
+    Suspect,
+)
+from service.review import (
+    Held,
+    has_judged,
+    hold,
+    judged_by,
+    newest_ranking,
+    seems_free,
+)
 
 DRAWS = 500  # ranks looked at in one query
 LARGEST = 10_000  # more than so many of a dataset's samples are never drawn

@@ -8,27 +8,37 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from service.access.principal import Principal
-from service.audits import dataset_of, get_completed_audit
-from service.errors import BadInput, Conflict, LeaseLost, NotFound, NotPermitted
-from service.models import (
+from labelaudit.enums import ReviewState, Verdict
+from service.audits.records import dataset_of, get_completed_audit
+from service.audits.suspects import newest_ranking
+from service.core.errors import (
+    BadInput,
+    Conflict,
+    LeaseLost,
+    NotFound,
+    NotPermitted,
+)
+from service.core.principal import Principal
+from service.db.statements import prepared
+from service.db.tables import (
     Audit,
     Correction,
     Dataset,
     Lease,
-    ReviewState,
     Sample,
     Suspect,
-    Verdict,
     new_id,
 )
 from service.review import leases
-from service.review.chain import append
+from service.review.hash_chain import append
 from service.review.log import lock_samples, rows_at
 from service.review.outcome import Outcome, outcome
-from service.review.ranked import newest_ranking
-from service.review.states import newest_rankings, settle, show, still_waiting
-from service.store.prepared import prepared
+from service.review.states import (
+    newest_rankings,
+    settle,
+    show,
+    still_waiting,
+)
 
 _SUSPECTS = prepared(
     select(Suspect).where(

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import BindParameter, Delete, bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from service.models import Lease
-from service.store.database import clock
-from service.store.prepared import prepared
+from service.db.engine import clock
+from service.db.statements import prepared
+from service.db.tables import Lease
 
 _POSITIONS: BindParameter[int] = bindparam("positions", expanding=True)
 _HERE = (Lease.dataset_id == bindparam("dataset"), Lease.position.in_(_POSITIONS))

@@ -23,10 +23,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from service.models import Correction, Dataset, ReviewState, Sample, Suspect, Verdict
+from labelaudit.enums import ReviewState, Verdict
+from service.audits.suspects import newest_ranking
+from service.db.statements import prepared
+from service.db.tables import (
+    Correction,
+    Dataset,
+    Sample,
+    Suspect,
+)
 from service.review.outcome import Outcome, by_position, outcome
-from service.review.ranked import newest_ranking
-from service.store.prepared import prepared
 
 JUDGE, JUDGED_IN = bindparam("judge", type_=String), bindparam("judged_in", type_=String)
 CHUNK = 500  # positions in one query

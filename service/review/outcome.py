@@ -18,7 +18,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from service.models import Correction, ReviewState, Verdict
+from labelaudit.enums import ReviewState, Verdict
+from service.db.tables import Correction
 
 Logged = TypeVar("Logged", bound=Any)  # a correction, or a row with its columns
 

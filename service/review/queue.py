@@ -28,17 +28,34 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from service.access.principal import Principal
-from service.audits import get_completed_audit
-from service.errors import LeaseLost
-from service.models import Audit, Lease, ReviewState, Sample, Suspect, Tier, new_id
-from service.models.review import BEGUN, CLOSED, FRESH, FRESH_FLAGGED
+from labelaudit.enums import ReviewState, Tier
+from service.audits.records import get_completed_audit
+from service.audits.suspects import SuspectFilter, newest_ranking
+from service.core.errors import LeaseLost
+from service.core.principal import Principal
+from service.db.engine import clock
+from service.db.statements import KEPT, prepared
+from service.db.tables import (
+    Audit,
+    Lease,
+    Sample,
+    Suspect,
+    new_id,
+)
+from service.db.tables.review import (
+    BEGUN,
+    CLOSED,
+    FRESH,
+    FRESH_FLAGGED,
+)
 from service.review import leases
-from service.review.log import JUDGE, JUDGED_IN, has_judged, judged_by
-from service.review.ranked import SuspectFilter, newest_ranking
+from service.review.log import (
+    JUDGE,
+    JUDGED_IN,
+    has_judged,
+    judged_by,
+)
 from service.review.states import mark_full, newest_rankings
-from service.store.database import clock
-from service.store.prepared import KEPT, prepared
 
 ROUNDS = 4  # how often to look further where what was found turned out to be taken
 

@@ -8,12 +8,20 @@ from collections.abc import Sequence
 from sqlalchemy import BindParameter, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
-from service.models import Audit, Correction, Lease, Ranking, ReviewState, Sample, Suspect
+from labelaudit.enums import ReviewState
+from service.db.engine import clock
+from service.db.statements import prepared
+from service.db.tables import (
+    Audit,
+    Correction,
+    Lease,
+    Ranking,
+    Sample,
+    Suspect,
+)
 from service.review import leases
 from service.review.log import chunks, lock_dataset, outcomes_at
 from service.review.outcome import Outcome
-from service.store.database import clock
-from service.store.prepared import prepared
 
 # A suspect's columns: state, opinions, wanted, begun_by.
 Shown = tuple[ReviewState, int, int | None, str | None]

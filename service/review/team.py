@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.audits import get_audit
-from service.models import ApiKey, Correction, Verdict
+from labelaudit.enums import Verdict
+from service.audits.records import get_audit
+from service.db.tables import ApiKey, Correction
 from service.ranking.intervals import wilson
 from service.review import by_position, outcome
 

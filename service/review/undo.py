@@ -8,12 +8,17 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.access.principal import Principal
-from service.audits import get_completed_audit
-from service.errors import Conflict, NotFound, NotPermitted
-from service.models import Audit, Correction, new_id
-from service.review.chain import append
-from service.review.log import chunks, lock_dataset, lock_samples, rows_at
+from service.audits.records import get_completed_audit
+from service.core.errors import Conflict, NotFound, NotPermitted
+from service.core.principal import Principal
+from service.db.tables import Audit, Correction, new_id
+from service.review.hash_chain import append
+from service.review.log import (
+    chunks,
+    lock_dataset,
+    lock_samples,
+    rows_at,
+)
 from service.review.outcome import rows_that_stand
 from service.review.states import settle
 

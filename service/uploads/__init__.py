@@ -6,9 +6,21 @@ crash between the two leaves a whole file under a known name, and the next reque
 Where a bucket is set up, the bytes of a direct upload go there instead.
 """
 
-from service.uploads.bytes import Checksum, append, discard, offset_of, part_key
 from service.uploads.completion import complete, register
-from service.uploads.reservation import get_direct, get_upload, list_open, release, reserve
+from service.uploads.reservation import (
+    get_direct,
+    get_upload,
+    list_open,
+    release,
+    reserve,
+)
+from service.uploads.tus import (
+    Checksum,
+    append,
+    discard,
+    offset_of,
+    part_key,
+)
 
 __all__ = [
     "Checksum",

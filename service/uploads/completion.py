@@ -4,15 +4,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service import datasets
-from service.access.keys import Principal
-from service.config import Settings
-from service.errors import BadInput, NotFound
-from service.models import Dataset, Upload, now
-from service.store.database import Database, take_turns
-from service.store.storage import Received, Storage
-from service.uploads.bytes import discard, part_key
+from service.core.config import Settings
+from service.core.errors import BadInput, NotFound
+from service.core.principal import Principal
+from service.datasets import records as datasets
+from service.db.engine import Database, take_turns
+from service.db.tables import Dataset, Upload, now
+from service.storage.local import Received, Storage
 from service.uploads.reservation import require_room
+from service.uploads.tus import discard, part_key
 
 
 def complete(

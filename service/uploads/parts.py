@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from service.config import Settings
-from service.errors import UploadTooLarge
-from service.models import Upload
-from service.store.inlet import Part
+from service.core.config import Settings
+from service.core.errors import UploadTooLarge
+from service.db.tables import Upload
+from service.storage.upload_bucket import Part
 
 MOST = 10_000  # of one object, by the protocol
 LARGEST = 5 * 2**30

@@ -7,11 +7,23 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.access.keys import Principal
-from service.config import Settings
-from service.errors import Conflict, Gone, NotFound, TooManyRequests, UploadTooLarge
-from service.models import Dataset, DatasetStatus, Upload, new_id, now
-from service.store.database import take_turns
+from labelaudit.enums import DatasetStatus
+from service.core.config import Settings
+from service.core.errors import (
+    Conflict,
+    Gone,
+    NotFound,
+    TooManyRequests,
+    UploadTooLarge,
+)
+from service.core.principal import Principal
+from service.db.engine import take_turns
+from service.db.tables import (
+    Dataset,
+    Upload,
+    new_id,
+    now,
+)
 
 
 def reserve(

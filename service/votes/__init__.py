@@ -9,7 +9,12 @@ Pure numpy: nothing here knows a database. Why not a library: docs/decisions/000
 """
 
 from service.votes.agreement import Agreement, Estimate, agreement
-from service.votes.consensus import Consensus, Heard, dawid_skene, majority
+from service.votes.consensus import (
+    Consensus,
+    Heard,
+    dawid_skene,
+    majority,
+)
 from service.votes.quality import AnnotatorQuality, quality
 from service.votes.table import Votes
 

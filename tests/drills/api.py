@@ -9,13 +9,13 @@ from pathlib import Path
 
 import httpx2
 
-from service.client import Client, ClientError
-from service.schemas import DatasetRead
-from tests import road
+from labelaudit.client import Client, ClientError
+from labelaudit.schemas import DatasetRead
 from tests.drills.arena import TRAINING, Arena
 from tests.drills.proxy import Proxy
 from tests.drills.registry import EMBEDDED, PRODUCTION, drill
 from tests.drills.stack import until
+from tests.support import road
 
 SLACK = 8  # connections of the pool that the load has opened, and the log
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from service.access.keys import create_key
-from service.models import Role, StepKind, StepState
-from service.running.janitor import tidy
-from service.verify import verify
-from tests import road
+from labelaudit.enums import Role, StepKind, StepState
+from service.accounts.api_keys import create_key
+from service.operations.cleanup import tidy
+from service.operations.verify import verify
 from tests.drills.ledger import Caller, Ledger
 from tests.drills.stack import PATIENCE, Stack, until
+from tests.support import road
 
 # Two shards of some seconds each.
 TRAINING = {"epochs": 300, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
@@ -194,6 +194,6 @@ class Arena:
 
 
 def _unfinished() -> Any:
-    from service.models import Step
+    from service.db.tables import Step
 
     return Step.state.in_([StepState.ready, StepState.running]) & (Step.kind != StepKind.predict)

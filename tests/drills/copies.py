@@ -9,14 +9,14 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
-from service.models import Correction
-from service.store import backup
-from service.store.database import Database
-from service.store.storage import Storage
-from service.verify import verify
-from tests import servers
+from service.db.engine import Database
+from service.db.tables import Correction
+from service.operations import backup
+from service.operations.verify import verify
+from service.storage.local import Storage
 from tests.drills.arena import QUICK, Arena
 from tests.drills.registry import drill
+from tests.support import servers
 
 
 @drill()

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import torch
 
-from service.models import Step
-from tests import road
+from service.db.tables import Step
 from tests.drills.arena import TRAINING, Arena
 from tests.drills.ledger import Ledger
 from tests.drills.registry import CannotRun, drill
 from tests.drills.stack import running, until
+from tests.support import road
 
 MEGABYTE = 1 << 20
 DISK_MEGABYTES = {"embedded": 64, "production": 224}  # Postgres' empty cluster and its log take 100

@@ -15,7 +15,8 @@ from uuid import uuid4
 import httpx2
 from sqlalchemy import select
 
-from service.models import Audit, Correction, Dataset, Tier, Verdict
+from labelaudit.enums import Tier, Verdict
+from service.db.tables import Audit, Correction, Dataset
 from tests.drills.stack import Stack
 
 GIVE_UP_SECONDS = 180.0

@@ -14,14 +14,20 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from service.models import Step
-from service.store import migrate
-from service.store.database import Database
+from service.db import migrate
+from service.db.engine import Database
+from service.db.tables import Step
 from tests.drills.arena import TRAINING, Arena
 from tests.drills.registry import PRODUCTION, drill
-from tests.drills.stack import LEASE_SECONDS, Stack, children, kill, until
+from tests.drills.stack import (
+    LEASE_SECONDS,
+    Stack,
+    children,
+    kill,
+    until,
+)
 from tests.drills.workers import taken_up, victim
-from tests.processes import Process
+from tests.support.processes import Process
 
 HOURS = 3600.0
 TRIES = 4

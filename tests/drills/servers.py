@@ -6,7 +6,7 @@ import time
 import psycopg
 import redis
 
-from service.models import Step
+from service.db.tables import Step
 from tests.drills.arena import QUICK, TRAINING, Arena
 from tests.drills.registry import PRODUCTION, drill
 from tests.drills.stack import until
@@ -17,7 +17,7 @@ CLIENTS = 60
 @drill(shapes=PRODUCTION)
 def duplicate_doorbells(arena: Arena) -> None:
     """Every queue is rung five times a tenth of a second: each step still runs once."""
-    from service.running.broker import QUEUES, doorbell
+    from service.jobs.broker import QUEUES, doorbell
 
     ring = doorbell(arena.stack.deployment.settings)
     assert ring is not None

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from service.models import Step, StepState
+from labelaudit.enums import StepState
+from service.db.tables import Step
 from tests.drills.arena import Arena
 from tests.drills.registry import drill
 from tests.drills.stack import Stack

@@ -15,13 +15,18 @@ import httpx2
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
-from service.access import app_role
-from service.models import FINISHED, Audit, Step, StepKind, StepState
-from service.store import migrate
-from service.store.database import Database
-from service.store.storage import Storage
-from tests import servers
-from tests.processes import START_SECONDS, Deployment, Process, deployed
+from labelaudit.enums import FINISHED, StepKind, StepState
+from service.db import app_role, migrate
+from service.db.engine import Database
+from service.db.tables import Audit, Step
+from service.storage.local import Storage
+from tests.support import servers
+from tests.support.processes import (
+    START_SECONDS,
+    Deployment,
+    Process,
+    deployed,
+)
 
 SHAPES = ("embedded", "production")
 LEASE_SECONDS = 6.0  # a busy machine may hold up a heartbeat for three

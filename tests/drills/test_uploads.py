@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from service.access.keys import create_key
-from service.client import Client
-from service.models import Role
-from tests.processes import Deployment, deployed
+from labelaudit.client import Client
+from labelaudit.enums import Role
+from service.accounts.api_keys import create_key
+from tests.support.processes import Deployment, deployed
 
 pytestmark = pytest.mark.slow
 

@@ -4,14 +4,26 @@ import signal
 import time
 from pathlib import Path
 
-from service.models import JobStatus, Step, StepKind, StepState
-from service.running import embedded, supervisor
-from tests import road
+from labelaudit.enums import JobStatus, StepKind, StepState
+from service.db.tables import Step
+from service.hosting import embedded, supervisor
 from tests.drills.api import EventReader
-from tests.drills.arena import FINE_TUNING, QUICK, TRAINING, Arena
+from tests.drills.arena import (
+    FINE_TUNING,
+    QUICK,
+    TRAINING,
+    Arena,
+)
 from tests.drills.registry import PRODUCTION, drill
-from tests.drills.stack import Stack, children, kill, pid_of, until
-from worker.checkpoint import FILE
+from tests.drills.stack import (
+    Stack,
+    children,
+    kill,
+    pid_of,
+    until,
+)
+from tests.support import road
+from worker.training.checkpoint import FILE
 
 KILLS = 3
 STOP_SECONDS = 15.0

@@ -18,8 +18,8 @@ import redis
 import yaml
 from sqlalchemy.engine import make_url
 
-from service.config import PREFIX, Settings
-from service.running.broker import QUEUES
+from service.core.config import PREFIX, Settings
+from service.jobs.broker import QUEUES
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"

@@ -14,9 +14,10 @@ import pytest
 import redis
 from sqlalchemy import select
 
-from service.models import Step, StepKind, StepState
-from tests import road, servers
-from tests.processes import Deployment, Process, deployed
+from labelaudit.enums import StepKind, StepState
+from service.db.tables import Step
+from tests.support import road, servers
+from tests.support.processes import Deployment, Process, deployed
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.processes import deployed
+from tests.support.processes import deployed
 
 CSV = b"sample_id,text,label\n" + b"".join(
     b"s%d,%s words number %d,%s\n" % (row, word, row, word)

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 import uvicorn
 
-from service.access.keys import create_key
-from service.config import Settings
-from service.models import Role
-from service.store.database import Database
-from service.store.storage import Storage
-from tests.factories import Store, make_audit, make_dataset
-from worker.runner import Worker, run_one
+from labelaudit.enums import Role
+from service.accounts.api_keys import create_key
+from service.core.config import Settings
+from service.db.engine import Database
+from service.storage.local import Storage
+from tests.support.factories import Store, make_audit, make_dataset
+from worker.runtime.context import Worker
+from worker.runtime.runner import run_one
 
 # Read before any fixture clears the environment.
 CHROMIUM = os.environ.get("LABELAUDIT_CHROMIUM") or next(
@@ -73,7 +74,7 @@ def settings_at() -> Callable[[str], dict[str, Any]]:
 def served(
     sqlite_url: str, tmp_path: Path, settings_at: Callable[[str], dict[str, Any]]
 ) -> Iterator[Served]:
-    from service.main import create_app
+    from service.api.app import create_app
 
     database = Database(sqlite_url)
     with socket.socket() as listener:

@@ -5,8 +5,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from sqlalchemy import select
 
-from service.models import Dataset, Role
-from tests.factories import flag_issues, make_audit, make_dataset, summarise
+from labelaudit.enums import Role
+from service.db.tables import Dataset
+from tests.support.factories import (
+    flag_issues,
+    make_audit,
+    make_dataset,
+    summarise,
+)
 
 pytestmark = pytest.mark.browser
 

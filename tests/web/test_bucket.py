@@ -9,9 +9,15 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from service.models import Dataset, Role, Upload
-from service.store.inlet import Inlet
-from tests.bucket import ACCESS_KEY, BUCKET, PART_BYTES, SECRET_KEY
+from labelaudit.enums import Role
+from service.db.tables import Dataset, Upload
+from service.storage.upload_bucket import Inlet
+from tests.support.bucket import (
+    ACCESS_KEY,
+    BUCKET,
+    PART_BYTES,
+    SECRET_KEY,
+)
 from tests.web.conftest import Served, Visit, Visitor
 
 WORDS = "x" * 230

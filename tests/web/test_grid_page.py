@@ -3,9 +3,10 @@
 import pytest
 from sqlalchemy import select, update
 
+from labelaudit.enums import ReviewState, Verdict
 from service import review
-from service.models import Correction, Lease, ReviewState, Suspect, Verdict
-from tests.factories import person, sample_id
+from service.db.tables import Correction, Lease, Suspect
+from tests.support.factories import person, sample_id
 
 pytestmark = pytest.mark.browser
 

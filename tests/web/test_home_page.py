@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, update
 
-from service import audits
-from service.access import members
-from service.access.keys import create_key
-from service.models import Dataset, JobStatus, Role, Sample, Suspect
-from tests.factories import make_audit, make_dataset, start_audit
+from labelaudit.enums import JobStatus, Role
+from service.accounts.api_keys import create_key
+from service.audits import records as audits
+from service.datasets import members
+from service.db.tables import Dataset, Sample, Suspect
+from tests.support.factories import make_audit, make_dataset, start_audit
 from tests.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories import flag_issues, sample_id, summarise
+from tests.support.factories import flag_issues, sample_id, summarise
 
 pytestmark = pytest.mark.browser
 

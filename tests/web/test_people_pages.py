@@ -4,10 +4,11 @@ import os
 
 import pytest
 
-from service import audits, review
-from service.models import Role, Verdict
+from labelaudit.enums import Role, Verdict
+from service import review
+from service.audits import records as audits
 from service.review import Decision, assignments
-from tests.factories import person, sample_id
+from tests.support.factories import person, sample_id
 from tests.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser

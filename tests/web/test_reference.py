@@ -2,7 +2,7 @@
 
 import re
 
-from service.main import create_app
+from service.api.app import create_app
 
 DOCUMENT = create_app().openapi()
 

@@ -6,10 +6,24 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from service import audits, review
-from service.models import Correction, Dataset, Lease, Role, Sample, Verdict
+from labelaudit.enums import Role, Verdict
+from service import review
+from service.audits import records as audits
+from service.db.tables import (
+    Correction,
+    Dataset,
+    Lease,
+    Sample,
+)
 from service.ranking.trajectory import EPOCH_ARRAYS
-from tests.factories import CLASSES, give_votes, make_audit, make_dataset, person, sample_id
+from tests.support.factories import (
+    CLASSES,
+    give_votes,
+    make_audit,
+    make_dataset,
+    person,
+    sample_id,
+)
 from tests.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.models import Role
-from tests import oidc_provider
+from labelaudit.enums import Role
+from tests.support import oidc_provider
 from tests.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from service.models import Audit, Correction, JobStatus, Role, Verdict
-from worker.runner import Worker, run_one
+from labelaudit.enums import JobStatus, Role, Verdict
+from service.db.tables import Audit, Correction
+from worker.runtime.context import Worker
+from worker.runtime.runner import run_one
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

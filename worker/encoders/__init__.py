@@ -1,7 +1,7 @@
 """Samples -> arrays that a network can train on, streamed to disk.
 
-`service.encoders` lists the names; each has one function here. All of them read a row group at a
-time and write batch by batch, so memory does not grow with the dataset.
+`service.options.encoders` lists the names; each has one function here. All of them read a row group
+at a time and write batch by batch, so memory does not grow with the dataset.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.encoders import check_encoder
-from service.errors import BadDataset
+from service.core.errors import BadDataset
+from service.options.encoders import check_encoder
 from worker.encoders.cache import cache_key
 from worker.encoders.encoding import Encoding, writing_array
 from worker.encoders.samples import Samples
@@ -57,10 +57,10 @@ def encode(
     """Encode the samples at `positions` (all if None) to `destination`, row i for position i.
 
     `samples` is the dataset's samples.parquet and `upload` the file it came from; `encoder` a name
-    of `service.encoders`, or None for pixels to train on end to end; with `full` the encoder is to
-    be fine-tuned, and what it reads is written: (N, 3, S, S) uint8 pixels, (N, L) int32 tokens. A
-    destination that exists is complete and is used again. `on_progress(done, total)` is called
-    after each batch and may raise to stop; then nothing is left behind.
+    of `service.options.encoders`, or None for pixels to train on end to end; with `full` the
+    encoder is to be fine-tuned, and what it reads is written: (N, 3, S, S) uint8 pixels, (N, L)
+    int32 tokens. A destination that exists is complete and is used again. `on_progress(done, total)`
+    is called after each batch and may raise to stop; then nothing is left behind.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.encoders import get_encoder
+from service.options.encoders import get_encoder
 
 # Bump when `encode_pixels` would give other pixels for the same images.
 PIXELS_VERSION = 1

@@ -10,8 +10,8 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from service.storage.memmap import new_array
 from worker.encoders.samples import Positions
-from worker.mapped import new_array
 
 Batch = tuple[Positions, NDArray[Any]]
 

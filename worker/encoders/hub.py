@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from service.encoders import check_model_name
-from service.errors import BadInput
-from worker.encoders.images import Backbone
+from service.core.errors import BadInput
+from service.options.encoders import check_model_name
+from worker.encoders.backbone import Backbone
 
 
 def located(encoder: str | None, models_dir: Path | None) -> str | None:

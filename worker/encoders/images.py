@@ -1,16 +1,23 @@
 """Images -> vectors by a network that was trained on other images."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from worker.encoders import efficientnet
+from worker.encoders.backbone import Backbone
 from worker.encoders.encoding import Batch, Encoding
-from worker.encoders.pictures import Pixels, decoded, fitted, look_at, squeezed
+from worker.encoders.pictures import (
+    Pixels,
+    decoded,
+    fitted,
+    look_at,
+    squeezed,
+)
 from worker.encoders.precision import compute_dtype
 from worker.encoders.samples import Samples
 
@@ -19,17 +26,6 @@ from worker.encoders.samples import Samples
 # the cost.
 SMALL_EDGE, SMALL_INPUT, LARGE_INPUT = 128, 128, 224
 PIXELS_MIN, PIXELS_MAX, PIXELS_STEP = 28, 64, 4
-
-
-class Backbone(NamedTuple):
-    """A feature network and how its input is made: (pixels - mean) / scale, edge x edge."""
-
-    network: nn.Module
-    edge: int
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    features: int
-    dtype: type[np.generic]
 
 
 def efficientnet_edge(samples: Samples) -> int:

@@ -12,8 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image, Resampling
 
-from service.errors import BadDataset
-from service.media import BadImage, decode_image, open_image, read_media
+from service.core.errors import BadDataset
+from service.ingest.image_files import (
+    BadImage,
+    decode_image,
+    open_image,
+    read_media,
+)
 from worker.encoders.samples import Positions, Rows, Samples
 
 COLUMNS = ("sample_id", "file", "media_offset", "media_compressed", "media_size", "media_method")

@@ -19,8 +19,9 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from service.errors import BadDataset
-from service.tabular import MISSING, CategoryColumn, NumberColumn, TableColumns, soft_clip
+from labelaudit.schemas.model_description import CategoryColumn, NumberColumn, TableColumns
+from service.core.errors import BadDataset
+from service.inference.table import MISSING, soft_clip
 from worker.encoders.encoding import Batch, Encoding
 from worker.encoders.samples import Samples
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from service.errors import BadDataset
+from service.core.errors import BadDataset
 from worker.encoders.encoding import Batch, Encoding
 from worker.encoders.samples import Rows, Samples
 

@@ -1,4 +1,4 @@
-"""Noise-robust training objectives, by the names declared in `service.training.OBJECTIVES`."""
+"""Noise-robust training objectives, by the names in `service.options.objectives.OBJECTIVES`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from service.training import resolve_options
+from service.options.objectives import resolve_options
 from worker.objectives.base import Objective, Setting
 from worker.objectives.bootstrap import Bootstrap
 from worker.objectives.co_teaching import CoTeaching

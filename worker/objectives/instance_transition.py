@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from service.errors import BadInput
+from service.core.errors import BadInput
 from worker.objectives.base import Setting
 from worker.objectives.matrix_loss import Matrix, MatrixLoss, log_mixture
 

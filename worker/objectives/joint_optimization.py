@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from service.errors import BadInput
+from service.core.errors import BadInput
 from worker.objectives.base import Objective, Setting, as_array
 
 PAPER_BEGIN, PAPER_WINDOW = 70, 10

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from service.errors import BadInput
+from service.core.errors import BadInput
 from worker.objectives.base import Setting, WarmedUp
 from worker.objectives.estimation import estimate
 

@@ -3,7 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from worker.objectives.base import Objective, Setting, log_p_given, of_given
+from worker.objectives.base import (
+    Objective,
+    Setting,
+    log_p_given,
+    of_given,
+)
 from worker.objectives.matrix_loss import log_mixture
 
 _TINY = 1e-8  # keeps the gradient of log T finite where the projection has set T to 0

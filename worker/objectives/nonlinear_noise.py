@@ -5,7 +5,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from worker.objectives.base import Draws, Objective, Setting, of_given
+from worker.objectives.base import (
+    Draws,
+    Objective,
+    Setting,
+    of_given,
+)
 
 
 def start_scale(confidence: float, n_classes: int) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from service.errors import BadInput
+from service.core.errors import BadInput
 from worker.objectives.base import Setting
 from worker.objectives.estimation import true_prior
 from worker.objectives.matrix_loss import Matrix, MatrixLoss

@@ -3,7 +3,12 @@
 import torch
 from torch import Tensor
 
-from worker.objectives.base import Draws, Objective, Setting, of_given
+from worker.objectives.base import (
+    Draws,
+    Objective,
+    Setting,
+    of_given,
+)
 
 _LOG_CAP = 10.0
 

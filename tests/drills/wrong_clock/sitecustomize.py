@@ -8,7 +8,7 @@ import os
 import time
 from datetime import datetime, timedelta, tzinfo
 
-from service.models import base
+from service.db.tables import base
 
 OFFSET = float(os.environ["LABELAUDIT_DRILL_CLOCK_SECONDS"])
 REAL_TIME, REAL_TIME_NS = time.time, time.time_ns

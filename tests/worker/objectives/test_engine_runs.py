@@ -9,10 +9,11 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
 
+from service.options.objectives import OBJECTIVES
+from service.options.training import TrainingConfig
 from service.ranking.trajectory import Trajectory
-from service.training import OBJECTIVES, TrainingConfig
-from worker.engine import load_evidence, run_shard
-from worker.plan import plan_shards
+from worker.training.plan import plan_shards
+from worker.training.shard import load_evidence, run_shard
 
 MATRIX = ("forward", "backward", "soft_noise", "noise_layer", "dropout_noise_layer", "nnaqc")
 

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from service.errors import BadInput
-from tests.worker.objectives.building import CLASSES, NOISE, a_batch, build, minimiser, per_label
+from service.core.errors import BadInput
+from tests.worker.objectives.building import (
+    CLASSES,
+    NOISE,
+    a_batch,
+    build,
+    minimiser,
+    per_label,
+)
 from worker.objectives.estimation import estimate, true_prior
 from worker.objectives.soft_noise import invertible
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from service.errors import BadInput
+from service.core.errors import BadInput
 from service.ranking.trajectory import Trajectory
 from tests.worker.objectives.building import build
-from worker.engine import run_shard
 from worker.objectives.joint_optimization import class_prior, label_schedule
-from worker.spec import ShardSpec
+from worker.training.shard import run_shard
+from worker.training.spec import ShardSpec
 
 
 @pytest.fixture(autouse=True)

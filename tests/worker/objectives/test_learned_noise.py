@@ -12,11 +12,11 @@ from torch import Tensor
 
 from tests.worker.objectives.building import NOISE, a_batch, build
 from worker import objectives
-from worker.models import WideLinear
 from worker.objectives import Objective
 from worker.objectives.nonlinear_noise import start_scale
-from worker.recorder import Recorder
-from worker.train import train
+from worker.training.loop import train
+from worker.training.networks import WideLinear
+from worker.training.recorder import Recorder
 
 CPU = torch.device("cpu")
 T = torch.tensor(NOISE)

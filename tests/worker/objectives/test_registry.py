@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import BadInput
-from service.training import OBJECTIVES, TrainingConfig, resolve_options
-from service.training.document import BEGIN, DOCUMENT, END, menu, with_menu
+from service.core.errors import BadInput
+from service.options.objectives import OBJECTIVES, resolve_options
+from service.options.objectives.document import (
+    BEGIN,
+    DOCUMENT,
+    END,
+    menu,
+    with_menu,
+)
+from service.options.training import TrainingConfig
 
 DOCUMENTED = (Path(__file__).parents[3] / DOCUMENT).read_text()
 GOOD = [[0.9, 0.1], [0.2, 0.8]]

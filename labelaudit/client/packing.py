@@ -1,0 +1,139 @@
+"""Turns what a person points at, a file or a folder, into the one file that is uploaded.
+
+A folder becomes, in this order:
+  a table named samples, metadata, manifest or labels beside one zip of images  -> both in one zip
+  such a table beside one NPZ with a vector for each of its rows              -> one Parquet file
+  such a table beside loose images, or loose images alone                     -> all of it in a zip
+  one file of a known kind                                                    -> that file
+"""
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelaudit.client.errors import CannotUpload
+
+IMAGES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
+)
+TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson")
+UPLOADS = (*TABLES, ".npz", ".zip")
+VOTE_NAMES = ("votes", "annotations")
+TABLE_NAMES = ("samples", "metadata", "manifest", "labels")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The file to send, and what to call it."""
+
+    path: Path
+    filename: str
+
+
+@contextmanager
+def packed(source: Path) -> Generator[Upload]:
+    """The upload for `source`; what had to be made for it is gone afterwards.
+
+    Raises CannotUpload where there is nothing, or more than one thing, that could be meant.
+    """
+    if not source.exists():
+        raise CannotUpload(f"There is no file or folder {source}.")
+    if source.is_file():
+        yield Upload(source, source.name)
+        return
+    with tempfile.TemporaryDirectory(prefix="labelaudit-") as scratch:
+        upload = _pack_folder(source, Path(scratch))
+        yield _with_votes(upload, source, Path(scratch))
+
+
+def _with_votes(upload: Upload, folder: Path, scratch: Path) -> Upload:
+    """The upload with the folder's table of votes beside it, where there is one."""
+    votes = _find_table(folder, VOTE_NAMES)
+    if votes is None or votes == upload.path or upload.path.suffix == ".npz":
+        return upload
+    target = scratch / "with-votes.zip"
+    if upload.path.suffix == ".zip":
+        shutil.copyfile(upload.path, target)
+    with zipfile.ZipFile(target, "a", strict_timestamps=False) as archive:
+        if upload.path.suffix != ".zip":
+            archive.write(upload.path, f"samples{upload.path.suffix}")
+        if votes.name not in archive.namelist():
+            archive.write(votes, votes.name)
+    return Upload(target, f"{Path(upload.filename).stem}.zip")
+
+
+def _pack_folder(folder: Path, scratch: Path) -> Upload:
+    name = folder.resolve().name or "dataset"
+    table = _find_table(folder)
+    archives = _with_suffix(folder, ".zip")
+    arrays = _with_suffix(folder, ".npz")
+    if table and len(archives) == 1:
+        return Upload(_join_archive(archives[0], table, scratch), f"{name}.zip")
+    if table and len(arrays) == 1 and (joined := _join_vectors(arrays[0], table, scratch)):
+        return Upload(joined, f"{name}.parquet")
+    images = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGES]
+    if images:
+        return Upload(_zip(folder, [*images, *([table] if table else [])], scratch), f"{name}.zip")
+    for candidates in ([table] if table else [], archives, arrays, _uploadable(folder)):
+        if len(candidates) == 1:
+            return Upload(candidates[0], candidates[0].name)
+    raise CannotUpload(_refusal(folder))
+
+
+def _find_table(folder: Path, names: Sequence[str] = TABLE_NAMES) -> Path | None:
+    """The table that describes the folder's samples, or the one of those names."""
+    paths = (folder / f"{name}{suffix}" for name in names for suffix in TABLES)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _with_suffix(folder: Path, *suffixes: str) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes]
+
+
+def _uploadable(folder: Path) -> list[Path]:
+    return _with_suffix(folder, *UPLOADS)
+
+
+def _refusal(folder: Path) -> str:
+    found = ", ".join(path.name for path in _uploadable(folder)[:10])
+    if found:
+        return f"{folder} holds several files ({found}). Name the one to upload."
+    return (
+        f"{folder} holds nothing to upload: no images and no {', '.join(UPLOADS)} file. "
+        "Put images into one folder for each class, or name a file."
+    )
+
+
+def _join_archive(archive: Path, table: Path, scratch: Path) -> Path:
+    """A copy of the archive with the table beside the images."""
+    target = scratch / "upload.zip"
+    shutil.copyfile(archive, target)
+    with zipfile.ZipFile(target, "a") as joined:
+        if table.name not in joined.namelist():
+            joined.write(table, table.name)
+    return target
+
+
+def _zip(folder: Path, files: list[Path], scratch: Path) -> Path:
+    target = scratch / "upload.zip"
+    with zipfile.ZipFile(target, "w", strict_timestamps=False) as archive:  # images are compressed
+        for path in files:
+            archive.write(path, path.relative_to(folder).as_posix())
+    return target
+
+
+def _join_vectors(arrays: Path, table: Path, scratch: Path) -> Path | None:
+    """The table with the vectors of the NPZ as a column; None where they do not fit together."""
+    try:
+        from labelaudit.client import vectors
+    except ImportError as error:
+        raise CannotUpload(
+            f"Joining {table.name} and {arrays.name} needs NumPy and PyArrow: "
+            "pip install numpy pyarrow."
+        ) from error
+    name = vectors.find_vectors(arrays, table)
+    return vectors.join_vectors(arrays, name, table, scratch) if name else None

@@ -1,0 +1,113 @@
+"""Who reviews an audit: opinions wanted, assignments, the team, the story of a sample, undoing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from labelaudit.client.transport import Transport
+from labelaudit.enums import Tier
+from labelaudit.schemas import (
+    AssignmentRead,
+    CommentRead,
+    Person,
+    ReviewSettingsRead,
+    Story,
+    TeamMember,
+    UndoneRead,
+)
+
+
+class ReviewersHandle:
+    """The people of one audit. They are named by the ids of their keys: `reviewers()` has them."""
+
+    def __init__(self, transport: Transport, audit_id: str) -> None:
+        self.audit_id = audit_id
+        self._transport = transport
+        self._audit = f"/v1/audits/{quote(audit_id, safe='')}"
+
+    def __repr__(self) -> str:
+        return f"ReviewersHandle({self.audit_id!r})"
+
+    def reviewers(self) -> list[Person]:
+        return [Person.model_validate(row) for row in self._transport.get(f"{self._audit}/people")]
+
+    def settings(self) -> ReviewSettingsRead:
+        """How many people judge each sample, and who adjudicates besides those who lead."""
+        return ReviewSettingsRead.model_validate(
+            self._transport.get(f"{self._audit}/review-settings")
+        )
+
+    def set(
+        self, *, opinions: int | None = None, adjudicators: Sequence[str] | None = None
+    ) -> ReviewSettingsRead:
+        """Change what is named; the rest stays as it is."""
+        now = self.settings()
+        wanted = {
+            "opinions": now.opinions if opinions is None else opinions,
+            "adjudicators": now.adjudicators if adjudicators is None else list(adjudicators),
+        }
+        answer = self._transport.request("PUT", f"{self._audit}/review-settings", json=wanted)
+        return ReviewSettingsRead.model_validate(answer.json())
+
+    def assignments(self) -> list[AssignmentRead]:
+        """Those in force, oldest first."""
+        found = self._transport.get(f"{self._audit}/assignments")
+        return [AssignmentRead.model_validate(row) for row in found]
+
+    def assign(
+        self,
+        name: str,
+        people: Sequence[str],
+        *,
+        tier: Sequence[Tier | str] | None = None,
+        given_label: str | None = None,
+        predicted_label: str | None = None,
+        split: bool = False,
+        reserved: bool = False,
+    ) -> AssignmentRead:
+        """Give a part of the queue to people: they are served it first."""
+        wanted: dict[str, Any] = {
+            "name": name,
+            "people": list(people),
+            "given_label": given_label,
+            "predicted_label": predicted_label,
+            "split": split,
+            "reserved": reserved,
+        }
+        if tier is not None:
+            wanted["tier"] = list(tier)
+        answer = self._transport.request("POST", f"{self._audit}/assignments", json=wanted)
+        return AssignmentRead.model_validate(answer.json())
+
+    def take_back(self, assignment_id: str) -> None:
+        """End an assignment; what was decided under it stays."""
+        path = f"{self._audit}/assignments/{quote(assignment_id, safe='')}"
+        self._transport.request("DELETE", path)
+
+    def team(self) -> list[TeamMember]:
+        """What each person decided, how fast, how far they agree; the busiest first."""
+        found = self._transport.get(f"{self._audit}/team")["members"]
+        return [TeamMember.model_validate(row) for row in found]
+
+    def history(self, sample_id: str) -> Story:
+        """A sample's labels, its rank in every audit, each decision and undoing, the comments."""
+        return Story.model_validate(
+            self._transport.get(f"{self._audit}/history", sample_id=sample_id)
+        )
+
+    def comment(self, sample_id: str, text: str) -> CommentRead:
+        said = {"sample_id": sample_id, "text": text}
+        answer = self._transport.request("POST", f"{self._audit}/comments", json=said)
+        return CommentRead.model_validate(answer.json())
+
+    def undo_batch(self, batch_id: str) -> UndoneRead:
+        """Undo what still stands of one request's corrections, or of an undoing."""
+        path = f"{self._audit}/batches/{quote(batch_id, safe='')}/revert"
+        return UndoneRead.model_validate(self._transport.request("POST", path).json())
+
+    def undo_work(self, key_id: str, *, since: datetime | None = None) -> UndoneRead:
+        """Undo all that a person decided in this audit, or since a moment."""
+        path = f"{self._audit}/team/{quote(key_id, safe='')}/revert"
+        body = {"since": None if since is None else since.isoformat()}
+        return UndoneRead.model_validate(self._transport.request("POST", path, json=body).json())

@@ -1,0 +1,133 @@
+"""Who may call: keys, sign-ins, members of datasets, organisations, and the log of it all."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from labelaudit.enums import Outcome, Role, Scope
+from labelaudit.schemas.base import (
+    Moment,
+    Request,
+    Schema,
+    Words,
+)
+
+
+class KeyCreate(Request):
+    name: Words = Field(min_length=1, max_length=200)
+    role: Role = Role.annotator
+    scopes: list[Scope] | None = Field(
+        default=None, max_length=20, description="Instead of what the role may do."
+    )
+    expires_at: Moment | None = None
+
+
+class KeyRotate(Request):
+    expires_at: Moment | None = Field(default=None, description="Null: as it was.")
+
+
+class KeyRead(Schema):
+    id: str
+    name: str
+    role: Role
+    scopes: list[str] | None = Field(description="Null: what the role may do.")
+    email: str | None
+    issuer: str | None = Field(description="Who vouches for a person; null for an API key.")
+    created_at: datetime
+    last_used_at: datetime | None = Field(description="Up to half a minute late.")
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class KeyCreated(KeyRead):
+    token: str = Field(description="Shown only now.")
+
+
+class Me(Schema):
+    key_id: str
+    name: str
+    role: Role
+    scopes: list[Scope]
+    email: str | None
+    tenant_id: str
+
+
+class SessionRead(Schema):
+    id: str
+    key_id: str
+    address: str | None
+    browser: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    current: bool = Field(description="Whether it is the one that asks.")
+
+
+class SignInWays(Schema):
+    signed_in: bool = Field(description="Whether a cookie came with the request.")
+    elsewhere: str | None = Field(
+        description="What the button says that leads to the organisation's own sign-in, if any."
+    )
+
+
+class SignInAddress(Schema):
+    address: str = Field(description="Where the browser goes on.")
+
+
+class SignInAnswer(Request):
+    """What the provider sent the browser back to `/sign-in` with."""
+
+    code: str = Field(min_length=1, max_length=4096)
+    state: str = Field(min_length=1, max_length=200)
+
+
+class MembersUpdate(Request):
+    shared: bool = Field(description="Whether everybody of the organisation sees the dataset.")
+
+
+class PersonRead(Schema):
+    key_id: str
+    name: str
+    role: Role
+
+
+class MemberRead(PersonRead):
+    added_by: str
+    created_at: datetime
+
+
+class MembersRead(Schema):
+    shared: bool = Field(description="Everybody of the organisation sees the dataset.")
+    members: list[MemberRead]
+    others: list[PersonRead] = Field(description="Who could be added.")
+
+
+class TenantCreate(Request):
+    name: Words = Field(min_length=1, max_length=200)
+    admin: Words = Field(
+        default="admin", min_length=1, max_length=200, description="The first admin's name."
+    )
+
+
+class TenantRead(Schema):
+    id: str
+    name: str
+    created_at: datetime
+
+
+class TenantCreated(TenantRead):
+    token: str = Field(description="Of the first admin; shown only now.")
+
+
+class AccessEntryRead(Schema):
+    id: int
+    at: datetime
+    action: str
+    outcome: Outcome
+    key_id: str | None
+    name: str | None
+    subject: str | None = Field(description="The object that was acted upon.")
+    address: str | None
+    request_id: str | None
+    detail: dict[str, Any] | None

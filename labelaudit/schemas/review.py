@@ -1,0 +1,126 @@
+"""The queue and the corrections."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from labelaudit.enums import (
+    Issue,
+    JobStatus,
+    ReviewState,
+    Tier,
+    Verdict,
+)
+from labelaudit.schemas.audits import SuspectDetail
+from labelaudit.schemas.base import Request, Schema, Words
+
+
+class QueueNext(Request):
+    purpose: Literal["review", "control", "adjudicate"] = Field(
+        default="review",
+        description="`control` draws at random and hides what the machine thinks of the sample; "
+        "`adjudicate` serves samples whose opinions differ.",
+    )
+    count: int = Field(default=1, ge=1, le=20)
+    tier: list[Tier] = Field(default=[Tier.obvious, Tier.possible])
+    given_label: Words | None = None
+    predicted_label: Words | None = None
+    issue: Issue | None = Field(
+        default=None,
+        description="Only samples with this issue beside a wrong label; of all tiers unless `tier` "
+        "names some.",
+    )
+    state: Literal["open", "skipped"] = "open"
+    assigned: Literal["first", "only", "ignore"] = Field(
+        default="first",
+        description="Whether the caller's assignments come before the rest of the queue, or alone. "
+        "A filter (`tier`, `given_label`, `predicted_label`, `issue`, `state`) looks past them.",
+    )
+    assignment_id: Words | None = Field(default=None, description="Serve this assignment only.")
+
+
+class Lease(Schema):
+    lease_id: str
+    expires_in_seconds: float
+
+
+class LeaseRequest(Request):
+    sample_id: Words
+    lease_id: Words
+
+
+class LeasedSuspect(SuspectDetail):
+    lease: Lease
+
+
+class Control(Schema):
+    """A sample to judge blind: its content and given label, no rank, tier or suggestion."""
+
+    sample_id: str
+    position: int
+    given_label: str
+    state: ReviewState
+    content: dict[str, Any]
+    media_url: str | None
+    lease: Lease
+
+
+class QueueItems(Schema):
+    items: list[LeasedSuspect | Control] = Field(
+        description="Empty when nothing is left to review."
+    )
+
+
+class CorrectionCreate(Request):
+    sample_id: Words
+    verdict: Verdict
+    corrected_label: Words | None = Field(default=None, description="A class name; for `relabel`.")
+    lease_id: Words | None = None
+    supersedes: Words | None = Field(
+        default=None, description="The correction this one replaces, if the sample is decided."
+    )
+    note: Words | None = Field(default=None, max_length=2000)
+
+    @model_validator(mode="after")
+    def _label_belongs_to_relabel(self) -> "CorrectionCreate":
+        if (self.verdict is Verdict.relabel) != (self.corrected_label is not None):
+            raise ValueError("`corrected_label` is given with the verdict `relabel` and only then")
+        return self
+
+
+class CorrectionsCreate(Request):
+    corrections: list[CorrectionCreate] = Field(min_length=1, max_length=1000)
+
+
+class CorrectionRead(Schema):
+    id: str
+    seq: int = Field(description="The dataset's version after this correction.")
+    audit_id: str
+    sample_id: str
+    verdict: Verdict | None = Field(description="Null in a revert.")
+    given_label: str
+    corrected_label: str | None
+    reverts: str | None = Field(description="The correction, or the revert, that this undoes.")
+    batch_id: str | None = Field(description="What one request stored, and can be undone together.")
+    adjudication: bool = Field(description="Decides between or against several opinions.")
+    note: str | None
+    annotator: str
+    annotator_id: str
+    control: bool = Field(description="Drawn at random and judged blind.")
+    created_at: datetime
+
+
+class RankingRead(Schema):
+    number: int = Field(description="0 is the models' own; later ones follow the verdicts.")
+    status: JobStatus
+    ranking_id: str | None = Field(description="Null until it is completed.")
+    verdicts: dict[str, Any] | None = Field(description="What it rests on: n, wrong, by_tier.")
+    problem: dict[str, Any] | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class CorrectionList(Schema):
+    corrections: list[CorrectionRead]
+    dataset_version: int

@@ -1,1 +1,0 @@
-"""Who may do what: keys, sign-ins, tenants, members, limits, and the log of it."""

@@ -1,0 +1,66 @@
+"""The access log: who did what to which object, when, from where, and with what outcome.
+
+What is done is recorded in the transaction that does it, so there is no deed without its line.
+Refusals are recorded in transactions of their own. The database lets nobody change a line
+(`migrations/append_only.py`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from labelaudit.enums import Outcome
+from service.core.principal import Principal
+from service.db import tenant_filter
+from service.db.tables import AccessEntry
+
+
+def record(
+    session: Session,
+    action: str,
+    subject: str | None = None,
+    *,
+    by: Principal | None = None,
+    tenant_id: str | None = None,
+    outcome: Outcome = Outcome.done,
+    **detail: Any,
+) -> None:
+    """Note a deed of the session's caller or of `by`, else of the service itself."""
+    caller = by or tenant_filter.caller_of(session)
+    address, request_id = detail.pop("address", None), detail.pop("request_id", None)
+    session.add(
+        AccessEntry(
+            tenant_id=caller.tenant_id if caller else tenant_id,
+            action=action,
+            outcome=outcome,
+            key_id=caller.key_id if caller else None,
+            name=caller.name if caller else None,
+            subject=subject,
+            address=caller.address if caller else address,
+            request_id=caller.request_id if caller else request_id,
+            detail=detail or None,
+        )
+    )
+
+
+def list_entries(
+    session: Session,
+    *,
+    tenant_id: str | None,
+    action: str | None = None,
+    key_id: str | None = None,
+    before: int | None = None,
+    limit: int,
+) -> Sequence[AccessEntry]:
+    """Newest first, those older than the id `before`."""
+    query = select(AccessEntry).order_by(AccessEntry.id.desc()).limit(limit)
+    query = query.where(AccessEntry.tenant_id == tenant_id)
+    if action is not None:
+        query = query.where(AccessEntry.action == action)
+    if key_id is not None:
+        query = query.where(AccessEntry.key_id == key_id)
+    if before is not None:
+        query = query.where(AccessEntry.id < before)
+    return session.scalars(query).all()

@@ -1,0 +1,270 @@
+"""The HTTP application, started by `labelaudit serve`."""
+
+import asyncio
+import re
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import structlog
+from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.accounts import oidc
+from service.accounts.last_used import Uses
+from service.api import problems
+from service.api.dependencies import Resources
+from service.api.rate_limit import Limit
+from service.api.routes import (
+    access_log,
+    audits,
+    catalogue,
+    datasets,
+    exports,
+    health,
+    keys,
+    members,
+    models,
+    multipart_uploads,
+    overview,
+    people,
+    progress,
+    rankings,
+    review,
+    samples,
+    sessions,
+    suspects,
+    tenants,
+    uploads,
+)
+from service.audits.event_poller import LOOK_SECONDS, News
+from service.core.config import Settings
+from service.core.config import settings as default_settings
+from service.db.engine import Database
+from service.jobs import records as jobs
+from service.jobs.broker import doorbell
+from service.observability import telemetry, watching
+from service.observability.metrics import Metrics
+from service.operations.cleanup import tidy
+from service.storage.local import Storage
+from service.storage.upload_bucket import Inlet
+from service.web.reference import router as reference
+from service.web.routes import router as web
+
+log = structlog.get_logger()
+
+DESCRIPTION = """
+Upload a labeled dataset, start an audit, and get its samples ranked by how probably their label is
+wrong. Annotators work the queue and submit corrections; the corrected dataset is exported or
+audited again.
+
+* Every call carries an API key: `Authorization: Bearer la_…`.
+* Everything long is a job: 202, a `Location`, a status, a progress stream.
+* Errors are RFC 9457 problems that say what is wrong and how to mend it.
+* Directions: `p_wrong` is high = bad; `label_score`, margins and `p_given` are low = bad.
+* Lists are worst first or newest first, and walked with `cursor`.
+"""
+# Routes are tried in this order, so what is asked most often comes first.
+PARTS = (
+    suspects,
+    review,
+    audits,
+    samples,
+    datasets,
+    uploads,
+    multipart_uploads,
+    overview,
+    people,
+    progress,
+    rankings,
+    models,
+    exports,
+    members,
+    keys,
+    sessions,
+    tenants,
+    access_log,
+    catalogue,
+    health,
+)
+# The order in which one reads of them.
+STORY = (
+    "uploads",
+    "datasets",
+    "audits",
+    "review",
+    "overview",
+    "people",
+    "models",
+    "exports",
+    "members",
+    "keys",
+    "sessions",
+    "tenants",
+    "access log",
+    "catalogue",
+    "health",
+)
+MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is held in memory; uploads have a limit of their own
+USES_SECONDS = 30.0
+LOCK_SECONDS = 5.0  # for somebody else's transaction; then the caller is asked to come again
+SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    settings = settings or default_settings()
+    ring = doorbell(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        storage = Storage(
+            settings.resolved_storage_dir,
+            free_space_watermark_bytes=settings.free_space_watermark_bytes,
+        )
+        database = Database(
+            settings.resolved_database_url,
+            ring=ring,
+            pool=settings.database_pool,
+            lock_seconds=LOCK_SECONDS,
+        )
+        uses, metrics, news = Uses(database), Metrics(database, storage), News(database)
+        inlet = Inlet.of(settings)
+        app.state.resources = Resources(
+            settings,
+            database,
+            storage,
+            metrics,
+            news,
+            uses,
+            calls=Limit("calls", settings.rate_limit_per_caller, settings.redis_url),
+            failed_sign_ins=Limit(
+                "failed-sign-ins", settings.failed_sign_in_limit, settings.redis_url
+            ),
+            provider=oidc.Provider(settings) if settings.oidc_issuer else None,
+            inlet=inlet,
+        )
+        tasks = [
+            asyncio.create_task(_sweep(database, ring, settings.sweep_seconds)),
+            asyncio.create_task(_tidy(database, storage, inlet, settings.tidy_seconds)),
+            asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
+            asyncio.create_task(_repeat(uses.write_down, USES_SECONDS, "uses_not_written")),
+        ]
+        yield
+        app.state.closing.set()
+        for task in tasks:
+            task.cancel()
+        await _attempt(uses.write_down, "uses_not_written")
+        database.dispose()
+
+    app = FastAPI(
+        title="labelaudit",
+        version="1",
+        summary="Find the wrong labels in a dataset, and mend them.",
+        description=DESCRIPTION,
+        openapi_tags=[{"name": name} for name in STORY],
+        lifespan=lifespan,
+        telemetry=telemetry.of_requests(),
+        docs_url=None,  # FastAPI's page loads its script from elsewhere; ours is plain
+        openapi_url="/openapi.json" if settings.shows_docs else None,
+        redoc_url=None,
+    )
+    app.state.closing = threading.Event()  # set as soon as the server is told to stop
+    app.add_middleware(Identified)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+            expose_headers=["Location", "X-Request-ID", "Retry-After"],
+        )
+    problems.install(app)
+    for part in PARTS:
+        app.include_router(part.router, max_body_size=MAX_BODY_BYTES)
+    app.include_router(web)
+    if settings.shows_docs:
+        app.include_router(reference)
+    return app
+
+
+class Identified:
+    """Gives each request its id, watches it, and sets the headers that every answer has."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        given = request.headers.get("x-request-id", "")
+        request.state.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+        with watching.request(request) as watched:
+
+            async def identify(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    watched.answered(message["status"])
+                    headers = MutableHeaders(scope=message)
+                    headers["X-Request-ID"] = request.state.request_id
+                    for name, value in SAFE_HEADERS.items():
+                        headers.setdefault(name, value)
+                    if scope["scheme"] == "https":
+                        headers["Strict-Transport-Security"] = "max-age=31536000"
+                await send(message)
+
+            await self.app(scope, receive, identify)
+
+
+async def _tidy(database: Database, storage: Storage, inlet: Inlet | None, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            deleted = await run_in_threadpool(tidy, database, storage, inlet)
+        except Exception as error:  # it must outlive a database that is away
+            log.warning("tidy_failed", error=str(error))
+        else:
+            if deleted:
+                log.info("tidied", deleted=deleted)
+
+
+async def _sweep(
+    database: Database, ring: Callable[[set[str]], None] | None, seconds: float
+) -> None:
+    """Ring again for work that nobody holds: what a lost doorbell costs is one round of this."""
+    if ring is None:
+        return
+
+    def look() -> None:
+        with database.read() as session:
+            queues = jobs.waiting_queues(session)
+        if queues:
+            ring(queues)
+
+    await _repeat(look, seconds, "sweep_failed")
+
+
+async def _repeat(act: Callable[[], None], seconds: float, failure: str) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await _attempt(act, failure)
+
+
+async def _attempt(act: Callable[[], None], failure: str) -> None:
+    try:
+        await run_in_threadpool(act)
+    except Exception as error:  # what is repeated must outlive a database that is away
+        log.warning(failure, error=str(error))
+
+
+app = create_app(Settings())

@@ -1,0 +1,12 @@
+"""Where a sample's image is served."""
+
+from urllib.parse import quote
+
+from labelaudit.enums import Kind
+from service.db.tables import Dataset
+
+
+def media_url(dataset: Dataset, sample_id: str) -> str | None:
+    if dataset.kind is not Kind.image:
+        return None
+    return f"/v1/datasets/{dataset.id}/samples/{quote(sample_id, safe='')}/media"

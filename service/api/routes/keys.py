@@ -1,0 +1,71 @@
+"""/v1/keys and /v1/me"""
+
+from typing import Annotated, Any
+
+from fastapi import Body
+
+from labelaudit.schemas import (
+    KeyCreate,
+    KeyCreated,
+    KeyRead,
+    KeyRotate,
+    Me,
+)
+from service.accounts import api_keys
+from service.api.dependencies import (
+    Admin,
+    Anyone,
+    ReadSession,
+    WriteSession,
+)
+from service.api.problems import documented
+from service.api.routing import TransactionRouter
+from service.db.tables import ApiKey
+
+router = TransactionRouter(prefix="/v1", tags=["keys"], responses=documented())
+
+
+@router.get("/me", response_model=Me)
+def read_me(session: ReadSession, caller: Anyone) -> dict[str, Any]:
+    """Who is calling, and what they may do."""
+    key = api_keys.get_key(session, caller.key_id)
+    return {**key.to_dict(), "key_id": key.id, "scopes": sorted(caller.all_scopes)}
+
+
+@router.post("/keys", status_code=201, response_model=KeyCreated)
+def create_key(session: WriteSession, caller: Admin, wanted: KeyCreate) -> dict[str, Any]:
+    """Make a key; its token is shown only in this answer. With `scopes` it may do less than its
+    role, or what a role of its own would."""
+    key, token = api_keys.create_key(
+        session,
+        name=wanted.name,
+        role=wanted.role,
+        scopes=wanted.scopes,
+        expires_at=wanted.expires_at,
+    )
+    return {**key.to_dict(), "token": token}
+
+
+@router.get("/keys", response_model=list[KeyRead])
+def list_keys(session: ReadSession, caller: Admin) -> list[ApiKey]:
+    """Every key of the organisation, and everybody who signed in elsewhere; no secrets."""
+    return api_keys.list_keys(session)
+
+
+@router.post("/keys/{key_id}/rotate", response_model=KeyCreated, responses=documented(409))
+def rotate_key(
+    session: WriteSession,
+    caller: Admin,
+    key_id: str,
+    wanted: Annotated[KeyRotate | None, Body()] = None,
+) -> dict[str, Any]:
+    """Give a key a new token, shown only in this answer; the old one is refused at once."""
+    expires_at = wanted.expires_at if wanted else None
+    key, token = api_keys.rotate_key(session, key_id, expires_at=expires_at)
+    return {**key.to_dict(), "token": token}
+
+
+@router.delete("/keys/{key_id}", response_model=KeyRead)
+def revoke_key(session: WriteSession, caller: Admin, key_id: str) -> ApiKey:
+    """Revoke a key; it is refused from the next request on."""
+    return api_keys.revoke_key(session, key_id)

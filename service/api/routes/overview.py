@@ -1,0 +1,127 @@
+"""/v1/audits/{id}: what the overview shows beside the summary."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Response
+
+from labelaudit.enums import Tier
+from labelaudit.schemas import DataMapRead, FindingsRead, Pairs
+from service import reports, review
+from service.api.dependencies import Reader, ReadSession, StorageDep
+from service.api.problems import documented
+from service.api.routing import TransactionRouter
+from service.audits import records as audits
+
+router = TransactionRouter(
+    prefix="/v1/audits/{audit_id}", tags=["overview"], responses=documented(409)
+)
+
+
+@router.get("/pairs", response_model=Pairs)
+def list_pairs(
+    session: ReadSession,
+    caller: Reader,
+    audit_id: str,
+    tier: Annotated[list[Tier] | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> dict[str, Any]:
+    """Pairs of given and predicted class, those with the most open suspects first: each is a queue
+    or a grid of its own. Of the obvious and possible tiers unless `tier` names others."""
+    audit = audits.get_completed_audit(session, audit_id)
+    names = audits.dataset_of(session, audit).class_names
+    found = reports.list_pairs(
+        session,
+        review.newest_ranking(session, audit_id).id,
+        tiers=tier or [Tier.obvious, Tier.possible],
+        limit=limit,
+    )
+    return {
+        "pairs": [
+            {
+                "given_label": names[pair.given_label],
+                "predicted_label": names[pair.predicted_label],
+                "open": pair.open,
+                "total": pair.total,
+            }
+            for pair in found
+        ]
+    }
+
+
+@router.get("/findings", response_model=FindingsRead)
+def read_findings(session: ReadSession, caller: Reader, audit_id: str) -> dict[str, Any]:
+    """What reviewers have found so far: errors by look in the order of looking, each tier's share
+    of wrong labels with its interval (95 %), and who has decided how many. Beside it `chance`: what
+    as many random looks would find."""
+    audit = audits.get_completed_audit(session, audit_id)
+    ranking = review.newest_ranking(session, audit_id)
+    found = reports.find(session, audit_id, ranking.id)
+    return {
+        "looks": found.looks,
+        "errors": found.errors,
+        "chance": (ranking.summary or audit.summary or {}).get("noise_rate"),
+        "curve": [{"looks": looks, "errors": errors} for looks, errors in found.curve],
+        "tiers": found.tiers,
+        "people": found.people,
+    }
+
+
+@router.get("/data-map", response_model=DataMapRead)
+def read_data_map(
+    session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
+) -> dict[str, Any]:
+    """Single points of the data map, column by column: the worst ranks one by one and the rest
+    evenly, at most 2,000 of `total` samples. Confidence is low = bad."""
+    dataset = audits.dataset_of(session, audits.get_completed_audit(session, audit_id))
+    ranking = review.newest_ranking(session, audit_id)
+    found = reports.read_data_map(session, storage, audit_id, ranking.id)
+    return {
+        "total": len(found.confidence),
+        "rank": [point.rank for point in found.points],
+        "sample_id": [point.sample_id for point in found.points],
+        "given_label": [dataset.class_names[point.given_label] for point in found.points],
+        "tier": [point.tier for point in found.points],
+        "p_wrong": [round(point.p_wrong, 4) for point in found.points],
+        "confidence": [round(point.confidence, 4) for point in found.points],
+        "variability": [round(point.variability, 4) for point in found.points],
+    }
+
+
+@router.get("/plots/{name}.{format}", response_class=Response)
+def read_plot(
+    session: ReadSession,
+    storage: StorageDep,
+    caller: Reader,
+    audit_id: str,
+    name: Literal["data_map", "noise_matrix", "findings", "tiers", "classes"],
+    format: Literal["svg", "png"],
+    theme: Literal["light", "dark"] = "light",
+) -> Response:
+    """A picture of the overview, drawn anew from what is known now."""
+    subject = reports.gather(session, storage, audit_id)
+    return Response(
+        reports.draw(name, subject, format=format, theme=theme),
+        media_type="image/svg+xml" if format == "svg" else "image/png",
+        headers={
+            "Content-Disposition": f'inline; filename="{name}-{audit_id}.{format}"',
+            "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        },
+    )
+
+
+@router.get("/report.html", response_class=Response)
+def read_report(
+    session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
+) -> Response:
+    """The overview as one HTML file: figures, pictures and the worst suspects, without a script
+    and without a reference to anything outside."""
+    return Response(
+        reports.report(session, storage, audit_id),
+        media_type="text/html; charset=utf-8",
+        headers={
+            "Content-Disposition": f'inline; filename="report-{audit_id}.html"',
+            "Content-Security-Policy": (
+                "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+            ),
+        },
+    )

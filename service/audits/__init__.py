@@ -1,0 +1,1 @@
+"""Audits: their records, progress, rankings, suspects and classifier."""

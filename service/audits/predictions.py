@@ -1,0 +1,171 @@
+"""What an audit's model says about new samples.
+
+Vectors and table rows are answered at once, here. Texts and images need their encoder, so they are
+written down like a small dataset and a worker reads them; the answers are kept for an hour.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from labelaudit.enums import StepKind, StepState
+from labelaudit.schemas.model_description import Cell, ModelDescription
+from service.audits import classifier
+from service.audits import records as audits
+from service.core.errors import BadInput, NotFound
+from service.db.tables import Step, now
+from service.inference import head
+from service.inference.table import transform
+from service.ingest.image_files import STORED, BadImage, verify_image
+from service.jobs import records as jobs
+from service.storage.local import Storage
+
+SAMPLES, UPLOAD, ANSWERS = "samples.parquet", "upload", "answers.json"
+KEPT = timedelta(hours=1)
+GONE = "There is no such prediction; answers are kept for an hour."
+NUMBERS = 2**31
+NUMBER = re.compile(r"[0-9]{1,10}")
+ASKED_WITH = {"image": "images", "text": "texts", "table": "rows", "vector": "vectors"}
+
+
+def folder(audit_id: str, number: int) -> str:
+    return f"{audits.folder(audit_id)}/predictions/{number}"
+
+
+def check_form(model: ModelDescription, form: str) -> None:
+    """Raises BadInput where a model of one kind is asked about samples of another."""
+    wanted = ASKED_WITH[model.kind]
+    if form != wanted:
+        raise BadInput(
+            f"This model reads `{wanted}`, not `{form}`.",
+            type="wrong-kind",
+            errors=[{"pointer": f"/{form}", "detail": f"send `{wanted}` instead"}],
+        )
+
+
+def answer_at_once(
+    storage: Storage,
+    model: ModelDescription,
+    *,
+    vectors: Sequence[Sequence[float]] | None = None,
+    rows: Sequence[Mapping[str, Cell]] | None = None,
+) -> list[dict[str, Any]]:
+    """The answers for vectors or table rows. Raises BadInput where one cannot be read."""
+    if rows is not None:
+        assert model.table is not None
+        inputs = transform(model.table, rows)
+    else:
+        inputs = _as_array(vectors or [], model.input_shape[0])
+    weights = head.read_weights(storage.path(classifier.folder(model.audit_id)))
+    return head.answers(model, head.head_logits(weights, inputs))
+
+
+def _as_array(vectors: Sequence[Sequence[float]], width: int) -> head.Floats:
+    for index, vector in enumerate(vectors):
+        if len(vector) != width:
+            raise BadInput(
+                f"Vector {index} has {len(vector)} numbers; the model reads {width}.",
+                type="shape-mismatch",
+                errors=[{"pointer": f"/vectors/{index}", "detail": f"{len(vector)} numbers"}],
+            )
+    with np.errstate(over="ignore"):
+        array = np.asarray(vectors, np.float64).astype(np.float32)
+    if not np.isfinite(array).all():
+        raise BadInput("A number in `vectors` is too large.", type="not-finite")
+    return array
+
+
+def write_texts(storage: Storage, audit_id: str, texts: Sequence[str]) -> int:
+    """Keep the texts for a worker; the prediction's number."""
+    return _write(storage, audit_id, {"text": pa.array(texts, pa.string())}, b"")
+
+
+def write_images(storage: Storage, audit_id: str, images: Sequence[bytes]) -> int:
+    """Keep the images for a worker; the prediction's number. Raises BadInput for a bad one."""
+    for index, image in enumerate(images):
+        try:
+            verify_image(image)
+        except BadInput as error:
+            raise BadInput(
+                f"Image {index} cannot be read: {error.detail}",
+                type="image-undecodable" if isinstance(error, BadImage) else error.type,
+                errors=[{"pointer": f"/images/{index}", "detail": error.detail}],
+            ) from error
+    sizes = np.array([len(image) for image in images], np.int64)
+    columns = {
+        "file": [f"image {index}" for index in range(len(images))],
+        "media_offset": np.cumsum(sizes) - sizes,
+        "media_compressed": sizes,
+        "media_size": sizes,
+        "media_method": np.full(len(images), STORED, np.int8),
+    }
+    return _write(storage, audit_id, columns, b"".join(images))
+
+
+def _write(storage: Storage, audit_id: str, columns: dict[str, Any], upload: bytes) -> int:
+    storage.require_space()
+    number = secrets.randbelow(NUMBERS)
+    ids = [str(index) for index in range(len(next(iter(columns.values()))))]
+    with storage.writing(folder(audit_id, number)) as path:
+        path.mkdir()
+        pq.write_table(pa.table({"sample_id": ids, **columns}), path / SAMPLES)
+        (path / UPLOAD).write_bytes(upload)
+    return number
+
+
+def enqueue(session: Session, audit_id: str, number: int) -> list[str]:
+    """Have a worker answer; returns the storage keys of old answers, to delete after the commit.
+
+    It waits in the queue of short work, not behind training.
+    """
+    old = session.scalars(
+        select(Step).where(
+            Step.subject_id == audit_id,
+            Step.kind == StepKind.predict,
+            Step.finished_at < now() - KEPT,
+        )
+    ).all()
+    for step in old:
+        session.delete(step)
+    jobs.add_one(session, subject_id=audit_id, kind=StepKind.predict, shard=number)
+    return [folder(audit_id, step.shard) for step in old]
+
+
+def as_number(text: str) -> int:
+    """Raises NotFound for what never was the number of a prediction."""
+    if not NUMBER.fullmatch(text) or int(text) >= NUMBERS:
+        raise NotFound(GONE)
+    return int(text)
+
+
+def get_step(session: Session, audit_id: str, number: int) -> Step:
+    audits.get_audit(session, audit_id)
+    step = session.get(Step, (audit_id, StepKind.predict, number))
+    if step is None:
+        raise NotFound(GONE)
+    return step
+
+
+def read_answers(storage: Storage, step: Step) -> list[dict[str, Any]] | None:
+    """The answers, None until they are there."""
+    if step.state is not StepState.done:
+        return None
+    path = storage.path(f"{folder(step.subject_id, step.shard)}/{ANSWERS}")
+    found: list[dict[str, Any]] = orjson.loads(path.read_bytes())
+    return found
+
+
+def write_answers(
+    storage: Storage, audit_id: str, number: int, answers: list[dict[str, Any]]
+) -> None:
+    with storage.writing(f"{folder(audit_id, number)}/{ANSWERS}") as path:
+        path.write_bytes(orjson.dumps(answers))

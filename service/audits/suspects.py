@@ -1,0 +1,250 @@
+"""The ranked list: which ranking, which suspects, how many in which state."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.orm import Session
+
+from labelaudit.enums import (
+    Issue,
+    JobStatus,
+    ReviewState,
+    Tier,
+)
+from service.audits.records import get_completed_audit
+from service.core.errors import BadCursor, NotFound, NotReady
+from service.core.lru import Recent
+from service.db.statements import KEPT, prepared
+from service.db.tables import (
+    Audit,
+    Dataset,
+    Ranking,
+    Suspect,
+)
+from service.db.tables.review import CLOSED, FLAGGED
+from service.issues import FLAGS
+
+# What a list shows of each suspect.
+LISTED = (
+    "rank",
+    "sample_id",
+    "given_label",
+    "predicted_label",
+    "suggested_label",
+    "suggested_label_confidence",
+    "p_wrong",
+    "p_wrong_low",
+    "p_wrong_high",
+    "tier",
+    "reason",
+    "state",
+    "issues",
+    "ambiguous_score",
+    "near_duplicate_score",
+    "outlier_score",
+)
+listed = attrgetter(*LISTED)
+
+
+@dataclass(frozen=True)
+class SuspectFilter:
+    """Which suspects; None means any. `part` (i, n) is the i-th of n equal shares of them."""
+
+    tier: Sequence[Tier] | None = None
+    given_label: int | None = None
+    predicted_label: int | None = None
+    state: ReviewState | None = None
+    issue: Issue | None = None
+    part: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.tier is not None:  # a tuple, so that what is made for a filter can be kept by it
+            object.__setattr__(self, "tier", tuple(self.tier))
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if self.tier is not None:
+            found.append(Suspect.tier.in_(self.tier))
+        if self.given_label is not None:
+            found.append(Suspect.given_label == self.given_label)
+        if self.predicted_label is not None:
+            found.append(Suspect.predicted_label == self.predicted_label)
+        if self.state is not None:
+            if self.state is not ReviewState.open:
+                found.append(literal_column(f"({CLOSED})"))  # few, and they have an index
+            found.append(Suspect.state == self.state)
+        if self.issue is not None:
+            found.append(literal_column(f"({FLAGGED})"))  # few, and they have an index
+            found.append(Suspect.issues.bitwise_and(FLAGS[self.issue]) != 0)
+        if self.part is not None:
+            share, shares = self.part
+            found.append(Suspect.position % shares == share)
+        return found
+
+    def apply(self, query: Select[Any]) -> Select[Any]:
+        return query.where(*self.conditions())
+
+
+_NEWEST = prepared(
+    select(Ranking)
+    .where(Ranking.audit_id == bindparam("audit"))
+    .order_by(Ranking.number.desc(), Ranking.id.desc())
+    .limit(1)
+)
+_NEWEST_OF_COMPLETED = prepared(
+    select(Ranking.id, Dataset.class_names, Dataset.version)
+    .join(Audit, Audit.id == Ranking.audit_id)
+    .join(Dataset, Dataset.id == Audit.dataset_id)
+    .where(Ranking.audit_id == bindparam("audit"), Audit.status == JobStatus.completed)
+    .order_by(Ranking.number.desc(), Ranking.id.desc())
+    .limit(1)
+)
+
+_NAMED = prepared(
+    select(Suspect).where(
+        Suspect.ranking_id == bindparam("ranking"), Suspect.sample_id == bindparam("sample")
+    )
+)
+
+
+def newest_ranking(session: Session, audit_id: str) -> Ranking:
+    ranking = session.scalars(_NEWEST, {"audit": audit_id}).first()
+    if ranking is None:
+        raise _no_ranking()
+    return ranking
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """An audit's newest ranking, as a page of it needs it."""
+
+    ranking_id: str
+    class_names: list[str]
+    dataset_version: int  # raised by whatever changes a suspect's state
+
+
+def newest_of_completed(session: Session, audit_id: str) -> Ranked:
+    """One query for what four would find."""
+    found = session.execute(_NEWEST_OF_COMPLETED, {"audit": audit_id}).first()
+    if found is None:
+        get_completed_audit(session, audit_id)  # says why there is none
+        raise _no_ranking()
+    return Ranked(*found)
+
+
+def _no_ranking() -> NotReady:
+    return NotReady("The audit has no ranking yet; wait until its status is `completed`.")
+
+
+def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:
+    """The ranking that a cursor names, if it is this audit's."""
+    ranking = session.get(Ranking, ranking_id)
+    if ranking is None or ranking.audit_id != audit_id:
+        raise BadCursor("This cursor belongs to another audit.")
+    if session.get(Suspect, (ranking_id, 1)) is None:
+        raise BadCursor("Newer rankings have taken the place of this one. Start without a cursor.")
+    return ranking
+
+
+def list_suspects(
+    session: Session, ranking_id: str, *, wanted: SuspectFilter, after: int, limit: int
+) -> Sequence[Row[Any]]:
+    """Worst first, those ranked behind `after`: rows of the columns `LISTED`. The ranking must be
+    one that the caller may see: nothing else here tells what belongs to whom."""
+    values = {"ranking": ranking_id, "after": after, "limit": limit}
+    if wanted.tier is not None:
+        extents = tier_extents(session, ranking_id)
+        within = [extents[tier] for tier in wanted.tier if tier in extents]
+        # the rest of the ranking need not be walked for what cannot be there
+        values["first"] = min((extent.first for extent in within), default=0)
+        values["last"] = max((extent.last for extent in within), default=0)
+    return session.connection().execute(_page(wanted), values).all()
+
+
+@lru_cache(KEPT)
+def _page(wanted: SuspectFilter) -> Select[Any]:
+    query = select(*listed(Suspect.__table__.c)).where(
+        Suspect.ranking_id == bindparam("ranking"), Suspect.rank > bindparam("after")
+    )
+    if wanted.tier is not None:
+        query = query.where(
+            Suspect.rank >= bindparam("first", type_=BigInteger),
+            Suspect.rank <= bindparam("last", type_=BigInteger),
+        )
+    ordered = wanted.apply(query).order_by(Suspect.rank)
+    return ordered.limit(bindparam("limit", type_=Integer))
+
+
+def get_suspect(session: Session, audit_id: str, sample_id: str) -> Suspect:
+    ranking = newest_ranking(session, audit_id)
+    suspect = session.scalars(_NAMED, {"ranking": ranking.id, "sample": sample_id}).first()
+    if suspect is None:
+        raise NotFound(f"The audit ranked no sample {sample_id!r}.")
+    return suspect
+
+
+def state_counts(session: Session, ranking_id: str) -> dict[Tier, dict[ReviewState, int]]:
+    """How many suspects of each tier are open, skipped and decided."""
+    counts = {tier: dict.fromkeys(ReviewState, 0) for tier in Tier}
+    closed = session.execute(
+        select(Suspect.tier, Suspect.state, func.count())
+        .where(Suspect.ranking_id == ranking_id, literal_column(f"({CLOSED})"))
+        .group_by(Suspect.tier, Suspect.state)
+    )
+    for tier, state, count in closed:
+        counts[tier][state] = count
+    for tier, extent in tier_extents(session, ranking_id).items():
+        counts[tier][ReviewState.open] = extent.count - sum(counts[tier].values())
+    return counts
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many suspects a tier has, and between which ranks."""
+
+    count: int
+    first: int
+    last: int
+
+
+_extents: Recent[str, Mapping[Tier, Extent]] = Recent(1024)
+
+
+def tier_extents(session: Session, ranking_id: str) -> Mapping[Tier, Extent]:
+    """The tiers that are not empty. A ranking's tiers never change, so they are counted once."""
+
+    def count() -> Mapping[Tier, Extent]:
+        rows = session.execute(
+            select(Suspect.tier, func.count(), func.min(Suspect.rank), func.max(Suspect.rank))
+            .where(Suspect.ranking_id == ranking_id)
+            .group_by(Suspect.tier)
+        )
+        return {tier: Extent(*extent) for tier, *extent in rows}
+
+    return _extents.get(ranking_id, count)
+
+
+def duplicates_of(session: Session, suspect: Suspect, *, limit: int) -> Sequence[Suspect]:
+    """The other samples of its set of near duplicates, worst first."""
+    if suspect.duplicate_set is None:
+        return []
+    query = select(Suspect).where(
+        Suspect.ranking_id == suspect.ranking_id,
+        Suspect.duplicate_set == suspect.duplicate_set,
+        Suspect.rank != suspect.rank,
+    )
+    return session.scalars(query.order_by(Suspect.rank).limit(limit)).all()

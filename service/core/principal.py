@@ -1,0 +1,50 @@
+"""Who is calling, what they may do, and which rows they may see."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from labelaudit.enums import Role, Scope
+
+DEFAULT_TENANT = "default"  # made by the migrations; all that a service for one team needs
+
+REVIEWING = frozenset({Scope.review_read, Scope.review_write})
+PREPARING = REVIEWING | {Scope.datasets_write, Scope.audits_run, Scope.export}
+ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
+    Role.viewer: frozenset({Scope.review_read}),
+    Role.annotator: REVIEWING,
+    Role.uploader: PREPARING,
+    Role.admin: PREPARING | {Scope.admin},  # of an organisation: metrics are of the whole service
+    Role.operator: frozenset({Scope.tenants, Scope.metrics}),
+}
+SEES_ALL = frozenset({Scope.datasets_write, Scope.audits_run, Scope.admin})
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is calling. `address` and `request_id` are for the access log."""
+
+    key_id: str
+    name: str
+    role: Role
+    tenant_id: str = DEFAULT_TENANT
+    scopes: frozenset[Scope] | None = None  # None: those of the role
+    sign_in_id: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.all_scopes
+
+    @property
+    def all_scopes(self) -> frozenset[Scope]:
+        return ROLE_SCOPES[self.role] if self.scopes is None else self.scopes
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether every dataset of the tenant is visible, not only those shared with the caller."""
+        return bool(SEES_ALL & self.all_scopes)
+
+    @property
+    def leads(self) -> bool:
+        """Runs reviews: assigns the queue, adjudicates, undoes what others did, sees it all."""
+        return self.may(Scope.audits_run)

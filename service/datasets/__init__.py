@@ -1,0 +1,1 @@
+"""Datasets: their records, columns, members and votes."""

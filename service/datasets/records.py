@@ -1,0 +1,272 @@
+"""Datasets: receive, publish or reject, list, read one sample, delete."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Table, delete, select
+from sqlalchemy.orm import Session
+
+from labelaudit.enums import DatasetStatus, Kind, StepKind
+from service.accounts import access_log
+from service.core.errors import BadInput, NotFound, NotReady
+from service.core.principal import Principal
+from service.db.bulk import bulk_copy
+from service.db.tables import (
+    Audit,
+    Dataset,
+    Export,
+    Sample,
+)
+from service.ingest import IngestReport, SeenColumn
+from service.ingest.image_files import BadImage, read_media, thumbnail
+from service.jobs import records as jobs
+from service.storage import parquet_rows
+from service.storage.local import Received, Storage
+
+# Refusals that other column roles may mend: the upload is kept so that it can be read again.
+MENDED_BY_COLUMNS = {
+    f"/problems/{slug}"
+    for slug in (
+        "class-names-invalid",
+        "class-too-small",
+        "column-type-unsupported",
+        "column-unknown",
+        "duplicate-sample-id",
+        "label-column-missing",
+        "label-out-of-range",
+        "labels-missing",
+        "manifest-mismatch",
+        "no-features",
+        "non-finite-features",
+        "probabilities-invalid",
+        "sample-id-missing",
+        "shape-mismatch",
+        "too-few-classes",
+        "too-few-samples",
+        "too-many-classes",
+    )
+}
+REREAD_WITHIN = timedelta(days=1)
+ROW_GROUP = 1024  # rows of samples.parquet that are read to show one
+
+
+def folder(dataset_id: str) -> str:
+    return f"datasets/{dataset_id}"
+
+
+def upload_key(dataset_id: str) -> str:
+    return f"{folder(dataset_id)}/upload"
+
+
+def samples_key(dataset_id: str) -> str:
+    return f"{folder(dataset_id)}/samples.parquet"
+
+
+def create_dataset(
+    session: Session,
+    *,
+    dataset_id: str,
+    name: str,
+    filename: str,
+    received: Received,
+    columns: dict[str, Any] | None,
+    principal: Principal,
+    shared: bool = False,
+    in_bucket: bool = False,
+) -> Dataset:
+    """Register a stored upload, or one that is `in_bucket`, and ask for its ingest; `shared` with
+    the whole organisation, or with the members that `service.datasets.members` adds."""
+    dataset = Dataset(
+        id=dataset_id,
+        tenant_id=principal.tenant_id,
+        shared=shared,
+        name=name,
+        filename=filename,
+        status=DatasetStatus.processing,
+        bytes=received.bytes,
+        sha256=received.sha256,
+        in_bucket=in_bucket,
+        requested_columns=columns,
+        created_by=principal.name,
+        version=0,
+    )
+    session.add(dataset)
+    jobs.enqueue(session, subject_id=dataset_id, kind=StepKind.ingest)
+    session.flush()
+    return dataset
+
+
+def publish(
+    session: Session,
+    dataset_id: str,
+    report: IngestReport,
+    samples: Iterable[pa.RecordBatch],
+) -> None:
+    """Make an ingested dataset visible, with all its samples, at once. The samples come in batches
+    of `position`, `sample_id` and `given_label`."""
+    dataset = get_dataset(session, dataset_id)
+    table = Sample.__table__
+    assert isinstance(table, Table)
+    _forget_samples(session, dataset_id)
+    bulk_copy(
+        session,
+        table,
+        (
+            batch.append_column("dataset_id", pa.repeat(dataset_id, batch.num_rows))
+            for batch in samples
+        ),
+    )
+    dataset.status = DatasetStatus.ready
+    dataset.kind = Kind(report.kind)
+    dataset.format = report.format
+    dataset.sample_count = report.sample_count
+    dataset.labeled_count = report.labeled_count
+    dataset.class_names = list(report.class_names)
+    dataset.columns = asdict(report.columns)
+    dataset.warnings = list(report.warnings)
+
+
+def reject(session: Session, dataset_id: str, problem: dict[str, Any]) -> None:
+    dataset = get_dataset(session, dataset_id)
+    _forget_samples(session, dataset_id)
+    dataset.in_bucket = False
+    dataset.status = DatasetStatus.rejected
+    dataset.problem = problem
+
+
+def _forget_samples(session: Session, dataset_id: str) -> None:
+    """What an earlier reading under other column roles found."""
+    session.execute(delete(Sample).where(Sample.dataset_id == dataset_id))
+
+
+def fetched(session: Session, dataset_id: str, received: Received) -> None:
+    """Its bytes lie in the storage, and no longer in the bucket alone."""
+    dataset = get_dataset(session, dataset_id)
+    dataset.sha256, dataset.in_bucket = received.sha256, False
+
+
+def is_mended_by_columns(problem: dict[str, Any] | None) -> bool:
+    """Whether a dataset rejected with this problem keeps its bytes for a day."""
+    return problem is not None and problem["type"] in MENDED_BY_COLUMNS
+
+
+def saw_columns(session: Session, dataset_id: str, columns: Sequence[SeenColumn]) -> None:
+    """Keep what the file's columns look like, whether or not it becomes a dataset."""
+    get_dataset(session, dataset_id).seen_columns = [asdict(column) for column in columns]
+
+
+def get_dataset(session: Session, dataset_id: str, *, lock: bool = False) -> Dataset:
+    dataset = session.get(Dataset, dataset_id, with_for_update=lock or None)
+    if dataset is None:
+        raise NotFound(f"There is no dataset {dataset_id!r}.")
+    return dataset
+
+
+def get_ready_dataset(session: Session, dataset_id: str, *, lock: bool = False) -> Dataset:
+    """The dataset, if it can be audited and exported; with `lock`, it stays so until the commit."""
+    dataset = get_dataset(session, dataset_id, lock=lock)
+    if dataset.status is DatasetStatus.processing:
+        raise NotReady("The dataset is still being read; wait until its status is `ready`.")
+    if dataset.status is DatasetStatus.rejected:
+        raise NotReady("The dataset was rejected; its `problem` says why. Upload a mended file.")
+    return dataset
+
+
+def list_datasets(session: Session, *, before: str | None, limit: int) -> Sequence[Dataset]:
+    """Newest first, those older than the id `before`."""
+    query = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
+    if before:
+        query = query.where(Dataset.id < before)
+    return session.scalars(query).all()
+
+
+def delete_dataset(session: Session, dataset_id: str) -> list[str]:
+    """Remove the dataset and all that was made from it; returns the storage keys to delete after
+    the commit."""
+    dataset = get_dataset(session, dataset_id)
+    audits = session.scalars(select(Audit.id).where(Audit.dataset_id == dataset_id)).all()
+    exports = session.scalars(select(Export.id).where(Export.dataset_id == dataset_id)).all()
+    for subject_id in (dataset_id, *audits, *exports):
+        jobs.cancel(session, subject_id)
+    access_log.record(
+        session,
+        "dataset.delete",
+        dataset_id,
+        name=dataset.name,
+        sha256=dataset.sha256,
+        version=dataset.version,
+        samples=dataset.sample_count,
+    )
+    session.delete(dataset)
+    return [
+        folder(dataset_id),
+        *(f"audits/{audit_id}" for audit_id in audits),
+        *(f"exports/{export_id}" for export_id in exports),
+    ]
+
+
+def get_sample(session: Session, dataset_id: str, sample_id: str) -> Sample:
+    sample = session.scalars(
+        select(Sample).where(Sample.dataset_id == dataset_id, Sample.sample_id == sample_id)
+    ).first()
+    if sample is None:
+        raise NotFound(f"The dataset has no sample {sample_id!r}.")
+    return sample
+
+
+def samples_at(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, Sample]:
+    """Position -> the sample there."""
+    here = (Sample.dataset_id == dataset_id, Sample.position.in_(positions))
+    return {sample.position: sample for sample in session.scalars(select(Sample).where(*here))}
+
+
+def read_row(storage: Storage, dataset_id: str, position: int) -> dict[str, Any]:
+    """One row of samples.parquet, by reading only the row group it lies in."""
+    return parquet_rows.read_row(
+        storage.path(samples_key(dataset_id)), position, row_group=ROW_GROUP
+    )
+
+
+def content_of(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
+    """What a person looks at: the text, the table row, the image's name or the vector's length."""
+    match dataset.kind:
+        case Kind.text:
+            return {"text": row["text"]}
+        case Kind.table:
+            prefix = "feature."
+            return {
+                "row": {
+                    name.removeprefix(prefix): value
+                    for name, value in row.items()
+                    if name.startswith(prefix)
+                }
+            }
+        case Kind.image:
+            return {"file": row["file"]}
+        case Kind.vector:
+            return {"dimensions": len(row["embedding"])}
+        case _:
+            return {"dimensions": len(row["pred_probs"])}
+
+
+def read_picture(storage: Storage, dataset: Dataset, position: int, *, size: int) -> bytes:
+    """The image made anew, at most `size` pixels a side: uploaded bytes are never served."""
+    if dataset.kind is not Kind.image:
+        raise BadInput(f"A {dataset.kind} dataset has no media.", type="no-media")
+    row = read_row(storage, dataset.id, position)
+    uploaded = read_media(
+        storage.path(upload_key(dataset.id)),
+        row["media_offset"],
+        row["media_compressed"],
+        row["media_size"],
+        row["media_method"],
+    )
+    try:
+        return thumbnail(uploaded, size=size)
+    except BadImage as error:
+        raise BadInput(
+            f"The image {row['file']!r} cannot be decoded: {error}.", type="image-undecodable"
+        ) from error

@@ -1,0 +1,1 @@
+"""The database: engine, tenant filter, statements, migrations."""

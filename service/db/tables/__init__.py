@@ -1,0 +1,56 @@
+"""The tables. Rows are facts: only a job's state and a suspect's lease ever change."""
+
+from service.db.tables.access import (
+    AccessEntry,
+    ApiKey,
+    Idempotency,
+    Membership,
+    SignIn,
+    Tenant,
+)
+from service.db.tables.audits import Audit, AuditEvent
+from service.db.tables.base import (
+    BigInt,
+    Json,
+    Model,
+    Owned,
+    UtcDateTime,
+    new_id,
+    now,
+    one_of,
+)
+from service.db.tables.datasets import Dataset, Export, Sample
+from service.db.tables.jobs import Step
+from service.db.tables.people import Assignment, Comment, Lease
+from service.db.tables.review import Correction, Ranking, Suspect
+from service.db.tables.uploads import Upload
+
+__all__ = [
+    "AccessEntry",
+    "ApiKey",
+    "Assignment",
+    "Audit",
+    "AuditEvent",
+    "BigInt",
+    "Comment",
+    "Correction",
+    "Dataset",
+    "Export",
+    "Idempotency",
+    "Json",
+    "Lease",
+    "Membership",
+    "Model",
+    "Owned",
+    "Ranking",
+    "Sample",
+    "SignIn",
+    "Step",
+    "Suspect",
+    "Tenant",
+    "Upload",
+    "UtcDateTime",
+    "new_id",
+    "now",
+    "one_of",
+]

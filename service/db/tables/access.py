@@ -1,0 +1,112 @@
+"""Who may call, what they may see, what was answered to them, and what was noted about it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from labelaudit.enums import Outcome, Role
+from service.db.tables.base import (
+    BigInt,
+    Model,
+    Owned,
+    new_id,
+    now,
+    one_of,
+)
+
+
+class Tenant(Model):
+    """An organisation: whatever belongs to one cannot be seen from another."""
+
+    __tablename__ = "tenant"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ApiKey(Owned, Model):
+    """Who may call. With a secret, of which only a hash is kept, it is an API key; without one it
+    is a person who signs in elsewhere, known by `issuer` and `subject`."""
+
+    __tablename__ = "api_key"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[Role] = mapped_column(one_of(Role))
+    scopes: Mapped[list[str] | None]  # null: what the role may do
+    secret_hash: Mapped[str | None] = mapped_column(String(64))
+    issuer: Mapped[str | None] = mapped_column(String(400))
+    subject: Mapped[str | None] = mapped_column(String(400))
+    email: Mapped[str | None] = mapped_column(String(320))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    last_used_at: Mapped[datetime | None]  # written in batches, so up to half a minute late
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+
+class Membership(Owned, Model):
+    """Somebody whose role sees no dataset by itself may see this one."""
+
+    __tablename__ = "membership"
+
+    dataset_id: Mapped[str] = mapped_column(
+        ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True
+    )
+    key_id: Mapped[str] = mapped_column(
+        ForeignKey("api_key.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    added_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SignIn(Owned, Model):
+    """A browser that is signed in. Only a hash of its cookie is kept."""
+
+    __tablename__ = "sign_in"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("si"))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), index=True)
+    address: Mapped[str | None] = mapped_column(String(64))
+    browser: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    last_used_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class AccessEntry(Model):
+    """One line of the access log. Append-only; `tenant_id` is null where nobody was recognised."""
+
+    __tablename__ = "access_log"
+
+    id: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
+    tenant_id: Mapped[str | None] = mapped_column(String(40))
+    at: Mapped[datetime] = mapped_column(default=now)
+    action: Mapped[str] = mapped_column(String(40))
+    outcome: Mapped[Outcome] = mapped_column(one_of(Outcome))
+    key_id: Mapped[str | None] = mapped_column(String(16))
+    name: Mapped[str | None] = mapped_column(String(200))
+    subject: Mapped[str | None] = mapped_column(String(200))  # the object acted upon
+    address: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    detail: Mapped[dict[str, Any] | None]
+
+    __table_args__ = (Index(None, "tenant_id", "id"),)
+
+
+class Idempotency(Model):
+    """The answer already given to a request that is sent again with the same key."""
+
+    __tablename__ = "idempotency"
+
+    key_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    body: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)

@@ -1,0 +1,1 @@
+"""Exports: their records, and a writer for each form."""

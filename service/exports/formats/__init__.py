@@ -1,0 +1,14 @@
+"""Writes a dataset with its corrections applied, and a ranking as a table. See docs/formats.md."""
+
+from service.exports.formats.corrections import CorrectedLabels, Correction
+from service.exports.formats.dataset import Format, export
+from service.exports.formats.suspects import SUSPECT_COLUMNS, write_suspects
+
+__all__ = [
+    "SUSPECT_COLUMNS",
+    "CorrectedLabels",
+    "Correction",
+    "Format",
+    "export",
+    "write_suspects",
+]

@@ -1,0 +1,1 @@
+"""`labelaudit serve`: the embedded default and what keeps its processes going."""

@@ -1,0 +1,260 @@
+"""The embedded default: one command runs the whole service from one data directory.
+
+The main process serves HTTP; a thread of it keeps the worker processes alive. One lock file makes
+sure that a data directory has one service only.
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from types import FrameType
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
+
+from labelaudit.client.session_file import Address, forget_address, write_address
+from labelaudit.enums import Role
+from service.accounts import api_keys
+from service.api.app import create_app
+from service.core.config import Settings
+from service.db import migrate
+from service.db.engine import Database
+from service.hosting import process_tuning
+from service.hosting.supervisor import Supervisor
+
+log = structlog.get_logger()
+
+KEY_NAME = "embedded"
+LOOPBACK_NAMES = ["127.0.0.1", "localhost", "::1", "[::1]"]
+SHUTDOWN_SECONDS = 3  # an open progress stream would hold the server for ever
+
+Announce = Callable[["Running"], None]
+
+
+class CannotServe(Exception):
+    """The service cannot start; says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What is told once the service answers. `moved`: the usual port was taken."""
+
+    address: Address
+    data_dir: Path
+    loopback: bool
+    moved: bool
+
+
+def serve_embedded(
+    settings: Settings,
+    *,
+    announce: Announce,
+    port_is_fixed: bool = False,
+    follow: int | None = None,
+) -> None:
+    """Run until SIGINT or SIGTERM, or until the process `follow` is gone. Raises CannotServe."""
+    if faults := settings.elsewhere_faults():
+        raise CannotServe(" ".join(faults))
+    settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
+    os.umask(0o077)
+    _make_private(settings.data_dir)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    with _only_service(settings.data_dir), _listen(settings, port_is_fixed) as listener:
+        forget_address(settings.data_dir)  # of a service that was killed
+        address = Address(_url(settings.host, listener), _prepare_database(settings))
+        running = Running(
+            address,
+            settings.data_dir,
+            loopback=is_loopback(settings.host),
+            moved=settings.port not in (0, listener.getsockname()[1]),
+        )
+        supervisor = Supervisor(
+            [sys.executable, "-m", "worker", "--follow", str(os.getpid())],
+            count=settings.workers,
+            env=_worker_environment(settings),
+            follow=follow,
+        )
+
+        def started() -> None:
+            write_address(settings.data_dir, address)
+            announce(running)
+
+        try:
+            with supervisor:
+                _serve_http(create_app(settings), listener, settings, started)
+        finally:
+            forget_address(settings.data_dir)
+
+
+def _worker_environment(settings: Settings) -> dict[str, str]:
+    """Workers share the cores, and leave them alone while they wait."""
+    share = max(1, (os.cpu_count() or 1) // max(1, settings.workers))
+    return {
+        "OMP_NUM_THREADS": str(share),
+        "OMP_WAIT_POLICY": "PASSIVE",
+        **os.environ,
+        "LABELAUDIT_DATA_DIR": str(settings.data_dir),
+    }
+
+
+def serve_only_http(settings: Settings) -> None:
+    """Production: the database is migrated and the workers are started by somebody else.
+
+    Raises CannotServe, also where a secret is missing or can be guessed.
+    """
+    if faults := settings.faults():
+        raise CannotServe(" ".join(faults))
+    with _listen(settings, port_is_fixed=True) as listener, ExitStack() as stack:
+        if settings.one_core:
+            stack.enter_context(process_tuning.one_core())
+        log.info("serving", url=_url(settings.host, listener))
+        _serve_http(create_app(settings), listener, proxies=settings.trusted_proxies)
+
+
+class _Server(uvicorn.Server):
+    """Says when it has started to answer, and when it was told to stop: progress streams then end
+    by themselves, instead of holding it until its grace is over."""
+
+    def __init__(
+        self, config: uvicorn.Config, started: Callable[[], None], closing: threading.Event
+    ) -> None:
+        super().__init__(config)
+        self._on_started, self._closing = started, closing
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._closing.set()
+        super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        process_tuning.freeze()
+        self._on_started()
+
+
+def _guarded(app: FastAPI, settings: Settings) -> ASGIApp:
+    # A page elsewhere could point its own name at 127.0.0.1; its Host header gives it away.
+    return TrustedHostMiddleware(app, LOOPBACK_NAMES) if is_loopback(settings.host) else app
+
+
+def _serve_http(
+    app: FastAPI,
+    listener: socket.socket,
+    guarded_for: Settings | None = None,
+    started: Callable[[], None] = lambda: None,
+    proxies: Sequence[str] = (),
+) -> None:
+    config = uvicorn.Config(
+        app if guarded_for is None else _guarded(app, guarded_for),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),  # else anybody could say where they call from
+        forwarded_allow_ips=list(proxies),
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    _Server(config, started, app.state.closing).run(sockets=[listener])
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(0)  # unwinds through every `finally`
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _make_private(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotServe(f"The data directory {data_dir} cannot be made: {error}.") from error
+
+
+def is_served(data_dir: Path) -> bool:
+    """Whether a service holds this data directory now."""
+    try:
+        with (data_dir / "serve.lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@contextmanager
+def _only_service(data_dir: Path) -> Generator[None]:
+    """Hold the data directory's lock, which the system releases however this process ends."""
+    with (data_dir / "serve.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise CannotServe(
+                f"Another labelaudit service (process {holder}) uses the data directory {data_dir}."
+                " Use that one, stop it, or choose another directory with --data-dir."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextmanager
+def _listen(settings: Settings, port_is_fixed: bool) -> Generator[socket.socket]:
+    """A listening socket on the wanted port, or on a free one where the port is only a default."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # named as TCP: asyncio sends at once, without waiting to fill a packet, only on such a socket,
+    # and every answer with a body would take 40 ms more
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            try:
+                listener.bind((settings.host, settings.port))
+            except OSError:
+                if port_is_fixed:
+                    raise
+                listener.bind((settings.host, 0))
+            listener.listen()
+        except OSError as error:
+            raise CannotServe(
+                f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror}. "
+                "Choose another with --host and --port."
+            ) from error
+        yield listener
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    """An address that a browser on this machine can open."""
+    port = listener.getsockname()[1]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)
+    return f"http://{shown}:{port}"
+
+
+def _prepare_database(settings: Settings) -> str:
+    """Newest schema, and a fresh admin key; the ones of earlier starts are revoked."""
+    database = Database(settings.resolved_database_url)
+    try:
+        migrate.upgrade(database)
+        with database.write() as session:
+            api_keys.revoke_by_name(session, KEY_NAME)
+            _, token = api_keys.create_key(session, name=KEY_NAME, role=Role.admin)
+    finally:
+        database.dispose()
+    return token

@@ -1,0 +1,62 @@
+"""The doorbell. Celery carries one message, "look at the steps table", and nothing that matters:
+losing it costs one sweep, doubling it costs one empty look."""
+
+from collections.abc import Callable
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from service.core.config import Settings
+
+QUEUES = ("cpu", "gpu")
+RUN_STEP = "labelaudit.run_step"
+log = structlog.get_logger()
+
+
+def make_app(settings: Settings) -> Celery:
+    app = Celery("labelaudit", broker=settings.redis_url, set_as_current=False)
+    app.conf.update(
+        # The database lease is the truth: a lost message is rung again by the sweep.
+        task_acks_late=False,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        result_backend=None,
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue="cpu",
+        worker_prefetch_multiplier=1,
+        # CUDA cannot be used after a fork, so children are spawned.
+        worker_pool="prefork",
+        worker_pool_start_method="spawn",
+        worker_concurrency=1,
+        worker_proc_alive_timeout=120,
+        worker_max_tasks_per_child=50,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": 600,
+            "socket_timeout": 30,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+        },
+    )
+    return app
+
+
+def doorbell(settings: Settings) -> Callable[[set[str]], None] | None:
+    """What rings the queues, or None in the embedded default, where workers poll."""
+    if not settings.redis_url:
+        return None
+    app = make_app(settings)
+
+    def ring(queues: set[str]) -> None:
+        for queue in sorted(queues):
+            try:
+                app.send_task(RUN_STEP, args=[queue], queue=queue, retry=False)
+            except OperationalError as error:
+                log.warning("doorbell_lost", queue=queue, error=str(error))
+
+    return ring

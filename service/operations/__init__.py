@@ -1,0 +1,1 @@
+"""Backup, cleanup and verification."""

@@ -1,0 +1,72 @@
+"""Checks that everything stored holds together: rows with rows, rows with files, the chain of
+corrections. Runs beside a working service; what it reads is one moment of the database."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from service.db.engine import Database
+from service.db.tables import (
+    Audit,
+    Correction,
+    Dataset,
+    Export,
+    Sample,
+    Suspect,
+)
+from service.operations.verify import files, jobs, rows
+from service.operations.verify.chain import broken_links, heads
+from service.operations.verify.report import Report, Violation
+from service.storage.local import Storage
+
+__all__ = ["Report", "Violation", "verify"]
+
+COUNTED = {
+    "datasets": Dataset,
+    "samples": Sample,
+    "audits": Audit,
+    "suspects": Suspect,
+    "corrections": Correction,
+    "exports": Export,
+}
+
+
+def verify(
+    database: Database,
+    storage: Storage,
+    *,
+    contents: bool = True,
+    settled_seconds: float = 3600.0,
+) -> Report:
+    """Check every invariant.
+
+    `contents` also reads uploads and exports in full, to compare their hashes. A working file is a
+    leftover once it is older than `settled_seconds`.
+    """
+    report = Report()
+    with database.snapshot() as session:
+        report.violations += _engine_faults(session)
+        report.violations += broken_links(session)
+        report.violations += rows.contradictions(session)
+        report.violations += jobs.contradictions(session)
+        missing = list(files.missing(session, storage, contents=contents))
+        report.heads = heads(session)
+        report.counts = {
+            name: session.scalar(select(func.count()).select_from(model)) or 0
+            for name, model in COUNTED.items()
+        }
+    with database.read() as session:  # what was deleted since that moment is missing rightly
+        report.violations += [one for one in missing if files.still_named(session, one.subject)]
+        report.leftovers = files.leftovers(session, storage, settled_seconds=settled_seconds)
+    return report
+
+
+def _engine_faults(session: Session) -> Iterator[Violation]:
+    if session.get_bind().dialect.name != "sqlite":
+        return  # Postgres checks its pages and its references itself
+    for (found,) in session.execute(text("PRAGMA integrity_check")):
+        if found != "ok":
+            yield Violation("database", "SQLite", str(found))
+    for found in session.execute(text("PRAGMA foreign_key_check")):
+        yield Violation("database", str(found[0]), f"row {found[1]} refers to a {found[2]} in vain")

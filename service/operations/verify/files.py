@@ -1,0 +1,153 @@
+"""Is every file there that a row names, and does every file belong to a row?"""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from labelaudit.enums import (
+    DatasetStatus,
+    JobStatus,
+    StepKind,
+    StepState,
+)
+from service.audits import classifier, ranking_files
+from service.audits import records as audits
+from service.datasets import records as datasets
+from service.db.tables import (
+    Audit,
+    Dataset,
+    Export,
+    Ranking,
+    Step,
+    Suspect,
+    Upload,
+)
+from service.exports import records as exports
+from service.inference import head
+from service.operations.verify.report import Violation
+from service.storage.local import Storage
+
+OWNERS = {"datasets": Dataset, "audits": Audit, "exports": Export}
+
+
+def missing(session: Session, storage: Storage, *, contents: bool) -> Iterator[Violation]:
+    """Files that a row names and that are not there, or not as the row describes them."""
+    for dataset in session.scalars(select(Dataset).order_by(Dataset.id)):
+        for detail in _dataset(storage, dataset, contents):
+            yield Violation("files", dataset.id, detail)
+    for export in session.scalars(select(Export).where(Export.status == JobStatus.completed)):
+        path = storage.path(exports.file_key(export.id))
+        for detail in _differs(path, export.bytes, export.sha256 if contents else None):
+            yield Violation("files", export.id, f"its file {detail}")
+    for audit_id, ranking_id in session.execute(
+        select(Ranking.audit_id, Ranking.id).order_by(Ranking.id)
+    ):
+        count = session.scalar(select(func.count()).where(Suspect.ranking_id == ranking_id))
+        path = storage.path(ranking_files.ranking_key(audit_id, ranking_id))
+        for detail in _rows_differ(path, count or 0):
+            yield Violation("files", audit_id, f"the file of the ranking {ranking_id} {detail}")
+    yield from _of_steps(session, storage)
+
+
+def _dataset(storage: Storage, dataset: Dataset, contents: bool) -> Iterator[str]:
+    if dataset.status is DatasetStatus.rejected or dataset.in_bucket:
+        return
+    upload = storage.path(datasets.upload_key(dataset.id))
+    for detail in _differs(upload, dataset.bytes, dataset.sha256 if contents else None):
+        yield f"its upload {detail}"
+    if dataset.status is DatasetStatus.ready:
+        samples = storage.path(datasets.samples_key(dataset.id))
+        for detail in _rows_differ(samples, dataset.sample_count):
+            yield f"the file of its samples {detail}"
+
+
+def _of_steps(session: Session, storage: Storage) -> Iterator[Violation]:
+    """What a finished step of an audit says that it wrote."""
+    done = (
+        select(Step.subject_id, Step.kind, Step.shard, Audit.config)
+        .join(Audit, Audit.id == Step.subject_id)
+        .where(Step.state == StepState.done)
+    )
+    for audit_id, kind, shard, config in session.execute(done):
+        match kind:
+            case StepKind.encoding:
+                inputs = ("labels.npy", "positions.npy")
+                keys = [f"{audits.folder(audit_id)}/{name}" for name in inputs]
+            case StepKind.train:
+                keys = [audits.shard_key(audit_id, shard)]
+            case StepKind.model:
+                names = head.file_names(config.get("network", "auto"))
+                keys = [classifier.file_key(audit_id, name) for name in names]
+            case _:
+                continue
+        for key in keys:
+            if not storage.exists(key):
+                yield Violation("files", audit_id, f"its {kind} step is done, but {key} is missing")
+
+
+def _differs(path: Path, size: int | None, sha256: str | None) -> Iterator[str]:
+    if not path.is_file():
+        yield "is missing"
+    elif path.stat().st_size != size:
+        yield f"has {path.stat().st_size} bytes, not {size}"
+    elif sha256 is not None and _sha256(path) != sha256:
+        yield "is not what was received: its hash differs"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _rows_differ(path: Path, count: int) -> Iterator[str]:
+    if not path.is_file():
+        yield "is missing"
+        return
+    try:
+        found = pq.read_metadata(path).num_rows
+    except (OSError, pa.ArrowException) as error:
+        yield f"cannot be read: {error}"
+    else:
+        if found != count:
+            yield f"has {found} rows, not {count}"
+
+
+def leftovers(session: Session, storage: Storage, *, settled_seconds: float) -> list[str]:
+    """Folders of things that are gone, and working files that nobody writes any more."""
+    settled = time.time() - settled_seconds
+    found = []
+    for name, model in OWNERS.items():
+        known = set(session.scalars(select(model.id)))  # type: ignore[attr-defined]
+        if model is Dataset:  # a file on its way has no dataset yet
+            known |= set(session.scalars(select(Upload.dataset_id)))
+        for path in sorted(storage.path(name).glob("*")):
+            if path.name not in known:
+                if _age(path) <= settled:
+                    found.append(path)
+                continue
+            working = (part for part in path.rglob(".*") if _age(part) <= settled)
+            found += sorted(working)
+    coming = set(session.scalars(select(Upload.id)))
+    found += sorted(
+        part
+        for part in storage.path("incoming").glob("*")
+        if part.name not in coming and _age(part) <= settled
+    )
+    return [str(path.relative_to(storage.root)) for path in found]
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # finished or removed meanwhile
+        return float("inf")
+
+
+def still_named(session: Session, subject_id: str) -> bool:
+    return any(session.get(model, subject_id) is not None for model in OWNERS.values())

@@ -1,0 +1,39 @@
+"""Class pairs of a ranking: what was given, what the models say, how many are left to look at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from labelaudit.enums import ReviewState, Tier
+from service.db.tables import Suspect
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Class indices, and how many suspects of the pair there are."""
+
+    given_label: int
+    predicted_label: int
+    open: int
+    total: int
+
+
+def list_pairs(
+    session: Session, ranking_id: str, *, tiers: Sequence[Tier], limit: int
+) -> list[Pair]:
+    """Pairs of different classes, those with the most open suspects first."""
+    is_open = func.sum(case((Suspect.state == ReviewState.open, 1), else_=0))
+    rows = session.execute(
+        select(Suspect.given_label, Suspect.predicted_label, is_open, func.count())
+        .where(
+            Suspect.ranking_id == ranking_id,
+            Suspect.tier.in_(tiers),
+            Suspect.given_label != Suspect.predicted_label,
+        )
+        .group_by(Suspect.given_label, Suspect.predicted_label)
+        .order_by(is_open.desc(), func.count().desc(), Suspect.given_label, Suspect.predicted_label)
+        .limit(limit)
+    )
+    return [Pair(*row) for row in rows]

@@ -1,0 +1,75 @@
+"""Confidence against variability: the density of all samples, some of them as points by tier."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
+from matplotlib.figure import Figure
+
+from labelaudit.enums import Tier
+from service.reports.data_map import MOST_VARIABLE, Point
+from service.reports.plots import Subject
+from service.reports.plots.style import (
+    Theme,
+    label_axes,
+    legend,
+    new_figure,
+    plain_axes,
+)
+
+# The page lays its own targets over the picture, so these are fixed: left, bottom, width, height.
+BOX = (0.1, 0.13, 0.87, 0.78)
+SIZE = (6.4, 5.2)
+CELLS = (100, 100)
+MARKS = {Tier.none: ("o", 7), Tier.possible: ("^", 20), Tier.obvious: ("D", 17)}
+WORDS = {Tier.none: "not suspected", Tier.possible: "possible", Tier.obvious: "obvious"}
+
+
+def draw(subject: Subject, theme: Theme) -> Figure:
+    data = subject.data_map()
+    figure = new_figure(theme, width=SIZE[0], height=SIZE[1])
+    axes = plain_axes(figure, theme, BOX)
+    if len(data.confidence) > len(data.points):
+        counts, _, _ = np.histogram2d(
+            data.variability,
+            data.confidence,
+            bins=CELLS,
+            range=[[0, MOST_VARIABLE], [0, 1]],
+        )
+        shade = LinearSegmentedColormap.from_list("shade", [theme.line, theme.quiet])
+        axes.imshow(
+            np.ma.masked_equal(counts.T, 0),
+            extent=(0, MOST_VARIABLE, 0, 1),
+            origin="lower",
+            aspect="auto",
+            cmap=shade,
+            norm=LogNorm(1, max(2, counts.max())),
+            alpha=0.55,
+        )
+    for tier, (mark, size) in MARKS.items():
+        points = [point for point in data.points if point.tier is tier]
+        _scatter(axes, points, mark, size, getattr(theme, tier.value), theme, WORDS[tier])
+    axes.set_xlim(0, MOST_VARIABLE)
+    axes.set_ylim(0, 1)
+    label_axes(
+        axes,
+        theme,
+        "variability: how much that moved from epoch to epoch",
+        "confidence: mean probability of the given label",
+    )
+    legend(axes, theme, columns=3)
+    return figure
+
+
+def _scatter(
+    axes: Axes, points: list[Point], mark: str, size: int, colour: str, theme: Theme, words: str
+) -> None:
+    axes.scatter(
+        [point.variability for point in points],
+        [point.confidence for point in points],
+        s=size,
+        marker=mark,
+        color=colour,
+        edgecolors=theme.surface,
+        linewidths=0.4,
+        label=words,
+    )

@@ -1,0 +1,87 @@
+"""The corrections of a dataset as a chain: each row's hash covers its content and the hash before.
+
+A row that was edited no longer matches its own hash; one that was removed, added or moved breaks
+the link of the next, or leaves the chain shorter than the dataset's version says.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from service.db.statements import prepared
+from service.db.tables import Correction, Dataset, now
+
+GENESIS = "0" * 64
+# In no particular order: the content is sorted by name. A field that is null or false is left out,
+# so a field that later versions add leaves the hashes of older rows as they are.
+# What requests were stored together is no part of it: that says nothing of what was decided.
+FIELDS = (
+    "id",
+    "dataset_id",
+    "seq",
+    "audit_id",
+    "position",
+    "sample_id",
+    "verdict",
+    "given_label",
+    "corrected_label",
+    "reverts",
+    "note",
+    "annotator",
+    "key_id",
+    "created_at",
+    "control",
+    "wanted",
+    "adjudication",
+)
+
+
+_HASH = prepared(
+    select(Correction.hash).where(
+        Correction.dataset_id == bindparam("dataset"), Correction.seq == bindparam("seq")
+    )
+)
+_RESERVE = (
+    update(Dataset)
+    .where(Dataset.id == bindparam("dataset"))
+    .values(version=Dataset.version + bindparam("count"))
+    .returning(Dataset.version)
+    .execution_options(synchronize_session=False)
+)
+
+
+def append(session: Session, dataset_id: str, rows: Sequence[Correction]) -> None:
+    """Number the rows, chain them to those before, store them: the only way into the log."""
+    seq = _reserve_versions(session, dataset_id, len(rows))
+    previous = session.scalar(_HASH, {"dataset": dataset_id, "seq": seq - 1})
+    for row in rows:
+        row.seq, row.created_at = seq, now()
+        row.prev_hash = GENESIS if previous is None else previous
+        row.hash = previous = digest(row.to_dict(), row.prev_hash)
+        seq += 1
+    session.add_all(rows)
+    session.flush()
+
+
+def digest(row: dict[str, Any], previous: str) -> str:
+    """SHA-256 of the hash before and the row's content, as canonical JSON."""
+    told = {name: row[name] for name in FIELDS if row[name] is not None and row[name] is not False}
+    content = {name: _plain(value) for name, value in told.items()}
+    text = json.dumps([previous, content], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+
+
+def _reserve_versions(session: Session, dataset_id: str, count: int) -> int:
+    """Raise the dataset's version by `count`; returns the first of the new ones. The row lock lasts
+    to the commit, so versions appear in order and without gaps."""
+    last: int = session.execute(_RESERVE, {"dataset": dataset_id, "count": count}).scalar_one()
+    return last - count + 1

@@ -1,1 +1,0 @@
-"""The model that an audit leaves behind, and what it says about new samples."""

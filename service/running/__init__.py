@@ -1,1 +1,0 @@
-"""What keeps the service going: units of work and who holds them, processes, doorbells, tidying."""

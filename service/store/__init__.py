@@ -1,1 +1,0 @@
-"""Where facts and bytes are kept: the database, the files, the bucket."""

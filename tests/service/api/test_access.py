@@ -1,0 +1,239 @@
+"""Who is let in, and where."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.testclient import TestClient
+
+from labelaudit.enums import Role, Scope
+from service.accounts import api_keys
+from service.api.dependencies import require
+from service.core.principal import ROLE_SCOPES
+from service.db.tables import now
+
+# what an operator's probes call, and what a page asks before anybody is signed in
+OPEN = {"/livez", "/readyz", "/v1/sign-in", "/v1/sign-in/oidc", "/v1/sign-in/oidc/code"}
+
+
+def operations(
+    app: FastAPI, ids: Mapping[str, str] = MappingProxyType({})
+) -> list[tuple[str, str, str]]:
+    """Method, path and address of everything the API does. Parameters are filled in from `ids`,
+    those that take one of a few words with the first of them, the rest with "unknown"."""
+    found = []
+    for path, methods in app.openapi()["paths"].items():
+        for method, operation in methods.items():
+            named = {p["name"]: p["schema"] for p in operation.get("parameters", ())}
+            address = re.sub(
+                r"{([^}]*)}", lambda name, named=named: _value(name[1], named[name[1]], ids), path
+            )
+            found.append((method.upper(), path, address))
+    return found
+
+
+def _value(name: str, schema: dict[str, Any], ids: Mapping[str, str]) -> str:
+    return quote(str(schema.get("enum", [ids.get(name, "unknown")])[0]), safe="")
+
+
+def routes(router: Any) -> list[APIRoute]:
+    """Every API route, however deep its router is included; those outside the schema too."""
+    found: list[APIRoute] = []
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            found.append(route)
+        elif hasattr(route, "original_router"):
+            found += routes(route.original_router)
+    return found
+
+
+UNSAID = object()
+
+
+def scopes_of(app: FastAPI) -> dict[tuple[str, str], Any]:
+    """The scope of each operation; None where anybody recognised is let in."""
+    return {
+        (method, route.path.replace(":path", "")): _scope(route.dependant)
+        for route in routes(app)
+        if route.include_in_schema
+        for method in route.methods
+    }
+
+
+def _scope(dependant: Any) -> Any:
+    checks = [one.call for one in dependant.dependencies if isinstance(one.call, require)]
+    return checks[0].scope if checks else UNSAID
+
+
+def call(client: TestClient, method: str, path: str):
+    body = b"label,text\na,b\n" if (method, path) == ("POST", "/v1/datasets") else b"{}"
+    return client.request(method, path, content=body if method == "POST" else None)
+
+
+def test_every_v1_route_is_in_the_document(app):
+    documented = set(app.openapi()["paths"])
+    undocumented = {
+        route.path
+        for route in routes(app)
+        if route.path.startswith("/v1") and route.path.replace(":path", "") not in documented
+    }
+    assert undocumented == set()
+    assert len(documented) > 20
+
+
+def test_no_operation_answers_without_a_key(app, anonymous):
+    wrong = []
+    for method, path, address in operations(app):
+        answer = call(anonymous, method, address)
+        problem = answer.headers["content-type"] == "application/problem+json"
+        if path not in OPEN and (answer.status_code != 401 or not problem):
+            wrong.append((method, path, answer.status_code, answer.headers["content-type"]))
+    assert wrong == []
+
+
+def test_a_refusal_says_how_to_authenticate(anonymous):
+    answer = anonymous.get("/v1/me")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json()["type"] == "/problems/not-authenticated"
+    assert "Authorization: Bearer" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Basic dTpw", "Bearer la_x_y", "la_x_y", "Bearer é"]
+)
+def test_a_header_that_is_no_valid_key_is_refused(anonymous, header):
+    answer = anonymous.get("/v1/me", headers={"Authorization": header.encode("latin-1")})
+    assert answer.status_code == 401
+
+
+def test_a_key_in_the_address_is_not_looked_at(anonymous, database):
+    with database.write() as session:
+        _, token = api_keys.create_key(session, name="Ann", role=Role.admin)
+    assert anonymous.get("/v1/me", params={"token": token, "key": token}).status_code == 401
+
+
+def test_a_revoked_key_is_refused_from_the_next_request_on(admin, call_as):
+    created = admin.post("/v1/keys", json={"name": "Ben"}).json()
+    client = call_as(None)
+    client.headers["Authorization"] = f"Bearer {created['token']}"
+    assert client.get("/v1/me").json()["name"] == "Ben"
+    admin.delete(f"/v1/keys/{created['id']}")
+    assert client.get("/v1/me").status_code == 401
+
+
+def test_an_expired_key_is_refused(anonymous, database):
+    with database.write() as session:
+        _, token = api_keys.create_key(
+            session, name="Ann", role=Role.admin, expires_at=now() - timedelta(seconds=1)
+        )
+    answer = anonymous.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 401
+
+
+# Written out, so that nobody opens one of these by mistake; the other routes say it themselves.
+GUARDED = {
+    ("DELETE", "/v1/datasets/{dataset_id}"): Scope.datasets_write,
+    ("PUT", "/v1/datasets/{dataset_id}/members/{key_id}"): Scope.datasets_write,
+    ("POST", "/v1/datasets/{dataset_id}/audits"): Scope.audits_run,
+    ("POST", "/v1/audits/{audit_id}/predict"): Scope.audits_run,
+    ("GET", "/v1/exports/{export_id}/file"): Scope.export,
+    ("GET", "/v1/audits/{audit_id}/suspects.{format}"): Scope.export,
+    ("GET", "/v1/audits/{audit_id}/model/{file}"): Scope.export,
+    ("POST", "/v1/audits/{audit_id}/corrections"): Scope.review_write,
+    ("POST", "/v1/keys"): Scope.admin,
+    ("GET", "/v1/keys"): Scope.admin,
+    ("POST", "/v1/keys/{key_id}/rotate"): Scope.admin,
+    ("GET", "/v1/access-log"): Scope.admin,
+    ("POST", "/v1/tenants"): Scope.tenants,
+}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_is_let_in_exactly_where_its_scopes_open(app, call_as, role):
+    needs = scopes_of(app)
+    assert GUARDED.items() <= needs.items()
+    wrong = []
+    for method, path, address in operations(app):
+        if path in OPEN:
+            continue
+        scope = needs[method, path]
+        closed = scope is not None and scope not in ROLE_SCOPES[role]
+        # of its own each time: signing out everywhere is one of the operations
+        answer = call(call_as(role), method, address)
+        if (answer.status_code == 403) != closed:
+            wrong.append((method, path, answer.status_code))
+    assert wrong == []
+
+
+def test_whoever_may_only_look_changes_nothing_but_their_own_sign_ins(app):
+    changes = [
+        operation
+        for operation, scope in scopes_of(app).items()
+        if operation[0] not in ("GET", "HEAD") and scope in (None, Scope.review_read)
+    ]
+    assert [one for one in changes if not one[1].startswith("/v1/sessions")] == []
+
+
+def test_every_route_says_which_scope_it_needs(app):
+    """Whoever adds a route says who may call it, or it does not pass here."""
+    silent = [
+        operation
+        for operation, scope in scopes_of(app).items()
+        if scope is UNSAID and operation[1] not in OPEN
+    ]
+    assert silent == []
+
+
+def test_no_route_opens_a_session_that_is_not_its_callers():
+    """`Resources.read` and `write` take the caller; the database itself is for these alone."""
+    free = {"dependencies.py", "health.py"}
+    for file in (files("service") / "api").iterdir():
+        if file.name.endswith(".py") and file.name not in free:
+            source = file.read_text(encoding="utf-8")
+            assert not re.search(r"database\.(read|write)\(", source), file.name
+            if file.name != "tenants.py":
+                assert "for_every_tenant" not in source, file.name
+
+
+def test_a_role_that_is_too_low_is_told_which_it_needs(annotator):
+    answer = annotator.get("/v1/keys")
+    assert answer.json()["type"] == "/problems/not-permitted"
+    assert "`admin`" in answer.json()["detail"]
+
+
+BODIES = {
+    "/queue/renew": {"sample_id": "x", "lease_id": "y"},
+    "/queue/release": {"sample_id": "x", "lease_id": "y"},
+    "/corrections": {"corrections": [{"sample_id": "x", "verdict": "keep"}]},
+    "/predict": {"texts": ["x"]},
+    "/members": {"shared": True},
+    "/review-settings": {"opinions": 2},
+    "/assignments": {"name": "cats", "people": ["x"]},
+    "/comments": {"sample_id": "x", "text": "blurred"},
+}
+QUERIES = {"/history": "sample_id=x", "/comments": "sample_id=x"}
+
+
+def ask_about(client: TestClient, method: str, address: str):
+    """A call that is valid otherwise, so that what it names decides the answer."""
+    body = next((body for end, body in BODIES.items() if address.endswith(end)), {})
+    query = next((query for end, query in QUERIES.items() if address.endswith(end)), "")
+    sent = body if method in ("POST", "PUT", "PATCH") else None
+    return client.request(method, f"{address}?{query}", json=sent)
+
+
+def test_unknown_ids_are_not_found_by_any_operation(app, admin):
+    wrong = []
+    for method, path, address in operations(app):
+        if "{" in path:
+            answer = ask_about(admin, method, address)
+            if answer.status_code != 404:
+                wrong.append((method, path, answer.status_code, answer.text[:200]))
+    assert wrong == []

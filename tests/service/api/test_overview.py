@@ -1,0 +1,152 @@
+"""What the overview shows beside the summary."""
+
+import io
+import re
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+from labelaudit.enums import Role
+from service.reports.data_map import shown_ranks
+from service.reports.plots import NAMES
+from service.review import assignments
+from tests.support.factories import (
+    make_audit,
+    make_dataset,
+    sample_id,
+    summarise,
+)
+
+
+def test_class_pairs_are_counted_with_the_fullest_first(annotator, store):
+    audit = make_audit(store, make_dataset(store))
+    decide(annotator, audit, {0: "keep"})
+    pairs = annotator.get(f"/v1/audits/{audit}/pairs").json()["pairs"]
+    assert pairs == [
+        {"given_label": "dog", "predicted_label": "fox", "open": 7, "total": 7},
+        {"given_label": "cat", "predicted_label": "dog", "open": 6, "total": 7},
+        {"given_label": "fox", "predicted_label": "cat", "open": 6, "total": 6},
+    ]
+    query = {"tier": "obvious", "limit": 1}
+    assert len(annotator.get(f"/v1/audits/{audit}/pairs", params=query).json()["pairs"]) == 1
+
+
+def decide(client, audit, verdicts):
+    for number, verdict in verdicts.items():
+        body = {"corrections": [{"sample_id": sample_id(number), "verdict": verdict}]}
+        assert client.post(f"/v1/audits/{audit}/corrections", json=body).status_code == 201
+
+
+@pytest.fixture
+def audit(store):
+    audit_id = make_audit(store, make_dataset(store))
+    summarise(store, audit_id)
+    return audit_id
+
+
+def test_findings_follow_the_decisions_in_their_order(annotator, audit):
+    decide(annotator, audit, {0: "keep", 1: "accept_suggestion", 12: "exclude", 3: "skip"})
+    found = annotator.get(f"/v1/audits/{audit}/findings").json()
+    assert (found["looks"], found["errors"]) == (3, 2)
+    assert [(p["looks"], p["errors"]) for p in found["curve"]] == [(0, 0), (1, 0), (2, 1), (3, 2)]
+    tiers = {tier["tier"]: tier for tier in found["tiers"]}
+    assert (tiers["obvious"]["looked"], tiers["obvious"]["wrong"]) == (2, 1)
+    assert tiers["obvious"]["low"] < 0.5 < tiers["obvious"]["high"]
+    assert (tiers["none"]["looked"], tiers["none"]["low"], tiers["none"]["high"]) == (0, 0, 1)
+    assert [(p["looks"], p["errors"]) for p in found["people"]] == [(3, 2)]
+
+
+def test_a_sample_that_two_judge_is_looked_at_once_and_by_each(call_as, store, audit):
+    with store.database.write() as session:
+        assignments.set_review(session, audit, opinions=2, adjudicators=[])
+    for verdict in ("exclude", "keep"):
+        decide(call_as(Role.annotator), audit, {0: verdict})
+    found = call_as(Role.admin).get(f"/v1/audits/{audit}/findings").json()
+    assert (found["looks"], found["errors"]) == (1, 0)
+    assert sorted((p["looks"], p["errors"]) for p in found["people"]) == [(1, 0), (1, 1)]
+    assert {p["annotator"] for p in found["people"]} == {"the annotator"}  # two of one name
+
+
+def test_what_was_taken_back_was_never_found(annotator, audit):
+    decide(annotator, audit, {0: "exclude"})
+    corrections = annotator.get(f"/v1/audits/{audit}/corrections").json()["items"]
+    annotator.post(f"/v1/audits/{audit}/corrections/{corrections[0]['id']}/revert")
+    found = annotator.get(f"/v1/audits/{audit}/findings").json()
+    assert (found["looks"], found["errors"], found["people"]) == (0, 0, [])
+
+
+def test_what_was_taken_back_and_brought_back_was_found(annotator, audit):
+    decide(annotator, audit, {0: "exclude"})
+    corrections = f"/v1/audits/{audit}/corrections"
+    for _ in range(2):
+        newest = annotator.get(corrections).json()["items"][-1]
+        assert annotator.post(f"{corrections}/{newest['id']}/revert").status_code == 201
+    found = annotator.get(f"/v1/audits/{audit}/findings").json()
+    assert (found["looks"], found["errors"]) == (1, 1)
+
+
+def test_the_data_map_tells_where_each_point_lies(annotator, audit):
+    found = annotator.get(f"/v1/audits/{audit}/data-map").json()
+    assert found["total"] == 30
+    assert found["sample_id"][0] == sample_id(0)
+    assert found["tier"][0] == "obvious"
+    assert found["confidence"] == sorted(found["confidence"])
+
+
+def test_a_large_data_map_shows_the_worst_and_some_of_the_rest():
+    ranks = shown_ranks(1_000_000)
+    assert ranks[:800] == list(range(1, 801))
+    assert (len(ranks), ranks[-1]) == (2000, 1_000_000)
+    assert shown_ranks(5) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_picture_comes_as_svg_and_as_png(annotator, audit, name, theme):
+    decide(annotator, audit, {0: "keep", 1: "accept_suggestion"})
+    path = f"/v1/audits/{audit}/plots/{name}"
+    svg = annotator.get(f"{path}.svg", params={"theme": theme})
+    assert svg.headers["content-type"] == "image/svg+xml"
+    assert ElementTree.fromstring(svg.content).tag == "{http://www.w3.org/2000/svg}svg"
+    assert annotator.get(f"{path}.svg", params={"theme": theme}).content == svg.content
+    png = annotator.get(f"{path}.png", params={"theme": theme}).content
+    assert min(Image.open(io.BytesIO(png)).size) > 200
+
+
+def test_class_names_in_a_picture_are_words_and_nothing_else(annotator, store):
+    names = ["$\\frac{1}{0}$", "<script>alert(1)</script>", "猫"]
+    audit = make_audit(store, make_dataset(store, classes=names))
+    summarise(store, audit, names)
+    for name in ("noise_matrix", "classes"):
+        for format in ("svg", "png"):
+            answer = annotator.get(f"/v1/audits/{audit}/plots/{name}.{format}")
+            assert answer.status_code == 200
+            assert b"<script" not in answer.content
+
+
+def test_the_report_is_one_file_without_a_script(annotator, store):
+    audit = make_audit(store, make_dataset(store, classes=["<b>dog</b>", "cat", "fox"]))
+    summarise(store, audit, ["<b>dog</b>", "cat", "fox"])
+    report = annotator.get(f"/v1/audits/{audit}/report.html")
+    assert report.headers["content-type"] == "text/html; charset=utf-8"
+    assert "4.0% – 20%" in report.text
+    assert "&lt;b&gt;dog" in report.text
+    assert "<b>dog" not in report.text
+    assert "<script" not in report.text
+    references = re.findall(r'(?:src|href|srcset)="([^"]{0,20})', report.text)
+    assert references
+    assert {reference[:19] for reference in references} == {"data:image/svg+xml;"}
+
+
+def test_a_picture_that_is_none_is_refused_by_name(annotator, audit):
+    answer = annotator.get(f"/v1/audits/{audit}/plots/cats.svg")
+    assert answer.status_code == 422
+    assert "data_map" in answer.json()["detail"]
+
+
+def test_what_was_not_estimated_is_said_in_the_picture(annotator, store):
+    audit = make_audit(store, make_dataset(store))  # its summary has a noise rate and no more
+    for name in NAMES:
+        assert annotator.get(f"/v1/audits/{audit}/plots/{name}.svg").status_code == 200
+    assert "Not estimated" in annotator.get(f"/v1/audits/{audit}/plots/noise_matrix.svg").text

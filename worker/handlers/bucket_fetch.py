@@ -1,0 +1,115 @@
+"""The bytes of a direct upload: from the bucket into the storage, hashed on the way."""
+
+import hashlib
+from collections.abc import Callable
+
+import structlog
+
+from service.core.config import Settings
+from service.core.disk_full import is_disk_full
+from service.core.errors import (
+    BadInput,
+    Gone,
+    InsufficientStorage,
+    Unavailable,
+)
+from service.datasets import records as datasets
+from service.db.tables import Dataset
+from service.storage.local import Received, Storage
+from service.storage.upload_bucket import Inlet, NotThere
+from worker.runtime.context import Postponed, Worker
+
+log = structlog.get_logger()
+
+CHECKED_BYTES = 64 << 20  # between looks at the free space
+
+
+def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]) -> None:
+    """Bring an upload here that lies in the bucket, and delete it there.
+
+    An attempt that was killed is made again from the start; a file appears when it is whole.
+
+    Raises
+    ------
+    BadInput, Gone
+        It is not what was declared; it is no longer in the bucket.
+    Postponed
+        The bucket is away, or the disk nearly full: the file is safe where it is.
+    """
+    inlet = _open(worker.settings)
+    key = datasets.upload_key(dataset.id)
+    try:
+        received = worker.storage.measure(key) or _copy(inlet, worker.storage, dataset, on_progress)
+    except BadInput:
+        _delete(inlet, dataset)
+        raise
+    with worker.database.write() as session:
+        datasets.fetched(session, dataset.id, received)
+    _delete(inlet, dataset)
+
+
+def _open(settings: Settings) -> Inlet:
+    """A worker that is set up wrongly must not cost anybody their file."""
+    try:
+        inlet = Inlet.of(settings)
+    except Exception as error:
+        raise Postponed(f"the bucket cannot be opened: {error}") from error
+    if inlet is None:
+        raise Postponed("this worker's settings name no bucket")
+    return inlet
+
+
+def _copy(
+    inlet: Inlet, storage: Storage, dataset: Dataset, on_progress: Callable[[float], None]
+) -> Received:
+    try:
+        return _stream(inlet, storage, dataset, on_progress)
+    except NotThere:
+        raise Gone(
+            "The file is no longer in the bucket. Upload it again.", type="upload-vanished"
+        ) from None
+    except (Unavailable, InsufficientStorage) as error:
+        raise Postponed(error.detail) from error
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        raise Postponed(str(error)) from error
+
+
+def _stream(
+    inlet: Inlet, storage: Storage, dataset: Dataset, on_progress: Callable[[float], None]
+) -> Received:
+    found = inlet.find(dataset.id)
+    if found is None or found.bytes != dataset.bytes:
+        raise NotThere
+    digest, size, checked = hashlib.sha256(), 0, 0
+    storage.clear_attempts(datasets.upload_key(dataset.id))
+    storage.require_space(found.bytes)
+    with storage.writing(datasets.upload_key(dataset.id)) as temporary:
+        with temporary.open("wb") as file:
+            for chunk in inlet.read(dataset.id, found):
+                file.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+                on_progress(size / found.bytes)
+                if size - checked >= CHECKED_BYTES:
+                    storage.require_space()
+                    checked = size
+        _require_hash(dataset, digest.hexdigest())
+    return Received(size, digest.hexdigest())
+
+
+def _delete(inlet: Inlet, dataset: Dataset) -> None:
+    try:
+        inlet.delete(dataset.id)
+    except Unavailable:
+        log.info("object_left_to_the_janitor", dataset=dataset.id)
+
+
+def _require_hash(dataset: Dataset, sha256: str) -> None:
+    if dataset.sha256 and dataset.sha256 != sha256:
+        raise BadInput(
+            f"The bytes that arrived hash to {sha256}, not to {dataset.sha256}. They were damaged "
+            "on the way, or the file changed meanwhile; nothing is kept. Send it again.",
+            type="checksum-mismatch",
+        )

@@ -1,0 +1,174 @@
+"""The two steps of a model: train it once the ranking is there, and ask it about new samples."""
+
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from labelaudit.schemas.model_description import ModelDescription
+from service import review
+from service.audits import classifier, predictions
+from service.audits import records as audits
+from service.datasets import records as datasets
+from service.db.tables import Audit, Suspect
+from service.inference import head
+from service.jobs.records import Claim
+from service.options.training import TrainingConfig
+from service.ranking import TIER_NAMES
+from worker.classifier.labels import Judgement, clean
+from worker.runtime.context import Hold, Save, Worker
+
+Value = TypeVar("Value")
+
+
+def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
+    """Ranking and encoding -> the files of the robust model."""
+    import torch
+
+    from worker.classifier.calibration import TARGET_ACCURACY, calibrate
+    from worker.classifier.encoding import describe_encoder
+    from worker.classifier.fit import fit, plan_final
+    from worker.classifier.graph import write_onnx
+    from worker.encoders.hub import located
+    from worker.encoders.samples import Samples
+    from worker.training.checkpoint import Checkpoints
+
+    with worker.database.read() as session:
+        audit = audits.get_audit(session, claim.subject_id)
+        dataset = audits.dataset_of(session, audit)
+    assert audit.plan is not None
+    folder = audits.folder(audit.id)
+    labels = np.load(worker.storage.path(f"{folder}/labels.npy"))
+    positions = np.load(worker.storage.path(f"{folder}/positions.npy"))
+    inputs = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="c")
+    cleaned = clean(labels, _judgement(worker, audit, positions), dataset.class_names)
+    spec = plan_final(
+        _training_config(audit),
+        inputs.shape,
+        len(dataset.class_names),
+        located(audit.config["encoder"], worker.settings.models_dir),
+    )
+    checkpoints = Checkpoints(
+        worker.storage.path(classifier.folder(audit.id)),
+        fence=claim.fence,
+        every_seconds=worker.settings.checkpoint_seconds,
+    )
+    fitted = fit(
+        spec,
+        inputs,
+        cleaned,
+        len(dataset.class_names),
+        device=torch.device(worker.device),
+        report=lambda share: hold(0.9 * share),
+        checkpoints=checkpoints,
+    )
+    judged = np.where(fitted.left_out, cleaned.judged, 0.0)
+    calibration = calibrate(fitted.held_out, cleaned.targets, judged, seed=spec.seed)
+    samples = Samples.open(
+        worker.storage.path(datasets.samples_key(dataset.id)),
+        worker.storage.path(datasets.upload_key(dataset.id)),
+        positions,
+    )
+    encoder, table = describe_encoder(str(dataset.kind), audit.config["encoder"], samples)
+    hold(0.95)
+    model = ModelDescription(
+        audit_id=audit.id,
+        dataset_id=dataset.id,
+        dataset_version=audit.dataset_version,
+        kind=str(dataset.kind),
+        class_names=dataset.class_names,
+        encoder=encoder,
+        table=table,
+        network=fitted.network,
+        input_shape=list(inputs.shape[1:]),
+        replicas=spec.replicas,
+        temperature=calibration.temperature,
+        threshold=calibration.threshold,
+        target_accuracy=TARGET_ACCURACY,
+        held_out=calibration.held_out,
+        answered=calibration.answered,
+        trained_on=cleaned.counts,
+    )
+    with worker.storage.writing(classifier.folder(audit.id)) as path:
+        path.mkdir()
+        head.write_weights(fitted.weights, path)
+        if head.ONNX in head.file_names(model.network):
+            write_onnx(model, fitted.weights, path / head.ONNX)
+        (path / head.DESCRIPTION).write_text(model.model_dump_json(indent=1))
+    checkpoints.forget()
+    return lambda _session: None  # the step's own state says that the files are there
+
+
+def _judgement(worker: Worker, audit: Audit, positions: NDArray[np.int64]) -> Judgement:
+    """The newest ranking and the decisions of the audit's dataset version, in sample order."""
+    columns = (
+        Suspect.position,
+        Suspect.tier,
+        Suspect.suggested_label,
+        Suspect.suggested_label_confidence,
+        Suspect.p_wrong,
+    )
+    with worker.database.read() as session:
+        ranking = review.newest_ranking(session, audit.id)
+        rows = session.execute(
+            select(*columns).where(Suspect.ranking_id == ranking.id).order_by(Suspect.position)
+        ).all()
+        decided = review.corrections_at(session, audit.dataset_id, audit.dataset_version)
+    return Judgement(
+        tier=np.array([TIER_NAMES.index(row.tier) for row in rows], np.int8),
+        suggested=np.array([_or(row.suggested_label, -1) for row in rows], np.int64),
+        suggested_confidence=np.array([_or(row.suggested_label_confidence, 0.0) for row in rows]),
+        p_wrong=np.array([row.p_wrong for row in rows]),
+        decided=np.isin(positions, list(decided)),
+    )
+
+
+def _or(value: Value | None, otherwise: Value) -> Value:
+    return otherwise if value is None else value
+
+
+def _training_config(audit: Audit) -> TrainingConfig:
+    known = TrainingConfig.model_fields
+    return TrainingConfig(**{key: value for key, value in audit.config.items() if key in known})
+
+
+def run_predict(worker: Worker, claim: Claim, hold: Hold) -> Save:
+    """New texts or images -> what the audit's model says about them."""
+    from worker.classifier.encoding import encode_like
+
+    audit_id, storage = claim.subject_id, worker.storage
+    model = classifier.read_description(storage, audit_id)
+    asked = predictions.folder(audit_id, claim.shard)
+    inputs = encode_like(
+        model,
+        storage.path(f"{asked}/{predictions.SAMPLES}"),
+        storage.path(f"{asked}/{predictions.UPLOAD}"),
+        device=worker.device,
+        models_dir=worker.settings.models_dir,
+    )
+    hold(0.8)
+    weights = head.read_weights(storage.path(classifier.folder(audit_id)))
+    found = head.answers(model, _logits(worker, model, weights, inputs))
+    predictions.write_answers(storage, audit_id, claim.shard, found)
+    return lambda _session: None
+
+
+def _logits(
+    worker: Worker, model: ModelDescription, weights: head.Arrays, inputs: NDArray[Any]
+) -> NDArray[np.float64]:
+    match model.network:
+        case "cnn":
+            from worker.classifier.fit import cnn_logits
+
+            return cnn_logits(weights, inputs)
+        case "full":
+            import torch
+
+            from worker.classifier.fine_tuned import full_logits
+            from worker.encoders.hub import located
+
+            encoder = located(model.encoder.name, worker.settings.models_dir) or ""
+            classes, device = len(model.class_names), torch.device(worker.device)
+            return full_logits(weights, encoder, classes, inputs, device)
+    return head.head_logits(weights, inputs)

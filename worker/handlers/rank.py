@@ -1,0 +1,228 @@
+"""What the shards say -> the ranking, its file, and the suspects' rows."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from labelaudit.enums import Kind, Tier
+from service import review
+from service.audits import class_profiles, classifier, ranking_files
+from service.audits import records as audits
+from service.datasets import records as datasets
+from service.datasets import votes as annotators
+from service.db.tables import (
+    Audit,
+    Dataset,
+    Sample,
+    new_id,
+)
+from service.issues import Issues, find_issues
+from service.jobs.records import Claim
+from service.ranking import (
+    TIER_NAMES,
+    Evidence,
+    Ranking,
+    Verdicts,
+    rank_suspects,
+    reason,
+)
+from service.ranking.posterior import model_families
+from service.review import reranking
+from service.storage.memmap import nameless_array
+from worker.handlers.audit_inputs import (
+    analysed_labels,
+    check_trainable,
+    load_audit,
+    shard_folders,
+)
+from worker.runtime.context import Hold, Save, Worker
+
+NO_VECTORS = "no encodings: near duplicates and outliers were not looked for"
+
+
+def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
+    """Trajectories and probabilities -> a ranking, its file, and the suspects' rows.
+
+    Shard 0 is the ranking that completes the audit; those after it follow the verdicts so far.
+    """
+    audit, dataset = load_audit(worker, claim.subject_id)
+    evidence, positions = _evidence(worker, audit, dataset)
+    hold(0.1)
+    verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.shard else None
+    # Many small products: BLAS threads that spin while they wait cost three times the work itself.
+    with threadpool_limits(1, user_api="blas"):
+        ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
+    hold(0.6)
+    for pruned in _pruned(worker, audit):
+        worker.storage.delete(ranking_files.ranking_key(audit.id, pruned))
+    ranking_id = new_id("ra")
+    with worker.storage.writing(ranking_files.ranking_key(audit.id, ranking_id)) as path:
+        ranking_files.write_ranking(ranking, path)
+    if dataset.kind is Kind.table:
+        _write_typical(worker, audit, dataset)
+    issues = find_issues(model_families(evidence), evidence.labels, _vectors(worker, audit))
+    rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
+    summary = ranking.summary.to_dict(dataset.class_names)
+    summary["issues"] = issues.counts()
+    if issues.outlier_score is None:
+        summary["missing"].append(NO_VECTORS)
+    summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
+    hold(0.8)
+    if claim.shard:
+        return lambda session: reranking.reranked(
+            session,
+            audit.id,
+            number=claim.shard,
+            ranking_id=ranking_id,
+            suspects=rows,
+            summary=summary,
+        )
+
+    def save(session: Session) -> None:
+        audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
+        review.settle_ranking(session, audit.dataset_id, ranking_id)
+        if dataset.kind is not Kind.probabilities:
+            classifier.want_model(session, audit.id)
+
+    return save
+
+
+def _write_typical(worker: Worker, audit: Audit, dataset: Dataset) -> None:
+    samples = worker.storage.path(datasets.samples_key(dataset.id))
+    with worker.storage.writing(class_profiles.typical_key(audit.id)) as path:
+        class_profiles.write_typical(samples, dataset.class_names, path)
+
+
+def _learned_matrix(worker: Worker, audit: Audit) -> list[list[float]] | None:
+    """What the objective itself learned or was told of the noise, beside the ranking's estimate."""
+    if audit.plan is None:
+        return None
+    from worker.training.shard import learned_noise_matrix
+
+    matrix = learned_noise_matrix(shard_folders(worker, audit))
+    return None if matrix is None else [[round(float(v), 6) for v in row] for row in matrix]
+
+
+def _verdicts(
+    worker: Worker,
+    audit: Audit,
+    labels: NDArray[np.integer[Any]],
+    positions: NDArray[np.int64],
+) -> Verdicts:
+    """What people decided of this audit's samples, by their row in its arrays."""
+    with worker.database.read() as session:
+        decided = reranking.verdicts_of(session, audit)
+    rows = np.searchsorted(positions, sorted(decided)).astype(np.intp)
+    corrections = [decided[position] for position in sorted(decided)]
+    corrected = np.array([row.corrected_label for row in corrections], np.int64)
+    return Verdicts(
+        rows=rows,
+        wrong=corrected != labels[rows],
+        drawn=np.array([row.control for row in corrections], np.bool_),
+    )
+
+
+def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence, NDArray[np.int64]]:
+    n_classes = len(dataset.class_names)
+    if dataset.kind is Kind.probabilities:
+        labels, positions = analysed_labels(worker, audit)
+        check_trainable(labels)
+        samples = worker.storage.path(datasets.samples_key(dataset.id))
+        given = _pred_probs(samples, positions, n_classes)
+        evidence = Evidence(labels, n_classes, probabilities={"pred_probs": given})
+    else:
+        from worker.training.shard import load_evidence
+
+        assert audit.plan is not None
+        folder = audits.folder(audit.id)
+        labels = np.load(worker.storage.path(f"{folder}/labels.npy"))
+        positions = np.load(worker.storage.path(f"{folder}/positions.npy"))
+        evidence = load_evidence(shard_folders(worker, audit), labels, n_classes)
+    votes = annotators.load_votes(
+        worker.storage.path(annotators.votes_key(dataset.id)),
+        n_samples=dataset.sample_count,
+        n_classes=n_classes,
+    )
+    if votes is not None:
+        evidence = replace(evidence, votes=votes.of_samples(positions.astype(np.intp)))
+    return evidence, positions
+
+
+def _vectors(worker: Worker, audit: Audit) -> NDArray[Any] | None:
+    """What the samples were encoded to; None where they came as probabilities."""
+    if audit.plan is None:
+        return None
+    vectors: NDArray[Any] = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r")
+    return vectors
+
+
+def _pred_probs(samples: Path, positions: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:
+    """Rows of those positions, in a nameless file that goes with the array."""
+    shape = (len(positions), n_classes)
+    with tempfile.TemporaryFile(dir=samples.parent) as file:
+        given = nameless_array(file, dtype=np.float32, shape=shape)
+    first = 0
+    with pq.ParquetFile(samples, pre_buffer=False) as table:
+        for batch in table.iter_batches(columns=["pred_probs"]):
+            rows = np.asarray(batch.column(0).flatten(), np.float32).reshape(len(batch), -1)
+            begin, end = np.searchsorted(positions, [first, first + len(batch)])
+            given[begin:end] = rows[positions[begin:end] - first]
+            first += len(batch)
+    return given
+
+
+def _suspect_rows(
+    worker: Worker,
+    audit: Audit,
+    dataset: Dataset,
+    ranking: Ranking,
+    positions: NDArray[np.int64],
+    issues: Issues,
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of the suspect table, worst first."""
+    with worker.database.read() as session:
+        names = dict(
+            session.execute(
+                select(Sample.position, Sample.sample_id).where(
+                    Sample.dataset_id == audit.dataset_id
+                )
+            ).all()
+        )
+    tiers = [Tier(name) for name in TIER_NAMES]
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for rank, row in enumerate(ranking.order.tolist(), start=1):
+            position = int(positions[row])
+            suggested = int(ranking.suggested_label[row])
+            yield (
+                rank,
+                position,
+                names[position],
+                int(ranking.given[row]),
+                int(ranking.predicted_label[row]),
+                suggested if suggested >= 0 else None,
+                float(ranking.suggested_label_confidence[row]) if suggested >= 0 else None,
+                float(ranking.p_wrong[row]),
+                float(ranking.p_wrong_low[row]),
+                float(ranking.p_wrong_high[row]),
+                tiers[ranking.tier[row]].value,
+                reason(ranking, row, dataset.class_names),
+                "open",
+                *issues.row(row),
+            )
+
+    return rows()
+
+
+def _pruned(worker: Worker, audit: Audit) -> list[str]:
+    with worker.database.read() as session:
+        return reranking.pruned(session, audit.id)

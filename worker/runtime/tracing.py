@@ -1,0 +1,32 @@
+"""One span for each step that runs, where traces are asked for."""
+
+from contextlib import AbstractContextManager
+
+from opentelemetry import trace
+
+from service.jobs.records import Claim
+from service.observability import telemetry
+
+
+def configure() -> None:
+    """Send spans to where the standard OTEL_* variables say. Needs the extra `telemetry`."""
+    if not telemetry.enabled():
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+
+
+def span(claim: Claim) -> AbstractContextManager[trace.Span]:
+    return trace.get_tracer("labelaudit").start_as_current_span(
+        f"step {claim.kind}",
+        attributes={
+            "labelaudit.subject_id": claim.subject_id,
+            "labelaudit.shard": claim.shard,
+            "labelaudit.attempt": claim.attempt,
+        },
+    )

@@ -1,0 +1,1 @@
+"""Trains replicas and records their trajectories."""

@@ -1,0 +1,92 @@
+"""`full` training: replicas of a whole encoder, each with a linear layer on top."""
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from worker.encoders.backbones import Trunk
+from worker.encoders.precision import compute_dtype
+from worker.training.networks import Network, read_out, uniform
+
+TRUNK_RATE = 0.1  # of the top layer's learning rate: what is trained already moves little
+CPU_BUDGET = 2 * 2**30
+CUDA_SHARE = 0.5  # of the memory that is free
+
+
+class FineTuned(Network):
+    """K copies of one trunk under K linear layers, on inputs that stay on disk.
+
+    Where the activations of all replicas fit in memory they are kept for the backward pass; where
+    not, only one replica's are at any time, and its forward pass is computed twice. What is learned
+    is the same.
+    """
+
+    streams = True
+
+    def __init__(
+        self, trunk: Trunk, n_classes: int, replicas: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.replicas, self.features = replicas, trunk.features
+        shared = {id(parameter): parameter for parameter in trunk.frozen()}
+        copies = [copy.deepcopy(trunk, dict(shared)) for _ in range(replicas)]
+        self.trunks = nn.ModuleList(copies)
+        self.weight_out = uniform((replicas, self.features, n_classes), self.features, generator)
+        self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
+        self._largest, self._saved = 0, 0  # input numbers looked at, and bytes a replica keeps
+
+    def train(self, mode: bool = True) -> "FineTuned":
+        super().train(mode)
+        self.trunks.eval()
+        return self
+
+    def rates(self) -> Iterator[tuple[list[nn.Parameter], float]]:
+        yield [self.weight_out, self.bias_out], 1.0
+        yield [p for p in self.trunks.parameters() if p.requires_grad], TRUNK_RATE
+
+    def represent(self, inputs: Tensor) -> Tensor:
+        trunks = [trunk for trunk in self.trunks if isinstance(trunk, Trunk)]
+        inputs = trunks[0].prepare(inputs)
+        device = inputs.device
+        with torch.autocast(device.type, compute_dtype(device), enabled=device.type == "cuda"):
+            if torch.is_grad_enabled() and not self._fits(trunks[0], inputs):
+                parts = [checkpoint(trunk, inputs, use_reentrant=False) for trunk in trunks]
+            else:
+                parts = [trunk(inputs) for trunk in trunks]
+        # Encoders differ in scale, from unit length to six: the top layer sees one.
+        return F.layer_norm(torch.stack(parts, 1).float(), (self.features,))
+
+    def classify(self, representation: Tensor) -> Tensor:
+        return read_out(representation, self.weight_out, self.bias_out)
+
+    def _fits(self, trunk: Trunk, inputs: Tensor) -> bool:
+        """Whether all replicas' activations may be kept; measured again for each larger batch."""
+        if inputs.numel() > self._largest:
+            self._largest, self._saved = inputs.numel(), saved_bytes(trunk, inputs)
+            self._budget = budget(inputs.device)
+        return self.replicas * self._saved <= self._budget
+
+
+def budget(device: torch.device) -> float:
+    """Bytes that activations may take."""
+    if device.type == "cuda":
+        return CUDA_SHARE * torch.cuda.mem_get_info(device)[0]
+    return CPU_BUDGET
+
+
+def saved_bytes(trunk: Trunk, inputs: Tensor) -> int:
+    """What a backward pass would keep of one forward pass."""
+    total = 0
+
+    def count(kept: Tensor) -> Tensor:
+        nonlocal total
+        total += kept.numel() * kept.element_size()
+        return kept
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda kept: kept):
+        trunk(inputs)
+    return total

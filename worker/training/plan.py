@@ -1,0 +1,128 @@
+"""Which shards an audit runs, and what is decided for each before any machine sees it."""
+
+from service.core.errors import BadInput
+from service.options.objectives import resolve_options
+from service.options.training import TrainingConfig
+from worker.training import families
+from worker.training.spec import ShardSpec
+
+_SMALL = 20_000 * 64  # numbers in a table that scikit-learn's families still fit in seconds
+_FEW_EPOCHS = 20  # averages over epochs need some, however many steps they take
+_HIDDEN = 128  # half as many cost .005 of average precision on 50,000 samples, and save a third
+# Above these numbers of samples fewer replicas, trained for fewer epochs, rank nearly as well.
+_MEDIUM, _LARGE, _FEW_EPOCHS_LARGE, _STEPS_LARGE = 10_000, 20_000, 10, 480
+# Optimiser steps to convergence. Few features make curved classes that take long to fit; many make
+# nearly linear ones, which a longer training only memorises.
+_STEPS, _STEPS_FEW_FEATURES, _FEW_FEATURES = 1000, 4500, 128
+# Fine-tuning starts from what is trained already: few passes, and few replicas, for each is dear.
+_REPLICAS_FULL, _BATCH_FULL, _STEPS_FULL = 4, 32, 300
+_FEW_EPOCHS_FULL, _MOST_EPOCHS_FULL = 6, 20
+_LOGIT_BUDGET = 2**25  # B * K * C: bounds a batch's activations to about 128 MiB each
+
+
+def plan_shards(
+    config: TrainingConfig, *, shape: tuple[int, ...], n_classes: int, encoder: str | None = None
+) -> list[ShardSpec]:
+    """The shards of an audit of inputs of `shape`: (N, D) vectors, (N, channels, H, W) images, or
+    what the `encoder` reads where the network is `full`.
+
+    Raises
+    ------
+    BadInput
+        The network or the families asked for cannot read such inputs.
+    """
+    images = len(shape) == 4
+    full = config.network == "full"
+    chosen = config.families or (("network",) if full else _suitable_families(shape))
+    if (images or full) and set(chosen) != {"network"}:
+        without = "A fine-tuned encoder leaves" if full else "Images without an encoder leave"
+        raise BadInput(f"{without} no vectors to read: the only family is network.")
+    shards: list[ShardSpec] = []
+    if "network" in chosen:
+        few = _REPLICAS_FULL if full else 8
+        wanted = config.replicas or (few if full or images or shape[0] > _MEDIUM else 16)
+        for first in range(0, wanted, config.replicas_per_shard):
+            replicas = min(config.replicas_per_shard, wanted - first)
+            place = len(shards)
+            shards.append(
+                _full_shard(config, place, replicas, shape[0], encoder)
+                if full
+                else _network_shard(config, place, replicas, shape, n_classes)
+            )
+    for family in families.FAMILIES:
+        if family in chosen:
+            shards.append(ShardSpec(number=len(shards), family=family, seed=config.seed))
+    return shards
+
+
+def _network_shard(
+    config: TrainingConfig, number: int, replicas: int, shape: tuple[int, ...], n_classes: int
+) -> ShardSpec:
+    images = len(shape) == 4
+    network = config.network
+    if network == "auto":
+        network = "cnn" if images else "mlp"
+    if (network == "cnn") != images:
+        reads = "images without an encoder" if network == "cnn" else "vectors"
+        raise BadInput(f"The network {network} reads {reads}; the inputs here are not such.")
+    batch = config.batch_size or _batch_size(shape[0], replicas * n_classes)
+    return ShardSpec(
+        number=number,
+        family="network",
+        seed=config.seed + 1000 * number,
+        objective=config.objective,
+        options=resolve_options(config.objective, config.objective_options),
+        network=network,
+        replicas=replicas,
+        epochs=config.epochs or _epochs(shape, batch),
+        hidden=config.hidden or _HIDDEN,
+        batch_size=batch,
+        learning_rate=config.learning_rate * (batch / 256) ** 0.5,
+        weight_decay=config.weight_decay,
+    )
+
+
+def _full_shard(
+    config: TrainingConfig, number: int, replicas: int, n_samples: int, encoder: str | None
+) -> ShardSpec:
+    if not encoder:
+        raise BadInput("The network full fine-tunes an encoder: name one.")
+    batch = config.batch_size or _BATCH_FULL
+    steps = -(-n_samples // batch)
+    return ShardSpec(
+        number=number,
+        family="network",
+        seed=config.seed + 1000 * number,
+        objective=config.objective,
+        options=resolve_options(config.objective, config.objective_options),
+        network="full",
+        encoder=encoder,
+        replicas=replicas,
+        epochs=config.epochs or min(_MOST_EPOCHS_FULL, max(_FEW_EPOCHS_FULL, _STEPS_FULL // steps)),
+        batch_size=batch,
+        learning_rate=config.learning_rate * (batch / 256) ** 0.5,
+        weight_decay=config.weight_decay,
+    )
+
+
+def _epochs(shape: tuple[int, ...], batch: int) -> int:
+    vectors = len(shape) == 2
+    large = vectors and shape[0] > _LARGE
+    few, steps = (_FEW_EPOCHS_LARGE, _STEPS_LARGE) if large else (_FEW_EPOCHS, _STEPS)
+    if vectors and shape[1] < _FEW_FEATURES:
+        steps = _STEPS_FEW_FEATURES
+    return max(few, -(-steps // -(-shape[0] // batch)))
+
+
+def _suitable_families(shape: tuple[int, ...]) -> tuple[str, ...]:
+    if len(shape) == 4:
+        return ("network",)
+    if shape[0] * shape[1] <= _SMALL:
+        return ("network", "neighbours", "logistic", "trees")
+    return ("network", "neighbours")
+
+
+def _batch_size(n_samples: int, outputs: int) -> int:
+    """A power of two that gives an epoch about 32 steps, within the bounds of memory."""
+    wanted = 1 << max(0, (n_samples // 32).bit_length() - 1)
+    return max(2, min(1024, max(16, wanted), _LOGIT_BUDGET // outputs))
