@@ -1,10 +1,10 @@
-// Who is signed in: a menu to leave, here or everywhere.
+// The account menu: who is signed in, and signing out here or everywhere.
 
 import * as api from "./api.js";
 import { button, h } from "./dom.js";
 
 export function accountMenu(me) {
-  const leave = (signOut) => async () => {
+  const thenReload = (signOut) => async () => {
     await signOut();
     location.assign("/");
   };
@@ -16,8 +16,8 @@ export function accountMenu(me) {
       "div",
       { class: "account" },
       h("p", { class: "quiet small" }, me.email ?? me.role),
-      button("Sign out", leave(api.signOut), { class: "link-button" }),
-      button("Sign out everywhere", leave(api.signOutEverywhere), { class: "link-button" }),
+      button("Sign out", thenReload(api.signOut), { class: "link-button" }),
+      button("Sign out everywhere", thenReload(api.signOutEverywhere), { class: "link-button" }),
     ),
   );
   document.addEventListener("click", (event) => {

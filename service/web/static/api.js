@@ -1,11 +1,11 @@
-// The only place that talks to the server: documented calls under /v1. The browser proves who it is
-// by a cookie that no script can read; a key is seen here once, when it is exchanged for one.
+// The API client, the only module that calls the server. The browser authenticates with a cookie that
+// no script can read; an API key is used once, to exchange it for that cookie.
 
-const OWN_PAGE = { "X-CSRF": "1" }; // no page of another origin can send it
+const CSRF_HEADER = { "X-CSRF": "1" }; // no page of another origin can send it
 
 export class Problem extends Error {
-  /** `status` 0 means that no answer came. */
-  constructor(status, body) {
+  /** `status` 0 means that there was no response. */
+  constructor(status, body, retryAfterMs = 0) {
     super(body.detail ?? body.title ?? `The server answered ${status}`);
     this.status = status;
     this.type = body.type ?? "";
@@ -13,14 +13,15 @@ export class Problem extends Error {
     this.detail = body.detail ?? "";
     this.errors = body.errors ?? [];
     this.request_id = body.request_id ?? null;
+    this.retryAfterMs = retryAfterMs;
   }
 
   is(slug) {
     return this.type === `/problems/${slug}`;
   }
 
-  /** Sending the same again may help. */
-  get passing() {
+  /** Sending the same request again may succeed. */
+  get retryable() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
@@ -29,20 +30,20 @@ export const signIn = (key) =>
   send("POST", "/v1/sessions", { headers: { Authorization: `Bearer ${key}` } });
 export const signOut = () => remove("/v1/sessions/current");
 export const signOutEverywhere = () => remove("/v1/sessions");
-export const waysToSignIn = () => get("/v1/sign-in");
-export const beginElsewhere = () => post("/v1/sign-in/oidc");
+export const signInOptions = () => get("/v1/sign-in");
+export const beginOidcSignIn = () => post("/v1/sign-in/oidc");
 export const signInWithCode = (code, state) => post("/v1/sign-in/oidc/code", { code, state });
 
 /** Take `#token=la_…` out of the address bar before anything else can see it. */
 export function takeKeyFromAddress() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) history.replaceState(null, "", location.pathname + location.search);
-  return given;
+  const key = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (key) history.replaceState(null, "", location.pathname + location.search);
+  return key;
 }
 
 let scopes = new Set();
 
-/** What the caller may do, as `/v1/me` says; a control that would be refused is not shown. */
+/** Whether the signed-in user has a scope; controls that would be refused are not shown. */
 export const may = (scope) => scopes.has(scope);
 
 export async function whoAmI() {
@@ -67,7 +68,7 @@ async function send(method, path, { body, query, headers = {}, keepalive = false
     method,
     keepalive,
     signal,
-    headers: { ...(method === "GET" ? {} : OWN_PAGE), ...headers },
+    headers: { ...(method === "GET" ? {} : CSRF_HEADER), ...headers },
   };
   if (body !== undefined) {
     options.body = JSON.stringify(body);
@@ -81,10 +82,10 @@ async function send(method, path, { body, query, headers = {}, keepalive = false
     throw new Problem(0, { title: "No connection", detail: "The server cannot be reached." });
   }
   if (response.ok) return response;
-  throw await problemOf(response.status, await response.text());
+  throw problemOf(response.status, await response.text(), response.headers.get("Retry-After"));
 }
 
-async function problemOf(status, text) {
+function problemOf(status, text, retryAfter) {
   let body = {};
   try {
     body = JSON.parse(text);
@@ -92,7 +93,7 @@ async function problemOf(status, text) {
     body = { title: `The server answered ${status}` };
   }
   if (status === 401) window.dispatchEvent(new Event("signed-out"));
-  return new Problem(status, body);
+  return new Problem(status, body, (Number(retryAfter) || 0) * 1000);
 }
 
 async function json(method, path, options) {
@@ -106,7 +107,7 @@ export const put = (path, body, options) => json("PUT", path, { ...options, body
 export const patch = (path, body, options) => json("PATCH", path, { ...options, body });
 export const post = (path, body, options) => json("POST", path, { ...options, body });
 
-/** The bytes behind a path; images and downloads need the header, so no element can fetch them. */
+/** The body of an answer, for images and downloads. */
 export async function blob(path, options) {
   return (await send("GET", path, options)).blob();
 }
@@ -120,23 +121,29 @@ export async function save(path, filename) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** Send bytes; `onProgress` gets how many were sent. The answer is the request itself, once done. */
-export const transfer = (method, path, body, { query, headers = {}, onProgress }) =>
-  bytesTo(method, address(path, query), body, { headers: { ...OWN_PAGE, ...headers }, onProgress });
+/** Upload bytes; `onProgress` gets how many were sent. `answer` resolves to the completed request. */
+export const upload = (method, path, body, { query, headers = {}, onProgress }) =>
+  uploadTo(method, address(path, query), body, {
+    headers: { ...CSRF_HEADER, ...headers },
+    onProgress,
+  });
 
-/** The same to any address, with nothing that says who is calling. */
-export function bytesTo(method, url, body, { headers = {}, onProgress }) {
+/** The same to any address, without credentials. */
+export function uploadTo(method, url, body, { headers = {}, onProgress }) {
   const request = new XMLHttpRequest(); // fetch cannot tell how much it has sent
   const answer = new Promise((resolve, reject) => {
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
-    request.addEventListener("load", async () => {
+    request.addEventListener("load", () => {
       if (request.status < 300) resolve(request);
-      else reject(await problemOf(request.status, request.responseText));
+      else {
+        const retryAfter = request.getResponseHeader("Retry-After");
+        reject(problemOf(request.status, request.responseText, retryAfter));
+      }
     });
     request.addEventListener("error", () =>
       reject(
         new Problem(0, {
-          title: "The upload broke off",
+          title: "The upload was interrupted",
           detail: "The connection was lost. Try again.",
         }),
       ),
@@ -149,44 +156,43 @@ export function bytesTo(method, url, body, { headers = {}, onProgress }) {
   return { answer, stop: () => request.abort() };
 }
 
-/** A call whose answer is in its headers. */
+/** The headers of an answer. */
 export const headersOf = async (method, path, headers) =>
   (await send(method, path, { headers })).headers;
 
-/** Follow an audit's progress until it ends; picks up behind the last event after a broken line. */
+/** Stream an audit's progress until it ends; resumes behind the last event when reconnected. */
 export async function follow(auditId, onEvent, signal) {
-  let last = "";
-  let wait = 500;
+  let lastId = "";
+  let delay = 500;
   while (!signal.aborted) {
     try {
-      const headers = { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) };
+      const headers = { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) };
       const response = await send("GET", `/v1/audits/${auditId}/events`, { headers, signal });
-      for await (const event of eventsOf(response.body)) {
-        last = event.id || last;
-        wait = 500;
+      for await (const event of parseEvents(response.body)) {
+        lastId = event.id || lastId;
+        delay = 500;
         const data = JSON.parse(event.data);
         onEvent(data);
         if (["completed", "failed", "cancelled"].includes(data.status)) return;
       }
     } catch (error) {
-      if (error.name === "AbortError" || (error instanceof Problem && !error.passing)) return;
+      if (error.name === "AbortError" || (error instanceof Problem && !error.retryable)) return;
     }
-    await new Promise((resolve) => setTimeout(resolve, wait));
-    wait = Math.min(wait * 2, 15_000);
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    delay = Math.min(delay * 2, 15_000);
   }
 }
 
-async function* eventsOf(body) {
+async function* parseEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
     text += value.replaceAll("\r\n", "\n");
-    let end;
-    while ((end = text.indexOf("\n\n")) >= 0) {
-      const event = parseEvent(text.slice(0, end));
-      text = text.slice(end + 2);
+    const blocks = text.split("\n\n");
+    text = blocks.pop();
+    for (const event of blocks.map(parseEvent)) {
       if (event.data) yield event;
     }
   }

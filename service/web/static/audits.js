@@ -1,16 +1,16 @@
-// One audit as a line: its progress while it runs, the way to its results afterwards.
+// One audit in the list: its progress while it runs, links to its results afterwards.
 
 import * as api from "./api.js";
 import { announce, button, fill, h, problemBox } from "./dom.js";
 import { ago, percent, timeLeft } from "./format.js";
 
-// Every stream holds a connection and a browser opens six to one host; the rest are asked now and then.
-const MOST_STREAMS = 3;
+// Each stream holds a connection, and a browser opens six per host; the other audits are polled.
+const MAX_STREAMS = 3;
 const POLL_MS = 4000;
 const ENDED = ["completed", "failed", "cancelled"];
 const STEPS = {
-  encode: "Turning samples into vectors",
-  train: "Training and watching every sample",
+  encode: "Encoding samples",
+  train: "Training and tracking every sample",
   rank: "Ranking the suspects",
 };
 let streams = 0;
@@ -27,30 +27,30 @@ export function auditRow(audit, mayCancel) {
 
 async function watch(element, audit, mayCancel) {
   do {
-    const follow = streams < MOST_STREAMS ? stream : poll;
-    await follow(element, audit, (news) => {
-      Object.assign(audit, news);
+    const follow = streams < MAX_STREAMS ? stream : poll;
+    await follow(element, audit, (update) => {
+      Object.assign(audit, update);
       draw(element, audit, mayCancel);
     });
     try {
-      // The whole of it: events say nothing of why an audit failed.
+      // Events do not include the reason of a failure.
       Object.assign(audit, await api.get(`/v1/audits/${audit.id}`));
     } catch {
       return;
     }
     draw(element, audit, mayCancel);
   } while (!ENDED.includes(audit.status) && element.isConnected);
-  if (audit.status === "completed") announce("The audit is completed. Its queue is ready.");
+  if (audit.status === "completed") announce("The audit is completed. Its review queue is ready.");
 }
 
 async function stream(element, audit, update) {
   const stop = new AbortController();
-  const left = () => stop.abort();
-  window.addEventListener("pagehide", left);
+  const abort = () => stop.abort();
+  window.addEventListener("pagehide", abort);
   streams += 1;
   await api.follow(audit.id, update, stop.signal);
   streams -= 1;
-  window.removeEventListener("pagehide", left);
+  window.removeEventListener("pagehide", abort);
 }
 
 async function poll(element, audit, update) {
@@ -59,7 +59,7 @@ async function poll(element, audit, update) {
     try {
       update(await api.get(`/v1/audits/${audit.id}`));
     } catch (error) {
-      if (!error.passing) return;
+      if (!error.retryable) return;
     }
   }
 }

@@ -1,4 +1,4 @@
-// How the replicas met one sample: the probability of the given and of the suggested label by epoch.
+// The training trajectory of one sample: the probability of the given and the suggested label by epoch.
 
 import { h, svg } from "./dom.js";
 import { percent, shorten } from "./format.js";
@@ -9,20 +9,20 @@ const LEFT = 30;
 const RIGHT = 6;
 const TOP = 8;
 const BOTTOM = 20;
-const FAINT_LINES = 64; // more than this many replicas only blacken the picture
+const MAX_LINES = 64; // more replicas only clutter the chart
 
 export function trajectoryChart(trajectory, item) {
   if (!trajectory?.p_given?.length) {
     return h(
       "p",
       { class: "quiet small" },
-      "No network was trained in this audit, so there is no trajectory.",
+      "No network was trained in this audit, so there is no training trajectory.",
     );
   }
   const { p_given: byEpoch, in_bag: inBag, epochs, replicas } = trajectory;
   const lines = inBag.map((_, replica) => byEpoch.map((epoch) => epoch[replica]));
-  const outside = lines.filter((_, replica) => inBag[replica] === 0);
-  const inside = lines.filter((_, replica) => inBag[replica] > 0);
+  const outOfBag = lines.filter((_, replica) => inBag[replica] === 0);
+  const inBagLines = lines.filter((_, replica) => inBag[replica] > 0);
   const given = byEpoch.map(average);
   const suggested = suggestedLines(trajectory);
   return h(
@@ -34,13 +34,15 @@ export function trajectoryChart(trajectory, item) {
       {
         viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
         role: "img",
-        "aria-label": inWords(item, given, outside, suggested, epochs, replicas),
+        "aria-label": describe(item, given, outOfBag, suggested, epochs, replicas),
       },
       axes(epochs),
-      suggested?.lines.slice(0, FAINT_LINES).map((line) => path(line, "replica suggested")),
-      inside.slice(0, FAINT_LINES).map((line) => path(line, "replica")),
-      outside.slice(0, FAINT_LINES).map((line) => path(line, "replica outside")),
-      suggested ? [band(suggested.low, suggested.high), path(suggested.mean, "mean suggested")] : [],
+      suggested?.lines.slice(0, MAX_LINES).map((line) => path(line, "replica suggested")),
+      inBagLines.slice(0, MAX_LINES).map((line) => path(line, "replica")),
+      outOfBag.slice(0, MAX_LINES).map((line) => path(line, "replica out-of-bag")),
+      suggested
+        ? [band(suggested.low, suggested.high), path(suggested.mean, "mean suggested")]
+        : [],
       path(given, "mean"),
     ),
     h(
@@ -55,14 +57,18 @@ export function trajectoryChart(trajectory, item) {
             ", suggested",
           )
         : null,
-      outside.length
-        ? h("span", { class: "key outside", title: "Replicas that never trained on it" }, "out of bag")
+      outOfBag.length
+        ? h(
+            "span",
+            { class: "key out-of-bag", title: "Replicas that were not trained on this sample" },
+            "out of bag",
+          )
         : null,
     ),
   );
 }
 
-/** Where another class led, the suggested label's probability is known between two bounds only. */
+/** If another class led, the suggested label's probability is known only to lie between two bounds. */
 function suggestedLines({ p_suggested_low: low, p_suggested_high: high, in_bag: inBag }) {
   if (!low || !high) return null;
   const lines = inBag.map((_, replica) =>
@@ -86,7 +92,7 @@ const x = (epoch, epochs) =>
   LEFT + (epochs > 1 ? epoch / (epochs - 1) : 0.5) * (WIDTH - LEFT - RIGHT);
 const y = (share) => TOP + (1 - share) * (HEIGHT - TOP - BOTTOM);
 
-/** A line through the known values, broken where one is not known. */
+/** A line through the known values, with gaps at the others. */
 function path(values, kind) {
   const points = values.map((value, epoch) =>
     value === null ? null : [x(epoch, values.length).toFixed(1), y(value).toFixed(1)],
@@ -99,7 +105,9 @@ function path(values, kind) {
       cy: known[0][1],
       r: kind.startsWith("mean") ? 3 : 1.5,
     });
-  const steps = points.map((point, at) => point && `${points[at - 1] ? "L" : "M"}${point.join(",")}`);
+  const steps = points.map(
+    (point, at) => point && `${points[at - 1] ? "L" : "M"}${point.join(",")}`,
+  );
   return svg("path", { class: kind, d: steps.filter(Boolean).join("") });
 }
 
@@ -129,18 +137,18 @@ function axes(epochs) {
   ];
 }
 
-function inWords(item, given, outside, suggested, epochs, replicas) {
+function describe(item, given, outOfBag, suggested, epochs, replicas) {
   const last = (values) => values[values.length - 1];
-  const words = [
+  const parts = [
     `Over ${epochs} epochs, mean of ${replicas} replicas: the given label ${item.given_label} goes from ${percent(given[0])} to ${percent(last(given))}`,
   ];
   if (suggested)
-    words.push(
+    parts.push(
       `the suggested label ${item.suggested_label} goes from ${percent(suggested.mean[0])} to ${percent(last(suggested.mean))}`,
     );
-  if (outside.length)
-    words.push(
-      `replicas that never trained on it end at ${percent(average(outside.map(last)))} for the given label`,
+  if (outOfBag.length)
+    parts.push(
+      `replicas not trained on it end at ${percent(average(outOfBag.map(last)))} for the given label`,
     );
-  return `${words.join("; ")}.`;
+  return `${parts.join("; ")}.`;
 }

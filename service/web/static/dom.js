@@ -1,4 +1,4 @@
-// Elements without markup strings: whatever a dataset says reaches the page as text and nothing else.
+// Builds elements without markup strings, so that text from a dataset is never parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -47,7 +47,7 @@ export function button(text, onClick, props = {}) {
   return h("button", { type: "button", class: "button", on: { click: onClick }, ...props }, text);
 }
 
-/** A name as nodes that may break behind `_`, `/`, `.` and `-`, which browsers do not do alone. */
+/** A name that may wrap after `_`, `/`, `.` and `-`, where browsers do not wrap by themselves. */
 export function breakable(name) {
   const parts = String(name).split(/(?<=[_/.-])(?=[^_/.-])/u);
   return parts.flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part]));
@@ -55,11 +55,11 @@ export function breakable(name) {
 
 export function announce(text) {
   const region = document.getElementById("announcer");
-  // The same sentence twice is a change only if something else stood there in between.
+  // Screen readers only announce changes, so a repeated sentence must differ.
   region.textContent = region.textContent === text ? `${text}\u00a0` : text;
 }
 
-/** A modal dialog with a title and a close button; resolves its promise when it is closed. */
+/** Open a modal dialog with a title and a close button. */
 export function modal(title, body, { onClose, wide = false } = {}) {
   const close = h("button", { type: "button", class: "icon-button", "aria-label": "Close" }, "×");
   const heading = h("h2", { id: "dialog-title" }, title);
@@ -82,7 +82,7 @@ export function modal(title, body, { onClose, wide = false } = {}) {
   return dialog;
 }
 
-/** An RFC 9457 problem in words, with the rows, files or fields that are wrong. */
+/** Shows an RFC 9457 problem with the rows, files or fields that are wrong. */
 export function problemBox(problem, { title, actions = [] } = {}) {
   const errors = problem.errors ?? [];
   return h(
@@ -90,13 +90,13 @@ export function problemBox(problem, { title, actions = [] } = {}) {
     { class: "notice bad", role: "alert" },
     h("p", { class: "notice-title" }, title ?? problem.title ?? "Something went wrong"),
     problem.detail ? h("p", {}, problem.detail) : null,
-    errors.length ? h("ul", { class: "offenders" }, errors.slice(0, 20).map(offender)) : null,
+    errors.length ? h("ul", { class: "error-list" }, errors.slice(0, 20).map(errorItem)) : null,
     problem.request_id ? h("p", { class: "quiet small" }, `Request ${problem.request_id}`) : null,
     actions.length ? h("div", { class: "row" }, actions) : null,
   );
 }
 
-function offender(error) {
+function errorItem(error) {
   const where = [
     error.row !== undefined ? `row ${error.row}` : null,
     error.file,

@@ -1,4 +1,4 @@
-// Numbers and times as people read them.
+// Formats numbers and times.
 
 const whole = new Intl.NumberFormat("en");
 
@@ -8,7 +8,7 @@ export function plural(count, one, many = `${one}s`) {
   return `${number(count)} ${count === 1 ? one : many}`;
 }
 
-/** 0.934 -> "93%"; the ends stay honest: nothing is ever shown as 0% or 100% unless it is. */
+/** 0.934 -> "93%". Only 0 is shown as 0% and only 1 as 100%. */
 export function percent(share) {
   if (share === null || share === undefined || Number.isNaN(share)) return "–";
   if (share > 0 && share < 0.01) return "<1%";
@@ -16,7 +16,7 @@ export function percent(share) {
   return `${Math.round(share * 100)}%`;
 }
 
-/** One digit more, for rates that are small. */
+/** With one decimal below 10%. */
 export function finePercent(share) {
   if (share === null || share === undefined || Number.isNaN(share)) return "–";
   return share < 0.1 ? `${(share * 100).toFixed(1)}%` : percent(share);

@@ -1,14 +1,15 @@
-// The first view: upload, datasets with what was understood of them, audits with their progress.
+// The start page: upload, the datasets with their detected columns, the audits with their progress.
 
 import * as api from "./api.js";
 import { auditRow } from "./audits.js";
-import { openColumns } from "./columns.js";
+import { openColumnEditor } from "./column-editor.js";
+import { SINGLE_ROLES } from "./column-roles.js";
 import { button, fill, h, problemBox } from "./dom.js";
+import { dropZone } from "./drop-zone.js";
 import { openExport } from "./export.js";
 import { ago, bytes, number, plural, shorten } from "./format.js";
 import { openMembers } from "./members.js";
-import { openStart } from "./start.js";
-import { dropZone } from "./upload.js";
+import { openStartAudit } from "./start-audit.js";
 
 const POLL_MS = 1200;
 const LISTED_CLASSES = 40;
@@ -37,10 +38,10 @@ export async function show(main, { me }) {
   }
   list.setAttribute("aria-busy", "false");
   const listed = new Set(datasets.items.map((dataset) => dataset.id));
-  const early = home.added.filter((dataset) => !listed.has(dataset.id)); // uploaded meanwhile
-  const shown = [...early, ...datasets.items];
+  const uploadedMeanwhile = home.added.filter((dataset) => !listed.has(dataset.id));
+  const shown = [...uploadedMeanwhile, ...datasets.items];
   fill(list, shown.length ? shown.map((dataset) => section(home, dataset)) : empty(mayUpload));
-  offerOlder(home, datasets.next_cursor);
+  addOlderButton(home, datasets.next_cursor);
 }
 
 function addDataset(home, dataset) {
@@ -51,12 +52,12 @@ function addDataset(home, dataset) {
   added.scrollIntoView({ block: "nearest" });
 }
 
-function offerOlder(home, cursor) {
+function addOlderButton(home, cursor) {
   if (!cursor) return;
   const more = button("Show older datasets", async () => {
     const page = await api.get("/v1/datasets", { query: { limit: 50, cursor } });
     more.replaceWith(...page.items.map((dataset) => section(home, dataset)));
-    offerOlder(home, page.next_cursor);
+    addOlderButton(home, page.next_cursor);
   });
   home.list.append(more);
 }
@@ -70,8 +71,8 @@ function empty(mayUpload) {
       "p",
       { class: "quiet" },
       mayUpload
-        ? "Upload a labeled dataset to find its wrong labels. Nothing else is needed: no model, no predictions, no settings."
-        : "As soon as a colleague uploads a dataset and audits it, its queue appears here.",
+        ? "Upload a labeled dataset to find its wrong labels. You don't need a model, predictions or settings."
+        : "Datasets appear here once someone uploads one and shares it with you.",
     ),
   );
 }
@@ -96,7 +97,7 @@ async function watch(home, element, id) {
       draw(home, element, dataset);
       return;
     } catch (error) {
-      if (!error.passing) return;
+      if (!error.retryable) return;
     }
   }
 }
@@ -121,13 +122,13 @@ function draw(home, element, dataset) {
       dataset.status === "ready" ? actions(home, dataset, started, audits.length === 0) : null,
     ),
     dataset.status === "processing"
-      ? h("p", { class: "working", role: "status" }, "Reading the file and checking every sample …")
+      ? h("p", { class: "working", role: "status" }, "Reading the file and checking each sample …")
       : null,
     dataset.status === "rejected"
       ? problemBox(dataset.problem ?? {}, {
-          title: dataset.problem?.title ?? "This file cannot become a dataset",
+          title: dataset.problem?.title ?? "We couldn't read this file",
           actions: home.mayUpload
-            ? [...correctColumns(home, element, dataset), clearAway(element, dataset)]
+            ? [...editColumnsButton(home, element, dataset), removeButton(element, dataset)]
             : [],
         })
       : null,
@@ -139,36 +140,39 @@ function draw(home, element, dataset) {
         )
       : null,
     dataset.status === "ready"
-      ? understood(
+      ? detectedColumns(
           dataset,
           audits.length === 0,
-          home.mayUpload && !audits.length ? correctColumns(home, element, dataset) : [],
+          home.mayUpload && !audits.length ? editColumnsButton(home, element, dataset) : [],
         )
       : null,
     rows,
   );
 }
 
-/** A button, where the service knows the file's columns and nothing was made of them yet. */
-function correctColumns(home, element, dataset) {
-  const place = h("span", { hidden: true });
-  const reread = (news) => {
-    draw(home, element, news);
-    watch(home, element, news.id);
+/** A button, if the service still has the file and no audit used its columns yet. */
+function editColumnsButton(home, element, dataset) {
+  const container = h("span", { hidden: true });
+  const onReread = (updated) => {
+    draw(home, element, updated);
+    watch(home, element, updated.id);
   };
   api.get(`/v1/datasets/${dataset.id}/columns`).then(
     ({ items }) => {
       if (!items.length) return;
-      fill(place, button("Correct the columns", () => openColumns(dataset, reread)));
-      place.hidden = false;
+      fill(
+        container,
+        button("Edit the columns", () => openColumnEditor(dataset, onReread)),
+      );
+      container.hidden = false;
     },
-    () => {}, // it cannot be read again, so there is nothing to offer
+    () => {}, // the file cannot be read again
   );
-  return [place];
+  return [container];
 }
 
-/** A refused file holds no data, so its entry may go without a question. */
-function clearAway(element, dataset) {
+/** A rejected file holds no data, so it is removed without asking. */
+function removeButton(element, dataset) {
   const act = async () => {
     try {
       await api.remove(`/v1/datasets/${dataset.id}`);
@@ -205,34 +209,25 @@ function actions(home, dataset, started, first) {
     { class: "row" },
     home.mayUpload
       ? button("People …", () => openMembers(dataset), {
-          "aria-label": `Who sees ${dataset.name}`,
+          "aria-label": `Who can see ${dataset.name}`,
         })
       : null,
     dataset.version > 0 && api.may("export") ? button("Export …", () => openExport(dataset)) : null,
     home.mayUpload
-      ? button(first ? "Start audit" : "Audit again", () => openStart(dataset, started), {
+      ? button(first ? "Start audit" : "Audit again", () => openStartAudit(dataset, started), {
           class: first ? "button primary" : "button",
         })
       : null,
   );
 }
 
-const ROLES = {
-  label: "Label",
-  sample_id: "Sample id",
-  text: "Text",
-  file: "Image file",
-  embedding: "Embedding",
-  pred_probs: "Probabilities",
-};
-
-function understood(dataset, open, actions) {
+function detectedColumns(dataset, open, actions) {
   const columns = dataset.columns ?? {};
   const features = columns.features ?? {};
   const names = Array.isArray(features)
     ? features.map((name) => [name, ""])
     : Object.entries(features);
-  const rows = Object.entries(ROLES)
+  const rows = Object.entries(SINGLE_ROLES)
     .filter(([role]) => columns[role])
     .map(([role, title]) => [title, code(columns[role])]);
   if (names.length)
@@ -261,8 +256,8 @@ function understood(dataset, open, actions) {
   ]);
   return h(
     "details",
-    { class: "understood", open },
-    h("summary", {}, `How the file was understood: ${kindInWords(dataset)}`),
+    { class: "detected-columns", open },
+    h("summary", {}, `Detected: ${describeFormat(dataset)}`),
     h(
       "dl",
       { class: "pairs" },
@@ -285,13 +280,23 @@ const more = (items) =>
     ? h("li", { class: "quiet" }, `and ${number(items.length - LISTED_CLASSES)} more`)
     : null;
 
-function kindInWords(dataset) {
-  const kinds = {
-    image: "images",
-    text: "texts",
-    table: "table rows",
-    vector: "vectors",
-    probabilities: "class probabilities",
-  };
-  return `${kinds[dataset.kind] ?? dataset.kind}, from ${dataset.format}`;
-}
+const KINDS = {
+  image: "images",
+  text: "texts",
+  table: "table rows",
+  vector: "vectors",
+  probabilities: "class probabilities",
+};
+const FORMATS = {
+  imagefolder: "in class folders",
+  "image-manifest": "with a table",
+  csv: "in a CSV file",
+  tsv: "in a TSV file",
+  jsonl: "in a JSON Lines file",
+  json: "in a JSON file",
+  parquet: "in a Parquet file",
+  npz: "in an NPZ file",
+};
+
+const describeFormat = ({ kind, format }) =>
+  `${KINDS[kind] ?? kind} ${FORMATS[format] ?? `(${format})`}`;

@@ -1,6 +1,6 @@
-// Which tiles of a grid are selected: by click, shift-click, drag or keys, like files in a folder.
+// The selected items of a grid: by click, shift-click, drag or keyboard, as in a file manager.
 
-const DRAG = 6; // pixels; less is a click with an unsteady hand
+const DRAG_PIXELS = 6; // less is a click
 
 export class Selection {
   /** `grid` is a listbox whose options carry `data-id`; `onChange(ids)` gets the selected ones. */
@@ -8,8 +8,8 @@ export class Selection {
     this.grid = grid;
     this.onChange = onChange;
     this.ids = new Set();
-    this.anchor = null; // where a range begins
-    this.cursor = null; // where the keys are
+    this.anchor = null; // the start of a range
+    this.cursor = null; // the option with the keyboard focus
     grid.addEventListener("pointerdown", (event) => this.#press(event));
     grid.addEventListener("click", (event) => this.#click(event));
     grid.addEventListener("keydown", (event) => this.#key(event));
@@ -19,13 +19,13 @@ export class Selection {
     });
   }
 
-  get tiles() {
+  get options() {
     return [...this.grid.querySelectorAll("[data-id]")];
   }
 
-  /** After tiles came or went: forget those that are gone, keep one of the rest reachable by Tab. */
+  /** After options were added or removed: drop those that are gone, keep one reachable by Tab. */
   refresh() {
-    const here = this.tiles.map((tile) => tile.dataset.id);
+    const here = this.options.map((option) => option.dataset.id);
     this.ids = new Set(here.filter((id) => this.ids.has(id)));
     if (!here.includes(this.cursor)) this.cursor = here[0] ?? null;
     if (!here.includes(this.anchor)) this.anchor = this.cursor;
@@ -33,7 +33,7 @@ export class Selection {
   }
 
   all() {
-    this.#set(this.tiles.map((tile) => tile.dataset.id));
+    this.#set(this.options.map((option) => option.dataset.id));
   }
 
   none() {
@@ -50,9 +50,9 @@ export class Selection {
   }
 
   #show() {
-    for (const tile of this.tiles) {
-      tile.setAttribute("aria-selected", String(this.ids.has(tile.dataset.id)));
-      tile.tabIndex = tile.dataset.id === this.cursor ? 0 : -1;
+    for (const option of this.options) {
+      option.setAttribute("aria-selected", String(this.ids.has(option.dataset.id)));
+      option.tabIndex = option.dataset.id === this.cursor ? 0 : -1;
     }
     this.onChange(this.ids);
   }
@@ -65,7 +65,7 @@ export class Selection {
   }
 
   #rangeTo(id) {
-    const ids = this.tiles.map((tile) => tile.dataset.id);
+    const ids = this.options.map((option) => option.dataset.id);
     const [from, to] = [ids.indexOf(this.anchor ?? id), ids.indexOf(id)].sort((a, b) => a - b);
     this.ids = new Set([...this.ids, ...ids.slice(from, to + 1)]);
     this.#moveTo(id);
@@ -74,10 +74,10 @@ export class Selection {
 
   #moveTo(id, { focus = true } = {}) {
     this.cursor = id;
-    for (const tile of this.tiles) {
-      const here = tile.dataset.id === id;
-      tile.tabIndex = here ? 0 : -1;
-      if (here && focus) tile.focus();
+    for (const option of this.options) {
+      const here = option.dataset.id === id;
+      option.tabIndex = here ? 0 : -1;
+      if (here && focus) option.focus();
     }
   }
 
@@ -90,31 +90,31 @@ export class Selection {
 
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const tiles = this.tiles;
-    const at = tiles.findIndex((tile) => tile.dataset.id === this.cursor);
+    const options = this.options;
+    const at = options.findIndex((option) => option.dataset.id === this.cursor);
     if (at < 0) return;
-    const columns = tiles.filter((tile) => tile.offsetTop === tiles[0].offsetTop).length;
+    const columns = options.filter((option) => option.offsetTop === options[0].offsetTop).length;
     const to = {
       ArrowRight: at + 1,
       ArrowLeft: at - 1,
       ArrowDown: at + columns,
       ArrowUp: at - columns,
       Home: 0,
-      End: tiles.length - 1,
+      End: options.length - 1,
     }[event.key];
     if (to !== undefined) {
       event.preventDefault();
-      const next = tiles[to]?.dataset.id;
+      const next = options[to]?.dataset.id;
       if (next === undefined) return;
       if (event.shiftKey) this.#rangeTo(next);
       else this.#moveTo(next);
     } else if (event.key === " " || event.key === "Enter") {
       event.preventDefault();
-      this.#toggle(tiles[at].dataset.id);
+      this.#toggle(options[at].dataset.id);
     }
   }
 
-  /** A drag of the mouse draws a band; what it touches is added to the selection. */
+  /** Dragging with the mouse draws a rectangle; options that it touches are added to the selection. */
   #press(event) {
     this.dragged = false;
     if (event.pointerType !== "mouse" || event.button !== 0 || event.shiftKey) return;
@@ -129,7 +129,8 @@ export class Selection {
         right: Math.max(from.x, moved.pageX),
         bottom: Math.max(from.y, moved.pageY),
       };
-      if (!this.dragged && Math.max(box.right - box.left, box.bottom - box.top) < DRAG) return;
+      if (!this.dragged && Math.max(box.right - box.left, box.bottom - box.top) < DRAG_PIXELS)
+        return;
       if (!this.dragged) document.body.append(band);
       this.dragged = true;
       moved.preventDefault();
@@ -137,7 +138,7 @@ export class Selection {
       band.style.setProperty("top", `${box.top}px`);
       band.style.setProperty("width", `${box.right - box.left}px`);
       band.style.setProperty("height", `${box.bottom - box.top}px`);
-      this.#set([...before, ...this.tiles.filter((tile) => touches(tile, box)).map(idOf)]);
+      this.#set([...before, ...this.options.filter((option) => touches(option, box)).map(idOf)]);
     };
     const end = () => {
       band.remove();
@@ -151,10 +152,10 @@ export class Selection {
   }
 }
 
-const idOf = (tile) => tile.dataset.id;
+const idOf = (option) => option.dataset.id;
 
-function touches(tile, box) {
-  const place = tile.getBoundingClientRect();
+function touches(option, box) {
+  const place = option.getBoundingClientRect();
   const left = place.left + window.scrollX;
   const top = place.top + window.scrollY;
   return (

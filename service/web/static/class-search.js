@@ -1,11 +1,11 @@
-// Pick one of thousands of classes by typing a part of its name.
+// Chooses one of thousands of classes by a part of its name.
 
 import { fill, h, modal } from "./dom.js";
 import { number, percent } from "./format.js";
 
-const SHOWN = 50;
+const MAX_SHOWN = 50;
 
-/** Names that contain every word of the query; those that begin with it first, likely ones before. */
+/** Names that contain every word of the query; those that begin with it first, then by probability. */
 export function findClasses(query, names, probability) {
   const words = query.toLocaleLowerCase().split(/\s+/).filter(Boolean);
   const found = [];
@@ -15,7 +15,7 @@ export function findClasses(query, names, probability) {
     const start =
       words.length && text.startsWith(words[0])
         ? 0
-        : words.length && new RegExp(`(^|[\\s_/.-])${escape(words[0])}`, "u").test(text)
+        : words.length && new RegExp(`(^|[\\s_/.-])${escapePattern(words[0])}`, "u").test(text)
           ? 1
           : 2;
     found.push({ name, start, index, probability: probability.get(name) ?? 0 });
@@ -24,9 +24,9 @@ export function findClasses(query, names, probability) {
   return found.map((match) => match.name);
 }
 
-const escape = (text) => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
+const escapePattern = (text) => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
 
-export function openSearch(names, item, onPick) {
+export function openClassSearch(names, item, onChoose) {
   const probability = new Map(item.top_labels.map((top) => [top.label, top.probability]));
   const list = h("ul", { id: "found", class: "found", role: "listbox", "aria-label": "Classes" });
   const count = h("p", { class: "quiet small", role: "status" });
@@ -41,18 +41,18 @@ export function openSearch(names, item, onPick) {
     autocomplete: "off",
     spellcheck: "false",
     autofocus: true,
-    placeholder: "Type a part of the name",
+    placeholder: "Type part of the name",
   });
   let matches = [];
   let active = 0;
-  const pick = (name) => {
+  const choose = (name) => {
     dialog.close();
-    onPick(name);
+    onChoose(name);
   };
-  const mark = () => {
-    [...list.children].forEach((option, index) =>
-      option.setAttribute("aria-selected", String(index === active)),
-    );
+  const highlight = () => {
+    for (const [index, option] of [...list.children].entries()) {
+      option.setAttribute("aria-selected", String(index === active));
+    }
     const option = list.children[active];
     if (option) {
       input.setAttribute("aria-activedescendant", option.id);
@@ -66,15 +66,17 @@ export function openSearch(names, item, onPick) {
     active = 0;
     fill(
       list,
-      matches.slice(0, SHOWN).map((name, index) => option(name, index, probability, item, pick)),
+      matches
+        .slice(0, MAX_SHOWN)
+        .map((name, index) => option(name, index, probability, item, choose)),
     );
     count.textContent =
-      matches.length > SHOWN
-        ? `The first ${SHOWN} of ${number(matches.length)}; type on to narrow it down.`
+      matches.length > MAX_SHOWN
+        ? `Showing the first ${MAX_SHOWN} of ${number(matches.length)}. Keep typing to narrow the list.`
         : matches.length
           ? ""
-          : "No class has this in its name.";
-    mark();
+          : "No class name matches.";
+    highlight();
   };
   input.addEventListener("input", update);
   input.addEventListener("keydown", (event) => {
@@ -88,28 +90,28 @@ export function openSearch(names, item, onPick) {
     if (to !== undefined && (event.key.startsWith("Arrow") || !input.value)) {
       event.preventDefault();
       active = to;
-      mark();
+      highlight();
     } else if (event.key === "Enter") {
       event.preventDefault();
-      if (list.children[active]) pick(matches[active]);
+      if (list.children[active]) choose(matches[active]);
     }
   });
   const dialog = modal(
-    `Which of ${number(names.length)} classes?`,
+    `Search ${number(names.length)} classes`,
     h("div", { class: "dialog-body" }, input, list, count),
   );
   update();
   input.focus();
 }
 
-function option(name, index, probability, item, pick) {
+function option(name, index, probability, item, choose) {
   return h(
     "li",
     {
       id: `found-${index}`,
       role: "option",
       "aria-selected": "false",
-      on: { click: () => pick(name) },
+      on: { click: () => choose(name) },
     },
     h("span", { dir: "auto" }, name),
     h(

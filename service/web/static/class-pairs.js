@@ -1,10 +1,10 @@
-// Which class pair to look at: those with the most open suspects first.
+// The filter by class pair; those with the most open suspects first.
 
 import * as api from "./api.js";
 import { h } from "./dom.js";
 import { number, shorten } from "./format.js";
 
-export function pairPicker(auditId, filter) {
+export function classPairFilter(auditId, filter) {
   const select = h(
     "select",
     { id: "pair", "aria-label": "Class pair" },
@@ -35,16 +35,16 @@ async function load(select, auditId, filter) {
     return;
   }
   for (const { given_label: given, predicted_label: predicted, open } of pairs) {
-    const words = `${shorten(given, 24)} → ${shorten(predicted, 24)}: ${number(open)}`;
-    select.append(h("option", { value: JSON.stringify([given, predicted]) }, words));
+    const title = `${shorten(given, 24)} → ${shorten(predicted, 24)}: ${number(open)}`;
+    select.append(h("option", { value: JSON.stringify([given, predicted]) }, title));
   }
-  const here = JSON.stringify([filter.given_label, filter.predicted_label]);
+  const selected = JSON.stringify([filter.given_label, filter.predicted_label]);
   if (filter.given_label !== undefined && filter.predicted_label !== undefined) {
-    if (![...select.options].some((option) => option.value === here)) {
+    if (![...select.options].some((option) => option.value === selected)) {
       select.append(
-        h("option", { value: here }, `${filter.given_label} → ${filter.predicted_label}`),
+        h("option", { value: selected }, `${filter.given_label} → ${filter.predicted_label}`),
       );
     }
-    select.value = here;
+    select.value = selected;
   }
 }

@@ -1,8 +1,9 @@
-// Where you are: the dataset, review or overview, and which part of the queue.
+// The head of an audit's views: the tabs, and the filters of the queue.
 
 import { fill, h } from "./dom.js";
 import { number, shorten } from "./format.js";
 import { countedIssues } from "./issues.js";
+import { queueAddress } from "./queue-address.js";
 
 const QUEUES = {
   "": ["Obvious and possible", {}],
@@ -30,11 +31,7 @@ export function reviewHead(dataset, auditId, view, ...actions) {
   return h(
     "div",
     { class: "view-head" },
-    h(
-      "h1",
-      { class: "visually-hidden" },
-      `${VIEWS[view]} of ${dataset.name}`,
-    ),
+    h("h1", { class: "visually-hidden" }, `${VIEWS[view]} of ${dataset.name}`),
     h(
       "nav",
       { class: "tabs", "aria-label": "Views of this audit" },
@@ -60,29 +57,20 @@ export function filterFromAddress() {
   return filter;
 }
 
-export function queueAddress(auditId, changes, view = "") {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(changes)) {
-    if (value !== null && value !== undefined && value !== "") query.set(name, value);
-  }
-  const text = query.toString();
-  return `/audits/${encodeURIComponent(auditId)}${view}${text ? `?${text}` : ""}`;
-}
-
 /** `summary`: the answer of GET …/summary, which counts the issues. */
 export function filterBar(filter, summary) {
   const query = Object.fromEntries(new URLSearchParams(location.search));
-  const go = (changes) => {
+  const navigate = (changes) => {
     location.search = queueAddress("", { ...query, ...changes }).split("?")[1] ?? "";
   };
   const select = h(
     "select",
-    { id: "queue", on: { change: () => go({ queue: select.value }) } },
+    { id: "queue", on: { change: () => navigate({ queue: select.value }) } },
     Object.entries(QUEUES).map(([name, [title]]) => h("option", { value: name }, title)),
     issueQueues(summary),
   );
   select.value = filter.issue ?? (query.queue in QUEUES ? query.queue : "");
-  const chip = (name, words) =>
+  const chip = (name, title) =>
     filter[name] === undefined
       ? null
       : h(
@@ -90,10 +78,10 @@ export function filterBar(filter, summary) {
           {
             type: "button",
             class: "filter-chip",
-            "aria-label": `Remove the filter: ${words} ${filter[name]}`,
-            on: { click: () => go({ [name]: "" }) },
+            "aria-label": `Remove the filter: ${title} ${filter[name]}`,
+            on: { click: () => navigate({ [name]: "" }) },
           },
-          h("span", { class: "quiet" }, `${words} `),
+          h("span", { class: "quiet" }, `${title} `),
           filter[name],
           h("span", { "aria-hidden": "true" }, " ×"),
         );
@@ -103,7 +91,7 @@ export function filterBar(filter, summary) {
     h("label", { for: "queue", class: "visually-hidden" }, "Queue"),
     select,
     chip("given_label", "given"),
-    chip("predicted_label", "models say"),
+    chip("predicted_label", "predicted"),
   );
 }
 

@@ -65,8 +65,8 @@ def test_a_refusal_is_told_in_words_and_leaves_nothing_in_the_address(
 ):
     running_provider.set(**change)
     through_the_provider(stranger)
-    stranger.page.wait_for_selector(".sign-in .fault:not(:empty)")
-    assert told in stranger.text(".fault")
+    stranger.page.wait_for_selector(".sign-in .field-error:not(:empty)")
+    assert told in stranger.text(".field-error")
     assert stranger.page.url == f"{stranger.url}/sign-in"
 
 

@@ -1,18 +1,19 @@
-// The noise matrix as a heat map: rows are true classes, columns given labels, a cell its queue.
+// The noise matrix as a heat map: rows are true classes, columns given labels, and each cell links to its
+// queue.
 
 import { h } from "./dom.js";
 import { finePercent, number, shorten } from "./format.js";
-import { picture } from "./pictures.js";
-import { queueAddress } from "./reviewhead.js";
+import { plot } from "./plots.js";
+import { queueAddress } from "./queue-address.js";
 
-const MOST_CLASSES = 16; // of a larger matrix only the most confused part is drawn
+const MAX_CLASSES = 16; // only the most confused of a larger number are shown
 const LISTED_PAIRS = 12;
-const VISIBLE = 0.0005; // what would print as 0.0% is left blank
+const VISIBLE = 0.0005; // smaller shares would print as 0.0%
 
 export function matrixSection({ noise_matrix: matrix, class_names: names = [] }, id) {
   if (!matrix?.length || names.length < 2) return null;
   const pairs = confusedPairs(matrix);
-  const shown = names.length <= MOST_CLASSES ? names.map((_, index) => index) : mostConfused(pairs);
+  const shown = names.length <= MAX_CLASSES ? names.map((_, index) => index) : mostConfused(pairs);
   const largest = pairs[0]?.share ?? 1;
   return h(
     "section",
@@ -21,11 +22,11 @@ export function matrixSection({ noise_matrix: matrix, class_names: names = [] },
     h(
       "p",
       { class: "quiet" },
-      "Of the samples that truly are the class on the left, the share that was given the label above. ",
+      "Each row is a true class; each cell is the share of it that was given the label of the column. ",
       names.length > shown.length
         ? `The ${shown.length} most confused of ${number(names.length)} classes. `
         : "",
-      "A cell leads to its part of the queue.",
+      "Select a cell to review its samples.",
     ),
     h(
       "div",
@@ -40,8 +41,8 @@ export function matrixSection({ noise_matrix: matrix, class_names: names = [] },
     h(
       "details",
       {},
-      h("summary", {}, "As a picture"),
-      picture(id, "noise_matrix", { alt: "Noise matrix" }),
+      h("summary", {}, "Show as a chart"),
+      plot(id, "noise_matrix", { alt: "Noise matrix" }),
     ),
   );
 }
@@ -59,7 +60,7 @@ function confusedPairs(matrix) {
 function mostConfused(pairs) {
   const classes = new Set();
   for (const { truth, given } of pairs) {
-    if (classes.size + 2 > MOST_CLASSES) break;
+    if (classes.size + 2 > MAX_CLASSES) break;
     classes.add(truth).add(given);
   }
   return [...classes].sort((a, b) => a - b);
@@ -109,13 +110,13 @@ function cell(share, truth, given, names, largest, id) {
   if (truth === given)
     return h(
       "td",
-      { class: "same", title: `${names[truth]}: ${finePercent(share)} labeled rightly` },
+      { class: "same", title: `${names[truth]}: ${finePercent(share)} labeled correctly` },
       h("span", {}, finePercent(share)),
     );
   if (share < VISIBLE)
     return h("td", { class: "nil" }, h("span", { class: "visually-hidden" }, "none"));
-  const words = `${finePercent(share)} of ${names[truth]} given as ${names[given]}`;
-  const heat = Math.sqrt(share / largest); // shares span decades; the root keeps the small ones visible
+  const description = `${names[given]} → ${names[truth]}: ${finePercent(share)} of ${names[truth]}`;
+  const heat = Math.sqrt(share / largest); // shares span decades; the square root keeps small ones visible
   return h(
     "td",
     { vars: { heat } },
@@ -123,8 +124,8 @@ function cell(share, truth, given, names, largest, id) {
       "a",
       {
         href: queueAddress(id, { given_label: names[given], predicted_label: names[truth] }),
-        "aria-label": words,
-        title: words,
+        "aria-label": description,
+        title: description,
       },
       finePercent(share),
     ),
@@ -152,9 +153,9 @@ function pairList(pairs, names, id) {
                 predicted_label: names[truth],
               }),
             },
-            h("span", { dir: "auto" }, names[truth]),
-            h("span", { class: "quiet" }, " given as "),
             h("span", { dir: "auto" }, names[given]),
+            h("span", { class: "quiet" }, " → "),
+            h("span", { dir: "auto" }, names[truth]),
           ),
           h("span", { class: "quiet small" }, finePercent(share)),
         ),

@@ -1,24 +1,24 @@
-// Start an audit: the defaults are a good answer, the rest is folded away.
+// Starts an audit; the defaults suit most datasets, and the options are collapsed.
 
 import * as api from "./api.js";
 import { button, fill, h, modal, problemBox } from "./dom.js";
 
-export function openStart(dataset, onStarted) {
-  const faults = h("div");
+export function openStartAudit(dataset, onStarted) {
+  const errors = h("div");
   const options = h("div", { class: "fields" }, h("p", { class: "quiet" }, "Loading …"));
   const chosen = {};
-  const begin = async (event) => {
+  const submit = async (event) => {
     event.preventDefault();
-    go.disabled = true;
+    start.disabled = true;
     try {
       onStarted(await api.post(`/v1/datasets/${dataset.id}/audits`, chosenOptions(chosen)));
       dialog.close();
     } catch (error) {
-      fill(faults, problemBox(error));
-      go.disabled = false;
+      fill(errors, problemBox(error));
+      start.disabled = false;
     }
   };
-  const go = h(
+  const start = h(
     "button",
     { type: "submit", class: "button primary", autofocus: true },
     "Start audit",
@@ -35,19 +35,19 @@ export function openStart(dataset, onStarted) {
       : `Audit ${dataset.name}`,
     h(
       "form",
-      { class: "dialog-body", on: { submit: begin } },
+      { class: "dialog-body", on: { submit } },
       h(
         "p",
         {},
-        "Small noise-robust models are trained on bootstrap draws of the data. How they treat each sample, epoch by epoch, tells which labels are probably wrong.",
+        "Several small, noise-robust models are trained on bootstrap samples of the data. Their predictions during training show which labels are probably wrong.",
       ),
       details,
-      faults,
+      errors,
       h(
         "div",
         { class: "row end" },
-        button("Not now", () => dialog.close()),
-        go,
+        button("Cancel", () => dialog.close()),
+        start,
       ),
     ),
   );
@@ -63,14 +63,14 @@ function chosenOptions({ encoder, objective, replicas, epochs }) {
   return body;
 }
 
-async function load(dataset, place, chosen) {
+async function load(dataset, container, chosen) {
   if (chosen.objective) return;
   try {
     const [encoders, objectives] = await Promise.all([
       api.get("/v1/encoders"),
       api.get("/v1/objectives"),
     ]);
-    // A family ("timm:") needs a model's name behind the colon, so it is not one to pick from a list.
+    // A family ("timm:") needs a model name after the colon, so it cannot be chosen from a list.
     const fitting = encoders.filter(
       (encoder) => encoder.kind === dataset.kind && !encoder.name.endsWith(":"),
     );
@@ -79,7 +79,9 @@ async function load(dataset, place, chosen) {
       { id: "encoder" },
       h("option", { value: "auto" }, "Automatic"),
       fitting.map((encoder) => h("option", { value: encoder.name }, encoder.name)),
-      dataset.kind === "image" ? h("option", { value: "none" }, "None: train on the pixels") : null,
+      dataset.kind === "image"
+        ? h("option", { value: "none" }, "None (train on the pixels)")
+        : null,
     );
     chosen.objective = h(
       "select",
@@ -109,7 +111,7 @@ async function load(dataset, place, chosen) {
     chosen.objective.addEventListener("change", explain);
     explain();
     fill(
-      place,
+      container,
       h("label", { for: "encoder" }, "Encoder", chosen.encoder),
       h("label", { for: "objective" }, "Objective", chosen.objective),
       useWhen,
@@ -117,6 +119,6 @@ async function load(dataset, place, chosen) {
       h("label", { for: "epochs" }, "Epochs", chosen.epochs),
     );
   } catch (error) {
-    fill(place, problemBox(error));
+    fill(container, problemBox(error));
   }
 }

@@ -1,21 +1,14 @@
-// What each column of an upload was taken for, to be corrected without sending the file again.
+// Edits the detected role of each column without uploading the file again.
 
 import * as api from "./api.js";
+import { SINGLE_ROLES } from "./column-roles.js";
 import { announce, button, fill, h, modal, problemBox } from "./dom.js";
 import { number, shorten } from "./format.js";
 
-const SINGLE = {
-  label: "Label",
-  sample_id: "Sample id",
-  text: "Text",
-  file: "Image file",
-  embedding: "Embedding",
-  pred_probs: "Probabilities",
-};
-const ROLES = { ...SINGLE, feature: "Feature", ignored: "Not used" };
+const ROLES = { ...SINGLE_ROLES, feature: "Feature", ignored: "Not used" };
 
-/** Opens the editor; `onReread(dataset)` gets the dataset, which is being read anew. */
-export async function openColumns(dataset, onReread) {
+/** `onReread(dataset)` gets the dataset, which is being read again. */
+export async function openColumnEditor(dataset, onReread) {
   const body = h("div", { class: "dialog-body" }, h("p", { class: "quiet" }, "Loading …"));
   const dialog = modal(`Columns of ${shorten(dataset.name, 40)}`, body, { wide: true });
   try {
@@ -27,28 +20,28 @@ export async function openColumns(dataset, onReread) {
 }
 
 function editor(dataset, items, dialog, onReread) {
-  const faults = h("div");
+  const errors = h("div");
   const rows = items.map((column) => ({ column, select: roleSelect(column) }));
   for (const { select } of rows) {
-    // A role that only one column can have moves: the column that had it is left to be guessed.
+    // Only one column can have such a role: the column that had it is detected again.
     select.addEventListener("change", () => {
-      if (!(select.value in SINGLE)) return;
+      if (!(select.value in SINGLE_ROLES)) return;
       for (const { select: other } of rows)
         if (other !== select && other.value === select.value) other.value = "";
     });
   }
-  const go = h("button", { type: "submit", class: "button primary" }, "Read it again");
+  const apply = h("button", { type: "submit", class: "button primary" }, "Apply");
   const submit = async (event) => {
     event.preventDefault();
-    go.disabled = true;
+    apply.disabled = true;
     try {
-      const news = await api.post(`/v1/datasets/${dataset.id}/columns`, chosen(rows));
+      const updated = await api.post(`/v1/datasets/${dataset.id}/columns`, chosenRoles(rows));
       dialog.close();
       announce(`${dataset.name} is being read again.`);
-      onReread(news);
+      onReread(updated);
     } catch (problem) {
-      fill(faults, problemBox(problem));
-      go.disabled = false;
+      fill(errors, problemBox(problem));
+      apply.disabled = false;
     }
   };
   return h(
@@ -57,7 +50,7 @@ function editor(dataset, items, dialog, onReread) {
     h(
       "p",
       {},
-      "Say what each column is. What is left to be guessed is found out by name and content; the file stays here and is read again.",
+      "Set the role of each column. Roles set to “Detect” are detected from the column's name and content. You don't need to upload the file again.",
     ),
     h(
       "div",
@@ -71,18 +64,18 @@ function editor(dataset, items, dialog, onReread) {
           h(
             "tr",
             {},
-            ["Column", "Examples", "Taken for"].map((title) => h("th", { scope: "col" }, title)),
+            ["Column", "Examples", "Use as"].map((title) => h("th", { scope: "col" }, title)),
           ),
         ),
         h("tbody", {}, rows.map(row)),
       ),
     ),
-    faults,
+    errors,
     h(
       "div",
       { class: "row end" },
-      button("Leave it", () => dialog.close()),
-      go,
+      button("Cancel", () => dialog.close()),
+      apply,
     ),
   );
 }
@@ -98,7 +91,9 @@ function row({ column, select }) {
     h(
       "td",
       { class: "quiet small", dir: "auto" },
-      column.examples.slice(0, 3).map((example) => h("span", { class: "block" }, shorten(example, 60))),
+      column.examples
+        .slice(0, 3)
+        .map((example) => h("span", { class: "block" }, shorten(example, 60))),
     ),
     h("td", {}, select),
   );
@@ -107,8 +102,8 @@ function row({ column, select }) {
 function roleSelect(column) {
   const select = h(
     "select",
-    { "aria-label": `What ${column.name} is` },
-    h("option", { value: "" }, "Guess"),
+    { "aria-label": `Use ${column.name} as` },
+    h("option", { value: "" }, "Detect"),
     Object.entries(ROLES).map(([value, title]) => h("option", { value }, title)),
   );
   select.value = column.role ?? "";
@@ -116,11 +111,11 @@ function roleSelect(column) {
 }
 
 /** The body of `POST …/columns`: every role that was named, features only where some were. */
-function chosen(rows) {
+function chosenRoles(rows) {
   const named = (role) =>
     rows.filter(({ select }) => select.value === role).map(({ column }) => column.name);
   const roles = { ignored: named("ignored") };
-  for (const role of Object.keys(SINGLE)) {
+  for (const role of Object.keys(SINGLE_ROLES)) {
     const [name] = named(role);
     if (name !== undefined) roles[role] = name;
   }

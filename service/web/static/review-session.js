@@ -1,77 +1,78 @@
-// What somebody who decides has before them: leased samples, decisions on their way, counts, and what
-// can be undone. Review and grid look different and work alike.
+// What review and grid share: the leased samples, the decisions being saved, the counters, and undo.
 
 import * as api from "./api.js";
+import { Counters } from "./counters.js";
 import { h } from "./dom.js";
-import { notices } from "./notices.js";
+import { drawNotices } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { Queue } from "./queue.js";
-import { forgetPicture } from "./sample.js";
-import { Tally } from "./tally.js";
+import { releaseImage } from "./sample.js";
 
-export class Desk {
-  /** `summary`: the answer of GET …/summary. `remembered`: how many decisions can be undone. */
-  constructor(summary, filter, { onLost, remembered, ahead, pictureSize }) {
+export class ReviewSession {
+  /** `summary`: the answer of GET …/summary. `undoLimit`: how many decisions can be undone. */
+  constructor(summary, filter, { onLeaseLost, undoLimit, ahead, imageSize }) {
     this.auditId = summary.audit_id;
     this.filter = filter;
-    this.remembered = remembered;
+    this.undoLimit = undoLimit;
     this.history = [];
-    this.tally = new Tally(this.auditId);
-    this.tally.set(summary);
-    this.queue = new Queue(this.auditId, filter, { onLost, ahead, pictureSize });
+    this.counters = new Counters(this.auditId);
+    this.counters.set(summary);
+    this.queue = new Queue(this.auditId, filter, { onLeaseLost, ahead, imageSize });
     this.notices = h("div", { class: "notices" });
-    this.outbox = new Outbox(this.auditId, { onChange: () => notices(this.notices, this.outbox) });
+    this.outbox = new Outbox(this.auditId, {
+      onChange: () => drawNotices(this.notices, this.outbox),
+    });
   }
 
   start() {
     window.addEventListener("pagehide", () => {
-      this.outbox.leave();
+      this.outbox.sendOnUnload();
       this.queue.release();
     });
-    // A page that comes back from the browser's cache holds no lease any more.
+    // A page restored from the browser's cache holds no lease any more.
     window.addEventListener("pageshow", (event) => event.persisted && location.reload());
     window.addEventListener(
       "beforeunload",
-      (event) => this.outbox.trouble && event.preventDefault(),
+      (event) => this.outbox.connectionProblem && event.preventDefault(),
     );
-    notices(this.notices, this.outbox);
+    drawNotices(this.notices, this.outbox);
     this.outbox.flush();
-    this.tally.readFindings().catch(() => {});
+    this.counters.addFindings().catch(() => {});
   }
 
-  /** Send decisions {item, verdict, label}: stored together or not at all, undone together. */
+  /** Save decisions {item, verdict, label}: all or none of them, and one undo reverts them all. */
   decide(decisions) {
     for (const { item, verdict, label } of decisions) {
-      this.queue.forget(item);
-      this.tally.count(item, verdict, label, 1);
+      this.queue.removeLease(item);
+      this.counters.count(item, verdict, label, 1);
     }
     const operation = this.outbox.submit(...decisions.map(correctionOf));
     this.history.push({ decisions, operation });
-    if (this.history.length > this.remembered) {
-      this.history.shift().decisions.forEach(({ item }) => forgetPicture(item));
+    if (this.history.length > this.undoLimit) {
+      for (const { item } of this.history.shift().decisions) releaseImage(item);
     }
   }
 
-  /** Take back what was decided last; those decisions, or null. */
+  /** Undo the last call of `decide`; returns its decisions, or null. */
   undo() {
     const last = this.history.pop();
     if (!last) return null;
     const unsent = this.outbox.undo(last.operation);
     for (const { item, verdict, label } of last.decisions) {
-      if (unsent) this.queue.keep(item);
-      else item.lease = null; // given up when the decision was stored
-      this.tally.count(item, verdict, label, -1);
+      if (unsent) this.queue.addLease(item);
+      else item.lease = null; // released when the decision was stored
+      this.counters.count(item, verdict, label, -1);
     }
     return last.decisions;
   }
 
-  /** Counts as the server has them, unless decisions are on their way. */
+  /** Counts from the server, unless decisions are still being saved. */
   async recount() {
     try {
       const summary = await api.get(`/v1/audits/${this.auditId}/summary`);
-      if (!this.outbox.operations.length) this.tally.set(summary);
+      if (!this.outbox.operations.length) this.counters.set(summary);
     } catch {
-      // the counts as they stand here are near enough
+      // the counts of this page are close enough
     }
   }
 }
@@ -84,8 +85,8 @@ function correctionOf({ item, verdict, label }) {
   return correction;
 }
 
-/** The verdict on one sample: a label that it has already is kept, its suggestion accepted, and where
-    there is no suggestion the models' own class stands in for it. */
+/** The decision on one sample: choosing the given label keeps it, choosing the suggestion accepts it,
+    and the models' prediction takes the place of a suggestion that is missing. */
 export function decisionOn(item, verdict, label) {
   if (verdict === "accept_suggestion" && item.suggested_label === null) {
     return decisionOn(item, "relabel", item.predicted_label);

@@ -1,17 +1,17 @@
-// One image, looked at closely: zoom, pan, contrast, brightness, invert, pixels. What is set stays
-// from sample to sample, but for the zoom.
+// Zoom, pan, contrast, brightness, inversion and pixels of an image. All but the zoom are kept from
+// sample to sample.
 
 import { button, h } from "./dom.js";
 
-const TINY = 160; // pixels; below this an image is enlarged; smoothly, since blocks hide what they show
-const MOST_ENLARGED = 14; // times, of a tiny image: more only shows the pixels
-const MOST_ZOOM = 16;
-const SETTINGS = "labelaudit.viewer";
-const UNTOUCHED = { brightness: 1, contrast: 1, invert: false, pixels: false };
+const TINY_PIXELS = 160; // smaller images are enlarged, smoothly since blocks hide what they show
+const MAX_ENLARGEMENT = 14; // of a tiny image: more only shows its pixels
+const MAX_ZOOM = 16;
+const STORAGE_KEY = "labelaudit.viewer";
+const DEFAULTS = { brightness: 1, contrast: 1, invert: false, pixels: false };
 
-const settings = { ...UNTOUCHED, ...JSON.parse(sessionStorage.getItem(SETTINGS) ?? "{}") };
+const settings = { ...DEFAULTS, ...JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "{}") };
 
-export function viewer(image, frame) {
+export function attachViewer(image, frame) {
   new Viewer(image, frame);
 }
 
@@ -22,7 +22,7 @@ class Viewer {
     this.zoom = 1;
     this.x = 0;
     this.y = 0;
-    this.tiny = Math.max(image.naturalWidth, image.naturalHeight) <= TINY;
+    this.tiny = Math.max(image.naturalWidth, image.naturalHeight) <= TINY_PIXELS;
     this.pointers = new Map();
     if (this.tiny) this.#enlarge();
     this.tools = this.#toolbar();
@@ -42,8 +42,8 @@ class Viewer {
   #enlarge() {
     const { naturalWidth: width, naturalHeight: height } = this.image;
     const fit = () => {
-      const room = Math.min(this.frame.clientWidth / width, this.frame.clientHeight / height);
-      const factor = Math.min(MOST_ENLARGED, Math.max(1, Math.floor(room)));
+      const scale = Math.min(this.frame.clientWidth / width, this.frame.clientHeight / height);
+      const factor = Math.min(MAX_ENLARGEMENT, Math.max(1, Math.floor(scale)));
       this.image.style.setProperty("width", `${width * factor}px`);
     };
     this.image.classList.add("tiny");
@@ -58,29 +58,39 @@ class Viewer {
       const element = tool(text, title, () => {
         settings[name] = !settings[name];
         element.setAttribute("aria-pressed", String(settings[name]));
-        this.#keep();
+        this.#saveSettings();
       });
       element.setAttribute("aria-pressed", String(settings[name]));
       return element;
     };
     const slider = (title, name) => {
-      const input = h("input", { type: "range", min: "0.3", max: "3", step: "0.05", value: settings[name] });
+      const input = h("input", {
+        type: "range",
+        min: "0.3",
+        max: "3",
+        step: "0.05",
+        value: settings[name],
+      });
       input.addEventListener("input", () => {
         settings[name] = Number(input.value);
-        this.#keep();
+        this.#saveSettings();
       });
       return h("label", {}, h("span", {}, title), input);
     };
     const sliders = [slider("Contrast", "contrast"), slider("Brightness", "brightness")];
     return h(
       "div",
-      { class: "viewer-tools", role: "toolbar", "aria-label": "Look closer" },
+      { class: "viewer-tools", role: "toolbar", "aria-label": "Image tools" },
       tool("−", "Zoom out", () => this.#zoomTo(this.zoom / 1.5)),
       tool("+", "Zoom in", () => this.#zoomTo(this.zoom * 1.5)),
       h(
         "details",
         { class: "adjust" },
-        h("summary", { "aria-label": "Contrast and brightness", title: "Contrast and brightness" }, "◐"),
+        h(
+          "summary",
+          { "aria-label": "Contrast and brightness", title: "Contrast and brightness" },
+          "◐",
+        ),
         h(
           "div",
           { class: "adjust-body" },
@@ -90,13 +100,13 @@ class Viewer {
             { class: "row" },
             toggle("Invert", "Invert dark and bright", "invert"),
             this.tiny ? toggle("Pixels", "Show each pixel as a square", "pixels") : null,
-            tool("Reset", "As it came", () => {
-              Object.assign(settings, UNTOUCHED);
+            tool("Reset", "Original view", () => {
+              Object.assign(settings, DEFAULTS);
               sliders.forEach((label) => (label.querySelector("input").value = 1));
               for (const pressed of this.tools.querySelectorAll("[aria-pressed]"))
                 pressed.setAttribute("aria-pressed", "false");
               this.#zoomTo(1);
-              this.#keep();
+              this.#saveSettings();
             }),
           ),
         ),
@@ -104,16 +114,19 @@ class Viewer {
     );
   }
 
-  #keep() {
-    sessionStorage.setItem(SETTINGS, JSON.stringify(settings));
+  #saveSettings() {
+    sessionStorage.setItem(STORAGE_KEY, JSON.stringify(settings));
     this.#draw();
   }
 
   #draw() {
     const { brightness, contrast, invert, pixels } = settings;
     const style = this.image.style;
-    const moved = this.zoom > 1;
-    style.setProperty("transform", moved ? `translate(${this.x}px, ${this.y}px) scale(${this.zoom})` : "none");
+    const zoomed = this.zoom > 1;
+    style.setProperty(
+      "transform",
+      zoomed ? `translate(${this.x}px, ${this.y}px) scale(${this.zoom})` : "none",
+    );
     const filter = [
       invert ? "invert(1)" : "",
       brightness === 1 ? "" : `brightness(${brightness})`,
@@ -121,29 +134,32 @@ class Viewer {
     ].filter(Boolean);
     style.setProperty("filter", filter.join(" ") || "none");
     this.image.classList.toggle("pixels", pixels);
-    this.frame.classList.toggle("zoomed", moved);
+    this.frame.classList.toggle("zoomed", zoomed);
   }
 
-  /** Zoom so that what lies under the pointer stays there; without one, about the middle. */
+  /** Zoom about the pointer, or about the middle without one. */
   #zoomTo(wanted, event = null) {
-    const zoom = Math.min(MOST_ZOOM, Math.max(1, wanted));
+    const zoom = Math.min(MAX_ZOOM, Math.max(1, wanted));
     const place = this.frame.getBoundingClientRect();
     const at = event
-      ? { x: event.clientX - place.left - place.width / 2, y: event.clientY - place.top - place.height / 2 }
+      ? {
+          x: event.clientX - place.left - place.width / 2,
+          y: event.clientY - place.top - place.height / 2,
+        }
       : { x: 0, y: 0 };
     const change = zoom / this.zoom;
     this.x = at.x - (at.x - this.x) * change;
     this.y = at.y - (at.y - this.y) * change;
     this.zoom = zoom;
-    this.#bound(place);
+    this.#clamp(place);
     this.#draw();
   }
 
-  /** The picture never leaves its frame. */
-  #bound(place) {
-    const most = (size) => ((this.zoom - 1) * size) / 2;
-    this.x = Math.max(-most(place.width), Math.min(most(place.width), this.x));
-    this.y = Math.max(-most(place.height), Math.min(most(place.height), this.y));
+  /** Keep the image inside its frame. */
+  #clamp(place) {
+    const limit = (size) => ((this.zoom - 1) * size) / 2;
+    this.x = Math.max(-limit(place.width), Math.min(limit(place.width), this.x));
+    this.y = Math.max(-limit(place.height), Math.min(limit(place.height), this.y));
   }
 
   #wheel(event) {
@@ -164,13 +180,13 @@ class Viewer {
     const now = { x: event.clientX, y: event.clientY };
     if (this.pointers.size === 2) {
       const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, p]) => p);
-      const apart = (p) => Math.hypot(p.x - other.x, p.y - other.y);
+      const distance = (p) => Math.hypot(p.x - other.x, p.y - other.y);
       const middle = { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 };
-      this.#zoomTo((this.zoom * apart(now)) / Math.max(apart(before), 1), middle);
+      this.#zoomTo((this.zoom * distance(now)) / Math.max(distance(before), 1), middle);
     } else if (this.zoom > 1) {
       this.x += now.x - before.x;
       this.y += now.y - before.y;
-      this.#bound(this.frame.getBoundingClientRect());
+      this.#clamp(this.frame.getBoundingClientRect());
       this.#draw();
     }
     this.pointers.set(event.pointerId, now);

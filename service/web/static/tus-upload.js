@@ -1,16 +1,21 @@
-// A large file through the service, in pieces by tus. What has arrived stays, whatever breaks, and the
-// next piece goes on behind it.
+// Uploads a large file through the service in chunks, by the tus protocol. Chunks that have arrived are
+// kept, so an interrupted upload resumes behind them.
 
 import * as api from "./api.js";
-import { PAUSES, pause, stopped } from "./patience.js";
-import { columnsOf } from "./roles.js";
+import { columnsOf } from "./column-roles.js";
+import { abortError, RETRY_DELAYS_MS, sleep } from "./retry.js";
 
-const PIECE_BYTES = 4 * 2 ** 20;
+const CHUNK_BYTES = 4 * 2 ** 20;
 const TUS = { "Tus-Resumable": "1.0.0" };
 
-export class InPieces {
+export class TusUpload {
   constructor(file, query, onProgress) {
-    Object.assign(this, { file, query, onProgress, path: null, current: null, stopped: false });
+    this.file = file;
+    this.query = query;
+    this.onProgress = onProgress;
+    this.path = null;
+    this.current = null;
+    this.stopped = false;
   }
 
   stop() {
@@ -19,6 +24,7 @@ export class InPieces {
     if (this.path) api.headersOf("DELETE", this.path, TUS).catch(() => {}); // it expires anyway
   }
 
+  /** Returns the dataset. */
   async send() {
     const created = await api.headersOf("POST", "/v1/uploads", {
       ...TUS,
@@ -26,34 +32,36 @@ export class InPieces {
       "Upload-Metadata": metadata(this.query),
     });
     this.path = created.get("Location");
-    let offset = 0; // null where it must be asked for
+    let offset = 0; // null: ask the service
     let arrived = 0;
     let failures = 0;
     for (;;) {
       try {
-        const headers = offset === null ? await this.locate() : await this.piece(offset);
+        const headers = offset === null ? await this.#askOffset() : await this.#sendChunk(offset);
         const dataset = headers.get("Upload-Dataset");
         if (dataset) return await api.get(`/v1/datasets/${dataset}`);
         offset = Number(headers.get("Upload-Offset"));
         if (offset > arrived) failures = 0;
         arrived = offset;
       } catch (error) {
-        if (!mayPass(error) || failures === PAUSES.length) throw await this.reason(error);
-        await pause(PAUSES[failures]);
-        if (this.stopped) throw stopped();
+        if (!isRetryable(error) || failures === RETRY_DELAYS_MS.length) {
+          throw await this.#reason(error);
+        }
+        await sleep(RETRY_DELAYS_MS[failures]);
+        if (this.stopped) throw abortError();
         failures += 1;
         offset = null;
       }
     }
   }
 
-  locate() {
+  #askOffset() {
     return api.headersOf("HEAD", this.path, TUS);
   }
 
-  async piece(offset) {
-    const piece = this.file.slice(offset, offset + PIECE_BYTES);
-    this.current = api.transfer("PATCH", this.path, piece, {
+  async #sendChunk(offset) {
+    const chunk = this.file.slice(offset, offset + CHUNK_BYTES);
+    this.current = api.upload("PATCH", this.path, chunk, {
       headers: {
         ...TUS,
         "Upload-Offset": offset,
@@ -66,16 +74,16 @@ export class InPieces {
   }
 
   /** Why an upload is gone: HEAD cannot say, GET does. */
-  async reason(error) {
+  async #reason(error) {
     if (error.status !== 410) return error;
     const { problem } = await api.get(this.path);
     return problem ? new api.Problem(problem.status, problem) : error;
   }
 }
 
-/** Another request may still write (423), or more had arrived than was known (409). */
-const mayPass = (error) =>
-  error instanceof api.Problem && (error.passing || [409, 423].includes(error.status));
+/** 423: another request may still be writing. 409: more had arrived than this page knew. */
+const isRetryable = (error) =>
+  error instanceof api.Problem && (error.retryable || [409, 423].includes(error.status));
 
 function metadata({ filename, ...fields }) {
   const columns = columnsOf(fields);

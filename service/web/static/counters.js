@@ -1,33 +1,34 @@
-// The counters: decided and left in each tier, and how many errors a hundred looks have found.
+// The counters: how many are decided and left in each tier, and how many errors were found per 100
+// reviewed samples.
 
 import * as api from "./api.js";
 import { fill, h } from "./dom.js";
-import { number, plural } from "./format.js";
+import { number } from "./format.js";
 
-export class Tally {
+export class Counters {
   constructor(auditId) {
     this.base = `/v1/audits/${auditId}`;
     this.tiers = {};
-    this.looks = 0;
+    this.reviewed = 0;
     this.errors = 0;
-    this.element = h("dl", { class: "tally", "aria-label": "Progress of the review" });
+    this.element = h("dl", { class: "counters", "aria-label": "Progress of the review" });
   }
 
-  /** Counts as the server knows them; `summary` is the answer of GET …/summary. */
+  /** Counts as the server has them; `summary` is the answer of GET …/summary. */
   set(summary) {
     this.tiers = structuredClone(summary.review);
     this.draw();
   }
 
-  /** Earlier verdicts by anybody. */
-  async readFindings() {
+  /** Add everybody's earlier verdicts. */
+  async addFindings() {
     const { looks, errors } = await api.get(`${this.base}/findings`);
-    this.looks += looks;
+    this.reviewed += looks;
     this.errors += errors;
     this.draw();
   }
 
-  /** A decision was taken (`step` 1) or taken back (-1). */
+  /** A decision was made (`step` 1) or undone (-1). */
   count(item, verdict, label, step) {
     const tier = this.tiers[item.tier];
     if (tier) {
@@ -36,18 +37,11 @@ export class Tally {
       const before = item.state === "skipped" ? "skipped" : "open";
       tier[before] = Math.max(0, tier[before] - step);
     }
-    this.#look(
-      verdict,
-      verdict === "exclude" || (verdict !== "keep" && label !== item.given_label),
-      step,
-    );
+    if (verdict !== "skip") {
+      this.reviewed += step;
+      if (foundWrong(item, verdict, label)) this.errors += step;
+    }
     this.draw();
-  }
-
-  #look(verdict, wrong, step) {
-    if (verdict === "skip") return;
-    this.looks += step;
-    if (wrong) this.errors += step;
   }
 
   draw() {
@@ -55,16 +49,16 @@ export class Tally {
     fill(
       this.element,
       shown.map((name) => tierCount(name, this.tiers[name])),
-      this.#rate(),
+      this.#errorRate(),
     );
   }
 
-  #rate() {
-    const rate = this.looks ? Math.round((100 * this.errors) / this.looks) : null;
+  #errorRate() {
+    const rate = this.reviewed ? Math.round((100 * this.errors) / this.reviewed) : null;
     return h(
       "div",
       { class: "count rate" },
-      h("dt", {}, "Errors per 100 looks"),
+      h("dt", {}, "Errors found per 100 reviewed"),
       h(
         "dd",
         {},
@@ -73,13 +67,16 @@ export class Tally {
           "span",
           { class: "quiet" },
           rate === null
-            ? " no looks yet"
-            : ` ${number(this.errors)} in ${plural(this.looks, "look")}`,
+            ? " none reviewed yet"
+            : ` ${number(this.errors)} of ${number(this.reviewed)}`,
         ),
       ),
     );
   }
 }
+
+const foundWrong = (item, verdict, label) =>
+  verdict === "exclude" || (verdict !== "keep" && label !== item.given_label);
 
 function tierCount(name, { open, skipped, decided }) {
   const total = open + skipped + decided;

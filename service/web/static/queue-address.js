@@ -1,0 +1,11 @@
+// The address of a part of an audit's queue.
+
+/** `/audits/{id}` with the filters as its query; empty ones are left out. */
+export function queueAddress(auditId, filters, view = "") {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(filters)) {
+    if (value !== null && value !== undefined && value !== "") query.set(name, value);
+  }
+  const text = query.toString();
+  return `/audits/${encodeURIComponent(auditId)}${view}${text ? `?${text}` : ""}`;
+}
