@@ -3,7 +3,9 @@
 import * as api from "./api.js";
 import { button, h } from "./dom.js";
 
+/** @param {Api.Me} me */
 export function accountMenu(me) {
+  /** @param {() => Promise<unknown>} signOut */
   const thenReload = (signOut) => async () => {
     await signOut();
     location.assign("/");
@@ -21,12 +23,12 @@ export function accountMenu(me) {
     ),
   );
   document.addEventListener("click", (event) => {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
   });
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !menu.open) return;
     menu.open = false;
-    menu.querySelector("summary").focus();
+    menu.querySelector("summary")?.focus();
     event.stopPropagation();
   });
   return menu;

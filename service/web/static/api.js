@@ -4,7 +4,11 @@
 const CSRF_HEADER = { "X-CSRF": "1" }; // no page of another origin can send it
 
 export class Problem extends Error {
-  /** `status` 0 means that there was no response. */
+  /**
+   * `status` 0 means that there was no response.
+   * @param {number} status
+   * @param {ProblemBody} body
+   */
   constructor(status, body, retryAfterMs = 0) {
     super(body.detail ?? body.title ?? `The server answered ${status}`);
     this.status = status;
@@ -16,6 +20,7 @@ export class Problem extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 
+  /** @param {string} slug */
   is(slug) {
     return this.type === `/problems/${slug}`;
   }
@@ -26,12 +31,17 @@ export class Problem extends Error {
   }
 }
 
+/** @param {string} key */
 export const signIn = (key) =>
   send("POST", "/v1/sessions", { headers: { Authorization: `Bearer ${key}` } });
 export const signOut = () => remove("/v1/sessions/current");
 export const signOutEverywhere = () => remove("/v1/sessions");
 export const signInOptions = () => get("/v1/sign-in");
 export const beginOidcSignIn = () => post("/v1/sign-in/oidc");
+/**
+ * @param {string} code
+ * @param {string} state
+ */
 export const signInWithCode = (code, state) => post("/v1/sign-in/oidc/code", { code, state });
 
 /** Take `#token=la_…` out of the address bar before anything else can see it. */
@@ -41,9 +51,13 @@ export function takeKeyFromAddress() {
   return key;
 }
 
+/** @type {Set<Api.Scope>} */
 let scopes = new Set();
 
-/** Whether the signed-in user has a scope; controls that would be refused are not shown. */
+/**
+ * Whether the signed-in user has a scope; controls that would be refused are not shown.
+ * @param {Api.Scope} scope
+ */
 export const may = (scope) => scopes.has(scope);
 
 export async function whoAmI() {
@@ -52,31 +66,41 @@ export async function whoAmI() {
   return me;
 }
 
+/**
+ * @param {string} path
+ * @param {Query} [query]
+ */
 function address(path, query = {}) {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     for (const item of [value].flat()) {
-      if (item !== null && item !== undefined && item !== "") parameters.append(name, item);
+      if (item !== null && item !== undefined && item !== "") parameters.append(name, String(item));
     }
   }
   const text = parameters.toString();
   return text ? `${path}?${text}` : path;
 }
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 async function send(method, path, { body, query, headers = {}, keepalive = false, signal } = {}) {
-  const options = {
-    method,
-    keepalive,
-    signal,
-    headers: { ...(method === "GET" ? {} : CSRF_HEADER), ...headers },
-  };
-  if (body !== undefined) {
-    options.body = JSON.stringify(body);
-    options.headers["Content-Type"] = "application/json";
-  }
+  const hasBody = body !== undefined;
   let response;
   try {
-    response = await fetch(address(path, query), options);
+    response = await fetch(address(path, query), {
+      method,
+      keepalive,
+      signal,
+      body: hasBody ? JSON.stringify(body) : undefined,
+      headers: {
+        ...(method === "GET" ? {} : CSRF_HEADER),
+        ...headers,
+        ...(hasBody ? { "Content-Type": "application/json" } : {}),
+      },
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, { title: "No connection", detail: "The server cannot be reached." });
@@ -85,6 +109,11 @@ async function send(method, path, { body, query, headers = {}, keepalive = false
   throw problemOf(response.status, await response.text(), response.headers.get("Retry-After"));
 }
 
+/**
+ * @param {number} status
+ * @param {string} text
+ * @param {string | null} retryAfter
+ */
 function problemOf(status, text, retryAfter) {
   let body = {};
   try {
@@ -96,22 +125,59 @@ function problemOf(status, text, retryAfter) {
   return new Problem(status, body, (Number(retryAfter) || 0) * 1000);
 }
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ * @returns {Promise<any>}
+ */
 async function json(method, path, options) {
   const response = await send(method, path, options);
   return response.status === 204 ? null : response.json();
 }
 
+/**
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 export const get = (path, options) => json("GET", path, options);
+/**
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 export const remove = (path, options) => json("DELETE", path, options);
+/**
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {RequestOptions} [options]
+ */
 export const put = (path, body, options) => json("PUT", path, { ...options, body });
+/**
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {RequestOptions} [options]
+ */
 export const patch = (path, body, options) => json("PATCH", path, { ...options, body });
+/**
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {RequestOptions} [options]
+ */
 export const post = (path, body, options) => json("POST", path, { ...options, body });
 
-/** The body of an answer, for images and downloads. */
+/**
+ * The body of an answer, for images and downloads.
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 export async function blob(path, options) {
   return (await send("GET", path, options)).blob();
 }
 
+/**
+ * @param {string} path
+ * @param {string} filename
+ */
 export async function save(path, filename) {
   const url = URL.createObjectURL(await blob(path));
   const link = document.createElement("a");
@@ -121,16 +187,29 @@ export async function save(path, filename) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** Upload bytes; `onProgress` gets how many were sent. `answer` resolves to the completed request. */
+/**
+ * Upload bytes; `onProgress` gets how many were sent. `answer` resolves to the completed request.
+ * @param {string} method
+ * @param {string} path
+ * @param {XMLHttpRequestBodyInit} body
+ * @param {UploadOptions} options
+ */
 export const upload = (method, path, body, { query, headers = {}, onProgress }) =>
   uploadTo(method, address(path, query), body, {
     headers: { ...CSRF_HEADER, ...headers },
     onProgress,
   });
 
-/** The same to any address, without credentials. */
+/**
+ * The same to any address, without credentials.
+ * @param {string} method
+ * @param {string} url
+ * @param {XMLHttpRequestBodyInit} body
+ * @param {UploadOptions} options
+ */
 export function uploadTo(method, url, body, { headers = {}, onProgress }) {
   const request = new XMLHttpRequest(); // fetch cannot tell how much it has sent
+  /** @type {Promise<XMLHttpRequest>} */
   const answer = new Promise((resolve, reject) => {
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
     request.addEventListener("load", () => {
@@ -151,24 +230,38 @@ export function uploadTo(method, url, body, { headers = {}, onProgress }) {
     request.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")));
   });
   request.open(method, url);
-  for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+  for (const [name, value] of Object.entries(headers))
+    request.setRequestHeader(name, String(value));
   request.send(body);
   return { answer, stop: () => request.abort() };
 }
 
-/** The headers of an answer. */
+/**
+ * The headers of an answer.
+ * @param {string} method
+ * @param {string} path
+ * @param {Record<string, string>} headers
+ */
 export const headersOf = async (method, path, headers) =>
   (await send(method, path, { headers })).headers;
 
-/** Stream an audit's progress until it ends; resumes behind the last event when reconnected. */
+/**
+ * Stream an audit's progress until it ends; resumes behind the last event when reconnected.
+ * @param {string} auditId
+ * @param {(event: Partial<Audit>) => void} onEvent
+ * @param {AbortSignal} signal
+ */
 export async function follow(auditId, onEvent, signal) {
   let lastId = "";
   let delay = 500;
   while (!signal.aborted) {
     try {
-      const headers = { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) };
+      const headers = {
+        Accept: "text/event-stream",
+        ...(lastId ? { "Last-Event-ID": lastId } : {}),
+      };
       const response = await send("GET", `/v1/audits/${auditId}/events`, { headers, signal });
-      for await (const event of parseEvents(response.body)) {
+      for await (const event of parseEvents(/** @type {any} */ (response.body))) {
         lastId = event.id || lastId;
         delay = 500;
         const data = JSON.parse(event.data);
@@ -183,6 +276,7 @@ export async function follow(auditId, onEvent, signal) {
   }
 }
 
+/** @param {ReadableStream<Uint8Array<ArrayBuffer>>} body */
 async function* parseEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -191,13 +285,14 @@ async function* parseEvents(body) {
     if (done) return;
     text += value.replaceAll("\r\n", "\n");
     const blocks = text.split("\n\n");
-    text = blocks.pop();
+    text = blocks.pop() ?? "";
     for (const event of blocks.map(parseEvent)) {
       if (event.data) yield event;
     }
   }
 }
 
+/** @param {string} block */
 function parseEvent(block) {
   const event = { id: "", data: "" };
   for (const line of block.split("\n")) {

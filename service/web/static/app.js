@@ -2,13 +2,14 @@
 
 import { accountMenu } from "./account.js";
 import * as api from "./api.js";
-import { button, fill, h, problemBox } from "./dom.js";
+import { button, byId, fill, h, problemBox } from "./dom.js";
 import { completeSignIn, redirectToProvider } from "./oidc-sign-in.js";
 
-const main = document.getElementById("main");
-const top = document.getElementById("top");
+const main = byId("main");
+const top = byId("top");
 
 // An ID is only letters, digits, - and _, so that an address cannot redirect an API call.
+/** @type {Array<[RegExp, () => Promise<{ show: Show }>]>} */
 const VIEWS = [
   [/^\/audits\/([\w-]+)\/overview$/, () => import("./overview.js")],
   [/^\/audits\/([\w-]+)\/grid$/, () => import("./grid.js")],
@@ -47,7 +48,7 @@ async function start() {
     );
     for (const [pattern, load] of VIEWS) {
       const match = pattern.exec(location.pathname);
-      if (match) return await (await load()).show(main, { me, id: match[1] });
+      if (match) return await (await load()).show(main, { id: match[1] });
     }
     throw new api.Problem(404, { title: "Page not found" });
   } catch (error) {
@@ -56,6 +57,7 @@ async function start() {
   }
 }
 
+/** @param {any} error */
 function recovery(error) {
   return error.retryable
     ? button("Try again", () => location.reload())
@@ -93,6 +95,7 @@ async function showSignIn(notice = "") {
       message.textContent = `${error.title}. ${error.detail}`;
     }
   };
+  /** @param {SubmitEvent} event */
   const submit = async (event) => {
     event.preventDefault();
     try {
@@ -123,5 +126,5 @@ async function showSignIn(notice = "") {
       ),
     ),
   );
-  (provider ? main.querySelector("button") : input).focus();
+  (provider ? main.querySelector("button") : input)?.focus();
 }

@@ -3,8 +3,15 @@
 import * as api from "./api.js";
 import { announce, button, fill, h, problemBox } from "./dom.js";
 
+/**
+ * @param {string} base
+ * @param {Api.ReviewSettingsRead} settings
+ * @param {Api.Person[]} people
+ * @param {Draw} draw
+ */
 export function opinionsSection(base, settings, people, draw) {
   const errors = h("div");
+  /** @param {Partial<Api.ReviewSettingsRead>} changes */
   const save = async (changes) => {
     try {
       await api.put(`${base}/review-settings`, { ...settings, ...changes });
@@ -19,9 +26,10 @@ export function opinionsSection(base, settings, people, draw) {
     { id: "opinions" },
     [1, 2, 3, 4, 5].map((n) => h("option", { value: n }, n)),
   );
-  select.value = settings.opinions;
+  select.value = String(settings.opinions);
   select.addEventListener("change", () => save({ opinions: Number(select.value) }));
   const adjudicators = new Set(settings.adjudicators);
+  /** @param {Api.Person} person */
   const toggle = (person) => {
     if (!adjudicators.delete(person.id)) adjudicators.add(person.id);
     return save({ adjudicators: [...adjudicators] });
@@ -56,6 +64,10 @@ export function opinionsSection(base, settings, people, draw) {
   );
 }
 
+/**
+ * @param {string} text
+ * @param {Props} props
+ */
 const check = (text, props) =>
   h(
     "label",
@@ -64,8 +76,15 @@ const check = (text, props) =>
     h("span", { dir: "auto" }, text),
   );
 
+/**
+ * @param {string} base
+ * @param {Api.AssignmentRead[]} assignments
+ * @param {boolean} mayManage
+ * @param {Draw} draw
+ */
 export function assignmentsSection(base, assignments, mayManage, draw) {
   const errors = h("div");
+  /** @param {Api.AssignmentRead} assignment */
   const remove = async (assignment) => {
     try {
       await api.remove(`${base}/assignments/${encodeURIComponent(assignment.id)}`);
@@ -75,6 +94,7 @@ export function assignmentsSection(base, assignments, mayManage, draw) {
       fill(errors, problemBox(problem));
     }
   };
+  /** @param {Api.AssignmentRead} assignment */
   const describe = (assignment) =>
     [
       assignment.tier.join(" and "),
@@ -118,8 +138,18 @@ export function assignmentsSection(base, assignments, mayManage, draw) {
   );
 }
 
+/**
+ * @param {string} base
+ * @param {Dataset} dataset
+ * @param {Api.Person[]} people
+ * @param {Draw} draw
+ */
 export function assignmentForm(base, dataset, people, draw) {
   const errors = h("div");
+  /**
+   * @param {string} name
+   * @param {string} title
+   */
   const classes = (name, title) =>
     h(
       "label",
@@ -132,14 +162,15 @@ export function assignmentForm(base, dataset, people, draw) {
         dataset.class_names.map((className) => h("option", { value: className }, className)),
       ),
     );
+  /** @param {SubmitEvent} event */
   const submit = async (event) => {
     event.preventDefault();
-    const form = new FormData(event.target);
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
     try {
       await api.post(`${base}/assignments`, {
         name: form.get("name"),
         people: form.getAll("people"),
-        tier: form.get("tier").split(" "),
+        tier: String(form.get("tier")).split(" "),
         given_label: form.get("given_label") || null,
         predicted_label: form.get("predicted_label") || null,
         split: form.has("split"),

@@ -1,13 +1,14 @@
 // One audit in the list: its progress while it runs, links to its results afterwards.
 
 import * as api from "./api.js";
-import { announce, button, fill, h, problemBox } from "./dom.js";
+import { announce, button, fill, find, h, problemBox } from "./dom.js";
 import { ago, percent, timeLeft } from "./format.js";
 
 // Each stream holds a connection, and a browser opens six per host; the other audits are polled.
 const MAX_STREAMS = 3;
 const POLL_MS = 4000;
 const ENDED = ["completed", "failed", "cancelled"];
+/** @type {Record<string, string>} */
 const STEPS = {
   encode: "Encoding samples",
   train: "Training and tracking every sample",
@@ -15,6 +16,10 @@ const STEPS = {
 };
 let streams = 0;
 
+/**
+ * @param {Audit} audit
+ * @param {boolean} mayCancel
+ */
 export function auditRow(audit, mayCancel) {
   const element = h("article", {
     class: "audit",
@@ -25,6 +30,11 @@ export function auditRow(audit, mayCancel) {
   return element;
 }
 
+/**
+ * @param {HTMLElement} element
+ * @param {Audit} audit
+ * @param {boolean} mayCancel
+ */
 async function watch(element, audit, mayCancel) {
   do {
     const follow = streams < MAX_STREAMS ? stream : poll;
@@ -43,6 +53,11 @@ async function watch(element, audit, mayCancel) {
   if (audit.status === "completed") announce("The audit is completed. Its review queue is ready.");
 }
 
+/**
+ * @param {HTMLElement} element
+ * @param {Audit} audit
+ * @param {(event: Partial<Audit>) => void} update
+ */
 async function stream(element, audit, update) {
   const stop = new AbortController();
   const abort = () => stop.abort();
@@ -53,6 +68,11 @@ async function stream(element, audit, update) {
   window.removeEventListener("pagehide", abort);
 }
 
+/**
+ * @param {HTMLElement} element
+ * @param {Audit} audit
+ * @param {(event: Partial<Audit>) => void} update
+ */
 async function poll(element, audit, update) {
   while (!ENDED.includes(audit.status)) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -64,6 +84,11 @@ async function poll(element, audit, update) {
   }
 }
 
+/**
+ * @param {HTMLElement} element
+ * @param {Audit} audit
+ * @param {boolean} mayCancel
+ */
 function draw(element, audit, mayCancel) {
   element.className = `audit ${audit.status}`;
   if (ENDED.includes(audit.status)) return fill(element, ended(audit));
@@ -89,15 +114,14 @@ function draw(element, audit, mayCancel) {
     );
   }
   const waiting = audit.status === "queued";
-  element.querySelector(".step").textContent = waiting
-    ? "Waiting for a worker"
-    : (STEPS[audit.step] ?? "Running");
-  element.querySelector(".eta").textContent = waiting
-    ? ""
-    : [percent(audit.progress ?? 0), timeLeft(audit.eta_seconds)].filter(Boolean).join(" · ");
-  element.querySelector("progress").value = audit.progress ?? 0;
+  const step = waiting ? "Waiting for a worker" : (STEPS[audit.step ?? ""] ?? "Running");
+  const eta = [percent(audit.progress), timeLeft(audit.eta_seconds)].filter(Boolean).join(" · ");
+  find(element, ".step").textContent = step;
+  find(element, ".eta").textContent = waiting ? "" : eta;
+  find(element, "progress").value = audit.progress;
 }
 
+/** @param {Audit} audit */
 function ended(audit) {
   const when = ago(audit.finished_at ?? audit.created_at);
   const version = audit.dataset_version ? ` of version ${audit.dataset_version}` : "";

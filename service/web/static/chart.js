@@ -11,6 +11,10 @@ const TOP = 8;
 const BOTTOM = 20;
 const MAX_LINES = 64; // more replicas only clutter the chart
 
+/**
+ * @param {Api.TrajectoryRead | null} trajectory
+ * @param {Suspect} item
+ */
 export function trajectoryChart(trajectory, item) {
   if (!trajectory?.p_given?.length) {
     return h(
@@ -23,7 +27,7 @@ export function trajectoryChart(trajectory, item) {
   const lines = inBag.map((_, replica) => byEpoch.map((epoch) => epoch[replica]));
   const outOfBag = lines.filter((_, replica) => inBag[replica] === 0);
   const inBagLines = lines.filter((_, replica) => inBag[replica] > 0);
-  const given = byEpoch.map(average);
+  const given = byEpoch.map(mean);
   const suggested = suggestedLines(trajectory);
   return h(
     "figure",
@@ -53,7 +57,7 @@ export function trajectoryChart(trajectory, item) {
         ? h(
             "span",
             { class: "key mean suggested" },
-            h("bdi", {}, shorten(item.suggested_label, 16)),
+            h("bdi", {}, shorten(item.suggested_label ?? "", 16)),
             ", suggested",
           )
         : null,
@@ -68,13 +72,24 @@ export function trajectoryChart(trajectory, item) {
   );
 }
 
-/** If another class led, the suggested label's probability is known only to lie between two bounds. */
+/**
+ * @typedef {object} SuggestedLines
+ * @property {Array<Array<number | null>>} lines by replica
+ * @property {number[]} low
+ * @property {number[]} high
+ * @property {number[]} mean
+ */
+
+/**
+ * If another class led, the suggested label's probability is known only to lie between two bounds.
+ * @param {Api.TrajectoryRead} options
+ */
 function suggestedLines({ p_suggested_low: low, p_suggested_high: high, in_bag: inBag }) {
   if (!low || !high) return null;
   const lines = inBag.map((_, replica) =>
     low.map((epoch, at) => (high[at][replica] - epoch[replica] < 0.02 ? epoch[replica] : null)),
   );
-  const [lowest, highest] = [low.map(average), high.map(average)];
+  const [lowest, highest] = [low.map(mean), high.map(mean)];
   return {
     lines,
     low: lowest,
@@ -83,21 +98,33 @@ function suggestedLines({ p_suggested_low: low, p_suggested_high: high, in_bag: 
   };
 }
 
-function average(values) {
+/** @param {number[]} values */
+function mean(values) {
   const known = values.filter((value) => value !== null && !Number.isNaN(value));
-  return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+  return known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
+/**
+ * @param {number} epoch
+ * @param {number} epochs
+ */
 const x = (epoch, epochs) =>
   LEFT + (epochs > 1 ? epoch / (epochs - 1) : 0.5) * (WIDTH - LEFT - RIGHT);
+/** @param {number} share */
 const y = (share) => TOP + (1 - share) * (HEIGHT - TOP - BOTTOM);
 
-/** A line through the known values, with gaps at the others. */
+/**
+ * A line through the known values, with gaps at the others.
+ * @param {Array<number | null>} values
+ * @param {string} kind
+ */
 function path(values, kind) {
   const points = values.map((value, epoch) =>
-    value === null ? null : [x(epoch, values.length).toFixed(1), y(value).toFixed(1)],
+    value === null || Number.isNaN(value)
+      ? null
+      : [x(epoch, values.length).toFixed(1), y(value).toFixed(1)],
   );
-  const known = points.filter(Boolean);
+  const known = points.filter((point) => point !== null);
   if (known.length === 1)
     return svg("circle", {
       class: kind,
@@ -111,12 +138,17 @@ function path(values, kind) {
   return svg("path", { class: kind, d: steps.filter(Boolean).join("") });
 }
 
+/**
+ * @param {number[]} low
+ * @param {number[]} high
+ */
 function band(low, high) {
   const upper = high.map((value, epoch) => `${x(epoch, high.length)},${y(value)}`);
   const lower = low.map((value, epoch) => `${x(epoch, low.length)},${y(value)}`).reverse();
   return svg("path", { class: "between", d: `M${[...upper, ...lower].join("L")}Z` });
 }
 
+/** @param {number} epochs */
 function axes(epochs) {
   const rows = [0, 0.5, 1].map((share) => [
     svg("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(share), y2: y(share) }),
@@ -137,7 +169,16 @@ function axes(epochs) {
   ];
 }
 
+/**
+ * @param {Suspect} item
+ * @param {number[]} given
+ * @param {number[][]} outOfBag
+ * @param {SuggestedLines | null} suggested
+ * @param {number} epochs
+ * @param {number} replicas
+ */
 function describe(item, given, outOfBag, suggested, epochs, replicas) {
+  /** @param {number[]} values */
   const last = (values) => values[values.length - 1];
   const parts = [
     `Over ${epochs} epochs, mean of ${replicas} replicas: the given label ${item.given_label} goes from ${percent(given[0])} to ${percent(last(given))}`,
@@ -148,7 +189,7 @@ function describe(item, given, outOfBag, suggested, epochs, replicas) {
     );
   if (outOfBag.length)
     parts.push(
-      `replicas not trained on it end at ${percent(average(outOfBag.map(last)))} for the given label`,
+      `replicas not trained on it end at ${percent(mean(outOfBag.map(last)))} for the given label`,
     );
   return `${parts.join("; ")}.`;
 }

@@ -4,6 +4,10 @@ import * as api from "./api.js";
 import { h } from "./dom.js";
 import { number, shorten } from "./format.js";
 
+/**
+ * @param {string} auditId
+ * @param {Filter} filter
+ */
 export function classPairFilter(auditId, filter) {
   const select = h(
     "select",
@@ -26,6 +30,11 @@ export function classPairFilter(auditId, filter) {
   return select;
 }
 
+/**
+ * @param {HTMLSelectElement} select
+ * @param {string} auditId
+ * @param {Filter} filter
+ */
 async function load(select, auditId, filter) {
   let pairs;
   try {

@@ -5,9 +5,15 @@ import { number, percent } from "./format.js";
 
 const MAX_SHOWN = 50;
 
-/** Names that contain every word of the query; those that begin with it first, then by probability. */
+/**
+ * Names that contain every word of the query; those that begin with it first, then by probability.
+ * @param {string} query
+ * @param {string[]} names
+ * @param {Map<string, number>} probability
+ */
 export function findClasses(query, names, probability) {
   const words = query.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+  /** @type {Array<{ name: string, start: number, index: number, probability: number }>} */
   const found = [];
   names.forEach((name, index) => {
     const text = name.toLocaleLowerCase();
@@ -24,8 +30,14 @@ export function findClasses(query, names, probability) {
   return found.map((match) => match.name);
 }
 
+/** @param {string} text */
 const escapePattern = (text) => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
 
+/**
+ * @param {string[]} names
+ * @param {Suspect} item
+ * @param {(name: string) => void} onChoose
+ */
 export function openClassSearch(names, item, onChoose) {
   const probability = new Map(item.top_labels.map((top) => [top.label, top.probability]));
   const list = h("ul", { id: "found", class: "found", role: "listbox", "aria-label": "Classes" });
@@ -43,8 +55,10 @@ export function openClassSearch(names, item, onChoose) {
     autofocus: true,
     placeholder: "Type part of the name",
   });
+  /** @type {string[]} */
   let matches = [];
   let active = 0;
+  /** @param {string} name */
   const choose = (name) => {
     dialog.close();
     onChoose(name);
@@ -81,12 +95,14 @@ export function openClassSearch(names, item, onChoose) {
   input.addEventListener("input", update);
   input.addEventListener("keydown", (event) => {
     const last = list.children.length - 1;
-    const to = {
+    /** @type {Record<string, number>} */
+    const targets = {
       ArrowDown: Math.min(active + 1, last),
       ArrowUp: Math.max(active - 1, 0),
       Home: 0,
       End: last,
-    }[event.key];
+    };
+    const to = targets[event.key];
     if (to !== undefined && (event.key.startsWith("Arrow") || !input.value)) {
       event.preventDefault();
       active = to;
@@ -104,6 +120,13 @@ export function openClassSearch(names, item, onChoose) {
   input.focus();
 }
 
+/**
+ * @param {string} name
+ * @param {number} index
+ * @param {Map<string, number>} probability
+ * @param {Suspect} item
+ * @param {(name: string) => void} choose
+ */
 function option(name, index, probability, item, choose) {
   return h(
     "li",

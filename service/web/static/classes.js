@@ -7,6 +7,10 @@ import { queueAddress } from "./queue-address.js";
 
 const FIRST_ROWS = 25;
 
+/**
+ * @param {Summary} options
+ * @param {string} id
+ */
 export function classesSection({ per_class: rows = [] }, id) {
   const sorted = [...rows].sort((a, b) => b.estimated_wrong_count - a.estimated_wrong_count);
   const worst = Math.max(...sorted.map((row) => row.noise_rate.high), 0.01);
@@ -20,7 +24,7 @@ export function classesSection({ per_class: rows = [] }, id) {
     rest > 0
       ? button(`Show ${plural(rest, "more class", "more classes")}`, () => {
           body.append(...sorted.slice(FIRST_ROWS).map((row) => classRow(row, id, worst)));
-          showAll.remove();
+          showAll?.remove();
         })
       : null;
   return h(
@@ -68,6 +72,11 @@ export function classesSection({ per_class: rows = [] }, id) {
   );
 }
 
+/**
+ * @param {ClassSummary} row
+ * @param {string} id
+ * @param {number} worst
+ */
 function classRow(row, id, worst) {
   const { estimate, low, high } = row.noise_rate;
   return h(

@@ -5,9 +5,15 @@ import { SINGLE_ROLES } from "./column-roles.js";
 import { announce, button, fill, h, modal, problemBox } from "./dom.js";
 import { number, shorten } from "./format.js";
 
+/** @typedef {{ column: Api.ColumnRead, select: HTMLSelectElement }} Row */
+
 const ROLES = { ...SINGLE_ROLES, feature: "Feature", ignored: "Not used" };
 
-/** `onReread(dataset)` gets the dataset, which is being read again. */
+/**
+ * `onReread(dataset)` gets the dataset, which is being read again.
+ * @param {Dataset} dataset
+ * @param {(dataset: Dataset) => void} onReread
+ */
 export async function openColumnEditor(dataset, onReread) {
   const body = h("div", { class: "dialog-body" }, h("p", { class: "quiet" }, "Loading …"));
   const dialog = modal(`Columns of ${shorten(dataset.name, 40)}`, body, { wide: true });
@@ -19,6 +25,12 @@ export async function openColumnEditor(dataset, onReread) {
   }
 }
 
+/**
+ * @param {Dataset} dataset
+ * @param {Api.ColumnRead[]} items
+ * @param {HTMLDialogElement} dialog
+ * @param {(dataset: Dataset) => void} onReread
+ */
 function editor(dataset, items, dialog, onReread) {
   const errors = h("div");
   const rows = items.map((column) => ({ column, select: roleSelect(column) }));
@@ -31,6 +43,7 @@ function editor(dataset, items, dialog, onReread) {
     });
   }
   const apply = h("button", { type: "submit", class: "button primary" }, "Apply");
+  /** @param {SubmitEvent} event */
   const submit = async (event) => {
     event.preventDefault();
     apply.disabled = true;
@@ -80,6 +93,7 @@ function editor(dataset, items, dialog, onReread) {
   );
 }
 
+/** @param {Row} options */
 function row({ column, select }) {
   const missing = column.missing
     ? h("span", { class: "quiet small block" }, `${number(column.missing)} missing`)
@@ -99,6 +113,7 @@ function row({ column, select }) {
   );
 }
 
+/** @param {Api.ColumnRead} column */
 function roleSelect(column) {
   const select = h(
     "select",
@@ -110,10 +125,15 @@ function roleSelect(column) {
   return select;
 }
 
-/** The body of `POST …/columns`: every role that was named, features only where some were. */
+/**
+ * The body of `POST …/columns`: every role that was named, features only where some were.
+ * @param {Row[]} rows
+ */
 function chosenRoles(rows) {
+  /** @param {string} role */
   const named = (role) =>
     rows.filter(({ select }) => select.value === role).map(({ column }) => column.name);
+  /** @type {Record<string, string | string[]>} */
   const roles = { ignored: named("ignored") };
   for (const role of Object.keys(SINGLE_ROLES)) {
     const [name] = named(role);

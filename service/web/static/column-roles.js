@@ -17,7 +17,10 @@ const ROLE_OF_FIELD = {
   file_column: "file",
 };
 
-/** The fields of the upload form as the API names them: `{label_column: "y"}` -> `{label: "y"}`. */
+/**
+ * The fields of the upload form as the API names them: `{label_column: "y"}` -> `{label: "y"}`.
+ * @param {Record<string, string>} query
+ */
 export const columnsOf = (query) =>
   Object.fromEntries(
     Object.entries(ROLE_OF_FIELD)

@@ -6,15 +6,20 @@ import { fill, h } from "./dom.js";
 import { number } from "./format.js";
 
 export class Counters {
+  /** @param {string} auditId */
   constructor(auditId) {
     this.base = `/v1/audits/${auditId}`;
+    /** @type {Record<string, TierCounts>} */
     this.tiers = {};
     this.reviewed = 0;
     this.errors = 0;
     this.element = h("dl", { class: "counters", "aria-label": "Progress of the review" });
   }
 
-  /** Counts as the server has them; `summary` is the answer of GET …/summary. */
+  /**
+   * Counts as the server has them; `summary` is the answer of GET …/summary.
+   * @param {Summary} summary
+   */
   set(summary) {
     this.tiers = structuredClone(summary.review);
     this.draw();
@@ -28,7 +33,13 @@ export class Counters {
     this.draw();
   }
 
-  /** A decision was made (`step` 1) or undone (-1). */
+  /**
+   * A decision was made (`step` 1) or undone (-1).
+   * @param {Suspect} item
+   * @param {Api.Verdict} verdict
+   * @param {string | null} label
+   * @param {1 | -1} step
+   */
   count(item, verdict, label, step) {
     const tier = this.tiers[item.tier];
     if (tier) {
@@ -75,9 +86,18 @@ export class Counters {
   }
 }
 
+/**
+ * @param {Suspect} item
+ * @param {Api.Verdict} verdict
+ * @param {string | null} label
+ */
 const foundWrong = (item, verdict, label) =>
   verdict === "exclude" || (verdict !== "keep" && label !== item.given_label);
 
+/**
+ * @param {string} name
+ * @param {TierCounts} options
+ */
 function tierCount(name, { open, skipped, decided }) {
   const total = open + skipped + decided;
   return h(

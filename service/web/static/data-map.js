@@ -10,15 +10,18 @@ const BOX = { left: 0.1, top: 0.09, width: 0.87, height: 0.78 };
 const MAX_VARIABILITY = 0.5;
 const HIT_DISTANCE = 0.03; // in widths of the plot
 
+/** @param {string} auditId */
 export function dataMap(auditId) {
   const ring = h("span", { class: "map-ring", hidden: true });
   const label = h("p", { class: "map-label", hidden: true });
   const overlay = h("div", { class: "map-overlay" }, ring, label);
+  /** @type {Promise<Api.DataMapRead | null> | null} */
   let map = null;
   const load = () => {
     map ??= api.get(`/v1/audits/${auditId}/data-map`).catch(() => null);
     return map;
   };
+  /** @param {MouseEvent} event */
   const pointAt = async (event) => {
     const points = await load();
     if (!points) return null;
@@ -62,14 +65,20 @@ export function dataMap(auditId) {
   );
 }
 
+/**
+ * @param {Api.DataMapRead} points
+ * @param {{ x: number, y: number }} at
+ * @param {number} shape
+ */
 function nearest(points, at, shape) {
+  /** @type {{ index: number, distance: number, x: number, y: number } | null} */
   let best = null;
-  points.sample_id.forEach((sample, index) => {
+  for (let index = 0; index < points.sample_id.length; index += 1) {
     const x = BOX.left + (points.variability[index] / MAX_VARIABILITY) * BOX.width;
     const y = BOX.top + (1 - points.confidence[index]) * BOX.height;
     const distance = Math.hypot(x - at.x, (y - at.y) * shape);
     if (distance < (best?.distance ?? HIT_DISTANCE)) best = { index, distance, x, y };
-  });
+  }
   if (!best) return null;
   const { index, x, y } = best;
   return {

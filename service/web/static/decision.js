@@ -10,18 +10,27 @@ import { votesBlock } from "./votes.js";
 
 const CHOICE_KEYS = 9;
 const FEW_CLASSES = 10;
+/** @type {Record<string, string>} */
+const OUTCOMES = { keep: "kept", exclude: "excluded", skip: "skipped" };
 const CLASS_SIGNALS = new Set(["majority_class", "neighbours_class"]);
 
-/** The choices of the keys 1 to 9: the suggestion first, then the other classes by probability. */
+/**
+ * The choices of the keys 1 to 9: the suggestion first, then the other classes by probability.
+ * @param {Suspect} item
+ * @param {string[]} classNames
+ * @returns {Array<Choice | null>}
+ */
 export function choicesOf(item, classNames) {
   const probability = new Map(item.top_labels.map((top) => [top.label, top.probability]));
   const others = item.top_labels.map((top) => top.label);
   // With few classes each gets a key; with many, only those that the models consider.
   if (classNames.length <= FEW_CLASSES)
     others.push(...classNames.filter((name) => !probability.has(name)));
+  /** @type {Choice[]} */
   const choices = others
     .filter((label) => label !== item.given_label && label !== item.suggested_label)
     .map((label) => ({ verdict: "relabel", label, probability: probability.get(label) }));
+  /** @type {Choice | null} */
   const first =
     item.suggested_label === null
       ? null
@@ -33,6 +42,11 @@ export function choicesOf(item, classNames) {
   return [first, ...choices].slice(0, CHOICE_KEYS);
 }
 
+/**
+ * @param {Suspect} item
+ * @param {Array<Choice | null>} choices
+ * @param {Act} act
+ */
 export function decisionPanel(item, choices, act) {
   const given = item.top_labels.find((top) => top.label === item.given_label);
   const keptShare = given?.probability ?? null;
@@ -88,6 +102,11 @@ export function decisionPanel(item, choices, act) {
   );
 }
 
+/**
+ * @param {Choice} options
+ * @param {number} index
+ * @param {Act} act
+ */
 function choiceButton({ verdict: kind, label, probability }, index, act) {
   const suggestion = kind === "accept_suggestion";
   return h(
@@ -107,6 +126,12 @@ function choiceButton({ verdict: kind, label, probability }, index, act) {
   );
 }
 
+/**
+ * @param {string} text
+ * @param {string} key
+ * @param {string} detail
+ * @param {() => unknown} onClick
+ */
 function verdict(text, key, detail, onClick) {
   return h(
     "button",
@@ -123,6 +148,11 @@ function verdict(text, key, detail, onClick) {
   );
 }
 
+/**
+ * @param {string} auditId
+ * @param {Suspect} item
+ * @param {string[]} classNames
+ */
 export function evidencePanel(auditId, item, classNames) {
   return h(
     "section",
@@ -147,7 +177,10 @@ export function evidencePanel(auditId, item, classNames) {
   );
 }
 
-/** Each reviewer's opinion, for the adjudicator. */
+/**
+ * Each reviewer's opinion, for the adjudicator.
+ * @param {Api.OpinionRead[]} opinions
+ */
 function opinionList(opinions) {
   if (!opinions?.length) return null;
   return h(
@@ -166,7 +199,11 @@ function opinionList(opinions) {
   );
 }
 
-/** Near duplicates, each a link to that sample, with their labels. */
+/**
+ * Near duplicates, each a link to that sample, with their labels.
+ * @param {string} auditId
+ * @param {Array<Record<string, string>> | undefined} others
+ */
 function duplicates(auditId, others) {
   if (!others?.length) return null;
   return h(
@@ -193,9 +230,11 @@ function duplicates(auditId, others) {
   );
 }
 
+/** @param {{ verdict: Api.Verdict | null, corrected_label: string | null }} options */
 const currentVerdict = ({ verdict, corrected_label: label }) =>
-  ({ keep: "kept", exclude: "excluded", skip: "skipped" })[verdict] ?? `changed to ${label}`;
+  OUTCOMES[verdict ?? ""] ?? `changed to ${label}`;
 
+/** @param {Suspect} options */
 function pWrong({ p_wrong: p, p_wrong_low: low, p_wrong_high: high }) {
   const description = `Probably wrong: ${percent(p)}, between ${percent(low)} and ${percent(high)}`;
   return h(
@@ -218,12 +257,21 @@ function pWrong({ p_wrong: p, p_wrong_low: low, p_wrong_high: high }) {
   );
 }
 
+/** @param {string} text */
 const sentence = (text) =>
   `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
 
+/**
+ * @param {Suspect} item
+ * @param {string[]} classNames
+ */
 function signals(item, classNames) {
   const known = Object.entries(item.signals ?? {}).filter(([, value]) => value !== null);
   if (!known.length) return null;
+  /**
+   * @param {string} name
+   * @param {number} value
+   */
   const shown = (name, value) =>
     CLASS_SIGNALS.has(name) ? (classNames[value] ?? value) : Number(value.toPrecision(3));
   return h(
@@ -238,7 +286,7 @@ function signals(item, classNames) {
           "div",
           {},
           h("dt", {}, name.replaceAll("_", " ")),
-          h("dd", {}, String(shown(name, value))),
+          h("dd", {}, String(shown(name, /** @type {number} */ (value)))),
         ),
       ),
     ),

@@ -12,6 +12,7 @@ const COLUMNS = [
   ["file_column", SINGLE_ROLES.file],
 ];
 
+/** @param {(dataset: Dataset) => void} onUploaded */
 export function dropZone(onUploaded) {
   const input = h("input", {
     type: "file",
@@ -63,17 +64,26 @@ export function dropZone(onUploaded) {
     ),
     state,
   );
+  /** @param {File | undefined} file */
   const begin = (file) => {
     if (file) send(file, state, zone, columns, onUploaded);
     input.value = "";
   };
-  input.addEventListener("change", () => begin(input.files[0]));
+  input.addEventListener("change", () => begin(input.files?.[0]));
   acceptDrops(zone, begin);
   return zone;
 }
 
+/**
+ * @param {HTMLElement} zone
+ * @param {(file: File | undefined) => void} begin
+ */
 function acceptDrops(zone, begin) {
   // The whole page accepts drops, so that a file dropped outside the box does not replace the page.
+  /**
+   * @param {DragEvent} event
+   * @param {boolean} on
+   */
   const highlight = (event, on) => {
     if (![...(event.dataTransfer?.types ?? [])].includes("Files")) return;
     event.preventDefault();
@@ -89,9 +99,17 @@ function acceptDrops(zone, begin) {
   });
 }
 
+/**
+ * @param {File} file
+ * @param {HTMLElement} state
+ * @param {HTMLElement} zone
+ * @param {Record<string, HTMLInputElement>} columns
+ * @param {(dataset: Dataset) => void} onUploaded
+ */
 async function send(file, state, zone, columns, onUploaded) {
   const bar = h("progress", { max: "1", value: 0, "aria-label": `Upload of ${file.name}` });
   const progress = h("span", { class: "quiet" });
+  /** @type {UploadQuery} */
   const query = { filename: file.name };
   for (const [name, field] of Object.entries(columns)) query[name] = field.value.trim();
   const fallback = h("p", { class: "quiet small" });

@@ -5,15 +5,17 @@ import { button, h, problemBox } from "./dom.js";
 import { openExport } from "./export.js";
 import { number, plural } from "./format.js";
 
+/** @type {Record<string, string>} */
+const ENDED = { cancelled: "This audit was cancelled", failed: "This audit failed" };
+
 export function loadingView() {
   return h("div", { class: "blank", "aria-busy": "true" }, h("p", { class: "quiet" }, "Loading …"));
 }
 
+/** @param {Audit} audit */
 export function unfinishedAuditView(audit) {
   if (audit.problem) return h("div", { class: "narrow" }, problemBox(audit.problem));
-  const title = { cancelled: "This audit was cancelled", failed: "This audit failed" }[
-    audit.status
-  ];
+  const title = ENDED[audit.status];
   return h(
     "div",
     { class: "blank" },
@@ -25,11 +27,20 @@ export function unfinishedAuditView(audit) {
   );
 }
 
+/**
+ * @param {{
+ *   counters: import("./counters.js").Counters,
+ *   filter: Filter,
+ *   dataset: Dataset,
+ *   auditId: string,
+ *   refresh: () => unknown,
+ *   undo: (() => unknown) | null,
+ * }} options
+ */
 export function endOfQueueView({ counters, filter, dataset, auditId, refresh, undo }) {
   const { open, skipped, decided } = totals(counters, filter);
-  const filtered = ["given_label", "predicted_label", "issue"].some(
-    (name) => filter[name] !== undefined,
-  );
+  const { given_label: given, predicted_label: predicted, issue } = filter;
+  const filtered = [given, predicted, issue].some((value) => value !== undefined);
   const skippedQueue = filter.state === "skipped";
   return h(
     "div",
@@ -78,14 +89,23 @@ export function endOfQueueView({ counters, filter, dataset, auditId, refresh, un
   );
 }
 
+/**
+ * @param {import("./counters.js").Counters} counters
+ * @param {Filter} filter
+ */
 function totals(counters, filter) {
   const tiers = (filter.tier ?? ["obvious", "possible"])
     .map((name) => counters.tiers[name])
     .filter(Boolean);
+  /** @param {keyof TierCounts} state */
   const sum = (state) => tiers.reduce((total, tier) => total + tier[state], 0);
   return { open: sum("open"), skipped: sum("skipped"), decided: sum("decided") };
 }
 
+/**
+ * @param {number} open
+ * @param {boolean} filtered
+ */
 const whereTheOthersAre = (open, filtered) =>
   filtered
     ? `${plural(open, "sample")} left outside this filter.`

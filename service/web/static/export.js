@@ -12,6 +12,7 @@ const FORMATS = [
 ];
 const POLL_MS = 800;
 
+/** @param {Dataset} dataset */
 export function openExport(dataset) {
   const state = h("div", { class: "export-state", "aria-live": "polite" });
   const choices = FORMATS.map(([value, title, meaning], index) =>
@@ -23,9 +24,10 @@ export function openExport(dataset) {
     ),
   );
   const submitButton = h("button", { type: "submit", class: "button primary" }, "Export");
+  /** @param {SubmitEvent} event */
   const submit = async (event) => {
     event.preventDefault();
-    const format = new FormData(event.target).get("format");
+    const format = new FormData(/** @type {HTMLFormElement} */ (event.target)).get("format");
     submitButton.disabled = true;
     try {
       if (await exportDataset(dataset, format, state)) {
@@ -49,6 +51,11 @@ export function openExport(dataset) {
   );
 }
 
+/**
+ * @param {Dataset} dataset
+ * @param {FormDataEntryValue | null} format
+ * @param {HTMLElement} state
+ */
 async function exportDataset(dataset, format, state) {
   fill(state, h("p", { class: "working" }, "Preparing the file …"));
   let job = await api.post(`/v1/datasets/${dataset.id}/exports`, { format });

@@ -4,6 +4,10 @@ import { h } from "./dom.js";
 import { ago, number, percent, plural } from "./format.js";
 import { plot } from "./plots.js";
 
+/**
+ * @param {Api.FindingsRead} found
+ * @param {string} id
+ */
 export function findingsSection(found, id) {
   return h(
     "section",
@@ -19,6 +23,7 @@ export function findingsSection(found, id) {
   );
 }
 
+/** @param {Api.FindingsRead} options */
 function describe({ looks, errors, chance }) {
   if (!looks) return "No sample has been decided yet. The chart fills in as samples are decided.";
   const rate = Math.round((100 * errors) / looks);
@@ -28,6 +33,7 @@ function describe({ looks, errors, chance }) {
   return `${plural(errors, "error")} found in ${number(looks)} reviewed: ${rate} per 100.${random}`;
 }
 
+/** @param {Api.PersonFound[]} list */
 function annotators(list) {
   if (!list.length) return null;
   return h(

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { classPairFilter } from "./class-pairs.js";
 import { openClassSearch } from "./class-search.js";
-import { announce, button, fill, h, problemBox } from "./dom.js";
+import { announce, button, fill, find, h, problemBox } from "./dom.js";
 import { endOfQueueView, loadingView, unfinishedAuditView } from "./empty-state.js";
 import { openExport } from "./export.js";
 import { number, plural } from "./format.js";
@@ -17,6 +17,10 @@ import { THUMBNAIL_PIXELS, thumbnail } from "./thumbnails.js";
 const GRID_SIZE = 60;
 const UNDO_LIMIT = 20;
 
+/**
+ * @param {HTMLElement} main
+ * @param {{ id: string }} options
+ */
 export async function show(main, { id }) {
   fill(main, loadingView());
   const audit = await api.get(`/v1/audits/${id}`);
@@ -30,6 +34,11 @@ export async function show(main, { id }) {
 }
 
 class Grid {
+  /**
+   * @param {HTMLElement} main
+   * @param {Dataset} dataset
+   * @param {Summary} summary
+   */
   constructor(main, dataset, summary) {
     this.dataset = dataset;
     this.auditId = summary.audit_id;
@@ -150,6 +159,12 @@ class Grid {
     const count = selected.length
       ? `${number(selected.length)} of ${number(this.items.size)} selected`
       : plural(this.items.size, "suspect");
+    /**
+     * @param {string} text
+     * @param {string} key
+     * @param {string} detail
+     * @param {() => unknown} onClick
+     */
     const action = (text, key, detail, onClick, kind = "") =>
       h(
         "button",
@@ -165,7 +180,9 @@ class Grid {
         h("kbd", { "aria-hidden": "true" }, key),
         text,
       );
-    const focused = document.activeElement?.closest?.(".grid-bar [data-key]")?.dataset.key;
+    const focused = document.activeElement
+      ?.closest?.(".grid-bar [data-key]")
+      ?.getAttribute("data-key");
     this.bar.hidden = !this.items.size && !this.session.history.length;
     fill(
       this.bar,
@@ -196,7 +213,7 @@ class Grid {
         action("Undo", "u", "the last decision, for all its samples", () => this.undo()),
       ),
     );
-    if (focused) this.bar.querySelector(`[data-key="${focused}"]`)?.focus();
+    if (focused) find(this.bar, `[data-key="${focused}"]`)?.focus();
   }
 
   #search() {
@@ -209,6 +226,10 @@ class Grid {
     announce("No sample is selected. Press A to select all.");
   }
 
+  /**
+   * @param {Api.Verdict} verdict
+   * @param {string | null} [label]
+   */
   #decide(verdict, label) {
     const chosen = this.#selected();
     if (!chosen.length) return this.#announceNoSelection();
@@ -236,18 +257,22 @@ class Grid {
     announce(`Undone: ${plural(undone.length, "sample")}.`);
   }
 
+  /** @param {Suspect} item */
   #thumbnailOf(item) {
     return this.list.querySelector(`[data-id="${CSS.escape(item.sample_id)}"]`);
   }
 
+  /** @param {Suspect} item */
   #leaseLost(item) {
     this.items.delete(item.sample_id);
     this.#thumbnailOf(item)?.remove();
     this.selection.refresh();
   }
 
+  /** @param {string} key */
   #actionOf(key) {
-    return {
+    /** @type {Record<string, () => unknown>} */
+    const actions = {
       1: () => this.#decide("accept_suggestion"),
       k: () => this.#decide("keep"),
       x: () => this.#decide("exclude"),
@@ -255,20 +280,28 @@ class Grid {
       u: () => this.undo(),
       a: () => this.selection.all(),
       "/": () => this.#search(),
-    }[key];
+    };
+    return actions[key];
   }
 }
 
+/** @param {Suspect[]} selected */
 function acceptTitle(selected) {
   const labels = new Set(selected.map((item) => item.suggested_label ?? item.predicted_label));
   const [only] = labels;
   return labels.size === 1 && only.length <= 24 ? `Change to ${only}` : "Accept suggestions";
 }
 
-const describe = (verdict, label) =>
-  ({
-    keep: "kept",
-    accept_suggestion: "suggestions accepted",
-    exclude: "excluded",
-    skip: "skipped",
-  })[verdict] ?? `changed to ${label}`;
+/** @type {Record<string, string>} */
+const OUTCOMES = {
+  keep: "kept",
+  accept_suggestion: "suggestions accepted",
+  exclude: "excluded",
+  skip: "skipped",
+};
+
+/**
+ * @param {Api.Verdict} verdict
+ * @param {string | null} [label]
+ */
+const describe = (verdict, label) => OUTCOMES[verdict] ?? `changed to ${label}`;

@@ -14,10 +14,20 @@ import { openStartAudit } from "./start-audit.js";
 const POLL_MS = 1200;
 const LISTED_CLASSES = 40;
 
-export async function show(main, { me }) {
+/**
+ * @typedef {object} Home
+ * @property {HTMLElement} list
+ * @property {boolean} mayUpload
+ * @property {Map<string, Audit[]>} audits by dataset
+ * @property {Dataset[]} added uploaded since the page was opened
+ */
+
+/** @param {HTMLElement} main */
+export async function show(main) {
   document.title = "Datasets · labelaudit";
   const mayUpload = api.may("datasets:write");
   const list = h("div", { class: "datasets", "aria-busy": "true" }, skeleton(), skeleton());
+  /** @type {Home} */
   const home = { list, mayUpload, audits: new Map(), added: [] };
   fill(
     main,
@@ -29,6 +39,7 @@ export async function show(main, { me }) {
       list,
     ),
   );
+  /** @type {[Api.Page_DatasetRead_, Api.Page_AuditRead_]} */
   const [datasets, audits] = await Promise.all([
     api.get("/v1/datasets", { query: { limit: 50 } }),
     api.get("/v1/audits", { query: { limit: 200 } }),
@@ -44,6 +55,10 @@ export async function show(main, { me }) {
   addOlderButton(home, datasets.next_cursor);
 }
 
+/**
+ * @param {Home} home
+ * @param {Dataset} dataset
+ */
 function addDataset(home, dataset) {
   home.added.unshift(dataset);
   home.list.querySelector(".empty")?.remove();
@@ -52,9 +67,14 @@ function addDataset(home, dataset) {
   added.scrollIntoView({ block: "nearest" });
 }
 
+/**
+ * @param {Home} home
+ * @param {string | null} cursor
+ */
 function addOlderButton(home, cursor) {
   if (!cursor) return;
   const more = button("Show older datasets", async () => {
+    /** @type {Api.Page_DatasetRead_} */
     const page = await api.get("/v1/datasets", { query: { limit: 50, cursor } });
     more.replaceWith(...page.items.map((dataset) => section(home, dataset)));
     addOlderButton(home, page.next_cursor);
@@ -62,6 +82,7 @@ function addOlderButton(home, cursor) {
   home.list.append(more);
 }
 
+/** @param {boolean} mayUpload */
 function empty(mayUpload) {
   return h(
     "div",
@@ -80,6 +101,10 @@ function empty(mayUpload) {
 const skeleton = () =>
   h("div", { class: "dataset skeleton", "aria-hidden": "true" }, h("div"), h("div"), h("div"));
 
+/**
+ * @param {Home} home
+ * @param {Dataset} dataset
+ */
 function section(home, dataset) {
   const element = h("article", { class: "dataset", "aria-label": dataset.name });
   draw(home, element, dataset);
@@ -87,6 +112,11 @@ function section(home, dataset) {
   return element;
 }
 
+/**
+ * @param {Home} home
+ * @param {HTMLElement} element
+ * @param {string} id
+ */
 async function watch(home, element, id) {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -102,6 +132,11 @@ async function watch(home, element, id) {
   }
 }
 
+/**
+ * @param {Home} home
+ * @param {HTMLElement} element
+ * @param {Dataset} dataset
+ */
 function draw(home, element, dataset) {
   const audits = home.audits.get(dataset.id) ?? [];
   const rows = h(
@@ -109,6 +144,7 @@ function draw(home, element, dataset) {
     { class: "audits" },
     audits.map((audit) => auditRow(audit, home.mayUpload)),
   );
+  /** @param {Audit} audit */
   const started = (audit) => {
     home.audits.set(dataset.id, [audit, ...(home.audits.get(dataset.id) ?? [])]);
     rows.prepend(auditRow(audit, home.mayUpload));
@@ -150,9 +186,15 @@ function draw(home, element, dataset) {
   );
 }
 
-/** A button, if the service still has the file and no audit used its columns yet. */
+/**
+ * A button, if the service still has the file and no audit used its columns yet.
+ * @param {Home} home
+ * @param {HTMLElement} element
+ * @param {Dataset} dataset
+ */
 function editColumnsButton(home, element, dataset) {
   const container = h("span", { hidden: true });
+  /** @param {Dataset} updated */
   const onReread = (updated) => {
     draw(home, element, updated);
     watch(home, element, updated.id);
@@ -171,7 +213,11 @@ function editColumnsButton(home, element, dataset) {
   return [container];
 }
 
-/** A rejected file holds no data, so it is removed without asking. */
+/**
+ * A rejected file holds no data, so it is removed without asking.
+ * @param {HTMLElement} element
+ * @param {Dataset} dataset
+ */
 function removeButton(element, dataset) {
   const act = async () => {
     try {
@@ -184,6 +230,7 @@ function removeButton(element, dataset) {
   return button("Remove from the list", act, { class: "link-button" });
 }
 
+/** @param {Dataset} dataset */
 function facts(dataset) {
   const counts =
     dataset.status === "ready"
@@ -203,6 +250,12 @@ function facts(dataset) {
   ].join(" · ");
 }
 
+/**
+ * @param {Home} home
+ * @param {Dataset} dataset
+ * @param {(audit: Audit) => void} started
+ * @param {boolean} first
+ */
 function actions(home, dataset, started, first) {
   return h(
     "div",
@@ -221,6 +274,11 @@ function actions(home, dataset, started, first) {
   );
 }
 
+/**
+ * @param {Dataset} dataset
+ * @param {boolean} open
+ * @param {Child[]} actions
+ */
 function detectedColumns(dataset, open, actions) {
   const columns = dataset.columns ?? {};
   const features = columns.features ?? {};
@@ -241,7 +299,9 @@ function detectedColumns(dataset, open, actions) {
       h(
         "ul",
         { class: "inline" },
-        columns.ignored.slice(0, LISTED_CLASSES).map((name) => h("li", {}, code(name))),
+        columns.ignored
+          .slice(0, LISTED_CLASSES)
+          .map((/** @type {string} */ name) => h("li", {}, code(name))),
         more(columns.ignored),
       ),
     ]);
@@ -267,7 +327,9 @@ function detectedColumns(dataset, open, actions) {
   );
 }
 
+/** @param {string} name */
 const code = (name) => h("code", {}, shorten(String(name), 80));
+/** @param {string[]} entry */
 const feature = ([name, type]) =>
   h(
     "li",
@@ -275,11 +337,13 @@ const feature = ([name, type]) =>
     code(name),
     type === "categorical" ? h("span", { class: "quiet small" }, " categorical") : null,
   );
+/** @param {unknown[]} items */
 const more = (items) =>
   items.length > LISTED_CLASSES
     ? h("li", { class: "quiet" }, `and ${number(items.length - LISTED_CLASSES)} more`)
     : null;
 
+/** @type {Record<string, string>} */
 const KINDS = {
   image: "images",
   text: "texts",
@@ -287,6 +351,7 @@ const KINDS = {
   vector: "vectors",
   probabilities: "class probabilities",
 };
+/** @type {Record<string, string>} */
 const FORMATS = {
   imagefolder: "in class folders",
   "image-manifest": "with a table",
@@ -298,5 +363,6 @@ const FORMATS = {
   npz: "in an NPZ file",
 };
 
+/** @param {Dataset} options */
 const describeFormat = ({ kind, format }) =>
-  `${KINDS[kind] ?? kind} ${FORMATS[format] ?? `(${format})`}`;
+  `${KINDS[kind ?? ""] ?? kind} ${FORMATS[format ?? ""] ?? `(${format})`}`;

@@ -1,7 +1,7 @@
 // Zoom, pan, contrast, brightness, inversion and pixels of an image. All but the zoom are kept from
 // sample to sample.
 
-import { button, h } from "./dom.js";
+import { button, closest, find, h } from "./dom.js";
 
 const TINY_PIXELS = 160; // smaller images are enlarged, smoothly since blocks hide what they show
 const MAX_ENLARGEMENT = 14; // of a tiny image: more only shows its pixels
@@ -11,11 +11,19 @@ const DEFAULTS = { brightness: 1, contrast: 1, invert: false, pixels: false };
 
 const settings = { ...DEFAULTS, ...JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "{}") };
 
+/**
+ * @param {HTMLImageElement} image
+ * @param {HTMLElement} frame
+ */
 export function attachViewer(image, frame) {
   new Viewer(image, frame);
 }
 
 class Viewer {
+  /**
+   * @param {HTMLImageElement} image
+   * @param {HTMLElement} frame
+   */
   constructor(image, frame) {
     this.image = image;
     this.frame = frame;
@@ -31,9 +39,11 @@ class Viewer {
     frame.addEventListener("pointerdown", (event) => this.#press(event));
     frame.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of ["pointerup", "pointercancel"])
-      frame.addEventListener(name, (event) => this.pointers.delete(event.pointerId));
+      frame.addEventListener(name, (event) =>
+        this.pointers.delete(/** @type {PointerEvent} */ (event).pointerId),
+      );
     frame.addEventListener("dblclick", (event) => {
-      if (!event.target.closest(".viewer-tools")) this.#zoomTo(this.zoom > 1 ? 1 : 3, event);
+      if (!closest(event, ".viewer-tools")) this.#zoomTo(this.zoom > 1 ? 1 : 3, event);
     });
     this.#draw();
   }
@@ -52,8 +62,18 @@ class Viewer {
   }
 
   #toolbar() {
+    /**
+     * @param {string} text
+     * @param {string} title
+     * @param {() => unknown} onClick
+     */
     const tool = (text, title, onClick) =>
       button(text, onClick, { class: "tool", "aria-label": title, title });
+    /**
+     * @param {string} text
+     * @param {string} title
+     * @param {"invert" | "pixels"} name
+     */
     const toggle = (text, title, name) => {
       const element = tool(text, title, () => {
         settings[name] = !settings[name];
@@ -63,6 +83,10 @@ class Viewer {
       element.setAttribute("aria-pressed", String(settings[name]));
       return element;
     };
+    /**
+     * @param {string} title
+     * @param {"contrast" | "brightness"} name
+     */
     const slider = (title, name) => {
       const input = h("input", {
         type: "range",
@@ -102,7 +126,7 @@ class Viewer {
             this.tiny ? toggle("Pixels", "Show each pixel as a square", "pixels") : null,
             tool("Reset", "Original view", () => {
               Object.assign(settings, DEFAULTS);
-              sliders.forEach((label) => (label.querySelector("input").value = 1));
+              for (const label of sliders) find(label, "input").value = 1;
               for (const pressed of this.tools.querySelectorAll("[aria-pressed]"))
                 pressed.setAttribute("aria-pressed", "false");
               this.#zoomTo(1);
@@ -137,7 +161,11 @@ class Viewer {
     this.frame.classList.toggle("zoomed", zoomed);
   }
 
-  /** Zoom about the pointer, or about the middle without one. */
+  /**
+   * Zoom about the pointer, or about the middle without one.
+   * @param {number} wanted
+   * @param {{ clientX: number, clientY: number } | null} [event]
+   */
   #zoomTo(wanted, event = null) {
     const zoom = Math.min(MAX_ZOOM, Math.max(1, wanted));
     const place = this.frame.getBoundingClientRect();
@@ -155,31 +183,39 @@ class Viewer {
     this.#draw();
   }
 
-  /** Keep the image inside its frame. */
+  /**
+   * Keep the image inside its frame.
+   * @param {DOMRect} place
+   */
   #clamp(place) {
+    /** @param {number} size */
     const limit = (size) => ((this.zoom - 1) * size) / 2;
     this.x = Math.max(-limit(place.width), Math.min(limit(place.width), this.x));
     this.y = Math.max(-limit(place.height), Math.min(limit(place.height), this.y));
   }
 
+  /** @param {WheelEvent} event */
   #wheel(event) {
     if (!event.ctrlKey && this.zoom === 1 && event.deltaY > 0) return; // the page may scroll
     event.preventDefault();
     this.#zoomTo(this.zoom * Math.exp(-event.deltaY / 400), event);
   }
 
+  /** @param {PointerEvent} event */
   #press(event) {
-    if (event.target.closest(".viewer-tools")) return;
+    if (closest(event, ".viewer-tools")) return;
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     if (this.zoom > 1 || this.pointers.size > 1) this.frame.setPointerCapture(event.pointerId);
   }
 
+  /** @param {PointerEvent} event */
   #move(event) {
     const before = this.pointers.get(event.pointerId);
     if (!before) return;
     const now = { x: event.clientX, y: event.clientY };
     if (this.pointers.size === 2) {
       const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, p]) => p);
+      /** @param {{ x: number, y: number }} p */
       const distance = (p) => Math.hypot(p.x - other.x, p.y - other.y);
       const middle = { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 };
       this.#zoomTo((this.zoom * distance(now)) / Math.max(distance(before), 1), middle);

@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import { number } from "./format.js";
 import { queueAddress } from "./queue-address.js";
 
+/** @type {Record<string, { title: string, meaning: string }>} */
 const ISSUES = {
   ambiguous: {
     title: "Ambiguous",
@@ -22,6 +23,7 @@ const ISSUES = {
     meaning: "Far from all other samples; possibly none of the classes.",
   },
 };
+/** @type {Record<string, string>} */
 const SINGULAR = {
   ambiguous: "ambiguous",
   near_duplicate: "near duplicate",
@@ -29,17 +31,29 @@ const SINGULAR = {
   outlier: "outlier",
 };
 
-/** The title of an issue on a single sample. */
+/**
+ * The title of an issue on a single sample.
+ * @param {string} name
+ */
 export const issueTitle = (name) => SINGULAR[name] ?? name;
 
-/** [name, title, count] of the issues that an audit looked for. */
+/**
+ * [name, title, count] of the issues that an audit looked for.
+ * @param {Summary} summary
+ * @returns {Array<[string, string, number]>}
+ */
 export function countedIssues({ issues = {} }) {
-  return Object.entries(ISSUES)
-    .map(([name, { title }]) => [name, title, issues[name] ?? null])
-    .filter(([, , count]) => count !== null);
+  return Object.entries(ISSUES).flatMap(([name, { title }]) => {
+    const count = issues[name] ?? null;
+    return count === null ? [] : [[name, title, count]];
+  });
 }
 
-/** A section of the overview: each issue leads to its queue. */
+/**
+ * A section of the overview: each issue leads to its queue.
+ * @param {Summary} summary
+ * @param {string} id
+ */
 export function issuesSection(summary, id) {
   const counted = countedIssues(summary);
   if (!counted.length) return null;

@@ -3,16 +3,27 @@
 import * as api from "./api.js";
 import { announce, button, fill, h, modal, problemBox } from "./dom.js";
 
+/**
+ * @typedef {(base: string) => Promise<unknown>} Call
+ * @typedef {(call: Call, announcement: string) => Promise<void>} Change
+ */
+
+/** @param {Dataset} dataset */
 export function openMembers(dataset) {
   const base = `/v1/datasets/${dataset.id}/members`;
   const body = h("div", { class: "dialog-body members" });
   const errors = h("div");
+  /** @param {string} [announcement] */
   const draw = async (announcement) => {
     const access = await api.get(base);
     fill(body, sharing(access, change), access.shared ? null : people(access, change), errors);
     if (announcement) announce(announcement);
   };
-  /** Make one call and reload; the focus stays where it was if that element is still there. */
+  /**
+   * Make one call and reload; the focus stays where it was if that element is still there.
+   * @param {Call} call
+   * @param {string} announcement
+   */
   const change = async (call, announcement) => {
     const focused = document.activeElement?.id;
     fill(errors);
@@ -29,7 +40,17 @@ export function openMembers(dataset) {
   draw().catch((problem) => fill(body, problemBox(problem)));
 }
 
+/**
+ * @param {Api.MembersRead} options
+ * @param {Change} change
+ */
 function sharing({ shared }, change) {
+  /**
+   * @param {string} id
+   * @param {boolean} value
+   * @param {string} title
+   * @param {string} meaning
+   */
   const choice = (id, value, title, meaning) =>
     h(
       "label",
@@ -54,7 +75,12 @@ function sharing({ shared }, change) {
   );
 }
 
+/**
+ * @param {Api.MembersRead} options
+ * @param {Change} change
+ */
 function people({ members, others }, change) {
+  /** @param {string} key */
   const add = (key) => change((base) => api.put(`${base}/${encodeURIComponent(key)}`), "Added.");
   const select = h(
     "select",

@@ -13,16 +13,23 @@ const FIRST_RETRIES = 3; // of a part while none has arrived: the bucket may ref
 export class BucketUnreachable extends Error {}
 
 export class MultipartUpload {
+  /**
+   * @param {File} file
+   * @param {UploadQuery} query
+   * @param {OnProgress} onProgress
+   */
   constructor(file, query, onProgress) {
     this.file = file;
     this.query = query;
     this.onProgress = onProgress;
-    this.path = null;
+    this.path = ""; // once created
     this.partBytes = 0;
     this.arrived = 0;
     this.stopped = false;
-    this.requests = new Map(); // by part number
-    this.sentBytes = new Map(); // by part number
+    /** @type {Map<number, UploadRequest>} by part number */
+    this.requests = new Map();
+    /** @type {Map<number, number>} by part number */
+    this.sentBytes = new Map();
   }
 
   stop() {
@@ -47,11 +54,16 @@ export class MultipartUpload {
     return api.get(`/v1/datasets/${dataset}`);
   }
 
+  /**
+   * @param {number} first
+   * @param {number} count
+   */
   async #sign(first, count) {
     const query = { first, count };
     return (await withRetries(() => api.get(`${this.path}/parts`, { query }))).items;
   }
 
+  /** @param {Api.PartRead[]} parts */
   async #sendParts(parts) {
     const waiting = [...parts];
     const sendOneByOne = async () => {
@@ -68,6 +80,7 @@ export class MultipartUpload {
     }
   }
 
+  /** @param {Api.PartRead} part */
   async #sendPart(part) {
     for (let failures = 0; !part.arrived; failures += 1) {
       try {
@@ -92,6 +105,7 @@ export class MultipartUpload {
     if (this.stopped) throw abortError();
   }
 
+  /** @param {Api.PartRead} options */
   async #put({ number, bytes, url }) {
     const begin = (number - 1) * this.partBytes;
     const request = api.uploadTo("PUT", url, this.file.slice(begin, begin + bytes), {
@@ -101,6 +115,10 @@ export class MultipartUpload {
     await request.answer.finally(() => this.requests.delete(number));
   }
 
+  /**
+   * @param {number} number
+   * @param {number} sent
+   */
   #reportProgress(number, sent) {
     this.sentBytes.set(number, sent);
     const total = [...this.sentBytes.values()].reduce((sum, bytes) => sum + bytes, 0);
@@ -108,6 +126,7 @@ export class MultipartUpload {
   }
 }
 
+/** @param {() => Promise<any>} call */
 async function withRetries(call) {
   for (const milliseconds of RETRY_DELAYS_MS) {
     try {

@@ -8,7 +8,11 @@ import { valueCell } from "./sample.js";
 const SHOWN_IMAGES = 8;
 const SHOWN_TEXTS = 4; // texts and rows need more room each
 
-/** The nearest samples, as soon as they are loaded. */
+/**
+ * The nearest samples, as soon as they are loaded.
+ * @param {string} auditId
+ * @param {Suspect} item
+ */
 export function neighbourStrip(auditId, item) {
   const section = h("section", {
     class: "neighbours",
@@ -32,6 +36,10 @@ export function neighbourStrip(auditId, item) {
   return section;
 }
 
+/**
+ * @param {string} auditId
+ * @param {Suspect} item
+ */
 function loadNeighbours(auditId, item) {
   const path = `/v1/audits/${auditId}/suspects/${encodeURIComponent(item.sample_id)}/neighbours`;
   item.neighbours ??= api.get(path).then(
@@ -41,6 +49,10 @@ function loadNeighbours(auditId, item) {
   return item.neighbours;
 }
 
+/**
+ * @param {Api.Neighbour} neighbour
+ * @param {Suspect} item
+ */
 function line(neighbour, item) {
   const label = neighbour.corrected_label ?? neighbour.given_label;
   const kind =
@@ -53,6 +65,7 @@ function line(neighbour, item) {
   );
 }
 
+/** @param {Api.Neighbour} options */
 function content({ media_url: url, content: sample, sample_id: id }) {
   if (url) {
     const image = h("img", { alt: "", width: 64, height: 64 });

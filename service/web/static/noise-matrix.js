@@ -10,6 +10,10 @@ const MAX_CLASSES = 16; // only the most confused of a larger number are shown
 const LISTED_PAIRS = 12;
 const VISIBLE = 0.0005; // smaller shares would print as 0.0%
 
+/**
+ * @param {Summary} options
+ * @param {string} id
+ */
 export function matrixSection({ noise_matrix: matrix, class_names: names = [] }, id) {
   if (!matrix?.length || names.length < 2) return null;
   const pairs = confusedPairs(matrix);
@@ -47,16 +51,18 @@ export function matrixSection({ noise_matrix: matrix, class_names: names = [] },
   );
 }
 
+/** @typedef {{ truth: number, given: number, share: number }} Pair */
+
+/** @param {number[][]} matrix */
 function confusedPairs(matrix) {
-  const pairs = [];
-  matrix.forEach((row, truth) =>
-    row.forEach((share, given) => {
-      if (truth !== given && share >= VISIBLE) pairs.push({ truth, given, share });
-    }),
+  const cells = matrix.flatMap((row, truth) =>
+    row.map((share, given) => ({ truth, given, share })),
   );
+  const pairs = cells.filter(({ truth, given, share }) => truth !== given && share >= VISIBLE);
   return pairs.sort((a, b) => b.share - a.share);
 }
 
+/** @param {Pair[]} pairs */
 function mostConfused(pairs) {
   const classes = new Set();
   for (const { truth, given } of pairs) {
@@ -66,6 +72,13 @@ function mostConfused(pairs) {
   return [...classes].sort((a, b) => a - b);
 }
 
+/**
+ * @param {number[][]} matrix
+ * @param {string[]} names
+ * @param {number[]} shown
+ * @param {number} largest
+ * @param {string} id
+ */
 function table(matrix, names, shown, largest, id) {
   return h(
     "table",
@@ -106,6 +119,14 @@ function table(matrix, names, shown, largest, id) {
   );
 }
 
+/**
+ * @param {number} share
+ * @param {number} truth
+ * @param {number} given
+ * @param {string[]} names
+ * @param {number} largest
+ * @param {string} id
+ */
 function cell(share, truth, given, names, largest, id) {
   if (truth === given)
     return h(
@@ -132,6 +153,11 @@ function cell(share, truth, given, names, largest, id) {
   );
 }
 
+/**
+ * @param {Pair[]} pairs
+ * @param {string[]} names
+ * @param {string} id
+ */
 function pairList(pairs, names, id) {
   if (!pairs.length) return null;
   return h(

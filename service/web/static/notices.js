@@ -3,6 +3,18 @@
 import { button, fill, h } from "./dom.js";
 import { number, plural } from "./format.js";
 
+/** @type {Record<string, string>} */
+const VERDICTS = {
+  keep: "“keep”",
+  accept_suggestion: "the suggestion",
+  exclude: "“exclude”",
+  skip: "“skip”",
+};
+
+/**
+ * @param {HTMLElement} element
+ * @param {import("./outbox.js").Outbox} outbox
+ */
 export function drawNotices(element, outbox) {
   fill(
     element,
@@ -11,6 +23,7 @@ export function drawNotices(element, outbox) {
   );
 }
 
+/** @param {import("./outbox.js").Outbox} outbox */
 function connectionNotice(outbox) {
   if (!outbox.connectionProblem || !outbox.waiting.length) return null;
   return h(
@@ -28,11 +41,17 @@ function connectionNotice(outbox) {
   );
 }
 
+/**
+ * @param {import("./outbox.js").Outbox} outbox
+ * @param {Operation} operation
+ */
 function rejectionNotice(outbox, operation) {
-  const { corrections = [], problem } = operation;
-  const conflicts = new Map(
-    (problem.errors ?? []).filter((error) => error.sample_id).map((e) => [e.sample_id, e]),
-  );
+  const { corrections = [], problem = {} } = operation;
+  /** @type {Map<string, ProblemError>} */
+  const conflicts = new Map();
+  for (const error of problem.errors ?? []) {
+    if (error.sample_id) conflicts.set(error.sample_id, error);
+  }
   return h(
     "div",
     { class: "notice bad", role: "alert" },
@@ -57,6 +76,11 @@ function rejectionNotice(outbox, operation) {
   );
 }
 
+/**
+ * @param {import("./outbox.js").Outbox} outbox
+ * @param {Operation} operation
+ * @param {Map<string, ProblemError>} conflicts
+ */
 function resolutions(outbox, operation, conflicts) {
   const { corrections } = operation;
   if (!corrections) return [];
@@ -83,6 +107,10 @@ function resolutions(outbox, operation, conflicts) {
   ];
 }
 
+/**
+ * @param {Map<string, ProblemError>} conflicts
+ * @param {ProblemBody} problem
+ */
 function reason(conflicts, problem) {
   const [conflict] = conflicts.values();
   if (!conflict?.detail) return problem.detail;
@@ -91,13 +119,10 @@ function reason(conflicts, problem) {
   return `${conflict.sample_id} was ${conflict.detail}${verdict}.`;
 }
 
+/** @param {Correction[]} corrections */
 function describe(corrections) {
   if (!corrections.length) return "an undo";
   const [{ verdict, corrected_label: label, sample_id: id }] = corrections;
-  const decision = label
-    ? `“${label}”`
-    : { keep: "“keep”", accept_suggestion: "the suggestion", exclude: "“exclude”", skip: "“skip”" }[
-        verdict
-      ];
+  const decision = label ? `“${label}”` : VERDICTS[verdict];
   return `${decision} for ${corrections.length > 1 ? plural(corrections.length, "sample") : id}`;
 }

@@ -8,13 +8,20 @@ const FIRST_DELAY_MS = 800;
 const MAX_DELAY_MS = 20_000;
 
 export class Outbox {
+  /**
+   * @param {string} auditId
+   * @param {{ onChange: () => void }} options
+   */
   constructor(auditId, { onChange }) {
     this.base = `/v1/audits/${auditId}`;
     this.storageKey = `labelaudit.outbox.${auditId}`;
     this.onChange = onChange;
+    /** @type {Operation[]} */
     this.operations = JSON.parse(sessionStorage.getItem(this.storageKey) ?? "[]");
+    /** @type {api.Problem | null} */
     this.connectionProblem = null;
     this.sending = false;
+    /** @type {(() => void) | null} */
     this.skipDelay = null;
     window.addEventListener("online", () => this.flush());
   }
@@ -27,8 +34,12 @@ export class Outbox {
     return this.operations.filter((operation) => operation.state === "rejected");
   }
 
-  /** One decision or several: all or none of them are stored. */
+  /**
+   * One decision or several: all or none of them are stored.
+   * @param {...Correction} corrections
+   */
   submit(...corrections) {
+    /** @type {Operation} */
     const operation = {
       kind: "submit",
       id: randomId(),
@@ -40,7 +51,10 @@ export class Outbox {
     return operation;
   }
 
-  /** Undo an operation; returns true if it was never sent. */
+  /**
+   * Undo an operation; returns true if it was never sent.
+   * @param {Operation} operation
+   */
   undo(operation) {
     if (operation.state === "waiting" && operation.attempts === 0) {
       this.#remove(operation);
@@ -59,7 +73,11 @@ export class Outbox {
     return false;
   }
 
-  /** Send a rejected operation again, with corrections that may be accepted. */
+  /**
+   * Send a rejected operation again, with corrections that may be accepted.
+   * @param {Operation} operation
+   * @param {Correction[]} corrections
+   */
   retry(operation, corrections) {
     this.#remove(operation);
     Object.assign(operation, { state: "waiting", attempts: 0, id: randomId(), problem: undefined });
@@ -67,6 +85,7 @@ export class Outbox {
     this.#add(operation);
   }
 
+  /** @param {Operation} operation */
   discard(operation) {
     this.#remove(operation);
   }
@@ -108,13 +127,18 @@ export class Outbox {
     }
   }
 
+  /** @param {number} milliseconds */
   #wait(milliseconds) {
     return new Promise((resolve) => {
-      this.skipDelay = resolve;
+      this.skipDelay = () => resolve(undefined);
       setTimeout(resolve, milliseconds);
     });
   }
 
+  /**
+   * @param {Operation} operation
+   * @param {RequestOptions} [options]
+   */
   #post(operation, options) {
     const headers = { "Idempotency-Key": operation.id };
     return api.post(
@@ -124,11 +148,16 @@ export class Outbox {
     );
   }
 
-  /** Reverts what one request stored; reverting twice reverts once. */
+  /**
+   * Reverts what one request stored; reverting twice reverts once.
+   * @param {Operation} operation
+   * @param {RequestOptions} [options]
+   */
   #revert(operation, options) {
     return api.post(`${this.base}/batches/${operation.batch_id}/revert`, undefined, options);
   }
 
+  /** @param {Operation} operation */
   async #send(operation) {
     if (operation.kind === "submit") {
       const { corrections } = await this.#post(operation);
@@ -143,6 +172,10 @@ export class Outbox {
     this.#remove(operation);
   }
 
+  /**
+   * @param {Operation} operation
+   * @param {any} problem
+   */
   #reject(operation, problem) {
     operation.state = "rejected";
     const { status, type, title, detail, errors, request_id } = problem;
@@ -157,6 +190,7 @@ export class Outbox {
     this.#persist();
   }
 
+  /** @param {Operation} operation */
   #add(operation) {
     this.operations.push(operation);
     this.#persist();
@@ -164,6 +198,7 @@ export class Outbox {
     this.flush();
   }
 
+  /** @param {Operation} operation */
   #remove(operation) {
     this.operations = this.operations.filter((other) => other !== operation);
     this.#persist();

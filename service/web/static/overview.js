@@ -13,6 +13,10 @@ import { matrixSection } from "./noise-matrix.js";
 import { reviewHead } from "./review-head.js";
 import { tiersSection } from "./tiers.js";
 
+/**
+ * @param {HTMLElement} main
+ * @param {{ id: string }} options
+ */
 export async function show(main, { id }) {
   fill(main, loadingView());
   const audit = await api.get(`/v1/audits/${id}`);
@@ -53,8 +57,10 @@ export async function show(main, { id }) {
   );
 }
 
+/** @param {Summary} options */
 function caveats({ cannot_judge: cannot = [], missing = [] }) {
   if (!cannot.length && !missing.length) return null;
+  /** @param {string} text */
   const sentence = (text) =>
     `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
   return h(
@@ -78,6 +84,10 @@ function caveats({ cannot_judge: cannot = [], missing = [] }) {
   );
 }
 
+/**
+ * @param {Summary} options
+ * @param {Audit} audit
+ */
 function noiseRate({ noise_rate: rate }, audit) {
   return h(
     "section",
@@ -107,11 +117,17 @@ function noiseRate({ noise_rate: rate }, audit) {
   );
 }
 
+/** @param {Audit} options */
 const datasetVersion = ({ dataset_version: version }) =>
   version ? `Version ${version} of the dataset` : "Original upload";
 
+/**
+ * @param {string} id
+ * @param {Dataset} dataset
+ */
 function downloads(id, dataset) {
   const errors = h("div");
+  /** @param {string} format */
   const downloadList = (format) => async () => {
     try {
       await api.save(`/v1/audits/${id}/suspects.${format}`, `suspects-${id}.${format}`);

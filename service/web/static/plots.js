@@ -5,7 +5,12 @@ import { button, fill, h, problemBox } from "./dom.js";
 
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 
-/** A figure that is loaded when it comes near the window and again when the color scheme changes. */
+/**
+ * A figure that is loaded when it comes near the window and again when the color scheme changes.
+ * @param {string} auditId
+ * @param {string} name
+ * @param {{ alt: string, overlay?: Child, caption?: Child }} options
+ */
 export function plot(auditId, name, { alt, overlay = null, caption = null }) {
   const frame = h("div", { class: `plot ${name}`, "aria-busy": "true" });
   const path = `/v1/audits/${auditId}/plots/${name}`;
@@ -35,6 +40,7 @@ export function plot(auditId, name, { alt, overlay = null, caption = null }) {
     { rootMargin: "400px" },
   );
   observer.observe(frame);
+  /** @param {string} format */
   const downloadButton = (format) =>
     button(format.toUpperCase(), () => api.save(`${path}.${format}`, `${name}.${format}`), {
       class: "link-button",

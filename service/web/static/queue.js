@@ -9,19 +9,29 @@ const MAX_PER_CALL = 20; // what one call may lease
 const IDLE_MS = 20 * 60_000; // an abandoned page must not keep samples from others
 
 export class Queue {
-  /** `onLeaseLost(item)` is called when somebody else may have the item now. */
+  /**
+   * `onLeaseLost(item)` is called when somebody else may have the item now.
+   * @param {string} auditId
+   * @param {Filter} filter
+   * @param {{ onLeaseLost: (item: Suspect) => void, ahead?: number, imageSize?: number }} options
+   */
   constructor(auditId, filter, { onLeaseLost, ahead = 4, imageSize = 1024 }) {
     this.base = `/v1/audits/${auditId}/queue`;
     this.filter = filter;
     this.onLeaseLost = onLeaseLost;
     this.target = ahead;
     this.imageSize = imageSize;
+    /** @type {Suspect[]} */
     this.ahead = [];
-    this.leased = new Map(); // by sample id
-    this.shown = new Map(); // by sample id
+    /** @type {Map<string, Suspect>} by sample id */
+    this.leased = new Map();
+    /** @type {Map<string, Suspect>} by sample id */
+    this.shown = new Map();
     this.exhausted = false;
     this.lastActive = Date.now();
-    this.timer = null;
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    this.timer = undefined;
+    /** @type {Promise<void> | null} */
     this.filling = null;
   }
 
@@ -34,16 +44,23 @@ export class Queue {
     return item;
   }
 
+  /** @param {Suspect | null} item */
   putBack(item) {
     if (item) this.ahead.unshift(item);
   }
 
-  /** The item was decided: its lease must not be renewed or released any more. */
+  /**
+   * The item was decided: its lease must not be renewed or released any more.
+   * @param {Suspect} item
+   */
   removeLease(item) {
     this.leased.delete(item.sample_id);
   }
 
-  /** The item's decision was undone before it was sent: its lease is held again. */
+  /**
+   * The item's decision was undone before it was sent: its lease is held again.
+   * @param {Suspect} item
+   */
   addLease(item) {
     if (item.lease) this.leased.set(item.sample_id, item);
   }
@@ -67,8 +84,11 @@ export class Queue {
     }
   }
 
-  /** A sample that was undone or skipped again is served anew while this page still has it: only its
-      lease is new. */
+  /**
+   * A sample that was undone or skipped again is served anew while this page still has it: only its
+   * lease is new.
+   * @param {Suspect} item
+   */
   #receive(item) {
     const known = this.shown.get(item.sample_id);
     if (known) {
@@ -84,7 +104,7 @@ export class Queue {
   #scheduleRenewal() {
     if (this.timer || !this.leased.size) return;
     const shortest = Math.min(
-      ...[...this.leased.values()].map((item) => item.lease.expires_in_seconds),
+      ...[...this.leased.values()].map((item) => item.lease?.expires_in_seconds ?? Infinity),
     );
     this.timer = setInterval(() => this.#renew(), (shortest * 1000) / 3);
   }
@@ -94,6 +114,7 @@ export class Queue {
     await Promise.all([...this.leased.values()].map((item) => this.#renewOne(item)));
   }
 
+  /** @param {Suspect} item */
   async #renewOne(item) {
     try {
       await api.post(`${this.base}/renew`, leaseOf(item));
@@ -113,7 +134,7 @@ export class Queue {
   /** Release every lease; works while the page is being closed. */
   release() {
     clearInterval(this.timer);
-    this.timer = null;
+    this.timer = undefined;
     const released = [...this.leased.values()].map((item) =>
       api.post(`${this.base}/release`, leaseOf(item), { keepalive: true }).catch(() => {}),
     );
@@ -124,4 +145,5 @@ export class Queue {
   }
 }
 
-const leaseOf = (item) => ({ sample_id: item.sample_id, lease_id: item.lease.lease_id });
+/** @param {Suspect} item */
+const leaseOf = (item) => ({ sample_id: item.sample_id, lease_id: item.lease?.lease_id });

@@ -2,6 +2,7 @@
 
 export const RETRY_DELAYS_MS = [500, 1000, 2000, 4000, 8000, 15_000, 15_000];
 
+/** @param {number} milliseconds */
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export const abortError = () => new DOMException("stopped", "AbortError");

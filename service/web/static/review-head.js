@@ -1,10 +1,11 @@
 // The head of an audit's views: the tabs, and the filters of the queue.
 
-import { fill, h } from "./dom.js";
+import { byId, fill, h } from "./dom.js";
 import { number, shorten } from "./format.js";
 import { countedIssues } from "./issues.js";
 import { queueAddress } from "./queue-address.js";
 
+/** @type {Record<string, [string, Filter]>} */
 const QUEUES = {
   "": ["Obvious and possible", {}],
   obvious: ["Obvious only", { tier: ["obvious"] }],
@@ -19,13 +20,24 @@ const ISSUE_QUEUES = ["ambiguous", "near_duplicate", "conflicting_duplicate", "o
 
 const VIEWS = { review: "Review", grid: "Grid", overview: "Overview", team: "Team" };
 
+/**
+ * @param {Dataset} dataset
+ * @param {string} auditId
+ * @param {keyof typeof VIEWS} view
+ * @param {...Child} actions
+ */
 export function reviewHead(dataset, auditId, view, ...actions) {
   fill(
-    document.getElementById("crumbs"),
+    byId("crumbs"),
     h("a", { href: "/" }, "Datasets"),
     h("span", { "aria-hidden": "true" }, "/"),
     h("span", { class: "here" }, shorten(dataset.name, 48)),
   );
+  /**
+   * @param {string} name
+   * @param {string} title
+   * @param {string} href
+   */
   const tab = (name, title, href) =>
     h("a", { href, class: "tab", "aria-current": view === name ? "page" : null }, title);
   return h(
@@ -48,18 +60,23 @@ export function reviewHead(dataset, auditId, view, ...actions) {
 export function filterFromAddress() {
   const query = new URLSearchParams(location.search);
   const queue = query.get("queue") ?? "";
+  /** @type {Filter} */
   const filter = ISSUE_QUEUES.includes(queue)
     ? { ...ALL, issue: queue }
     : { ...(QUEUES[queue] ?? QUEUES[""])[1] };
-  for (const name of ["given_label", "predicted_label"]) {
-    if (query.get(name) !== null) filter[name] = query.get(name);
-  }
+  filter.given_label = query.get("given_label") ?? undefined;
+  filter.predicted_label = query.get("predicted_label") ?? undefined;
   return filter;
 }
 
-/** `summary`: the answer of GET …/summary, which counts the issues. */
+/**
+ * `summary`: the answer of GET …/summary, which counts the issues.
+ * @param {Filter} filter
+ * @param {Summary} summary
+ */
 export function filterBar(filter, summary) {
   const query = Object.fromEntries(new URLSearchParams(location.search));
+  /** @param {Record<string, string>} changes */
   const navigate = (changes) => {
     location.search = queueAddress("", { ...query, ...changes }).split("?")[1] ?? "";
   };
@@ -70,6 +87,10 @@ export function filterBar(filter, summary) {
     issueQueues(summary),
   );
   select.value = filter.issue ?? (query.queue in QUEUES ? query.queue : "");
+  /**
+   * @param {"given_label" | "predicted_label"} name
+   * @param {string} title
+   */
   const chip = (name, title) =>
     filter[name] === undefined
       ? null
@@ -95,6 +116,7 @@ export function filterBar(filter, summary) {
   );
 }
 
+/** @param {Summary} summary */
 function issueQueues(summary) {
   const options = countedIssues(summary).map(([name, title, count]) =>
     h("option", { value: name }, `${title} (${number(count)})`),

@@ -9,11 +9,22 @@ import { Queue } from "./queue.js";
 import { releaseImage } from "./sample.js";
 
 export class ReviewSession {
-  /** `summary`: the answer of GET …/summary. `undoLimit`: how many decisions can be undone. */
+  /**
+   * `summary`: the answer of GET …/summary. `undoLimit`: how many decisions can be undone.
+   * @param {Summary} summary
+   * @param {Filter} filter
+   * @param {{
+   *   onLeaseLost: (item: Suspect) => void,
+   *   undoLimit: number,
+   *   ahead?: number,
+   *   imageSize?: number,
+   * }} options
+   */
   constructor(summary, filter, { onLeaseLost, undoLimit, ahead, imageSize }) {
     this.auditId = summary.audit_id;
     this.filter = filter;
     this.undoLimit = undoLimit;
+    /** @type {Array<{ decisions: Decision[], operation: Operation }>} */
     this.history = [];
     this.counters = new Counters(this.auditId);
     this.counters.set(summary);
@@ -40,7 +51,10 @@ export class ReviewSession {
     this.counters.addFindings().catch(() => {});
   }
 
-  /** Save decisions {item, verdict, label}: all or none of them, and one undo reverts them all. */
+  /**
+   * Save decisions {item, verdict, label}: all or none of them, and one undo reverts them all.
+   * @param {Decision[]} decisions
+   */
   decide(decisions) {
     for (const { item, verdict, label } of decisions) {
       this.queue.removeLease(item);
@@ -49,7 +63,7 @@ export class ReviewSession {
     const operation = this.outbox.submit(...decisions.map(correctionOf));
     this.history.push({ decisions, operation });
     if (this.history.length > this.undoLimit) {
-      for (const { item } of this.history.shift().decisions) releaseImage(item);
+      for (const { item } of this.history.shift()?.decisions ?? []) releaseImage(item);
     }
   }
 
@@ -77,7 +91,9 @@ export class ReviewSession {
   }
 }
 
+/** @param {Decision} options */
 function correctionOf({ item, verdict, label }) {
+  /** @type {Correction} */
   const correction = { sample_id: item.sample_id, verdict };
   if (verdict === "relabel") correction.corrected_label = label;
   if (item.lease) correction.lease_id = item.lease.lease_id;
@@ -85,8 +101,14 @@ function correctionOf({ item, verdict, label }) {
   return correction;
 }
 
-/** The decision on one sample: choosing the given label keeps it, choosing the suggestion accepts it,
-    and the models' prediction takes the place of a suggestion that is missing. */
+/**
+ * The decision on one sample: choosing the given label keeps it, choosing the suggestion accepts it,
+ * and the models' prediction takes the place of a suggestion that is missing.
+ * @param {Suspect} item
+ * @param {Api.Verdict} verdict
+ * @param {string | null} [label]
+ * @returns {Decision}
+ */
 export function decisionOn(item, verdict, label) {
   if (verdict === "accept_suggestion" && item.suggested_label === null) {
     return decisionOn(item, "relabel", item.predicted_label);
@@ -95,6 +117,7 @@ export function decisionOn(item, verdict, label) {
   if (verdict === "relabel" && label === item.suggested_label) {
     return { item, verdict: "accept_suggestion", label };
   }
-  const after = { keep: item.given_label, accept_suggestion: item.suggested_label }[verdict];
-  return { item, verdict, label: after ?? label ?? null };
+  if (verdict === "keep") return { item, verdict, label: item.given_label };
+  if (verdict === "accept_suggestion") return { item, verdict, label: item.suggested_label };
+  return { item, verdict, label: label ?? null };
 }

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { openClassSearch } from "./class-search.js";
 import { choicesOf, decisionPanel, evidencePanel } from "./decision.js";
-import { announce, button, fill, h, problemBox } from "./dom.js";
+import { announce, button, fill, find, h, problemBox } from "./dom.js";
 import { endOfQueueView, loadingView, unfinishedAuditView } from "./empty-state.js";
 import { openExport } from "./export.js";
 import { percent } from "./format.js";
@@ -17,6 +17,10 @@ import { listenForShortcuts } from "./shortcuts.js";
 const UNDO_LIMIT = 100;
 const REFRESH_MS = 30_000;
 
+/**
+ * @param {HTMLElement} main
+ * @param {{ id: string }} options
+ */
 export async function show(main, { id }) {
   fill(main, loadingView());
   const audit = await api.get(`/v1/audits/${id}`);
@@ -38,10 +42,16 @@ export async function show(main, { id }) {
 }
 
 class Review {
+  /**
+   * @param {HTMLElement} main
+   * @param {Dataset} dataset
+   * @param {Summary} summary
+   */
   constructor(main, dataset, summary) {
     this.dataset = dataset;
     this.auditId = summary.audit_id;
     this.filter = filterFromAddress();
+    /** @type {Suspect | null} */
     this.current = null;
     this.session = new ReviewSession(summary, this.filter, {
       onLeaseLost: (item) => this.#leaseLost(item),
@@ -85,11 +95,14 @@ class Review {
     else await this.#open(sampleId);
   }
 
-  /** Show the sample with this ID, decided or not; the queue continues after it. */
+  /**
+   * Show the sample with this ID, decided or not; the queue continues after it.
+   * @param {string} sampleId
+   */
   async #open(sampleId) {
     const path = `/v1/audits/${this.auditId}/suspects/${encodeURIComponent(sampleId)}`;
     try {
-      this.current = await api.get(path);
+      this.current = /** @type {Suspect} */ (await api.get(path));
     } catch (problem) {
       fill(this.stage, problemBox(problem, { actions: [this.#retryButton()] }));
       return;
@@ -150,7 +163,8 @@ class Review {
 
   #draw() {
     const item = this.current;
-    const focused = document.activeElement?.dataset?.key;
+    if (!item) return;
+    const focused = document.activeElement?.getAttribute("data-key");
     this.choices = choicesOf(item, this.dataset.class_names);
     fill(
       this.stage,
@@ -160,9 +174,7 @@ class Review {
     );
     // Keyboard focus stays on the same button from sample to sample.
     if (focused)
-      this.stage
-        .querySelector(`[data-key="${CSS.escape(focused)}"]`)
-        ?.focus({ preventScroll: true });
+      find(this.stage, `[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     const suggestion =
       item.suggested_label === null
         ? "no suggestion"
@@ -172,30 +184,40 @@ class Review {
     );
   }
 
+  /** @param {string} text */
   #announce(text) {
     announce(this.announcement ? `${this.announcement} ${text}` : text);
     this.announcement = "";
   }
 
+  /**
+   * @param {Api.Verdict | "search" | "undo"} verdict
+   * @param {string | null} [label]
+   */
   act(verdict, label) {
     if (verdict === "undo") return this.undo();
     if (!this.current) return undefined;
     if (verdict === "search") {
       return openClassSearch(this.dataset.class_names, this.current, (name) => this.#choose(name));
     }
-    return this.#decide(verdict, label);
+    return this.#decide(verdict, label ?? null);
   }
 
+  /** @param {string} name */
   #choose(name) {
+    if (!this.current) return;
     const { verdict, label } = decisionOn(this.current, "relabel", name);
     this.#decide(verdict, label);
   }
 
+  /**
+   * @param {Api.Verdict} verdict
+   * @param {string | null} label
+   */
   #decide(verdict, label) {
+    if (!this.current) return;
     this.session.decide([{ item: this.current, verdict, label }]);
-    this.announcement =
-      { keep: `Kept ${label}.`, exclude: "Excluded.", skip: "Skipped." }[verdict] ??
-      `Changed to ${label}.`;
+    this.announcement = announcementOf(verdict, label);
     this.#next();
   }
 
@@ -208,6 +230,7 @@ class Review {
     return this.#draw();
   }
 
+  /** @param {Suspect} item */
   #leaseLost(item) {
     if (item !== this.current) return;
     item.lease = null;
@@ -218,16 +241,29 @@ class Review {
     if (this.current) openSampleHistory(this.auditId, this.current.sample_id);
   }
 
+  /** @param {string} key */
   #actionOf(key) {
     const choice = /^[1-9]$/.test(key) ? this.choices?.[Number(key) - 1] : null;
     if (choice) return () => this.act(choice.verdict, choice.label);
-    return {
+    /** @type {Record<string, () => unknown>} */
+    const actions = {
       k: () => this.act("keep", this.current?.given_label),
       x: () => this.act("exclude", null),
       s: () => this.act("skip", null),
       u: () => this.undo(),
       h: () => this.#openHistory(),
       "/": () => this.act("search"),
-    }[key];
+    };
+    return actions[key];
   }
+}
+
+/**
+ * @param {Api.Verdict} verdict
+ * @param {string | null} label
+ */
+function announcementOf(verdict, label) {
+  if (verdict === "keep") return `Kept ${label}.`;
+  if (verdict === "exclude") return "Excluded.";
+  return verdict === "skip" ? "Skipped." : `Changed to ${label}.`;
 }

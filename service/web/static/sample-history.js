@@ -4,6 +4,11 @@ import * as api from "./api.js";
 import { announce, breakable, button, fill, h, modal, problemBox } from "./dom.js";
 import { ago, percent } from "./format.js";
 
+/**
+ * @param {string} auditId
+ * @param {string} sampleId
+ * @param {{ onUndo?: () => void }} [options]
+ */
 export async function openSampleHistory(auditId, sampleId, { onUndo } = {}) {
   const body = h(
     "div",
@@ -20,6 +25,11 @@ export async function openSampleHistory(auditId, sampleId, { onUndo } = {}) {
       fill(body, problemBox(problem));
     }
   };
+  /**
+   * @param {string} path
+   * @param {unknown} sent
+   * @param {string} announcement
+   */
   const send = async (path, sent, announcement) => {
     try {
       await api.post(`/v1/audits/${auditId}/${path}`, sent);
@@ -29,14 +39,17 @@ export async function openSampleHistory(auditId, sampleId, { onUndo } = {}) {
       body.prepend(problemBox(problem));
     }
   };
+  /** @param {Api.CorrectionRead} correction */
   const undo = async (correction) => {
     await send(`corrections/${encodeURIComponent(correction.id)}/revert`, undefined, "Undone.");
     onUndo?.();
   };
+  /** @param {string} text */
   const comment = (text) => send("comments", { sample_id: sampleId, text }, "Comment added.");
   await draw();
 }
 
+/** @param {Api.Story} history */
 function head(history) {
   const state =
     { open: "Open", skipped: "Skipped", disputed: "Disputed" }[history.state] ??
@@ -56,9 +69,17 @@ function head(history) {
   );
 }
 
+/**
+ * @param {string} name
+ * @param {string} value
+ */
 const pair = (name, value) =>
   h("div", {}, h("dt", {}, name), h("dd", { dir: "auto" }, breakable(value)));
 
+/**
+ * @param {Api.Story} history
+ * @param {(correction: Api.CorrectionRead) => void} undo
+ */
 function events(history, undo) {
   const undone = undoneIds(history.corrections);
   const all = [
@@ -76,6 +97,11 @@ function events(history, undo) {
   );
 }
 
+/**
+ * @param {Api.CorrectionRead} correction
+ * @param {boolean} undone
+ * @param {(correction: Api.CorrectionRead) => void} undo
+ */
 function correctionEvent(correction, undone, undo) {
   return h(
     "li",
@@ -102,6 +128,7 @@ function correctionEvent(correction, undone, undo) {
   );
 }
 
+/** @param {Api.CorrectionRead} correction */
 function deed(correction) {
   if (correction.reverts) return "undid an entry of this history";
   if (correction.verdict === "skip") return "skipped it";
@@ -114,6 +141,7 @@ function deed(correction) {
   return correction.adjudication ? `resolved the dispute: ${decision}` : decision;
 }
 
+/** @param {Api.CommentRead} comment */
 function commentEvent(comment) {
   return h(
     "li",
@@ -124,6 +152,7 @@ function commentEvent(comment) {
   );
 }
 
+/** @param {Api.Story} history */
 const hiddenNotice = (history) =>
   history.hidden
     ? h(
@@ -133,8 +162,10 @@ const hiddenNotice = (history) =>
       )
     : null;
 
+/** @param {(text: string) => void} onSubmit */
 function commentForm(onSubmit) {
   const text = h("input", { id: "comment", maxlength: 4000, required: true, autocomplete: "off" });
+  /** @param {SubmitEvent} event */
   const submit = (event) => {
     event.preventDefault();
     if (text.value.trim()) onSubmit(text.value.trim());
@@ -152,8 +183,11 @@ function commentForm(onSubmit) {
   );
 }
 
-/** Ids of the corrections that are reverted, oldest first in `corrections`: a reverted revert does not
-    count. */
+/**
+ * Ids of the corrections that are reverted, oldest first in `corrections`: a reverted revert does not
+ * count.
+ * @param {Array<Pick<Api.CorrectionRead, "id" | "reverts">>} corrections
+ */
 export function undoneIds(corrections) {
   const undone = new Set();
   for (const correction of corrections.toReversed()) {

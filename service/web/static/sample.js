@@ -7,17 +7,22 @@ import { attachViewer } from "./image-viewer.js";
 
 const LONG_TEXT = 400;
 
-/** The URL of the sample's image, which is fetched once and kept on the item. */
+/**
+ * The URL of the sample's image, which is fetched once and kept on the item.
+ * @param {Suspect} item
+ * @param {number} [size]
+ */
 export function loadImage(item, size = 1024) {
   if (!item.imageUrl) {
     item.imageUrl = api
-      .blob(item.media_url, { query: { size } })
+      .blob(item.media_url ?? "", { query: { size } })
       .then((bytes) => URL.createObjectURL(bytes));
     item.imageUrl.catch(() => {}); // shown where the image should be
   }
   return item.imageUrl;
 }
 
+/** @param {Suspect} item */
 export async function releaseImage(item) {
   const loading = item.imageUrl;
   item.imageUrl = null;
@@ -28,6 +33,7 @@ export async function releaseImage(item) {
   }
 }
 
+/** @param {Suspect} item */
 export function sampleView(item) {
   if (item.media_url) return imageView(item);
   if (typeof item.content.text === "string") return textView(item.content.text);
@@ -35,6 +41,7 @@ export function sampleView(item) {
   return vectorView(item);
 }
 
+/** @param {Suspect} item */
 function imageView(item) {
   const frame = h("div", { class: "picture", "aria-busy": "true" });
   loadImage(item).then(
@@ -52,11 +59,16 @@ function imageView(item) {
   return frame;
 }
 
+/**
+ * @param {HTMLElement} frame
+ * @param {string} message
+ */
 function imageError(frame, message) {
   frame.setAttribute("aria-busy", "false");
   fill(frame, h("p", { class: "quiet centred" }, message));
 }
 
+/** @param {string} text */
 function textView(text) {
   const length = text.length > LONG_TEXT ? "long" : "short";
   return h(
@@ -66,6 +78,7 @@ function textView(text) {
   );
 }
 
+/** @param {Suspect} item */
 function tableView(item) {
   const suggestion = item.suggested_label ?? item.predicted_label;
   const rows = orderedColumns(item).map(({ name, value, given, suggested }) =>
@@ -87,9 +100,19 @@ function tableView(item) {
   return h("div", { class: "sheet" }, h("dl", { class: "sample-row" }, rows));
 }
 
-/** The row's columns, those that contradict the given label most first. */
+/**
+ * @typedef {{ column: string, given?: string, suggested?: string }} Typical
+ * @typedef {{ name: string, value: unknown, given?: string, suggested?: string }} Column
+ */
+
+/**
+ * The row's columns, those that contradict the given label most first.
+ * @param {Pick<Suspect, "content">} item
+ * @returns {Column[]}
+ */
 export function orderedColumns({ content: { row, typical = [] } }) {
-  const ordered = typical.map(({ column, given, suggested }) => ({
+  /** @type {Column[]} */
+  const ordered = typical.map((/** @type {Typical} */ { column, given, suggested }) => ({
     name: column,
     value: row[column],
     given,
@@ -100,12 +123,14 @@ export function orderedColumns({ content: { row, typical = [] } }) {
   return [...ordered, ...rest.map(([name, value]) => ({ name, value }))];
 }
 
+/** @param {unknown} value */
 export function valueCell(value) {
   if (value === null || value === undefined) return h("span", { class: "quiet" }, "missing");
   if (typeof value !== "number") return String(value);
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
 }
 
+/** @param {Suspect} item */
 function vectorView(item) {
   const size = item.content.dimensions;
   return h(

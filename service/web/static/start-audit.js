@@ -3,10 +3,16 @@
 import * as api from "./api.js";
 import { button, fill, h, modal, problemBox } from "./dom.js";
 
+/**
+ * @param {Dataset} dataset
+ * @param {(audit: Audit) => void} onStarted
+ */
 export function openStartAudit(dataset, onStarted) {
   const errors = h("div");
   const options = h("div", { class: "fields" }, h("p", { class: "quiet" }, "Loading …"));
+  /** @type {Fields} */
   const chosen = {};
+  /** @param {SubmitEvent} event */
   const submit = async (event) => {
     event.preventDefault();
     start.disabled = true;
@@ -53,7 +59,17 @@ export function openStartAudit(dataset, onStarted) {
   );
 }
 
+/**
+ * @typedef {object} Fields filled once the options are opened
+ * @property {HTMLSelectElement} [encoder]
+ * @property {HTMLSelectElement} [objective]
+ * @property {HTMLInputElement} [replicas]
+ * @property {HTMLInputElement} [epochs]
+ */
+
+/** @param {Fields} options */
 function chosenOptions({ encoder, objective, replicas, epochs }) {
+  /** @type {Record<string, string | number | null>} */
   const body = {};
   if (encoder?.value && encoder.value !== "auto")
     body.encoder = encoder.value === "none" ? null : encoder.value;
@@ -63,9 +79,15 @@ function chosenOptions({ encoder, objective, replicas, epochs }) {
   return body;
 }
 
+/**
+ * @param {Dataset} dataset
+ * @param {HTMLElement} container
+ * @param {Fields} chosen
+ */
 async function load(dataset, container, chosen) {
   if (chosen.objective) return;
   try {
+    /** @type {[Array<{ name: string, kind: string }>, Array<{ name: string, title: string, use_when: string }>]} */
     const [encoders, objectives] = await Promise.all([
       api.get("/v1/encoders"),
       api.get("/v1/objectives"),
@@ -105,8 +127,8 @@ async function load(dataset, container, chosen) {
     });
     const useWhen = h("p", { id: "use-when", class: "quiet small" });
     const explain = () => {
-      useWhen.textContent =
-        objectives.find((objective) => objective.name === chosen.objective.value)?.use_when ?? "";
+      const selected = objectives.find(({ name }) => name === chosen.objective?.value);
+      useWhen.textContent = selected?.use_when ?? "";
     };
     chosen.objective.addEventListener("change", explain);
     explain();

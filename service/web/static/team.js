@@ -2,11 +2,15 @@
 
 import * as api from "./api.js";
 import { assignmentForm, assignmentsSection, opinionsSection } from "./assignments.js";
-import { announce, button, fill, h, problemBox } from "./dom.js";
+import { announce, button, byId, fill, h, problemBox } from "./dom.js";
 import { loadingView } from "./empty-state.js";
 import { ago, number, percent, plural } from "./format.js";
 import { reviewHead } from "./review-head.js";
 
+/**
+ * @param {HTMLElement} main
+ * @param {{ id: string }} options
+ */
 export async function show(main, { id }) {
   fill(main, loadingView());
   const audit = await api.get(`/v1/audits/${id}`);
@@ -18,6 +22,11 @@ export async function show(main, { id }) {
   await draw();
 }
 
+/**
+ * @param {string} id
+ * @param {Dataset} dataset
+ * @param {Draw} draw
+ */
 async function sections(id, dataset, draw) {
   const base = `/v1/audits/${id}`;
   const [team, assignments, settings] = await Promise.all([
@@ -35,8 +44,14 @@ async function sections(id, dataset, draw) {
   ];
 }
 
+/**
+ * @param {string} base
+ * @param {Api.TeamMember[]} rows
+ * @param {Draw} draw
+ */
 function members(base, rows, draw) {
   const errors = h("div");
+  /** @param {Api.TeamMember} row */
   const undoAll = async (row) => {
     if (
       !confirm(`Undo all decisions by ${row.name} in this audit? You can restore them afterwards.`)
@@ -129,9 +144,14 @@ function members(base, rows, draw) {
   );
 }
 
+/**
+ * @param {string} base
+ * @param {Api.UndoneRead} undone
+ * @param {Draw} draw
+ */
 function offerRedo(base, undone, draw) {
   fill(
-    document.getElementById("undone"),
+    byId("undone"),
     h(
       "p",
       { class: "notice slow" },
@@ -149,6 +169,7 @@ function offerRedo(base, undone, draw) {
   );
 }
 
+/** @param {Api.Share | null} value */
 const share = (value) =>
   value === null
     ? h("span", { class: "quiet" }, "–")

@@ -7,6 +7,7 @@ import { loadImage, orderedColumns, valueCell } from "./sample.js";
 export const THUMBNAIL_PIXELS = 256;
 const SHOWN_COLUMNS = 4;
 
+/** @param {Suspect} item */
 export function thumbnail(item) {
   const suggestion = item.suggested_label ?? item.predicted_label;
   return h(
@@ -35,11 +36,13 @@ export function thumbnail(item) {
   );
 }
 
+/** @param {Suspect} item */
 function describe(item) {
   if (typeof item.content.text === "string") return item.content.text.slice(0, 200);
   return item.content.file ?? item.sample_id;
 }
 
+/** @param {Suspect} item */
 function content(item) {
   if (item.media_url) return image(item);
   if (typeof item.content.text === "string") {
@@ -59,6 +62,7 @@ function content(item) {
   return h("p", { class: "thumbnail-text vector", dir: "auto" }, breakable(item.sample_id));
 }
 
+/** @param {Suspect} item */
 function image(item) {
   const frame = h("div", { class: "thumbnail-image", "aria-busy": "true" });
   loadImage(item, THUMBNAIL_PIXELS).then(

@@ -15,6 +15,11 @@ const TIERS = [
 ];
 const COLUMNS = ["Samples", "Expected wrong", "Found wrong so far"];
 
+/**
+ * @param {Summary} summary
+ * @param {Api.FindingsRead} found
+ * @param {string} id
+ */
 export function tiersSection(summary, found, id) {
   const seen = Object.fromEntries(found.tiers.map((tier) => [tier.tier, tier]));
   return h(
@@ -71,6 +76,7 @@ export function tiersSection(summary, found, id) {
   );
 }
 
+/** @param {Api.TierFound} options */
 function verdicts({ looked, wrong, low, high }) {
   if (!looked) return h("span", { class: "quiet" }, "none reviewed yet");
   return [
@@ -83,6 +89,7 @@ function verdicts({ looked, wrong, low, high }) {
   ];
 }
 
+/** @param {TierSummary} options */
 function precision({ expected_precision: expected, lower_bound: low }) {
   if (expected === null || expected === undefined) return h("span", { class: "quiet" }, "–");
   return [

@@ -9,11 +9,17 @@ const CHUNK_BYTES = 4 * 2 ** 20;
 const TUS = { "Tus-Resumable": "1.0.0" };
 
 export class TusUpload {
+  /**
+   * @param {File} file
+   * @param {UploadQuery} query
+   * @param {OnProgress} onProgress
+   */
   constructor(file, query, onProgress) {
     this.file = file;
     this.query = query;
     this.onProgress = onProgress;
-    this.path = null;
+    this.path = ""; // once created
+    /** @type {UploadRequest | null} */
     this.current = null;
     this.stopped = false;
   }
@@ -28,15 +34,17 @@ export class TusUpload {
   async send() {
     const created = await api.headersOf("POST", "/v1/uploads", {
       ...TUS,
-      "Upload-Length": this.file.size,
+      "Upload-Length": String(this.file.size),
       "Upload-Metadata": metadata(this.query),
     });
-    this.path = created.get("Location");
+    this.path = created.get("Location") ?? "";
+    /** @type {number | null} */
     let offset = 0; // null: ask the service
     let arrived = 0;
     let failures = 0;
     for (;;) {
       try {
+        /** @type {{ get: (name: string) => string | null }} */
         const headers = offset === null ? await this.#askOffset() : await this.#sendChunk(offset);
         const dataset = headers.get("Upload-Dataset");
         if (dataset) return await api.get(`/v1/datasets/${dataset}`);
@@ -59,6 +67,7 @@ export class TusUpload {
     return api.headersOf("HEAD", this.path, TUS);
   }
 
+  /** @param {number} offset */
   async #sendChunk(offset) {
     const chunk = this.file.slice(offset, offset + CHUNK_BYTES);
     this.current = api.upload("PATCH", this.path, chunk, {
@@ -70,10 +79,13 @@ export class TusUpload {
       onProgress: (sent) => this.onProgress((offset + sent) / this.file.size),
     });
     const request = await this.current.answer;
-    return { get: (name) => request.getResponseHeader(name) };
+    return { get: (/** @type {string} */ name) => request.getResponseHeader(name) };
   }
 
-  /** Why an upload is gone: HEAD cannot say, GET does. */
+  /**
+   * Why an upload is gone: HEAD cannot say, GET does.
+   * @param {any} error
+   */
   async #reason(error) {
     if (error.status !== 410) return error;
     const { problem } = await api.get(this.path);
@@ -81,12 +93,17 @@ export class TusUpload {
   }
 }
 
-/** 423: another request may still be writing. 409: more had arrived than this page knew. */
+/**
+ * 423: another request may still be writing. 409: more had arrived than this page knew.
+ * @param {any} error
+ */
 const isRetryable = (error) =>
   error instanceof api.Problem && (error.retryable || [409, 423].includes(error.status));
 
+/** @param {UploadQuery} options */
 function metadata({ filename, ...fields }) {
   const columns = columnsOf(fields);
+  /** @type {Record<string, string>} */
   const pairs = { filename };
   if (Object.keys(columns).length) pairs.columns = JSON.stringify(columns);
   return Object.entries(pairs)
@@ -94,4 +111,5 @@ function metadata({ filename, ...fields }) {
     .join(",");
 }
 
+/** @param {string} text */
 const base64 = (text) => btoa(String.fromCodePoint(...new TextEncoder().encode(text)));

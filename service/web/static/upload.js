@@ -11,11 +11,16 @@ const SINGLE_REQUEST_BYTES = 8 * 2 ** 20; // below this, starting over is cheap
 /**
  * `answer` resolves to the dataset; `stop` aborts. `onProgress` gets the share that was sent, and
  * `onFallback` why the file goes through the service after all.
+ * @param {File} file
+ * @param {UploadQuery} query
+ * @param {{ onProgress: OnProgress, onFallback: (reason: string) => void }} options
  */
 export function uploadFile(file, query, { onProgress, onFallback }) {
   if (file.size < SINGLE_REQUEST_BYTES) return uploadInOneRequest(file, query, onProgress);
+  /** @type {TusUpload | MultipartUpload | null} */
   let current = null;
   let stopped = false;
+  /** @param {typeof TusUpload | typeof MultipartUpload} Upload */
   const begin = (Upload) => {
     if (stopped) throw abortError();
     current = new Upload(file, query, onProgress);
@@ -39,6 +44,11 @@ export function uploadFile(file, query, { onProgress, onFallback }) {
   return { answer: answer(), stop };
 }
 
+/**
+ * @param {File} file
+ * @param {UploadQuery} query
+ * @param {OnProgress} onProgress
+ */
 function uploadInOneRequest(file, query, onProgress) {
   const { answer, stop } = api.upload("POST", "/v1/datasets", file, {
     query,

@@ -5,6 +5,7 @@ import { number, plural } from "./format.js";
 
 const SHOWN_NAMES = 6;
 
+/** @param {Suspect} options */
 export function votesBlock({ votes, given_label: given, suggested_label: suggested }) {
   if (!votes?.length) return null;
   const total = votes.reduce((sum, row) => sum + row.votes, 0);
@@ -41,7 +42,10 @@ export function votesBlock({ votes, given_label: given, suggested_label: suggest
   );
 }
 
-/** The first few names, and how many more there are. */
+/**
+ * The first few names, and how many more there are.
+ * @param {string[]} annotators
+ */
 function names(annotators) {
   const rest = annotators.length - SHOWN_NAMES;
   if (rest <= 1) return annotators.join(", ");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sample } from "./page.js";
 import { trajectoryChart } from "#static/chart.js";
+import { sample } from "./page.js";
 
 // Two epochs of three replicas; only the second was not trained on the sample.
 const TRAJECTORY = {

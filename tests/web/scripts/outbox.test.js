@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { open, serve, settle } from "./page.js";
 import { Outbox } from "#static/outbox.js";
+import { open, serve, settle } from "./page.js";
 
 const DECISION = { sample_id: "sample-1", verdict: "keep" };
 const SAVED = { corrections: [{ batch_id: "ba_1" }] };

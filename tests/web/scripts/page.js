@@ -43,7 +43,11 @@ export function serve(answer) {
     const request = { method, path, body: body && JSON.parse(body), headers };
     requests.push(request);
     const answered = (await answer(request)) ?? {};
-    const { status, body: content, headers: fields } = answered.status ? answered : { body: answered };
+    const {
+      status,
+      body: content,
+      headers: fields,
+    } = answered.status ? answered : { body: answered };
     return new Response(JSON.stringify(content ?? {}), { status: status ?? 200, headers: fields });
   };
   return requests;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { open, sample, serve, settle } from "./page.js";
 import { Queue } from "#static/queue.js";
+import { open, sample, serve, settle } from "./page.js";
 
 const MINUTE = 60_000;
 let lost;
@@ -18,7 +18,8 @@ beforeEach((context) => {
 /** Serves samples 1 to 4 and answers renewals with `renew(request)`. */
 function serveFour(renew = () => ({})) {
   return serve((request) => {
-    if (request.path.endsWith("/next")) return { items: [1, 2, 3, 4].map((number) => sample(number)) };
+    if (request.path.endsWith("/next"))
+      return { items: [1, 2, 3, 4].map((number) => sample(number)) };
     return request.path.endsWith("/renew") ? renew(request) : {};
   });
 }

@@ -4,6 +4,7 @@ type Child = Node | string | number | null | undefined | false | Child[];
 type Props = Record<string, any>;
 type Dataset = Api.DatasetRead;
 type Audit = Api.AuditRead;
+type Show = (main: HTMLElement, options: { id: string }) => Promise<void>;
 type Draw = () => Promise<unknown>;
 
 /** A sample of the queue, and what this page keeps with it. */
