@@ -38,7 +38,7 @@ export function auditRow(audit, mayCancel) {
 async function watch(element, audit, mayCancel) {
   do {
     const follow = streams < MAX_STREAMS ? stream : poll;
-    await follow(element, audit, (update) => {
+    await follow(audit, (update) => {
       Object.assign(audit, update);
       draw(element, audit, mayCancel);
     });
@@ -54,11 +54,10 @@ async function watch(element, audit, mayCancel) {
 }
 
 /**
- * @param {HTMLElement} element
  * @param {Audit} audit
  * @param {(event: Partial<Audit>) => void} update
  */
-async function stream(element, audit, update) {
+async function stream(audit, update) {
   const stop = new AbortController();
   const abort = () => stop.abort();
   window.addEventListener("pagehide", abort);
@@ -69,11 +68,10 @@ async function stream(element, audit, update) {
 }
 
 /**
- * @param {HTMLElement} element
  * @param {Audit} audit
  * @param {(event: Partial<Audit>) => void} update
  */
-async function poll(element, audit, update) {
+async function poll(audit, update) {
   while (!ENDED.includes(audit.status)) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     try {

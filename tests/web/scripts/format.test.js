@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, bytes, finePercent, percent, plural, shorten, timeLeft } from "#static/format.js";
+import {
+  ago,
+  bytes,
+  finePercent,
+  percent,
+  plural,
+  shorten,
+  timeLeft,
+} from "../../../service/web/static/format.js";
 
 test("a share is never shown as 0% or 100% unless it is", () => {
   assert.equal(percent(0), "0%");

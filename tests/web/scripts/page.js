@@ -12,6 +12,7 @@ const NAMES = [
   "localStorage",
   "Event",
   "KeyboardEvent",
+  "Element",
   "Node",
   "CSS",
   "matchMedia",
