@@ -3,7 +3,7 @@
 
 import * as api from "./api.js";
 import { columnsOf } from "./column-roles.js";
-import { abortError, RETRY_DELAYS_MS, sleep } from "./retry.js";
+import { abortError, RETRY_DELAYS_MS, retryDelay, sleep } from "./retry.js";
 
 const CONCURRENT_PARTS = 3;
 const SIGNED_AT_ONCE = 20; // a signed address is good for an hour
@@ -92,7 +92,7 @@ export class MultipartUpload {
           throw new BucketUnreachable(error.message);
         }
         if (failures === RETRY_DELAYS_MS.length) throw error;
-        await sleep(RETRY_DELAYS_MS[failures]);
+        await sleep(retryDelay(failures, error));
         this.#throwIfStopped();
         [part] = await this.#sign(part.number, 1); // the address may have expired
       }
@@ -128,12 +128,12 @@ export class MultipartUpload {
 
 /** @param {() => Promise<any>} call */
 async function withRetries(call) {
-  for (const milliseconds of RETRY_DELAYS_MS) {
+  for (const failures of RETRY_DELAYS_MS.keys()) {
     try {
       return await call();
     } catch (error) {
       if (!(error instanceof api.Problem && error.retryable)) throw error;
-      await sleep(milliseconds);
+      await sleep(retryDelay(failures, error));
     }
   }
   return call();

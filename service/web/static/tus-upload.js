@@ -3,7 +3,7 @@
 
 import * as api from "./api.js";
 import { columnsOf } from "./column-roles.js";
-import { abortError, RETRY_DELAYS_MS, sleep } from "./retry.js";
+import { abortError, RETRY_DELAYS_MS, retryDelay, sleep } from "./retry.js";
 
 const CHUNK_BYTES = 4 * 2 ** 20;
 const TUS = { "Tus-Resumable": "1.0.0" };
@@ -55,7 +55,7 @@ export class TusUpload {
         if (!isRetryable(error) || failures === RETRY_DELAYS_MS.length) {
           throw await this.#reason(error);
         }
-        await sleep(RETRY_DELAYS_MS[failures]);
+        await sleep(retryDelay(failures, error));
         if (this.stopped) throw abortError();
         failures += 1;
         offset = null;

@@ -582,15 +582,7 @@ declare namespace Api {
     content: Record<string, any>;
     media_url: string | null;
   };
-  type Scope =
-    | "review:read"
-    | "review:write"
-    | "datasets:write"
-    | "audits:run"
-    | "export"
-    | "metrics"
-    | "admin"
-    | "tenants";
+  type Scope = "review:read" | "review:write" | "datasets:write" | "audits:run" | "export" | "metrics" | "admin" | "tenants";
   type SessionRead = {
     id: string;
     key_id: string;

@@ -48,7 +48,7 @@ export function serve(answer) {
       status,
       body: content,
       headers: fields,
-    } = answered.status ? answered : { body: answered };
+    } = typeof answered.status === "number" ? answered : { body: answered };
     return new Response(JSON.stringify(content ?? {}), { status: status ?? 200, headers: fields });
   };
   return requests;

@@ -7,11 +7,10 @@ const MINUTE = 60_000;
 let lost;
 let queue;
 
-beforeEach((context) => {
+beforeEach(() => {
   open();
   lost = [];
   queue = new Queue("au_1", { tier: ["obvious"] }, { onLeaseLost: (item) => lost.push(item) });
-  context.after?.(() => mock.timers.reset());
   mock.timers.reset();
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 import { decisionOn, ReviewSession } from "../../../service/web/static/review-session.js";
 import { open, sample, serve, settle, summary } from "./page.js";
 
@@ -14,6 +14,11 @@ beforeEach(() => {
       : { corrections: [{ batch_id: "ba_1" }] },
   );
   session = new ReviewSession(summary(), {}, { onLeaseLost: () => {}, undoLimit: 2 });
+});
+
+afterEach(async () => {
+  await settle(); // what is on its way must not reach the next test's server
+  await session.queue.release();
 });
 
 async function take() {
