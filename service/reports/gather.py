@@ -6,7 +6,8 @@ from labelaudit.enums import Kind
 from service.audits import records as audits
 from service.reports.data_map import read_data_map
 from service.reports.findings import find
-from service.reports.plots import NAMES, Subject
+from service.reports.plots import NAMES
+from service.reports.plots.subject import Subject
 from service.reports.report import WORST, Reported, write_report
 from service.review import SuspectFilter, list_suspects, newest_ranking
 from service.storage.local import Storage
