@@ -113,7 +113,7 @@ def recognised(request: Request) -> Principal:
     cookie = None if token else cookies.read(request)
     if not token and cookie is None:
         raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
-    with resources.recognising(request), resources.database.glance() as connection:
+    with resources.recognising(request), resources.database.autocommit() as connection:
         if cookie is None:
             found = authenticate(connection, token)
         else:

@@ -28,7 +28,7 @@ from service.core.errors import (
 from service.core.principal import Principal
 from service.datasets.records import get_ready_dataset
 from service.db.bulk import bulk_insert
-from service.db.statements import find, prepared
+from service.db.statements import cached_statement, find
 from service.db.tables import (
     Audit,
     AuditEvent,
@@ -46,7 +46,7 @@ from service.options.encoders import (
     check_model_name,
 )
 
-_WITH_DATASET = prepared(
+_WITH_DATASET = cached_statement(
     select(Audit, Dataset)
     .join(Dataset, Dataset.id == Audit.dataset_id)
     .where(Audit.id == bindparam("audit"), Audit.status == JobStatus.completed)

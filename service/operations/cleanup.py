@@ -36,8 +36,8 @@ def tidy(
 ) -> list[str] | None:
     """Delete what is left over; the storage keys, and addresses in the bucket, that were (or would
     be) deleted, or None if somebody else is at it."""
-    with database.alone("janitor") as alone:
-        if not alone:
+    with database.try_lock("cleanup") as locked:
+        if not locked:
             return None
         with database.read() as session:
             keys = [*_expired_uploads(session), *_refused_files(session, storage)]

@@ -8,7 +8,7 @@ from service.core.config import Settings
 from service.core.errors import BadInput, NotFound
 from service.core.principal import Principal
 from service.datasets import records as datasets
-from service.db.engine import Database, take_turns
+from service.db.engine import Database, advisory_lock
 from service.db.tables import Dataset, Upload, now
 from service.storage.local import Received, Storage
 from service.uploads.reservation import require_room
@@ -27,7 +27,7 @@ def complete(
     if problem is None:
         _place(storage, upload)
     with database.write() as session:
-        take_turns(session, upload.id)
+        advisory_lock(session, upload.id)
         known = session.get_one(Upload, upload.id)
         if known.completed_at is None and known.problem is None:
             if problem is None:
@@ -53,7 +53,7 @@ def register(
         raise BadInput(fault["detail"], type="checksum-mismatch")
     known = session.get_one(Upload, upload.id)
     if known.length is None:
-        take_turns(session, "uploads")
+        advisory_lock(session, "uploads")
         require_room(session, settings, received.bytes, besides=upload.id)
     return create(session, known, received, principal=principal)
 

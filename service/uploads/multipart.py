@@ -18,7 +18,7 @@ from service.core.errors import (
     Unavailable,
 )
 from service.core.principal import Principal
-from service.db.engine import Database, take_turns
+from service.db.engine import Database, advisory_lock
 from service.db.tables import Upload, now
 from service.storage.local import Received
 from service.storage.upload_bucket import (
@@ -115,7 +115,7 @@ def complete(
     found = inlet.find(upload.dataset_id) or _join(database, inlet, upload)
     problem = _find_fault(upload, found)
     with database.write() as session:
-        take_turns(session, upload.id)
+        advisory_lock(session, upload.id)
         known = _still(session.get(Upload, upload.id, with_for_update=True))
         if known.completed_at is None and known.problem is None:
             if problem is None:

@@ -17,7 +17,7 @@ from service.core.errors import (
     UploadTooLarge,
 )
 from service.core.principal import Principal
-from service.db.engine import take_turns
+from service.db.engine import advisory_lock
 from service.db.tables import (
     Dataset,
     Upload,
@@ -50,7 +50,7 @@ def reserve(
         raise UploadTooLarge(
             f"The upload has {length} bytes; the limit is {settings.max_upload_bytes}."
         )
-    take_turns(session, "uploads")
+    advisory_lock(session, "uploads")
     _require_slot(session, settings, principal)
     require_room(session, settings, length or 0)
     upload = Upload(

@@ -17,7 +17,7 @@ from service.accounts.api_keys import create_key
 from service.api.app import create_app
 from service.core.config import Settings
 from service.db import tenant_filter
-from service.db.app_role import NoSuchRole, grant
+from service.db.app_role import InvalidRole, grant
 from service.db.engine import Database
 from service.db.tables import (
     Audit,
@@ -205,6 +205,6 @@ def test_the_owner_is_refused_as_the_services_role(postgres_url: str) -> None:
         "postgresql://app@127.0.0.1/x",
         "postgresql://app:pw@127.0.0.1/x",
     ):
-        with pytest.raises(NoSuchRole):
+        with pytest.raises(InvalidRole):
             grant(owner, address)
     owner.dispose()
