@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from labelaudit.enums import DatasetStatus, Kind, Verdict
+from labelaudit.enums import DatasetKind, DatasetStatus, Verdict
 from labelaudit.schemas.base import Request, Schema, Words
 
 ColumnName = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
@@ -16,7 +16,7 @@ class DatasetRead(Schema):
     name: str
     filename: str
     status: DatasetStatus
-    kind: Kind | None
+    kind: DatasetKind | None
     format: str | None = Field(description="The form it came in, e.g. imagefolder, csv, npz.")
     bytes: int
     sha256: str = Field(

@@ -34,7 +34,7 @@ from service.db.tables import (
     Dataset,
     Export,
     Membership,
-    Owned,
+    TenantOwned,
 )
 
 Value = str | BindParameter[str]
@@ -66,8 +66,8 @@ def caller_of(session: Session) -> Principal | None:
 @lru_cache(1024)
 def _criteria(tenant_id: Value, member: Value | None) -> list[LoaderCriteriaOption]:
     """For a caller who sees the whole tenant, or for a member, given by the id of their key."""
-    conditions: dict[type[Owned], list[ColumnElement[bool]]] = {
-        table: [table.tenant_id == tenant_id] for table in Owned.__subclasses__()
+    conditions: dict[type[TenantOwned], list[ColumnElement[bool]]] = {
+        table: [table.tenant_id == tenant_id] for table in TenantOwned.__subclasses__()
     }
     if member is not None:
         visible = _visible_datasets(tenant_id, member)

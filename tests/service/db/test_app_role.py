@@ -23,7 +23,7 @@ from service.db.tables import (
     Audit,
     Dataset,
     Export,
-    Owned,
+    TenantOwned,
 )
 from service.operations.verify import verify
 from service.storage.local import Storage
@@ -137,7 +137,9 @@ def test_a_connection_that_names_no_tenant_sees_nothing(
 
 
 def test_row_level_security_is_on_for_every_table_of_a_tenant(app_url: str) -> None:
-    owned = {inspect(table).local_table.name for table in Owned.__subclasses__()} | {"access_log"}
+    owned = {inspect(table).local_table.name for table in TenantOwned.__subclasses__()} | {
+        "access_log"
+    }
     with psycopg.connect(app_url) as connection:
         rows = connection.execute("SELECT relname FROM pg_class WHERE relrowsecurity").fetchall()
     assert {name for (name,) in rows} >= owned
