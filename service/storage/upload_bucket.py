@@ -1,4 +1,4 @@
-"""The bucket that files may be sent straight to, by the S3 protocol: an inlet, not the storage.
+"""The bucket that files may be sent straight to, by the S3 protocol: a bucket, not the storage.
 
 The service signs addresses, clients put the parts of a file there, a worker fetches the whole and
 deletes it. boto3 is loaded where a bucket is set up, and nowhere else.
@@ -56,17 +56,17 @@ class Leftover:
     multipart_id: str | None = None
 
 
-class Inlet:
+class UploadBucket:
     """Whatever it is asked may raise Unavailable: the bucket is away, or refuses its keys."""
 
     def __init__(self, settings: Settings) -> None:
-        self.bucket, self.prefix = settings.upload_bucket, settings.upload_prefix
+        self.name, self.prefix = settings.upload_bucket, settings.upload_prefix
         public = settings.upload_public_endpoint or settings.upload_endpoint
         self._s3 = _client(settings, settings.upload_endpoint)
         self._signer = self._s3 if public == settings.upload_endpoint else _client(settings, public)
 
     @classmethod
-    def of(cls, settings: Settings) -> "Inlet | None":
+    def of(cls, settings: Settings) -> "UploadBucket | None":
         """The one that is set up; None where files come through the service alone."""
         return cls(settings) if settings.upload_bucket else None
 
@@ -75,7 +75,7 @@ class Inlet:
 
     def address(self, dataset_id: str) -> str:
         """For people."""
-        return f"s3://{self.bucket}/{self.key(dataset_id)}"
+        return f"s3://{self.name}/{self.key(dataset_id)}"
 
     @cached_property
     def origin(self) -> str:
@@ -131,7 +131,7 @@ class Inlet:
             head = self._s3.head_object(**self._object(dataset_id))
             return Found(int(head["ContentLength"]), str(head["ETag"]))
         with _asking():  # a bucket that is not there at all gives the same answer to HEAD
-            self._s3.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
+            self._s3.list_objects_v2(Bucket=self.name, Prefix=self.prefix, MaxKeys=1)
         return None
 
     def read(self, dataset_id: str, found: Found) -> Iterator[bytes]:
@@ -170,7 +170,7 @@ class Inlet:
 
     def everything(self) -> Iterator[Leftover]:
         """All that lies under our prefix, finished or not."""
-        here = {"Bucket": self.bucket, "Prefix": self.prefix}
+        here = {"Bucket": self.name, "Prefix": self.prefix}
         with _asking():
             for page in self._s3.get_paginator("list_objects_v2").paginate(**here):
                 for item in page.get("Contents", ()):
@@ -183,7 +183,7 @@ class Inlet:
         return str(item["Key"]).removeprefix(self.prefix)
 
     def _object(self, dataset_id: str) -> dict[str, str]:
-        return {"Bucket": self.bucket, "Key": self.key(dataset_id)}
+        return {"Bucket": self.name, "Key": self.key(dataset_id)}
 
 
 def _client(settings: Settings, endpoint: str) -> Any:

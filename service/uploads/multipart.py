@@ -23,7 +23,7 @@ from service.db.tables import Upload, now
 from service.storage.local import Received
 from service.storage.upload_bucket import (
     Found,
-    Inlet,
+    UploadBucket,
     NotThere,
     Part,
 )
@@ -43,11 +43,11 @@ class SignedPart:
     expires_at: datetime
 
 
-def begin(database: Database, inlet: Inlet, upload: Upload) -> str:
+def begin(database: Database, bucket: UploadBucket, upload: Upload) -> str:
     """The bucket's id for the upload, made when it is first asked for."""
     if upload.multipart_id is not None:
         return upload.multipart_id
-    made = inlet.begin(upload.dataset_id)
+    made = bucket.begin(upload.dataset_id)
     with database.write() as session:
         known = _still(session.get(Upload, upload.id, with_for_update=True))
         if known.multipart_id is None:
@@ -56,7 +56,7 @@ def begin(database: Database, inlet: Inlet, upload: Upload) -> str:
 
 
 def sign(
-    database: Database, inlet: Inlet, upload: Upload, *, first: int, count: int
+    database: Database, bucket: UploadBucket, upload: Upload, *, first: int, count: int
 ) -> list[SignedPart]:
     """Addresses for `count` parts from number `first` on, as often as somebody asks for them.
 
@@ -73,8 +73,8 @@ def sign(
             f"The upload has {cut.count} parts; there is no number {first}.", type="no-such-part"
         )
     last = min(cut.count, first + count - 1)
-    multipart_id = begin(database, inlet, upload)
-    arrived = _arrived(inlet, upload, multipart_id, first, last)
+    multipart_id = begin(database, bucket, upload)
+    arrived = _arrived(bucket, upload, multipart_id, first, last)
     expires_at = min(now() + timedelta(seconds=ADDRESS_SECONDS), upload.expires_at)
     seconds = max(1, int((expires_at - now()).total_seconds()))
     return [
@@ -82,7 +82,7 @@ def sign(
             number,
             size := cut.size_of(number),
             cut.is_whole(arrived.get(number)),
-            inlet.sign(upload.dataset_id, multipart_id, number, size=size, seconds=seconds),
+            bucket.sign(upload.dataset_id, multipart_id, number, size=size, seconds=seconds),
             expires_at,
         )
         for number in range(first, last + 1)
@@ -90,13 +90,13 @@ def sign(
 
 
 def _arrived(
-    inlet: Inlet, upload: Upload, multipart_id: str, first: int, last: int
+    bucket: UploadBucket, upload: Upload, multipart_id: str, first: int, last: int
 ) -> dict[int, Part]:
     try:
-        coming = inlet.parts(upload.dataset_id, multipart_id, after=first - 1)
+        coming = bucket.parts(upload.dataset_id, multipart_id, after=first - 1)
         return {part.number: part for part in takewhile(lambda part: part.number <= last, coming)}
     except NotThere:
-        if inlet.find(upload.dataset_id) is None:
+        if bucket.find(upload.dataset_id) is None:
             raise _vanished() from None
         raise Conflict(
             "Every part has arrived and they are joined. Complete the upload.",
@@ -105,14 +105,14 @@ def _arrived(
 
 
 def complete(
-    database: Database, inlet: Inlet, upload: Upload, *, principal: Principal
+    database: Database, bucket: UploadBucket, upload: Upload, *, principal: Principal
 ) -> dict[str, Any] | None:
     """Make a dataset of an upload whose every part is in the bucket; None, or why it was refused.
 
     Safe to call again after a crash at any point, and from two requests at once. Raises Conflict
     while parts are missing.
     """
-    found = inlet.find(upload.dataset_id) or _join(database, inlet, upload)
+    found = bucket.find(upload.dataset_id) or _join(database, bucket, upload)
     problem = _find_fault(upload, found)
     with database.write() as session:
         advisory_lock(session, upload.id)
@@ -124,28 +124,28 @@ def complete(
             known.problem = problem
         problem = known.problem
     if problem is not None:
-        discard(inlet, upload)
+        discard(bucket, upload)
     return problem
 
 
-def discard(inlet: Inlet, upload: Upload) -> None:
+def discard(bucket: UploadBucket, upload: Upload) -> None:
     """Delete what has arrived; if the bucket is away, the janitor comes back to it."""
     with suppress(Unavailable):
         if upload.multipart_id is not None:
-            inlet.abort(upload.dataset_id, upload.multipart_id)
-        inlet.delete(upload.dataset_id)
+            bucket.abort(upload.dataset_id, upload.multipart_id)
+        bucket.delete(upload.dataset_id)
 
 
-def _join(database: Database, inlet: Inlet, upload: Upload) -> Found | None:
+def _join(database: Database, bucket: UploadBucket, upload: Upload) -> Found | None:
     """Make the object of its parts; None if the bucket has neither it nor them."""
-    multipart_id = begin(database, inlet, upload)
+    multipart_id = begin(database, bucket, upload)
     try:
-        parts = list(inlet.parts(upload.dataset_id, multipart_id))
+        parts = list(bucket.parts(upload.dataset_id, multipart_id))
         _require_all(Cut.of(upload), parts)
-        inlet.join(upload.dataset_id, multipart_id, parts)
+        bucket.join(upload.dataset_id, multipart_id, parts)
     except NotThere:  # another request has joined them, or the bucket has dropped them
         pass
-    return inlet.find(upload.dataset_id)
+    return bucket.find(upload.dataset_id)
 
 
 def _require_all(cut: Cut, parts: list[Part]) -> None:

@@ -12,7 +12,7 @@ from labelaudit.schemas import (
 )
 from service import uploads
 from service.api.dependencies import (
-    InletDep,
+    BucketDep,
     Resources,
     ResourcesDep,
     Uploader,
@@ -36,7 +36,7 @@ def create_direct_upload(
     resources: ResourcesDep,
     response: Response,
     caller: Uploader,
-    inlet: InletDep,
+    bucket: BucketDep,
     asked: DirectUploadCreate,
 ) -> dict[str, Any]:
     """Announce a file that you will send to the bucket: its size is reserved, as by tus.
@@ -48,7 +48,7 @@ def create_direct_upload(
     cut = Cut.plan(resources.settings, asked.length)
     upload = reserve(resources, caller, asked, asked.length, part_bytes=cut.part_bytes)
     try:
-        parts = multipart.sign(resources.database, inlet, upload, first=1, count=SIGNED_AT_FIRST)
+        parts = multipart.sign(resources.database, bucket, upload, first=1, count=SIGNED_AT_FIRST)
     except Exception:
         with resources.write(caller) as session:
             uploads.release(session, upload.id)
@@ -64,7 +64,7 @@ def sign_parts(
     resources: ResourcesDep,
     response: Response,
     caller: Uploader,
-    inlet: InletDep,
+    bucket: BucketDep,
     upload_id: str,
     first: Annotated[int, Query(ge=1, le=10_000, description="The first part's number.")] = 1,
     count: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -72,14 +72,14 @@ def sign_parts(
     """Which of these parts have arrived, and a fresh address for each."""
     upload = _get(resources, caller, upload_id)
     response.headers.update(UNKEPT)
-    parts = multipart.sign(resources.database, inlet, upload, first=first, count=count)
+    parts = multipart.sign(resources.database, bucket, upload, first=first, count=count)
     return {"items": parts}
 
 
 @router.post("/uploads/{upload_id}/complete", response_model=UploadRead,
              responses=documented(409, 410, 503))  # fmt: skip
 def complete_upload(
-    resources: ResourcesDep, caller: Uploader, inlet: InletDep, upload_id: str
+    resources: ResourcesDep, caller: Uploader, bucket: BucketDep, upload_id: str
 ) -> dict[str, Any]:
     """Every part has been sent: the upload becomes the dataset that `dataset_id` names.
 
@@ -89,7 +89,7 @@ def complete_upload(
     """
     upload = _get(resources, caller, upload_id)
     if upload.completed_at is None:
-        multipart.complete(resources.database, inlet, upload, principal=caller)
+        multipart.complete(resources.database, bucket, upload, principal=caller)
         upload = _get(resources, caller, upload_id)
     return described(upload, upload.length or 0)
 

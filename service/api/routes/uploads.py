@@ -86,7 +86,7 @@ def list_uploads(resources: ResourcesDep, caller: Uploader) -> dict[str, Any]:
     with resources.read(caller) as session:
         found = uploads.list_open(session, principal=caller)
     items = [described(one, uploads.offset_of(resources.storage, one)) for one in found]
-    return {"items": items, "direct": resources.inlet is not None}
+    return {"items": items, "direct": resources.bucket is not None}
 
 
 @router.get("/{upload_id}", response_model=UploadRead)
@@ -167,8 +167,8 @@ def delete_upload(
     with resources.write(caller) as session:
         given_up = uploads.release(session, upload_id)
     uploads.discard(resources.storage, upload)
-    if given_up and upload.part_bytes is not None and resources.inlet is not None:
-        multipart.discard(resources.inlet, upload)
+    if given_up and upload.part_bytes is not None and resources.bucket is not None:
+        multipart.discard(resources.bucket, upload)
     return Response(status_code=204, headers={"Tus-Resumable": VERSION})
 
 
