@@ -20,7 +20,7 @@ class DatasetRead(Schema):
     format: str | None = Field(description="The form it came in, e.g. imagefolder, csv, npz.")
     bytes: int
     sha256: str = Field(
-        description="Of the file. Empty while a direct upload that did not say it is fetched."
+        description="Of the file. Empty while a multipart upload that did not say it is fetched."
     )
     version: int = Field(description="Version n = the upload with its first n corrections applied.")
     sample_count: int

@@ -226,7 +226,9 @@ class Identified:
             await self.app(scope, receive, identify)
 
 
-async def _tidy(database: Database, storage: Storage, bucket: UploadBucket | None, seconds: float) -> None:
+async def _tidy(
+    database: Database, storage: Storage, bucket: UploadBucket | None, seconds: float
+) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:

@@ -50,11 +50,15 @@ def tidy(
                 storage.delete(key)
         if bucket is not None:
             with suppress(Unavailable):  # which is logged; there is a next time
-                keys += _clear(database, bucket, timedelta(seconds=settled_seconds), dry_run=dry_run)
+                keys += _clear(
+                    database, bucket, timedelta(seconds=settled_seconds), dry_run=dry_run
+                )
     return sorted(set(keys))
 
 
-def _clear(database: Database, bucket: UploadBucket, settled: timedelta, *, dry_run: bool) -> list[str]:
+def _clear(
+    database: Database, bucket: UploadBucket, settled: timedelta, *, dry_run: bool
+) -> list[str]:
     """Delete what lies in the bucket and belongs to no upload and no dataset; where it lay.
 
     The rows are read after the bucket: what was begun since is then not on the list.

@@ -1,4 +1,4 @@
-"""The bytes of a direct upload: from the bucket into the storage, hashed on the way."""
+"""The bytes of a multipart upload: from the bucket into the storage, hashed on the way."""
 
 import hashlib
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from service.core.errors import (
 from service.datasets import records as datasets
 from service.db.tables import Dataset
 from service.storage.local import Received, Storage
-from service.storage.upload_bucket import UploadBucket, NotThere
+from service.storage.upload_bucket import NotThere, UploadBucket
 from worker.runtime.context import Postponed, Worker
 
 log = structlog.get_logger()
@@ -39,7 +39,9 @@ def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]
     bucket = _open(worker.settings)
     key = datasets.upload_key(dataset.id)
     try:
-        received = worker.storage.measure(key) or _copy(bucket, worker.storage, dataset, on_progress)
+        received = worker.storage.measure(key) or _copy(
+            bucket, worker.storage, dataset, on_progress
+        )
     except BadInput:
         _delete(bucket, dataset)
         raise

@@ -26,7 +26,7 @@ export class InParts {
   }
 
   async send() {
-    const upload = await api.post("/v1/direct-uploads", {
+    const upload = await api.post("/v1/multipart-uploads", {
       length: this.file.size,
       filename: this.query.filename,
       columns: columnsOf(this.query),

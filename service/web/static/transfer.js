@@ -22,8 +22,8 @@ export function send(file, query, { onProgress, onDetour }) {
     return way.send();
   };
   const answer = async () => {
-    const { direct } = await api.get("/v1/uploads");
-    if (!direct) return go(InPieces);
+    const { multipart } = await api.get("/v1/uploads");
+    if (!multipart) return go(InPieces);
     try {
       return await go(InParts);
     } catch (error) {

@@ -21,7 +21,7 @@ from service.db.tables import (
 )
 from service.operations.cleanup import tidy
 from service.storage.upload_bucket import UploadBucket
-from service.uploads.parts import Cut
+from service.uploads.parts import PartLayout
 from tests.service.api.test_datasets import CSV, files_in
 from tests.service.uploads.test_uploads import (
     BYTES,
@@ -51,13 +51,13 @@ def upload_bucket(bucket):
 @pytest.fixture
 def impatient(monkeypatch):
     """Nobody waits long for a bucket that is away."""
-    monkeypatch.setattr("service.storage.upload_bucket.PAUSES", (0.01,))
+    monkeypatch.setattr("service.storage.upload_bucket.RETRY_DELAYS", (0.01,))
     monkeypatch.setattr(runner, "POSTPONED_SECONDS", 0.0)
 
 
 def announce(client, content: bytes = CONTENT, **values: object):
     asked = {"filename": "mine.csv", "length": len(content), **values}
-    return client.post("/v1/direct-uploads", json=asked)
+    return client.post("/v1/multipart-uploads", json=asked)
 
 
 def begun(client, content: bytes = CONTENT, **values: object) -> dict:
@@ -154,7 +154,7 @@ def test_parts_are_signed_again_and_told_apart_by_whether_they_arrived(uploader)
 
 
 def test_more_parts_than_a_bucket_lists_at_once_are_all_found(uploader, monkeypatch):
-    monkeypatch.setattr("service.storage.upload_bucket.PARTS_A_PAGE", 2)
+    monkeypatch.setattr("service.storage.upload_bucket.PARTS_PER_PAGE", 2)
     path = sent(uploader, LONG)
     items = uploader.get(f"{path}/parts").json()["items"]
     assert [part["arrived"] for part in items] == [True, True, True]
@@ -233,12 +233,12 @@ def test_an_announcement_that_makes_no_sense_is_refused(uploader, wrong):
 
 def test_parts_grow_with_the_file_up_to_what_a_bucket_takes(settings: Settings):
     settings.upload_part_bytes = 64 << 20
-    assert Cut.plan(settings, 100 << 30) == Cut(100 << 30, 64 << 20)
-    larger = Cut.plan(settings, 2 << 40)
+    assert PartLayout.plan(settings, 100 << 30) == PartLayout(100 << 30, 64 << 20)
+    larger = PartLayout.plan(settings, 2 << 40)
     assert larger.count <= 10_000
     assert sum(map(larger.size_of, range(1, larger.count + 1))) == 2 << 40
     with pytest.raises(UploadTooLarge, match="10000 parts") as refused:
-        Cut.plan(settings, 49 << 40)
+        PartLayout.plan(settings, 49 << 40)
     assert refused.value.type == "too-many-parts"
 
 
@@ -268,14 +268,14 @@ def test_who_may_not_upload_gets_no_address(annotator, anonymous):
 
 def test_tus_and_direct_uploads_are_not_mixed_up(uploader):
     location = begin(uploader)
-    assert type_of(uploader.get(f"{location}/parts")) == (409, "/problems/upload-not-direct")
-    assert type_of(uploader.post(f"{location}/complete")) == (409, "/problems/upload-not-direct")
+    assert type_of(uploader.get(f"{location}/parts")) == (409, "/problems/upload-not-multipart")
+    assert type_of(uploader.post(f"{location}/complete")) == (409, "/problems/upload-not-multipart")
     path = f"/v1/uploads/{begun(uploader)['id']}"
     answer = uploader.patch(path, content=CONTENT, headers={**BYTES, "Upload-Offset": "0"})
-    assert type_of(answer) == (409, "/problems/upload-is-direct")
+    assert type_of(answer) == (409, "/problems/upload-is-multipart")
     listed = uploader.get("/v1/uploads").json()
     assert [item["part_count"] for item in listed["items"]] == [None, 1]
-    assert listed["direct"]
+    assert listed["multipart"]
 
 
 # -------------------------------------------------------------------------- killed, and asked again
@@ -308,16 +308,16 @@ def test_a_crash_after_the_parts_were_joined_is_mended_by_asking_again(
     assert dataset_of(uploader, done["dataset_id"])["status"] == "ready"
 
 
-def test_two_requests_that_join_the_parts_at_once_both_succeed(uploader, monkeypatch):
+def test_two_requests_that_assemble_the_parts_at_once_both_succeed(uploader, monkeypatch):
     """The second finds its upload gone from the bucket, and the object there."""
-    path, join = sent(uploader), UploadBucket.join
+    path, assemble = sent(uploader), UploadBucket.assemble
 
     def twice(upload_bucket: UploadBucket, dataset_id: str, multipart_id: str, parts: list) -> None:
-        join(upload_bucket, dataset_id, multipart_id, parts)
+        assemble(upload_bucket, dataset_id, multipart_id, parts)
         upload_bucket.abort(dataset_id, multipart_id)
-        join(upload_bucket, dataset_id, multipart_id, parts)
+        assemble(upload_bucket, dataset_id, multipart_id, parts)
 
-    monkeypatch.setattr(UploadBucket, "join", twice)
+    monkeypatch.setattr(UploadBucket, "assemble", twice)
     assert uploader.post(f"{path}/complete").json()["status"] == "complete"
 
 
@@ -501,7 +501,7 @@ def expire(database) -> None:
             upload.expires_at = now() - timedelta(hours=2)
 
 
-def test_an_expired_upload_says_so_and_the_janitor_aborts_it(uploader, bucket, database, storage):
+def test_an_expired_upload_says_so_and_the_cleanup_aborts_it(uploader, bucket, database, storage):
     path = sent(uploader)
     assert tidy(database, storage, bucket.upload_bucket, settled_seconds=-1) == []
     expire(database)
@@ -509,7 +509,9 @@ def test_an_expired_upload_says_so_and_the_janitor_aborts_it(uploader, bucket, d
         assert type_of(answer) == (410, "/problems/upload-expired")
     [left] = bucket.holds()
     address = bucket.upload_bucket.address(left)
-    assert address in tidy(database, storage, bucket.upload_bucket, settled_seconds=-1, dry_run=True)
+    assert address in tidy(
+        database, storage, bucket.upload_bucket, settled_seconds=-1, dry_run=True
+    )
     assert bucket.holds() == [left]
     assert address in tidy(database, storage, bucket.upload_bucket, settled_seconds=-1)
     assert bucket.holds() == []
@@ -524,7 +526,7 @@ def test_the_janitor_deletes_orphans_and_nothing_that_is_expected(
     joined = sent(uploader)  # as if the service had been killed before it made the dataset
     [multipart] = [one for one in bucket.upload_bucket.everything() if one.multipart_id]
     parts = list(bucket.upload_bucket.parts(multipart.dataset_id, multipart.multipart_id))
-    bucket.upload_bucket.join(multipart.dataset_id, multipart.multipart_id, parts)
+    bucket.upload_bucket.assemble(multipart.dataset_id, multipart.multipart_id, parts)
     bucket.put("ds_orphan", b"whatever")
     assert tidy(database, storage, bucket.upload_bucket) == []  # it may be on its way somewhere
     left = tidy(database, storage, bucket.upload_bucket, settled_seconds=-1)
