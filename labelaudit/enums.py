@@ -31,7 +31,7 @@ class Outcome(StrEnum):
     refused = "refused"
 
 
-class Kind(StrEnum):
+class DatasetKind(StrEnum):
     image = "image"
     text = "text"
     table = "table"

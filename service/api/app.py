@@ -51,7 +51,7 @@ from service.observability import telemetry, watching
 from service.observability.metrics import Metrics
 from service.operations.cleanup import tidy
 from service.storage.local import Storage
-from service.storage.upload_bucket import Inlet
+from service.storage.upload_bucket import UploadBucket
 from service.web.reference import router as reference
 from service.web.routes import router as web
 
@@ -138,7 +138,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             lock_seconds=LOCK_SECONDS,
         )
         uses, metrics, news = Uses(database), Metrics(database, storage), News(database)
-        inlet = Inlet.of(settings)
+        bucket = UploadBucket.of(settings)
         app.state.resources = Resources(
             settings,
             database,
@@ -151,11 +151,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 "failed-sign-ins", settings.failed_sign_in_limit, settings.redis_url
             ),
             provider=oidc.Provider(settings) if settings.oidc_issuer else None,
-            inlet=inlet,
+            bucket=bucket,
         )
         tasks = [
             asyncio.create_task(_sweep(database, ring, settings.sweep_seconds)),
-            asyncio.create_task(_tidy(database, storage, inlet, settings.tidy_seconds)),
+            asyncio.create_task(_tidy(database, storage, bucket, settings.tidy_seconds)),
             asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
             asyncio.create_task(_repeat(uses.write_down, USES_SECONDS, "uses_not_written")),
         ]
@@ -226,11 +226,13 @@ class Identified:
             await self.app(scope, receive, identify)
 
 
-async def _tidy(database: Database, storage: Storage, inlet: Inlet | None, seconds: float) -> None:
+async def _tidy(
+    database: Database, storage: Storage, bucket: UploadBucket | None, seconds: float
+) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            deleted = await run_in_threadpool(tidy, database, storage, inlet)
+            deleted = await run_in_threadpool(tidy, database, storage, bucket)
         except Exception as error:  # it must outlive a database that is away
             log.warning("tidy_failed", error=str(error))
         else:

@@ -8,8 +8,8 @@ temperature and softmax in one graph).
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import (
+    DatasetKind,
     JobStatus,
-    Kind,
     StepKind,
     StepState,
 )
@@ -49,7 +49,7 @@ def get_step(session: Session, audit_id: str) -> Step:
     step = session.get(Step, (audit_id, StepKind.model, 0))
     if step is None:
         dataset = audits.dataset_of(session, audit)
-        if dataset.kind is Kind.probabilities:
+        if dataset.kind is DatasetKind.probabilities:
             reason = "it ranked the probabilities that were uploaded."
         else:
             reason = "it is older than models are. Audit the dataset again."

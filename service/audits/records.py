@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import (
     FINISHED,
+    DatasetKind,
     JobStatus,
-    Kind,
     StepKind,
 )
 from service.core.errors import (
@@ -28,7 +28,7 @@ from service.core.errors import (
 from service.core.principal import Principal
 from service.datasets.records import get_ready_dataset
 from service.db.bulk import bulk_insert
-from service.db.statements import find, prepared
+from service.db.statements import cached_statement, find
 from service.db.tables import (
     Audit,
     AuditEvent,
@@ -46,7 +46,7 @@ from service.options.encoders import (
     check_model_name,
 )
 
-_WITH_DATASET = prepared(
+_WITH_DATASET = cached_statement(
     select(Audit, Dataset)
     .join(Dataset, Dataset.id == Audit.dataset_id)
     .where(Audit.id == bindparam("audit"), Audit.status == JobStatus.completed)
@@ -93,7 +93,7 @@ def start_audit(
         created_by=principal.name,
     )
     session.add(audit)
-    if dataset.kind is Kind.probabilities:
+    if dataset.kind is DatasetKind.probabilities:
         jobs.enqueue(session, subject_id=audit.id, kind=StepKind.rank)
     else:
         jobs.enqueue(session, subject_id=audit.id, kind=StepKind.encoding, queue="gpu")
@@ -102,9 +102,9 @@ def start_audit(
     return audit
 
 
-def chosen_encoder(kind: Kind | None, encoder: str | None) -> str | None:
+def chosen_encoder(kind: DatasetKind | None, encoder: str | None) -> str | None:
     """The encoder's own name: `auto` becomes the default of the dataset's kind. Raises BadInput."""
-    if kind is None or kind is Kind.probabilities:
+    if kind is None or kind is DatasetKind.probabilities:
         return None
     if encoder == "auto":
         return DEFAULTS[kind]

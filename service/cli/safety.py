@@ -15,7 +15,7 @@ from service.db.engine import Database
 from service.operations.cleanup import tidy
 from service.operations.verify import Report
 from service.storage.local import Storage
-from service.storage.upload_bucket import Inlet
+from service.storage.upload_bucket import UploadBucket
 
 SHOWN = 50
 
@@ -58,7 +58,7 @@ def clean(
         keys = tidy(
             database,
             Storage(settings.resolved_storage_dir),
-            Inlet.of(settings),
+            UploadBucket.of(settings),
             dry_run=dry_run,
         )
     finally:

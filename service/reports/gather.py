@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import Kind
+from labelaudit.enums import DatasetKind
 from service.audits import records as audits
 from service.reports.data_map import read_data_map
 from service.reports.findings import find
@@ -30,7 +30,7 @@ def report(session: Session, storage: Storage, audit_id: str) -> str:
     audit = audits.get_completed_audit(session, audit_id)
     dataset = audits.dataset_of(session, audit)
     ranking = newest_ranking(session, audit_id)
-    mapped = dataset.kind is not Kind.probabilities
+    mapped = dataset.kind is not DatasetKind.probabilities
     reported = Reported(
         audit=audit,
         dataset=dataset,

@@ -6,7 +6,7 @@ from sqlalchemy import BindParameter, Delete, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from service.db.engine import clock
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import Lease
 
 _POSITIONS: BindParameter[int] = bindparam("positions", expanding=True)
@@ -17,7 +17,7 @@ def _deletes(statement: Delete) -> Delete:
     return statement.execution_options(synchronize_session=False)
 
 
-_LIVE = prepared(select(Lease).where(*_HERE, Lease.until > clock()))
+_LIVE = cached_statement(select(Lease).where(*_HERE, Lease.until > clock()))
 _OF_ONE = _deletes(delete(Lease).where(*_HERE, Lease.holder == bindparam("person")))
 _ALL = _deletes(delete(Lease).where(*_HERE))
 _OVER = _deletes(delete(Lease).where(*_HERE, Lease.until <= clock()))

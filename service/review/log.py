@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session, aliased
 
 from labelaudit.enums import ReviewState, Verdict
 from service.audits.suspects import newest_ranking
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import (
     Correction,
     Dataset,
@@ -42,13 +42,13 @@ UNDOINGS = 6
 
 
 _POSITIONS: BindParameter[int] = bindparam("positions", expanding=True)
-_LOCKED = prepared(
+_LOCKED = cached_statement(
     select(Sample)
     .where(Sample.dataset_id == bindparam("dataset"), Sample.position.in_(_POSITIONS))
     .order_by(Sample.position)
     .with_for_update()
 )
-_ROWS = prepared(
+_ROWS = cached_statement(
     select(Correction)
     .where(Correction.dataset_id == bindparam("dataset"), Correction.position.in_(_POSITIONS))
     .order_by(Correction.seq)

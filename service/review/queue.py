@@ -34,7 +34,7 @@ from service.audits.suspects import SuspectFilter, newest_ranking
 from service.core.errors import LeaseLost
 from service.core.principal import Principal
 from service.db.engine import clock
-from service.db.statements import KEPT, prepared
+from service.db.statements import CACHE_SIZE, cached_statement
 from service.db.tables import (
     Audit,
     Lease,
@@ -60,7 +60,7 @@ from service.review.states import mark_full, newest_rankings
 ROUNDS = 4  # how often to look further where what was found turned out to be taken
 
 
-_STANDING = prepared(
+_STANDING = cached_statement(
     select(Suspect.position, Suspect.state, Suspect.opinions, Lease.holder, Lease.until <= clock())
     .outerjoin(
         Lease,
@@ -128,7 +128,7 @@ def lease_next(
     return held
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHE_SIZE)
 def _passes(
     wanted: SuspectFilter, but_not: tuple[SuspectFilter, ...], patient: bool
 ) -> tuple[tuple[Select[Any], ...], ...]:
@@ -154,7 +154,7 @@ def _passes(
     sample = and_(Sample.dataset_id == JUDGED_IN, Sample.position == Suspect.position)
 
     def query(looked_for: Iterable[ColumnElement[bool]], tiers: Sequence[Tier]) -> Select[Any]:
-        return prepared(
+        return cached_statement(
             wanted.apply(select(Suspect))
             .where(
                 Suspect.ranking_id == bindparam("ranking"),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import ReviewState
 from service.db.engine import clock
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import (
     Audit,
     Correction,
@@ -27,7 +27,7 @@ from service.review.outcome import Outcome
 Shown = tuple[ReviewState, int, int | None, str | None]
 
 
-_RANKINGS = prepared(
+_RANKINGS = cached_statement(
     select(Ranking.audit_id, Ranking.id, Audit.opinions)
     .join(Audit, Audit.id == Ranking.audit_id)
     .where(Audit.dataset_id == bindparam("dataset"))

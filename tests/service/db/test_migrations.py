@@ -57,7 +57,7 @@ def test_a_database_that_was_never_migrated_is_told_from_one_that_was(bare):
 def test_a_migration_gives_way_to_whoever_holds_a_table_and_tries_again(postgres_url, monkeypatch):
     """Waiting for the whole table it would hold up all who come after it."""
     monkeypatch.setattr(migrate, "LOCK_SECONDS", 0.2)
-    monkeypatch.setattr(migrate, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(migrate, "RETRY_SECONDS", 0.1)
     database, tries = Database(postgres_url), []
     others = Database(postgres_url, lock_seconds=2)
 

@@ -115,8 +115,8 @@ def test_a_file_refused_for_its_columns_is_kept_for_a_day(
 
 def test_two_never_clean_at_once(clean, database, storage):
     other = Database(database.engine.url.render_as_string(hide_password=False))
-    with other.alone("janitor") as alone:
-        assert alone
+    with other.try_lock("cleanup") as locked:
+        assert locked
         assert clean() is None
     assert clean() == []
     other.dispose()

@@ -11,7 +11,7 @@ from labelaudit.client import (
     ApiError,
     Client,
     NoBucket,
-    direct,
+    multipart,
     sending,
 )
 from labelaudit.enums import Role
@@ -48,7 +48,7 @@ def service(settings: Settings, bucket: Bucket) -> Iterator[LiveService]:
 
 @pytest.fixture
 def client(service: LiveService, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(direct, "PAUSES", (0.01,) * 7)
+    monkeypatch.setattr(multipart, "PAUSES", (0.01,) * 7)
     with Client(service.url, service.token) as client:
         yield client
 
@@ -77,13 +77,15 @@ def sha256(path: Path) -> str:
 
 def puts(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the parts that are sent, in order."""
-    sent, put = [], direct.Direct._put
+    sent, put = [], multipart.MultipartUpload._put
 
-    def noted(going: direct.Direct, http: object, part: object, start: int) -> str | None:
+    def noted(
+        going: multipart.MultipartUpload, http: object, part: object, start: int
+    ) -> str | None:
         sent.append(part.number)
         return put(going, http, part, start)
 
-    monkeypatch.setattr(direct.Direct, "_put", noted)
+    monkeypatch.setattr(multipart.MultipartUpload, "_put", noted)
     return sent
 
 
@@ -117,7 +119,7 @@ def test_what_was_begun_is_gone_on_with(client, worker, bucket, path, monkeypatc
         if sent > 2 * PART_BYTES:
             raise Killed
 
-    monkeypatch.setattr(direct, "LINES", 1)
+    monkeypatch.setattr(multipart, "LINES", 1)
     with pytest.raises(Killed):
         client.upload(path, on_bytes=kill)
     sent = puts(bucket, monkeypatch)
@@ -127,15 +129,17 @@ def test_what_was_begun_is_gone_on_with(client, worker, bucket, path, monkeypatc
 
 
 def test_a_line_that_breaks_is_tried_again(client, worker, bucket, path, monkeypatch):
-    put, broken = direct.Direct._put, []
+    put, broken = multipart.MultipartUpload._put, []
 
-    def break_once(going: direct.Direct, http: object, part: object, start: int) -> str | None:
+    def break_once(
+        going: multipart.MultipartUpload, http: object, part: object, start: int
+    ) -> str | None:
         if part.number not in broken:
             broken.append(part.number)
             return "503 Slow down"
         return put(going, http, part, start)
 
-    monkeypatch.setattr(direct.Direct, "_put", break_once)
+    monkeypatch.setattr(multipart.MultipartUpload, "_put", break_once)
     dataset = client.upload(path, wait=False)
     run_one(worker)
     assert client.dataset(dataset.id).sha256 == sha256(path)
@@ -143,7 +147,7 @@ def test_a_line_that_breaks_is_tried_again(client, worker, bucket, path, monkeyp
 
 @pytest.fixture
 def out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(direct.Direct, "_put", lambda *_: "ConnectError: no route")
+    monkeypatch.setattr(multipart.MultipartUpload, "_put", lambda *_: "ConnectError: no route")
 
 
 @pytest.mark.usefixtures("out_of_reach")

@@ -23,7 +23,7 @@ SIGNED = 20  # parts whose addresses are asked for at once; each is good for an 
 TRIES = 5
 
 
-class Direct:
+class MultipartUpload:
     """One file on its way; what an earlier process began is gone on with."""
 
     def __init__(self, transport: Transport, file: LargeFile, on_bytes: OnBytes) -> None:
@@ -40,7 +40,7 @@ class Direct:
             "sha256": self.file.sha256,
             "columns": self.file.columns,
         }
-        answer = self.transport.request("POST", "/v1/direct-uploads", json=asked)
+        answer = self.transport.request("POST", "/v1/multipart-uploads", json=asked)
         return UploadRead.model_validate(answer.json())
 
     def send(self, upload: UploadRead) -> str:
