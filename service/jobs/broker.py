@@ -1,4 +1,4 @@
-"""The doorbell. Celery carries one message, "look at the steps table", and nothing that matters:
+"""The doorbell. Celery carries one message, "look at the jobs table", and nothing that matters:
 losing it costs one sweep, doubling it costs one empty look."""
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from service.core.config import Settings
 
 QUEUES = ("cpu", "gpu")
-RUN_STEP = "labelaudit.run_step"
+RUN_JOB = "labelaudit.run_job"
 log = structlog.get_logger()
 
 
@@ -55,7 +55,7 @@ def doorbell(settings: Settings) -> Callable[[set[str]], None] | None:
     def ring(queues: set[str]) -> None:
         for queue in sorted(queues):
             try:
-                app.send_task(RUN_STEP, args=[queue], queue=queue, retry=False)
+                app.send_task(RUN_JOB, args=[queue], queue=queue, retry=False)
             except OperationalError as error:
                 log.warning("doorbell_lost", queue=queue, error=str(error))
 

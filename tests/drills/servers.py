@@ -6,7 +6,7 @@ import time
 import psycopg
 import redis
 
-from service.db.tables import Step
+from service.db.tables import Job
 from tests.drills.arena import QUICK, TRAINING, Arena
 from tests.drills.registry import PRODUCTION, drill
 from tests.drills.stack import until
@@ -16,7 +16,7 @@ CLIENTS = 60
 
 @drill(shapes=PRODUCTION)
 def duplicate_doorbells(arena: Arena) -> None:
-    """Every queue is rung five times a tenth of a second: each step still runs once."""
+    """Every queue is rung five times a tenth of a second: each job still runs once."""
     from service.jobs.broker import QUEUES, doorbell
 
     ring = doorbell(arena.stack.deployment.settings)
@@ -123,4 +123,4 @@ def postgres_pause(arena: Arena) -> None:
         arena.ledger.recovered(since)
     assert threading.active_count() <= threads
     arena.expect_undisturbed(audit)
-    assert arena.stack.steps(audit, Step.attempt > 3) == []
+    assert arena.stack.jobs(audit, Job.attempt > 3) == []

@@ -8,7 +8,7 @@ import { ago, percent, timeLeft } from "./format.js";
 const MOST_STREAMS = 3;
 const POLL_MS = 4000;
 const ENDED = ["completed", "failed", "cancelled"];
-const STEPS = {
+const JOBS = {
   encode: "Turning samples into vectors",
   train: "Training and watching every sample",
   rank: "Ranking the suspects",
@@ -81,7 +81,7 @@ function draw(element, audit, mayCancel) {
       h(
         "div",
         { class: "audit-line" },
-        h("span", { class: "step" }),
+        h("span", { class: "job" }),
         h("span", { class: "quiet eta" }),
         mayCancel ? button("Cancel", cancel, { class: "link-button" }) : null,
       ),
@@ -89,9 +89,9 @@ function draw(element, audit, mayCancel) {
     );
   }
   const waiting = audit.status === "queued";
-  element.querySelector(".step").textContent = waiting
+  element.querySelector(".job").textContent = waiting
     ? "Waiting for a worker"
-    : (STEPS[audit.step] ?? "Running");
+    : (JOBS[audit.job] ?? "Running");
   element.querySelector(".eta").textContent = waiting
     ? ""
     : [percent(audit.progress ?? 0), timeLeft(audit.eta_seconds)].filter(Boolean).join(" · ");
