@@ -45,6 +45,6 @@ def hand_back(**_: object) -> None:
 
 @app.task(name=RUN_JOB)
 def run_job(queue: str) -> None:
-    """Run one job of the queue, and ring again in case there are more."""
+    """Run one job of the queue, and notify again in case there are more."""
     if stopping.is_set() or run_one(opened(queue)):
         run_job.apply_async(args=(queue,), queue=queue, retry=False)

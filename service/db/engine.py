@@ -39,7 +39,7 @@ from sqlalchemy.types import Double
 from service.core.principal import Principal
 from service.db import tenant_filter
 
-DOORBELLS = "doorbells"
+PENDING_NOTIFICATIONS = "pending_notifications"  # in a session: queues that got work
 POOL_SECONDS = 3.0  # to wait for a free connection; then the caller is told to come again
 WRITE_TURN_SECONDS = 10.0  # to wait on SQLite for the one connection that writes
 POSTGRES_CONNECTION: dict[str, Any] = {
@@ -139,7 +139,7 @@ def normalised(url: str) -> str:
 
 
 class Database:
-    """Hands out sessions. `ring` is called with the queues to wake, only after a commit.
+    """Hands out sessions. `notify` is called after a commit with the queues that got work.
 
     At most `pool` connections are open at once. On Postgres nobody waits longer than `lock_seconds`
     for somebody else's transaction, 0 meaning for ever; SQLite's wait is bounded anyway.
@@ -149,7 +149,7 @@ class Database:
         self,
         url: str,
         *,
-        ring: Callable[[set[str]], None] | None = None,
+        notify: Callable[[set[str]], None] | None = None,
         pool: int = 24,
         lock_seconds: float = 0,
     ) -> None:
@@ -158,7 +158,7 @@ class Database:
             self._open_sqlite(url, pool)
         else:
             self._open_postgres(url, pool, lock_seconds)
-        self._ring = ring
+        self._notify = notify
 
     def _open_sqlite(self, url: str, pool: int) -> None:
         path = make_url(url).database
@@ -238,9 +238,9 @@ class Database:
         ) as session:
             yield session
             session.commit()
-            doorbells: set[str] = session.info.get(DOORBELLS, set())
-        if doorbells and self._ring:
-            self._ring(doorbells)
+            pending: set[str] = session.info.get(PENDING_NOTIFICATIONS, set())
+        if pending and self._notify:
+            self._notify(pending)
 
     @contextmanager
     def exclusively(self, *, lock_seconds: float) -> Generator[Connection]:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from labelaudit.enums import JobStatus, JobType
 from service.core.disk_full import is_disk_full
 from service.core.errors import InsufficientStorage, ServiceError
-from service.db.engine import DOORBELLS, clock
+from service.db.engine import PENDING_NOTIFICATIONS, clock
 from service.db.tables import Job, now
 
 MAX_ATTEMPTS = 5
@@ -50,7 +50,7 @@ def add_one(
 ) -> None:
     """Queue one job whose number the caller chooses."""
     session.add(Job(subject_id=subject_id, type=type, number=number, queue=queue))
-    session.info.setdefault(DOORBELLS, set()).add(queue)
+    session.info.setdefault(PENDING_NOTIFICATIONS, set()).add(queue)
 
 
 def claimable(queues: set[str]) -> Any:
@@ -184,7 +184,7 @@ def cancel(session: Session, subject_id: str) -> None:
 
 
 def waiting_queues(session: Session) -> set[str]:
-    """Queues with work that nobody holds: what a sweep should ring."""
+    """Queues with work that nobody holds: their workers need another notification."""
     from service.jobs.broker import QUEUES
 
     return set(session.scalars(select(Job.queue).where(claimable(set(QUEUES))).distinct()))

@@ -58,9 +58,9 @@ class Worker:
 
     @classmethod
     def open(cls, settings: Settings, queues: set[str]) -> "Worker":
-        from service.jobs.broker import doorbell
+        from service.jobs.broker import notifier
 
-        database = Database(settings.resolved_database_url, ring=doorbell(settings))
+        database = Database(settings.resolved_database_url, notify=notifier(settings))
         storage = Storage(
             settings.resolved_storage_dir,
             free_space_watermark_bytes=settings.free_space_watermark_bytes,

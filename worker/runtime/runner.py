@@ -1,6 +1,6 @@
 """Runs one job: claim it, keep its lease while it runs, finish or fail it.
 
-The same function serves a Celery task (rung by a message) and the embedded default (a loop that
+The same function serves a Celery task (woken by a message) and the embedded default (a loop that
 polls). Handlers compute outside any transaction and return what to save; saving, marking the job
 done and starting what follows happen in one transaction, under the job's fence.
 """

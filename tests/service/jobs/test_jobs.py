@@ -1,4 +1,4 @@
-"""The jobs table: claims, leases, fences, retries, fan-in and doorbells."""
+"""The jobs table: claims, leases, fences, retries, fan-in and notifications."""
 
 import errno
 import time
@@ -360,21 +360,21 @@ def test_two_shards_that_fail_at_once_fail_the_audit_once(store):
     assert claim(store.database, queues=("gpu",)) is None
 
 
-# ---------------------------------------------------------------------------------------- doorbells
+# ------------------------------------------------------------------------------------ notifications
 
 
-def test_the_doorbell_rings_after_the_commit_with_every_queue_that_got_work(database, rung):
+def test_workers_are_notified_after_the_commit_of_every_queue_that_got_work(database, notified):
     with database.write() as session:
         jobs.enqueue(session, subject_id="one", type=JobType.train, queue="gpu")
         jobs.enqueue(session, subject_id="two", type=JobType.rank, queue="cpu")
-        assert rung == []
-    assert rung == [{"cpu", "gpu"}]
+        assert notified == []
+    assert notified == [{"cpu", "gpu"}]
 
 
-def test_what_the_doorbell_announces_is_visible_when_it_rings(database_url):
+def test_what_workers_are_notified_of_is_visible_by_then(database_url):
     seen: list[Claim | None] = []
     reader = Database(database_url)
-    writer = Database(database_url, ring=lambda _: seen.append(claim(reader)))
+    writer = Database(database_url, notify=lambda _: seen.append(claim(reader)))
     with writer.write() as session:
         jobs.enqueue(session, subject_id="subject", type=JobType.train)
     writer.dispose()
@@ -382,7 +382,7 @@ def test_what_the_doorbell_announces_is_visible_when_it_rings(database_url):
     assert [found.subject_id for found in seen if found] == ["subject"]
 
 
-def test_no_doorbell_rings_after_a_rollback_or_without_work(database, rung):
+def test_nobody_is_notified_after_a_rollback_or_without_work(database, notified):
     def think_twice() -> None:
         with database.write() as session:
             jobs.enqueue(session, subject_id="subject", type=JobType.train)
@@ -392,7 +392,7 @@ def test_no_doorbell_rings_after_a_rollback_or_without_work(database, rung):
         think_twice()
     with database.write() as session:
         session.scalar(select(clock()))
-    assert rung == []
+    assert notified == []
     assert claim(database) is None
 
 
