@@ -48,7 +48,7 @@ def clean(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed steps.
+    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed jobs.
 
     The running service does the same every ten minutes. Nothing younger than an hour is touched.
     """

@@ -71,7 +71,7 @@ def worker(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Run one worker: the steps of audits, from a queue or from the database."""
+    """Run one worker: the jobs of audits, from a queue or from the database."""
     if data_dir:
         os.environ["LABELAUDIT_DATA_DIR"] = str(data_dir)
     chosen = [part for name in queue or () for part in ("--queue", name)]

@@ -1,4 +1,4 @@
-"""Clears away what nothing names any more: expired uploads, refused files, what killed steps left.
+"""Clears away what nothing names any more: expired uploads, refused files, what killed jobs left.
 
 Runs every now and then in the service, and by `labelaudit clean`. One at a time: a lock that ends
 with its process keeps others out. Only what has been untouched for long is looked at, so nothing

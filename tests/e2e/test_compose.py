@@ -273,7 +273,7 @@ def test_everything_that_stays_up_has_a_health_check_and_is_restarted(name: str)
 
 
 @pytest.mark.parametrize("name", WORKERS)
-def test_a_worker_has_time_to_give_its_step_back(name: str) -> None:
+def test_a_worker_has_time_to_give_its_job_back(name: str) -> None:
     assert int(service(name)["stop_grace_period"].removesuffix("s")) >= 30
 
 

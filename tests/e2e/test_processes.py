@@ -14,14 +14,14 @@ import pytest
 import redis
 from sqlalchemy import select
 
-from labelaudit.enums import StepKind, StepState
-from service.db.tables import Step
+from labelaudit.enums import JobStatus, JobType
+from service.db.tables import Job
 from tests.support import road, servers
 from tests.support.processes import Deployment, Process, deployed
 
 pytestmark = pytest.mark.slow
 
-SOON = {"step_lease_seconds": 2, "sweep_seconds": 0.5, "device": "cpu"}
+SOON = {"job_lease_seconds": 2, "sweep_seconds": 0.5, "device": "cpu"}
 LONG_TRAINING = {"epochs": 250, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
 PATIENCE = 120.0
 
@@ -92,15 +92,15 @@ def result(client: httpx2.Client, audit: str) -> list[tuple[Any, ...]]:
     ]
 
 
-def training(deployment: Deployment, audit: str) -> Step | None:
-    """A train step of the audit that is under way and has told some progress."""
+def training(deployment: Deployment, audit: str) -> Job | None:
+    """A train job of the audit that is under way and has told some progress."""
     with deployment.database() as database, database.read() as session:
         return session.scalars(
-            select(Step).where(
-                Step.subject_id == audit.rsplit("/", 1)[1],
-                Step.kind == StepKind.train,
-                Step.state == StepState.running,
-                Step.progress > 0,
+            select(Job).where(
+                Job.subject_id == audit.rsplit("/", 1)[1],
+                Job.type == JobType.train,
+                Job.status == JobStatus.running,
+                Job.progress > 0,
             )
         ).first()
 
@@ -108,8 +108,8 @@ def training(deployment: Deployment, audit: str) -> Step | None:
 def attempts(deployment: Deployment, audit: str) -> list[int]:
     with deployment.database() as database, database.read() as session:
         found = session.scalars(
-            select(Step.attempt).where(
-                Step.subject_id == audit.rsplit("/", 1)[1], Step.kind == StepKind.train
+            select(Job.attempt).where(
+                Job.subject_id == audit.rsplit("/", 1)[1], Job.type == JobType.train
             )
         )
         return list(found)
@@ -155,7 +155,7 @@ def test_a_worker_killed_in_the_middle_of_training_changes_nothing(deployment, c
     assert result(client, audit) == result(client, undisturbed)
 
 
-def test_a_worker_told_to_stop_gives_its_step_back(embedded):
+def test_a_worker_told_to_stop_gives_its_job_back(embedded):
     with embedded.client() as client:
         upload = road.vectors(300, **LONG_TRAINING)
         dataset = road.send(client, upload, rest, seconds=PATIENCE)

@@ -59,7 +59,7 @@ def collector() -> Iterator[Collector]:
     server.server_close()
 
 
-def test_requests_and_steps_are_spans_without_anybodys_data(collector, tmp_path):
+def test_requests_and_jobs_are_spans_without_anybodys_data(collector, tmp_path):
     with deployed(tmp_path) as deployment:
         deployment.environment |= {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
@@ -72,7 +72,7 @@ def test_requests_and_steps_are_spans_without_anybodys_data(collector, tmp_path)
             sent = client.post("/v1/datasets?filename=pets.csv", content=CSV)
             assert sent.status_code == 202
             deadline = time.monotonic() + 60
-            while not {"POST /v1/datasets", "step ingest"} <= collector.names:
+            while not {"POST /v1/datasets", "job ingest"} <= collector.names:
                 assert time.monotonic() < deadline, collector.names
                 time.sleep(0.1)
     assert not any("/livez" in name or "/readyz" in name for name in collector.names)

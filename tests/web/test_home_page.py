@@ -160,7 +160,7 @@ def test_progress_arrives_by_itself(served, visit):
     with served.store.database.write() as session:
         audits.begin(session, audit_id)
         audits.record_event(
-            session, audit_id, {"status": "running", "step": "train", "progress": 0.5}
+            session, audit_id, {"status": "running", "job": "train", "progress": 0.5}
         )
     visitor.page.wait_for_selector("text=Training and tracking every sample")
     assert visitor.page.evaluate("document.querySelector('progress').value") == 0.5

@@ -1,4 +1,4 @@
-"""The page's scripts: their unit tests in node, and the types of the API that they are checked by."""
+"""The page's scripts: their unit tests in node, and the API types that they are checked against."""
 
 import os
 import subprocess

@@ -39,7 +39,7 @@ def forest():
 
 
 def work_until_completed(served):
-    """Every step up to the ranking, as a worker would, while the page looks on."""
+    """Every job up to the ranking, as a worker would, while the page looks on."""
     worker = Worker(served.settings, served.store.database, served.store.storage, {"cpu", "gpu"})
     while run_one(worker):
         with served.store.database.read() as session:

@@ -57,7 +57,7 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     audit, dataset = load_audit(worker, claim.subject_id)
     evidence, positions = _evidence(worker, audit, dataset)
     hold(0.1)
-    verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.shard else None
+    verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.number else None
     # Many small products: BLAS threads that spin while they wait cost three times the work itself.
     with threadpool_limits(1, user_api="blas"):
         ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
@@ -77,11 +77,11 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
         summary["missing"].append(NO_VECTORS)
     summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
     hold(0.8)
-    if claim.shard:
+    if claim.number:
         return lambda session: reranking.reranked(
             session,
             audit.id,
-            number=claim.shard,
+            number=claim.number,
             ranking_id=ranking_id,
             suspects=rows,
             summary=summary,

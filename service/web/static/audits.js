@@ -9,7 +9,7 @@ const MAX_STREAMS = 3;
 const POLL_MS = 4000;
 const ENDED = ["completed", "failed", "cancelled"];
 /** @type {Record<string, string>} */
-const STEPS = {
+const JOBS = {
   encode: "Encoding samples",
   train: "Training and tracking every sample",
   rank: "Ranking the suspects",
@@ -104,7 +104,7 @@ function draw(element, audit, mayCancel) {
       h(
         "div",
         { class: "audit-line" },
-        h("span", { class: "step" }),
+        h("span", { class: "job" }),
         h("span", { class: "quiet eta" }),
         mayCancel ? button("Cancel", cancel, { class: "link-button" }) : null,
       ),
@@ -112,9 +112,9 @@ function draw(element, audit, mayCancel) {
     );
   }
   const waiting = audit.status === "queued";
-  const step = waiting ? "Waiting for a worker" : (STEPS[audit.step ?? ""] ?? "Running");
+  const job = waiting ? "Waiting for a worker" : (JOBS[audit.job ?? ""] ?? "Running");
   const eta = [percent(audit.progress), timeLeft(audit.eta_seconds)].filter(Boolean).join(" · ");
-  find(element, ".step").textContent = step;
+  find(element, ".job").textContent = job;
   find(element, ".eta").textContent = waiting ? "" : eta;
   find(element, "progress").value = audit.progress;
 }

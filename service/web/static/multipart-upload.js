@@ -40,7 +40,7 @@ export class MultipartUpload {
 
   /** Returns the dataset. */
   async send() {
-    const upload = await api.post("/v1/direct-uploads", {
+    const upload = await api.post("/v1/multipart-uploads", {
       length: this.file.size,
       filename: this.query.filename,
       columns: columnsOf(this.query),

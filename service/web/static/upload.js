@@ -27,8 +27,8 @@ export function uploadFile(file, query, { onProgress, onFallback }) {
     return current.send();
   };
   const answer = async () => {
-    const { direct } = await api.get("/v1/uploads");
-    if (!direct) return begin(TusUpload);
+    const { multipart } = await api.get("/v1/uploads");
+    if (!multipart) return begin(TusUpload);
     try {
       return await begin(MultipartUpload);
     } catch (error) {

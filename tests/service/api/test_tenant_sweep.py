@@ -48,17 +48,74 @@ NAMES_OBJECTS = {
 PATH_VALUES = {"format": "csv", "name": "tiers", "file": "model.json", "number": "1"}
 PATHS_WITH_THEIR_OWN = {"/v1/audits/{audit_id}/plots/{name}.{format}": {"format": "svg"}}
 # Parameters of queries and bodies that name nothing which belongs to anybody.
-PLAIN = set(
-    """
-    tier given_label predicted_label state issue cursor limit name filename label_column text_column
-    sample_id_column file_column feature_column sha256 size theme wait_seconds everybody action
-    first count purpose assigned verdict corrected_label note corrections label text file embedding
-    pred_probs features ignored objective objective_options network replicas replicas_per_shard
-    epochs hidden learning_rate weight_decay batch_size families seed encoder dataset_version format
-    length columns opinions since split reserved texts rows vectors images shared role scopes
-    expires_at code admin
-    """.split()
-)
+PLAIN = {
+    "tier",
+    "given_label",
+    "predicted_label",
+    "state",
+    "issue",
+    "cursor",
+    "limit",
+    "name",
+    "filename",
+    "label_column",
+    "text_column",
+    "sample_id_column",
+    "file_column",
+    "feature_column",
+    "sha256",
+    "size",
+    "theme",
+    "wait_seconds",
+    "everybody",
+    "action",
+    "first",
+    "count",
+    "purpose",
+    "assigned",
+    "verdict",
+    "corrected_label",
+    "note",
+    "corrections",
+    "label",
+    "text",
+    "file",
+    "embedding",
+    "pred_probs",
+    "features",
+    "ignored",
+    "objective",
+    "objective_options",
+    "network",
+    "replicas",
+    "replicas_per_shard",
+    "epochs",
+    "hidden",
+    "learning_rate",
+    "weight_decay",
+    "batch_size",
+    "families",
+    "seed",
+    "encoder",
+    "dataset_version",
+    "format",
+    "length",
+    "columns",
+    "opinions",
+    "since",
+    "split",
+    "reserved",
+    "texts",
+    "rows",
+    "vectors",
+    "images",
+    "shared",
+    "role",
+    "scopes",
+    "expires_at",
+    "code",
+    "admin",
+}
 # Names that mean a column here and an object elsewhere, and the other way round.
 PLAIN_IN = {"ColumnRoles": {"sample_id"}}
 PUBLIC = {"/livez", "/readyz", "/metrics", "/v1/sign-in", "/v1/sign-in/oidc"}
@@ -107,7 +164,7 @@ class Side:
 
 
 @pytest.fixture
-def own_and_foreign(app: FastAPI, store: Store) -> Iterator[tuple[Side, Side]]:
+def own_and_foreign(app: FastAPI, store: Store) -> tuple[Side, Side]:
     with store.database.write() as session:
         other, _ = tenants.create_tenant(session, name="Elsewhere", admin="Zoe")
     sides = []
@@ -120,7 +177,7 @@ def own_and_foreign(app: FastAPI, store: Store) -> Iterator[tuple[Side, Side]]:
         side = Side(client, tenant_id)
         side.objects = make_one_of_each(store, client, tenant_id, samples)
         sides.append(side)
-    yield sides[0], sides[1]
+    return sides[0], sides[1]
 
 
 def make_one_of_each(store: Store, client: TestClient, tenant_id: str, samples: int) -> Names:
@@ -216,7 +273,7 @@ def places(document: dict[str, Any], operation: Operation) -> list[tuple[str, st
     return found
 
 
-# ------------------------------------------------------------------------------------------ requests
+# ----------------------------------------------------------------------------------------- requests
 
 
 @dataclass
@@ -306,7 +363,7 @@ def rows_of_everybody_else(store: Store, own: Side) -> dict[str, list[Any]]:
             for row in rows:
                 row.pop("last_used_at", None)
             found[table.name] = sorted(
-                (repr(sorted(row.items(), key=str)) for row in rows if not ours & set(owners(row)))
+                repr(sorted(row.items(), key=str)) for row in rows if not ours & set(owners(row))
             )
     return found
 

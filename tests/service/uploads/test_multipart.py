@@ -9,13 +9,13 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from labelaudit.enums import DatasetStatus, StepState
+from labelaudit.enums import DatasetStatus, JobStatus
 from service.accounts import tenants
 from service.core.config import Settings
 from service.core.errors import UploadTooLarge
 from service.db.tables import (
     Dataset,
-    Step,
+    Job,
     Upload,
     now,
 )
@@ -455,11 +455,11 @@ def test_a_bucket_that_is_away_is_a_503_that_says_when_to_come_back(uploader, bu
 def test_a_dataset_waits_for_a_bucket_that_is_away(uploader, worker, bucket, database, impatient):
     dataset_id = completed(uploader)
     bucket.line.cut = True
-    for _ in range(7):  # more often than a step may fail
+    for _ in range(7):  # more often than a job may fail
         assert run_one(worker)
     with database.read() as session:
-        [step] = session.query(Step)
-        assert (step.state, step.attempt) == (StepState.ready, 0)
+        [job] = session.query(Job)
+        assert (job.status, job.attempt) == (JobStatus.queued, 0)
     bucket.line.mend()
     assert run_one(worker)
     assert dataset_of(uploader, dataset_id)["status"] == "ready"
