@@ -81,7 +81,7 @@ def start_audit(
             errors=[{"pointer": "/dataset_version", "detail": f"0 to {dataset.version}"}],
         )
     config = {**config, "encoder": chosen_encoder(dataset.kind, config["encoder"])}
-    if config.get("network") == "full":
+    if config.get("network") == "fine_tuned":
         check_fine_tunable(dataset.kind or "", config["encoder"])
     audit = Audit(
         id=new_id("au"),

@@ -52,8 +52,8 @@ def plan_final(
     config: TrainingConfig, shape: tuple[int, ...], n_classes: int, encoder: str | None = None
 ) -> ShardSpec:
     """The audit's network and its dials, with cross entropy: the labels are clean by now, and it is
-    the loss whose probabilities mean something. The encoder is for the network `full` to change."""
-    replicas = fine_tuned.REPLICAS if config.network == "full" else REPLICAS
+    the loss whose probabilities mean something. The encoder is what `fine_tuned` trains."""
+    replicas = fine_tuned.REPLICAS if config.network == "fine_tuned" else REPLICAS
     plain = config.model_copy(
         update={
             "families": ("network",),
@@ -77,9 +77,9 @@ def fit(
     checkpoints: Checkpoints | None = None,
 ) -> Fitted:
     """Train on inputs (N, D) or (N, channels, H, W), or what the encoder reads; `report(share)` may
-    raise to stop, which for the network `full` leaves a checkpoint to go on from."""
-    if spec.network == "full":
-        found = fine_tuned.fit_full(
+    raise to stop, which for the network `fine_tuned` leaves a checkpoint to go on from."""
+    if spec.network == "fine_tuned":
+        found = fine_tuned.fit_fine_tuned(
             spec,
             inputs,
             cleaned,

@@ -162,13 +162,13 @@ def _logits(
             from worker.classifier.fit import cnn_logits
 
             return cnn_logits(weights, inputs)
-        case "full":
+        case "fine_tuned":
             import torch
 
-            from worker.classifier.fine_tuned import full_logits
+            from worker.classifier.fine_tuned import fine_tuned_logits
             from worker.encoders.hub import located
 
             encoder = located(model.encoder.name, worker.settings.models_dir) or ""
             classes, device = len(model.class_names), torch.device(worker.device)
-            return full_logits(weights, encoder, classes, inputs, device)
+            return fine_tuned_logits(weights, encoder, classes, inputs, device)
     return head.head_logits(weights, inputs)

@@ -95,6 +95,11 @@ def description(network: str, shape: tuple[int, ...], classes: int, **changes) -
     )
 
 
+def test_a_description_of_the_first_schema_is_read():
+    stored = description("cnn", (3, 28, 28), 2, schema_version=1).model_dump() | {"network": "full"}
+    assert ModelDescription.model_validate(stored).network == "fine_tuned"
+
+
 # ------------------------------------------------------------------------------------------- labels
 
 
