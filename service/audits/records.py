@@ -1,7 +1,7 @@
 """Audits: start, move from step to step, tell progress, cancel, finish.
 
 queued -> encode -> train (one step a shard) -> rank -> completed, and only then a step that trains
-the robust model: nobody waits for it, and its failure leaves the ranking as it is. The last shard
+the classifier: nobody waits for it, and its failure leaves the ranking as it is. The last shard
 to finish starts the ranking by counting `remaining` down in its own finishing transaction, which
 two shards cannot both bring to zero.
 """

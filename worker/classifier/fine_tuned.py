@@ -1,4 +1,4 @@
-"""The final model of the network `fine_tuned`: one fine-tuned encoder with its linear layer.
+"""The classifier of the network `fine_tuned`: one fine-tuned encoder with its linear layer.
 
 Several of its size would be dear to keep and to ask, and cannot be merged into one. So one is
 trained, on three quarters of the samples, and calibrated on the quarter that it never saw: what is

@@ -1,4 +1,4 @@
-"""Trains the final model: eight replicas, each leaving out a quarter of the samples.
+"""Trains the classifier: eight replicas, each leaving out a quarter of the samples.
 
 Why several: their averaged logits are more accurate than one network's, and what each left out
 gives held-out predictions of every sample from the same training. Averaging logits, not
@@ -48,7 +48,7 @@ class Fitted:
     left_out: NDArray[np.bool_]  # (N,) where those logits are
 
 
-def plan_final(
+def plan_classifier(
     config: TrainingConfig, shape: tuple[int, ...], n_classes: int, encoder: str | None = None
 ) -> ShardSpec:
     """The audit's network and its dials, with cross entropy: the labels are clean by now, and it is

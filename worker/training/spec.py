@@ -1,6 +1,6 @@
 """One shard, fully decided: its spec, the network and objective that it describes, their training.
 
-The shards of an audit and the final model are built and trained by these same functions.
+The shards of an audit and the classifier are built and trained by these same functions.
 """
 
 import json

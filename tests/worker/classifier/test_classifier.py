@@ -39,7 +39,7 @@ from worker.classifier.fit import (
     cnn_logits,
     fit,
     merge,
-    plan_final,
+    plan_classifier,
 )
 from worker.classifier.graph import write_onnx
 from worker.classifier.labels import Judgement, clean
@@ -260,7 +260,7 @@ def trained(inputs, labels, tier, suggested, *, epochs=12, **config):
     confidence = np.where(suggested >= 0, 0.95, 0.0)
     names = [str(number) for number in range(10)]
     cleaned = clean(labels, judgement(tier, suggested, confidence), names)
-    spec = plan_final(TrainingConfig(epochs=epochs, **config), inputs.shape, 10)
+    spec = plan_classifier(TrainingConfig(epochs=epochs, **config), inputs.shape, 10)
     fitted = fit(spec, inputs, cleaned, 10, device=CPU, report=lambda _share: None)
     return cleaned, fitted
 

@@ -13,7 +13,7 @@ from service.core.errors import BadInput
 from service.inference.head import read_weights, write_weights
 from service.options.training import TrainingConfig
 from worker.classifier.fine_tuned import fine_tuned_logits
-from worker.classifier.fit import Fitted, fit, plan_final
+from worker.classifier.fit import Fitted, fit, plan_classifier
 from worker.classifier.labels import CleanedLabels
 from worker.training import checkpoint
 from worker.training.checkpoint import Checkpoints
@@ -48,7 +48,7 @@ def train(checkpoints: Checkpoints | None = None, stop_at: float = 2.0) -> Fitte
     config = TrainingConfig(
         network="fine_tuned", objective="elr", epochs=5, replicas=4, batch_size=8
     )
-    spec = plan_final(config, pixels.shape, N_CLASSES, ENCODER)
+    spec = plan_classifier(config, pixels.shape, N_CLASSES, ENCODER)
     assert (spec.replicas, spec.objective, spec.encoder) == (1, "cross_entropy", ENCODER)
 
     def report(share: float) -> None:
