@@ -21,7 +21,7 @@ from service.review.log import (
     outcome_of,
     outcomes_at,
 )
-from service.review.outcome import Outcome, by_position, outcome
+from service.review.outcome import SampleOutcome, by_position, outcome
 from service.review.queue import (
     Held,
     hold,
@@ -41,8 +41,8 @@ from service.review.undo import (
 __all__ = [
     "Decision",
     "Held",
-    "Outcome",
     "Ranked",
+    "SampleOutcome",
     "SuspectFilter",
     "Undone",
     "by_position",

@@ -32,7 +32,7 @@ from service.db.tables import (
 from service.review import leases
 from service.review.hash_chain import append
 from service.review.log import lock_samples, rows_at
-from service.review.outcome import Outcome, outcome
+from service.review.outcome import SampleOutcome, outcome
 from service.review.states import (
     newest_rankings,
     settle,
@@ -70,7 +70,7 @@ class _Subject:
     leases: list[Lease]  # that have not run out
 
     @cached_property
-    def now(self) -> Outcome:
+    def now(self) -> SampleOutcome:
         return outcome(self.log)
 
     def held_by(self, person: str) -> Lease | None:
@@ -239,7 +239,7 @@ def _in_the_way(decision: Decision, subject: _Subject, principal: Principal) -> 
     return standing
 
 
-def _rules(decision: Decision, now: Outcome, principal: Principal) -> bool:
+def _rules(decision: Decision, now: SampleOutcome, principal: Principal) -> bool:
     """Whether the decision is an adjudication: it overrules or chooses between others' opinions."""
     own = now.opinions.get(principal.key_id)
     changes_mind = own is not None and decision.supersedes == own.id

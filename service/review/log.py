@@ -32,7 +32,7 @@ from service.db.tables import (
     Sample,
     Suspect,
 )
-from service.review.outcome import Outcome, by_position, outcome
+from service.review.outcome import SampleOutcome, by_position, outcome
 
 JUDGE, JUDGED_IN = bindparam("judge", type_=String), bindparam("judged_in", type_=String)
 CHUNK = 500  # positions in one query
@@ -89,13 +89,15 @@ def rows_at(
     )
 
 
-def outcomes_at(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, Outcome]:
+def outcomes_at(
+    session: Session, dataset_id: str, positions: Sequence[int]
+) -> dict[int, SampleOutcome]:
     """Where each of these samples stands."""
     rows = rows_at(session, dataset_id, positions)
     return {position: outcome(rows.get(position, [])) for position in positions}
 
 
-def outcome_of(session: Session, dataset_id: str, position: int) -> Outcome:
+def outcome_of(session: Session, dataset_id: str, position: int) -> SampleOutcome:
     return outcomes_at(session, dataset_id, [position])[position]
 
 

@@ -25,7 +25,7 @@ Logged = TypeVar("Logged", bound=Any)  # a correction, or a row with its columns
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SampleOutcome:
     """Where one sample stands."""
 
     state: ReviewState = ReviewState.open
@@ -46,11 +46,11 @@ class Outcome:
         return undecided and bool(self.opinions)
 
 
-def outcome(rows: Sequence[Correction]) -> Outcome:
+def outcome(rows: Sequence[Correction]) -> SampleOutcome:
     """Where the sample stands after these rows, which are all of its, oldest first."""
     standing = [row for row in rows_that_stand(rows) if row.verdict is not None]
     if not standing:
-        return Outcome()
+        return SampleOutcome()
     newest = standing[-1]
     wanted = newest.wanted or 1
     latest: dict[str, Correction] = {}
@@ -62,18 +62,18 @@ def outcome(rows: Sequence[Correction]) -> Outcome:
     skips = frozenset(latest) - frozenset(opinions)
     rulings = [row for row in standing if row.adjudication and row.verdict is not Verdict.skip]
     if rulings:
-        return Outcome(ReviewState.decided, opinions, wanted, rulings[-1], skips)
+        return SampleOutcome(ReviewState.decided, opinions, wanted, rulings[-1], skips)
     skipped = newest.verdict is Verdict.skip
     if wanted == 1:
         if skipped:
-            return Outcome(ReviewState.skipped, {}, 1, None, skips)
-        return Outcome(ReviewState.decided, {newest.key_id: newest}, 1, newest, skips)
+            return SampleOutcome(ReviewState.skipped, {}, 1, None, skips)
+        return SampleOutcome(ReviewState.decided, {newest.key_id: newest}, 1, newest, skips)
     if len(opinions) < wanted:
         state = ReviewState.skipped if skipped else ReviewState.open
-        return Outcome(state, opinions, wanted, None, skips)
+        return SampleOutcome(state, opinions, wanted, None, skips)
     decision = _majority(list(opinions.values()))
     state = ReviewState.disputed if decision is None else ReviewState.decided
-    return Outcome(state, opinions, wanted, decision, skips)
+    return SampleOutcome(state, opinions, wanted, decision, skips)
 
 
 def rows_that_stand(rows: Sequence[Logged]) -> list[Logged]:

@@ -18,7 +18,7 @@ from service.db.tables import (
     Suspect,
     new_id,
 )
-from service.review import Outcome, newest_rankings, outcome
+from service.review import SampleOutcome, newest_rankings, outcome
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Story:
     """What is known of a sample, as far as the caller may know it."""
 
     sample: Sample
-    now: Outcome
+    now: SampleOutcome
     wanted: int
     ranks: Sequence[tuple[Audit, Suspect]]
     corrections: Sequence[Correction]

@@ -21,7 +21,7 @@ from service.db.tables import (
 )
 from service.review import leases
 from service.review.log import chunks, lock_dataset, outcomes_at
-from service.review.outcome import Outcome
+from service.review.outcome import SampleOutcome
 
 # A suspect's columns: state, opinions, wanted, begun_by.
 Shown = tuple[ReviewState, int, int | None, str | None]
@@ -80,7 +80,7 @@ def settle(session: Session, dataset_id: str, positions: Sequence[int]) -> None:
 
 
 def show(
-    session: Session, dataset_id: str, outcomes: dict[int, Outcome], rankings: dict[str, int]
+    session: Session, dataset_id: str, outcomes: dict[int, SampleOutcome], rankings: dict[str, int]
 ) -> None:
     """Write where samples, which are locked, stand to their suspects in these rankings. Whatever is
     held of a sample that no longer waits for anybody's opinion is let go."""
@@ -95,7 +95,7 @@ def show(
             mark_full(session, dataset_id, waiting, rankings)
 
 
-def still_waiting(outcomes: dict[int, Outcome]) -> list[int]:
+def still_waiting(outcomes: dict[int, SampleOutcome]) -> list[int]:
     """The samples that want another opinion."""
     waiting = (ReviewState.open, ReviewState.skipped)
     return [position for position, found in outcomes.items() if found.state in waiting]
@@ -132,14 +132,14 @@ def mark_full(
         session.execute(_MARK_FULL, {"ranking": ranking_id, "by_audit": opinions, **at})
 
 
-def shown(found: Outcome) -> Shown:
+def shown(found: SampleOutcome) -> Shown:
     """What a suspect repeats of its sample's outcome, so that the queue need not read the log."""
     begun_by = next(iter(found.opinions), None)
     return found.state, len(found.opinions), found.wanted, begun_by
 
 
 def _write(
-    session: Session, dataset_id: str, rankings: Sequence[str], outcomes: dict[int, Outcome]
+    session: Session, dataset_id: str, rankings: Sequence[str], outcomes: dict[int, SampleOutcome]
 ) -> None:
     """One statement for each kind of outcome, of which a batch has few."""
     alike: dict[Shown, list[int]] = {}
