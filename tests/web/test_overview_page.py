@@ -98,4 +98,4 @@ def test_verdicts_appear_beside_what_the_tiers_promised(visit, summarised):
     visitor.until("!Object.keys(sessionStorage).some((n) => n.startsWith('labelaudit.outbox'))")
     visitor.go(f"/audits/{summarised}/overview", ".overview")
     assert "1 of 2" in visitor.text(".tiers")
-    assert "1 error in 2 looks: 50 per hundred" in visitor.text(".overview")
+    assert "1 error in 2 samples reviewed: 50 per 100" in visitor.text(".overview")

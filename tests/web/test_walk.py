@@ -107,7 +107,7 @@ def test_from_a_key_to_the_corrected_dataset(served, visit):
 
     page.click("text=Overview")
     page.wait_for_selector(".plot.findings img")
-    assert "29 errors in 30 looks: 97 per hundred" in visitor.text(".overview")
+    assert "29 errors in 30 samples reviewed: 97 per 100" in visitor.text(".overview")
     assert re.search(r"\d+ of \d+, \d+% – ", visitor.text(".tiers"))
 
     page.click("text=Export the corrected dataset")

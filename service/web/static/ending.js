@@ -50,7 +50,7 @@ export function endView({ tally, filter, dataset, auditId, again, undo }) {
       {},
       `${plural(decided, "sample")} decided so far. `,
       tally.looks
-        ? `${plural(tally.errors, "error")} found in ${plural(tally.looks, "look")}.`
+        ? `${plural(tally.errors, "error")} found in ${plural(tally.looks, "sample")} reviewed.`
         : "",
     ),
     skipped && !onlySkipped

@@ -1,4 +1,4 @@
-// What the reviewers have found: errors by look against chance, and who has decided how many.
+// What the reviewers have found: errors by samples reviewed against random review, and how much each person reviewed.
 
 import { h } from "./dom.js";
 import { ago, number, percent, plural } from "./format.js";
@@ -13,19 +13,19 @@ export function findingsSection(found, id) {
     h(
       "div",
       { class: "findings-row" },
-      picture(id, "findings", { alt: "Errors found by samples looked at" }),
+      picture(id, "findings", { alt: "Errors found by samples reviewed" }),
       people(found.people),
     ),
   );
 }
 
-function inWords({ looks, errors, chance }) {
-  if (!looks) return "Nobody has decided a sample yet. The picture fills with the first verdicts.";
-  const per = Math.round((100 * errors) / looks);
-  const random = chance
-    ? ` Looking at random would find ${Math.round(100 * chance.low)} to ${Math.round(100 * chance.high)}.`
+function inWords({ reviewed, errors, noise_rate: random }) {
+  if (!reviewed) return "Nobody has reviewed a sample yet. The first verdicts will appear here.";
+  const per = Math.round((100 * errors) / reviewed);
+  const expected = random
+    ? ` Random samples would have ${Math.round(100 * random.low)} to ${Math.round(100 * random.high)}.`
     : "";
-  return `${plural(errors, "error")} in ${plural(looks, "look")}: ${per} per hundred.${random}`;
+  return `${plural(errors, "error")} in ${plural(reviewed, "sample")} reviewed: ${per} per 100.${expected}`;
 }
 
 function people(list) {
@@ -55,12 +55,12 @@ function people(list) {
             "tr",
             {},
             h("th", { scope: "row", dir: "auto" }, person.annotator),
-            h("td", { class: "num" }, number(person.looks)),
+            h("td", { class: "num" }, number(person.reviewed)),
             h(
               "td",
               { class: "num" },
               number(person.errors),
-              h("span", { class: "quiet small" }, ` ${percent(person.errors / person.looks)}`),
+              h("span", { class: "quiet small" }, ` ${percent(person.errors / person.reviewed)}`),
             ),
             h("td", { class: "quiet" }, ago(person.last_at)),
           ),

@@ -1,4 +1,4 @@
-// The counters: decided and left in each tier, and how many errors a hundred looks have found.
+// The counters: decided and left in each tier, and errors found per 100 reviewed.
 
 import * as api from "./api.js";
 import { fill, h } from "./dom.js";
@@ -21,8 +21,8 @@ export class Tally {
 
   /** Earlier verdicts by anybody. */
   async readFindings() {
-    const { looks, errors } = await api.get(`${this.base}/findings`);
-    this.looks += looks;
+    const { reviewed, errors } = await api.get(`${this.base}/findings`);
+    this.looks += reviewed;
     this.errors += errors;
     this.draw();
   }
@@ -64,7 +64,7 @@ export class Tally {
     return h(
       "div",
       { class: "count rate" },
-      h("dt", {}, "Errors per 100 looks"),
+      h("dt", {}, "Errors found per 100 reviewed"),
       h(
         "dd",
         {},
@@ -73,8 +73,8 @@ export class Tally {
           "span",
           { class: "quiet" },
           rate === null
-            ? " no looks yet"
-            : ` ${number(this.errors)} in ${plural(this.looks, "look")}`,
+            ? " nothing reviewed yet"
+            : ` ${number(this.errors)} in ${plural(this.looks, "sample")}`,
         ),
       ),
     );

@@ -71,7 +71,7 @@ function members(base, rows, draw) {
             "tr",
             {},
             h("th", { scope: "row", dir: "auto" }, row.name),
-            [number(row.decisions), number(row.skips), number(row.undone), row.per_hour === null ? "–" : number(Math.round(row.per_hour))].map((text) => h("td", { class: "num" }, text)),
+            [number(row.verdicts), number(row.skips), number(row.reverted), row.per_hour === null ? "–" : number(Math.round(row.per_hour))].map((text) => h("td", { class: "num" }, text)),
             h("td", { class: "num" }, share(row.agreement)),
             h("td", { class: "num" }, share(row.upheld)),
             h("td", {}, row.last_at ? ago(row.last_at) : "–"),

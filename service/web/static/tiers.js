@@ -71,14 +71,14 @@ export function tiersSection(summary, found, id) {
   );
 }
 
-function verdicts({ looked, wrong, low, high }) {
-  if (!looked) return h("span", { class: "quiet" }, "no looks yet");
+function verdicts({ reviewed, wrong, low, high }) {
+  if (!reviewed) return h("span", { class: "quiet" }, "nothing reviewed yet");
   return [
-    h("strong", {}, percent(wrong / looked)),
+    h("strong", {}, percent(wrong / reviewed)),
     h(
       "span",
       { class: "quiet small block" },
-      `${number(wrong)} of ${number(looked)}, ${percent(low)} – ${percent(high)}`,
+      `${number(wrong)} of ${number(reviewed)}, ${percent(low)} – ${percent(high)}`,
     ),
   ];
 }
