@@ -26,7 +26,9 @@ class Scope(StrEnum):
     tenants = "tenants"
 
 
-class Outcome(StrEnum):
+class AccessOutcome(StrEnum):
+    """What became of a request in the access log."""
+
     done = "done"
     refused = "refused"
 

@@ -142,7 +142,7 @@ class AuditHandle:
         return ModelHandle(self._transport, self.id)
 
     def people(self) -> ReviewersHandle:
-        """Who reviews what, what they did, undoing it."""
+        """Review settings, assignments, the team and reverts."""
         return ReviewersHandle(self._transport, self.id)
 
     def suspects(
@@ -251,7 +251,7 @@ class AuditHandle:
             yield CorrectionRead.model_validate(item)
 
     def revert(self, correction_id: str) -> CorrectionRead:
-        """Undo a correction; the log keeps both."""
+        """Revert a correction; the log keeps both."""
         path = f"{self._path}/corrections/{quote(correction_id, safe='')}/revert"
         return CorrectionRead.model_validate(self._transport.request("POST", path).json())
 

@@ -1,4 +1,4 @@
-"""Who reviews an audit: opinions wanted, assignments, the team, the story of a sample, undoing."""
+"""Review settings, assignments, the team, reverts and the history of a sample."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,10 +11,10 @@ from labelaudit.schemas import (
     AssignmentRead,
     CommentRead,
     Person,
+    RevertedRead,
     ReviewSettingsRead,
-    Story,
+    SampleHistory,
     TeamMember,
-    UndoneRead,
 )
 
 
@@ -33,7 +33,7 @@ class ReviewersHandle:
         return [Person.model_validate(row) for row in self._transport.get(f"{self._audit}/people")]
 
     def settings(self) -> ReviewSettingsRead:
-        """How many people judge each sample, and who adjudicates besides those who lead."""
+        """How many opinions each sample wants, and who adjudicates besides those who lead."""
         return ReviewSettingsRead.model_validate(
             self._transport.get(f"{self._audit}/review-settings")
         )
@@ -51,7 +51,7 @@ class ReviewersHandle:
         return ReviewSettingsRead.model_validate(answer.json())
 
     def assignments(self) -> list[AssignmentRead]:
-        """Those in force, oldest first."""
+        """The open assignments, oldest first."""
         found = self._transport.get(f"{self._audit}/assignments")
         return [AssignmentRead.model_validate(row) for row in found]
 
@@ -66,7 +66,7 @@ class ReviewersHandle:
         split: bool = False,
         reserved: bool = False,
     ) -> AssignmentRead:
-        """Give a part of the queue to people: they are served it first."""
+        """Assign a part of the queue to people, who are served it first."""
         wanted: dict[str, Any] = {
             "name": name,
             "people": list(people),
@@ -80,19 +80,19 @@ class ReviewersHandle:
         answer = self._transport.request("POST", f"{self._audit}/assignments", json=wanted)
         return AssignmentRead.model_validate(answer.json())
 
-    def take_back(self, assignment_id: str) -> None:
-        """End an assignment; what was decided under it stays."""
+    def close_assignment(self, assignment_id: str) -> None:
+        """Close an assignment. Corrections made under it are kept."""
         path = f"{self._audit}/assignments/{quote(assignment_id, safe='')}"
         self._transport.request("DELETE", path)
 
     def team(self) -> list[TeamMember]:
-        """What each person decided, how fast, how far they agree; the busiest first."""
+        """How much each person reviewed, how fast, how far they agree; most verdicts first."""
         found = self._transport.get(f"{self._audit}/team")["members"]
         return [TeamMember.model_validate(row) for row in found]
 
-    def history(self, sample_id: str) -> Story:
-        """A sample's labels, its rank in every audit, each decision and undoing, the comments."""
-        return Story.model_validate(
+    def history(self, sample_id: str) -> SampleHistory:
+        """A sample's labels, its rank in every audit, its corrections, reverts and comments."""
+        return SampleHistory.model_validate(
             self._transport.get(f"{self._audit}/history", sample_id=sample_id)
         )
 
@@ -101,13 +101,13 @@ class ReviewersHandle:
         answer = self._transport.request("POST", f"{self._audit}/comments", json=said)
         return CommentRead.model_validate(answer.json())
 
-    def undo_batch(self, batch_id: str) -> UndoneRead:
-        """Undo what still stands of one request's corrections, or of an undoing."""
+    def revert_batch(self, batch_id: str) -> RevertedRead:
+        """Revert the corrections, or reverts, of one request that are still in force."""
         path = f"{self._audit}/batches/{quote(batch_id, safe='')}/revert"
-        return UndoneRead.model_validate(self._transport.request("POST", path).json())
+        return RevertedRead.model_validate(self._transport.request("POST", path).json())
 
-    def undo_work(self, key_id: str, *, since: datetime | None = None) -> UndoneRead:
-        """Undo all that a person decided in this audit, or since a moment."""
+    def revert_work(self, key_id: str, *, since: datetime | None = None) -> RevertedRead:
+        """Revert all of a person's verdicts in this audit, or those since a given time."""
         path = f"{self._audit}/team/{quote(key_id, safe='')}/revert"
         body = {"since": None if since is None else since.isoformat()}
-        return UndoneRead.model_validate(self._transport.request("POST", path, json=body).json())
+        return RevertedRead.model_validate(self._transport.request("POST", path, json=body).json())

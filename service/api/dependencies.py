@@ -15,7 +15,7 @@ from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import Outcome, Scope
+from labelaudit.enums import AccessOutcome, Scope
 from labelaudit.schemas import SignInAnswer
 from service.accounts import access_log, oidc, sessions
 from service.accounts.api_keys import authenticate
@@ -72,7 +72,7 @@ class Resources:
                 "refused",
                 f"{request.method} {request.url.path}"[:200],
                 by=caller,
-                outcome=Outcome.refused,
+                outcome=AccessOutcome.refused,
                 address=address_of(request),
                 request_id=request.state.request_id,
                 **detail,

@@ -206,7 +206,7 @@ def revert(
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Undo a correction; the log keeps both."""
+    """Revert a correction; the log keeps both."""
     with connect(data_dir, url) as client:
         reverted = client.get_audit(audit_id).revert(correction_id)
     show.out.print(show.plain(f"{reverted.id} reverts {reverted.reverts}"))

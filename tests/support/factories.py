@@ -155,7 +155,7 @@ def make_audit(
             suspects=(_suspect(p, count, classes) for p in range(count)),
             summary={"noise_rate": {"estimate": 0.1, "low": 0.05, "high": 0.15}},
         )
-        review.settle_ranking(session, dataset_id, ranking_id)
+        review.sync_ranking(session, dataset_id, ranking_id)
     return audit_id
 
 

@@ -65,8 +65,8 @@ def test_one_decision_serves_all_that_are_selected_and_one_undo_takes_it_back(se
 def test_a_decision_of_many_is_stored_whole_or_not_at_all(served, grid, audit):
     with served.store.database.write() as session:  # a lease that ran out, taken by a colleague
         session.execute(update(Lease).values(until=0.0))
-        decision = review.Decision(sample_id=sample_id(1), verdict=Verdict.keep)
-        review.submit(session, audit, [decision], principal=person("Bob"))
+        correction = review.NewCorrection(sample_id=sample_id(1), verdict=Verdict.keep)
+        review.submit(session, audit, [correction], principal=person("Bob"))
     grid.expected.append("409")
     for number in (1, 2, 3):
         grid.page.click(f".thumbnail:nth-child({number})")

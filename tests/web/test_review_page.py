@@ -232,7 +232,7 @@ def decide_as_ben(served, audit, sample):
     """Ben keeps a sample that Ann has on her page, since her lease has run out."""
     with served.store.database.write() as session:
         session.execute(update(Lease).values(until=0.0))
-        kept = review.Decision(sample_id=sample, verdict=Verdict.keep)
+        kept = review.NewCorrection(sample_id=sample, verdict=Verdict.keep)
         review.submit(session, audit, [kept], principal=person("Ben"))
 
 

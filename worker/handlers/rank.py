@@ -78,7 +78,7 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
     hold(0.8)
     if claim.number:
-        return lambda session: reranking.reranked(
+        return lambda session: reranking.publish_ranking(
             session,
             audit.id,
             number=claim.number,
@@ -89,7 +89,7 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
 
     def save(session: Session) -> None:
         audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
-        review.settle_ranking(session, audit.dataset_id, ranking_id)
+        review.sync_ranking(session, audit.dataset_id, ranking_id)
         if dataset.kind is not DatasetKind.probabilities:
             classifier.want_model(session, audit.id)
 
@@ -225,4 +225,4 @@ def _suspect_rows(
 
 def _pruned(worker: Worker, audit: Audit) -> list[str]:
     with worker.database.read() as session:
-        return reranking.pruned(session, audit.id)
+        return reranking.pruned_rankings(session, audit.id)

@@ -27,8 +27,8 @@ export class Counters {
 
   /** Add everybody's earlier verdicts. */
   async addFindings() {
-    const { looks, errors } = await api.get(`${this.base}/findings`);
-    this.reviewed += looks;
+    const { reviewed, errors } = await api.get(`${this.base}/findings`);
+    this.reviewed += reviewed;
     this.errors += errors;
     this.draw();
   }

@@ -24,13 +24,13 @@ export function findingsSection(found, id) {
 }
 
 /** @param {Api.FindingsRead} options */
-function describe({ looks, errors, chance }) {
-  if (!looks) return "No sample has been decided yet. The chart fills in as samples are decided.";
-  const rate = Math.round((100 * errors) / looks);
-  const random = chance
-    ? ` A random order would find ${Math.round(100 * chance.low)} to ${Math.round(100 * chance.high)}.`
+function describe({ reviewed, errors, noise_rate: expected }) {
+  if (!reviewed) return "No sample has been decided yet. The chart fills in as samples are decided.";
+  const rate = Math.round((100 * errors) / reviewed);
+  const random = expected
+    ? ` A random order would find ${Math.round(100 * expected.low)} to ${Math.round(100 * expected.high)}.`
     : "";
-  return `${plural(errors, "error")} found in ${number(looks)} reviewed: ${rate} per 100.${random}`;
+  return `${plural(errors, "error")} found in ${number(reviewed)} reviewed: ${rate} per 100.${random}`;
 }
 
 /** @param {Api.PersonFound[]} list */
@@ -61,12 +61,12 @@ function annotators(list) {
             "tr",
             {},
             h("th", { scope: "row", dir: "auto" }, person.annotator),
-            h("td", { class: "num" }, number(person.looks)),
+            h("td", { class: "num" }, number(person.reviewed)),
             h(
               "td",
               { class: "num" },
               number(person.errors),
-              h("span", { class: "quiet small" }, ` ${percent(person.errors / person.looks)}`),
+              h("span", { class: "quiet small" }, ` ${percent(person.errors / person.reviewed)}`),
             ),
             h("td", { class: "quiet" }, ago(person.last_at)),
           ),

@@ -120,9 +120,9 @@ function members(base, rows, draw) {
               {},
               h("th", { scope: "row", dir: "auto" }, row.name),
               [
-                number(row.decisions),
+                number(row.verdicts),
                 number(row.skips),
-                number(row.undone),
+                number(row.reverted),
                 row.per_hour === null ? "–" : number(Math.round(row.per_hour)),
               ].map((text) => h("td", { class: "num" }, text)),
               h("td", { class: "num" }, share(row.agreement)),

@@ -77,14 +77,14 @@ export function tiersSection(summary, found, id) {
 }
 
 /** @param {Api.TierFound} options */
-function verdicts({ looked, wrong, low, high }) {
-  if (!looked) return h("span", { class: "quiet" }, "none reviewed yet");
+function verdicts({ reviewed, wrong, low, high }) {
+  if (!reviewed) return h("span", { class: "quiet" }, "none reviewed yet");
   return [
-    h("strong", {}, percent(wrong / looked)),
+    h("strong", {}, percent(wrong / reviewed)),
     h(
       "span",
       { class: "quiet small block" },
-      `${number(wrong)} of ${number(looked)}, ${percent(low)} – ${percent(high)}`,
+      `${number(wrong)} of ${number(reviewed)}, ${percent(low)} – ${percent(high)}`,
     ),
   ];
 }

@@ -349,4 +349,4 @@ def test_the_report_and_the_pictures_come_as_files(audited, tmp_path):
     assert report.read_text().startswith("<!doctype html>")
     picture = audited.save_plot("noise_matrix", tmp_path / "noise.png", theme="dark")
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert audited.findings().looks == 0
+    assert audited.findings().reviewed == 0

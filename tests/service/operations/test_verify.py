@@ -15,7 +15,7 @@ from service.db.engine import Database
 from service.db.tables import Ranking
 from service.exports import records as exports
 from service.operations.verify import verify
-from service.review import Decision
+from service.review import NewCorrection
 from service.storage.local import Storage
 from tests.support.factories import (
     Store,
@@ -61,8 +61,8 @@ def busy(store: Store) -> str:
     start_audit(store, dataset_id)
     ann = person()
     with store.database.write() as session:
-        decisions = [Decision(sample_id(p), Verdict.keep) for p in range(3)]
-        made = review.submit(session, audit_id, decisions, principal=ann)
+        corrections = [NewCorrection(sample_id(p), Verdict.keep) for p in range(3)]
+        made = review.submit(session, audit_id, corrections, principal=ann)
         review.revert(session, audit_id, made[2].id, principal=ann)
         wanted = review.SuspectFilter()
         review.lease_next(

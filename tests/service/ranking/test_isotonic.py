@@ -11,7 +11,7 @@ from service.ranking.isotonic import (
     follow,
     share_wrong,
 )
-from service.review.controls import value
+from service.review.controls import verdict_value
 
 
 def bands(size: list[float], hits: list[float], n: list[float]) -> Bands:
@@ -70,7 +70,7 @@ def test_intervals_hold_the_truth_and_the_order_narrows_them():
         wrong = generator.random(1500) < 0.2
         score = generator.normal(0, 1, 1500) + 3.0 * wrong
         p_wrong = expit(2.0 * (score - 2.5))  # not calibrated: mean .13, too flat
-        turn = generator.exponential(size=1500) / [value(p) for p in p_wrong]
+        turn = generator.exponential(size=1500) / [verdict_value(p) for p in p_wrong]
         drawn = np.argsort(turn)[:100]
         rest = np.setdiff1d(np.arange(1500), drawn)
         pool = np.concatenate([drawn, rest])

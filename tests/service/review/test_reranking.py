@@ -25,7 +25,7 @@ from service.db.tables import (
     new_id,
 )
 from service.review import (
-    Decision,
+    NewCorrection,
     SuspectFilter,
     controls,
     corrections,
@@ -51,7 +51,7 @@ def audit_id(store):
     return make_audit(store, make_dataset(store, samples=COUNT))
 
 
-def as_served(held: review.Held) -> SimpleNamespace:
+def as_served(held: review.SuspectLease) -> SimpleNamespace:
     return SimpleNamespace(**held.suspect.to_dict(), lease_id=held.lease_id)
 
 
@@ -84,9 +84,9 @@ def draw(
 
 
 def decide(database: Database, audit_id: str, *names: str, who=ANN, **options) -> list[Correction]:
-    decisions = [Decision(name, Verdict.keep, **options) for name in names]
+    corrections = [NewCorrection(name, Verdict.keep, **options) for name in names]
     with database.write() as session:
-        return review.submit(session, audit_id, decisions, principal=who)
+        return review.submit(session, audit_id, corrections, principal=who)
 
 
 def request(database: Database, audit_id: str) -> reranking.RankingJob:
@@ -103,7 +103,7 @@ def publish(store, audit_id: str, number: int = 1) -> str:
     for rank, position in enumerate(reversed(range(COUNT)), start=1):
         rows.append((rank, *_suspect(position, COUNT, 3)[1:]))
     with store.database.write() as session:
-        reranking.reranked(
+        reranking.publish_ranking(
             session,
             audit_id,
             number=number,
@@ -118,12 +118,12 @@ def publish(store, audit_id: str, number: int = 1) -> str:
 
 
 def test_without_a_verdict_there_is_nothing_to_rank_by(database, audit_id):
-    with pytest.raises(NotReady, match="Nobody has decided"):
+    with pytest.raises(NotReady, match="Nobody has reviewed"):
         request(database, audit_id)
     with database.write() as session:
-        skip = [Decision(sample_id(0), Verdict.skip)]
+        skip = [NewCorrection(sample_id(0), Verdict.skip)]
         review.submit(session, audit_id, skip, principal=ANN)
-    with pytest.raises(NotReady, match="Nobody has decided"):
+    with pytest.raises(NotReady, match="Nobody has reviewed"):
         request(database, audit_id)
 
 
@@ -212,7 +212,7 @@ def test_old_rankings_keep_their_summary_alone(store, annotator, audit_id):
         kept = set(session.scalars(select(Suspect.ranking_id).distinct()))
         numbers = set(session.scalars(select(Ranking.number).where(Ranking.id.in_(kept))))
         assert numbers == {0, 2, 3}  # controls are drawn by the tiers of the first
-        assert reranking.pruned(session, audit_id) == made[:1]
+        assert reranking.pruned_rankings(session, audit_id) == made[:1]
         assert [job.number for job in reranking.list_rankings(session, audit_id)] == [3, 2, 1, 0]
         review.get_ranking(session, audit_id, made[1])
         with pytest.raises(BadCursor, match="Newer rankings"):
@@ -287,8 +287,8 @@ def test_controls_come_from_outside_the_tiers_in_an_order_of_chance(database, au
 def test_controls_of_the_whole_list_are_drawn_by_value():
     """Over many audits: as often as their deviations say, and none never."""
     p_wrong = {1: 0.5, 2: 0.9, 3: 0.02}
-    values = [controls.value(p) for p in p_wrong.values()]
-    orders = [controls.drawn_by_value(p_wrong, Random(n)) for n in range(4000)]
+    values = [controls.verdict_value(p) for p in p_wrong.values()]
+    orders = [controls.weighted_order(p_wrong, Random(n)) for n in range(4000)]
     firsts = [sum(order[0] == rank for order in orders) / len(orders) for rank in p_wrong]
     assert firsts == pytest.approx([one / sum(values) for one in values], abs=0.03)
     assert {tuple(sorted(order)) for order in orders} == {(1, 2, 3)}
