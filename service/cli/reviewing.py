@@ -40,11 +40,11 @@ def settings(
 ) -> None:
     """Show how many opinions each sample wants and who adjudicates, or change it."""
     with connect(data_dir, url) as client:
-        people = client.get_audit(audit_id).people()
+        people = client.get_audit(audit_id).review()
         if opinions is None and adjudicator is None:
             found = people.settings()
         else:
-            found = people.set(opinions=opinions, adjudicators=adjudicator)
+            found = people.update_settings(opinions=opinions, adjudicators=adjudicator)
     named = ", ".join(found.adjudicators) or "those who lead"
     show.out.print(show.plain(f"opinions: {found.opinions}; adjudicators: {named}"))
 
@@ -55,7 +55,7 @@ def people(
 ) -> None:
     """List who can review: the ids that the other commands take."""
     with connect(data_dir, url) as client:
-        found = client.get_audit(audit_id).people().reviewers()
+        found = client.get_audit(audit_id).review().reviewers()
     if as_json:
         show.all_as_json(found)
         return
@@ -81,7 +81,7 @@ def assign(
     with connect(data_dir, url) as client:
         made = (
             client.get_audit(audit_id)
-            .people()
+            .review()
             .assign(
                 name,
                 to,
@@ -107,9 +107,9 @@ def assignments(
 ) -> None:
     """List the assignments in force."""
     with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).people()
+        handle = client.get_audit(audit_id).review()
         if take_back is not None:
-            handle.take_back(take_back)
+            handle.end_assignment(take_back)
         found = handle.assignments()
     if as_json:
         show.all_as_json(found)
@@ -138,7 +138,7 @@ def team(
 ) -> None:
     """Show what each person decided, how fast, and how far they agree with the others."""
     with connect(data_dir, url) as client:
-        found = client.get_audit(audit_id).people().team()
+        found = client.get_audit(audit_id).review().team()
     if as_json:
         show.all_as_json(found)
         return
@@ -171,7 +171,7 @@ def history(
 ) -> None:
     """Show a sample's whole story: decisions, undoings, comments."""
     with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).people()
+        handle = client.get_audit(audit_id).review()
         if say is not None:
             handle.comment(sample_id, say)
         story = handle.history(sample_id)
@@ -215,12 +215,12 @@ def undo(
     if (batch_id is None) == (all_of is None):
         raise typer.BadParameter("Name either a batch or --all-of a person.")
     with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).people()
+        handle = client.get_audit(audit_id).review()
         if batch_id is not None:
-            undone = handle.undo_batch(batch_id)
+            undone = handle.revert_batch(batch_id)
         else:
             assert all_of is not None
-            undone = handle.undo_work(all_of)
+            undone = handle.revert_reviewer(all_of)
     show.out.print(show.plain(_undone(undone)))
 
 
