@@ -1,4 +1,4 @@
-"""The page's scripts: their unit tests in node, and the types of the API that they are checked by."""
+"""The unit tests of the page's scripts, run by node, and the API types they are checked by."""
 
 import os
 import subprocess
