@@ -5,11 +5,9 @@ Nothing here computes; the worker has one implementation for each entry (`worker
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
+from labelaudit.enums import Kind
 from service.core.errors import BadInput
-
-Kind = Literal["image", "text", "table", "vector"]
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,14 @@ class EncoderInfo:
 ENCODERS: tuple[EncoderInfo, ...] = (
     EncoderInfo(
         name="efficientnet-lite0",
-        kind="image",
+        kind=Kind.image,
         description="EfficientNet-Lite0 trained on ImageNet; 1,280 numbers an image, fast on a CPU",
         licence="Apache-2.0",
         version=1,
     ),
     EncoderInfo(
         name="timm:",
-        kind="image",
+        kind=Kind.image,
         description="any model of the timm hub, or of the operator's models directory: timm:<name>",
         licence="the model's own",
         version=1,
@@ -57,14 +55,14 @@ ENCODERS: tuple[EncoderInfo, ...] = (
     ),
     EncoderInfo(
         name="all-minilm-l6-v2",
-        kind="text",
+        kind=Kind.text,
         description="all-MiniLM-L6-v2 sentence embeddings; 384 numbers a text, English, 256 tokens",
         licence="Apache-2.0",
         version=1,
     ),
     EncoderInfo(
         name="sentence-transformers:",
-        kind="text",
+        kind=Kind.text,
         description="any sentence-transformers model of the hub, or of the operator's models "
         "directory: sentence-transformers:<name>",
         licence="the model's own",
@@ -73,14 +71,14 @@ ENCODERS: tuple[EncoderInfo, ...] = (
     ),
     EncoderInfo(
         name="tabular",
-        kind="table",
+        kind=Kind.table,
         description="numbers scaled and clipped softly, categories one-hot, rare ones pooled",
         licence="Apache-2.0",
         version=1,
     ),
     EncoderInfo(
         name="identity",
-        kind="vector",
+        kind=Kind.vector,
         description="the uploaded embedding as it is",
         licence="Apache-2.0",
         version=1,
@@ -88,14 +86,14 @@ ENCODERS: tuple[EncoderInfo, ...] = (
 )
 
 DEFAULTS: dict[str, str] = {
-    "image": "efficientnet-lite0",
-    "text": "all-minilm-l6-v2",
-    "table": "tabular",
-    "vector": "identity",
+    Kind.image: "efficientnet-lite0",
+    Kind.text: "all-minilm-l6-v2",
+    Kind.table: "tabular",
+    Kind.vector: "identity",
 }
 
-END_TO_END_KINDS = frozenset({"image"})
-FINE_TUNED_KINDS = frozenset({"image", "text"})
+END_TO_END_KINDS = frozenset({Kind.image})
+FINE_TUNED_KINDS = frozenset({Kind.image, Kind.text})
 MODEL_NAME = re.compile(r"(hf-hub:)?[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
