@@ -15,7 +15,7 @@ from service.db.tables import Audit, Suspect
 from service.inference import head
 from service.jobs.records import Claim
 from service.options.training import TrainingConfig
-from service.ranking import TIER_NAMES
+from service.ranking import TierCode
 from worker.classifier.labels import Judgement, clean
 from worker.runtime.context import Hold, Save, Worker
 
@@ -116,7 +116,7 @@ def _judgement(worker: Worker, audit: Audit, positions: NDArray[np.int64]) -> Ju
         ).all()
         decided = review.corrections_at(session, audit.dataset_id, audit.dataset_version)
     return Judgement(
-        tier=np.array([TIER_NAMES.index(row.tier) for row in rows], np.int8),
+        tier=np.array([TierCode[row.tier] for row in rows], np.int8),
         suggested=np.array([_or(row.suggested_label, -1) for row in rows], np.int64),
         suggested_confidence=np.array([_or(row.suggested_label_confidence, 0.0) for row in rows]),
         p_wrong=np.array([row.p_wrong for row in rows]),

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from labelaudit.enums import DatasetKind, Tier
+from labelaudit.enums import DatasetKind
 from service import review
 from service.audits import class_profiles, classifier, ranking_files
 from service.audits import records as audits
@@ -28,9 +28,9 @@ from service.db.tables import (
 from service.issues import Issues, find_issues
 from service.jobs.records import Claim
 from service.ranking import (
-    TIER_NAMES,
     Evidence,
     Ranking,
+    TierCode,
     Verdicts,
     rank_suspects,
     reason,
@@ -127,7 +127,7 @@ def _verdicts(
     return Verdicts(
         rows=rows,
         wrong=corrected != labels[rows],
-        drawn=np.array([row.control for row in corrections], np.bool_),
+        is_control=np.array([row.control for row in corrections], np.bool_),
     )
 
 
@@ -197,7 +197,6 @@ def _suspect_rows(
                 )
             ).all()
         )
-    tiers = [Tier(name) for name in TIER_NAMES]
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for rank, row in enumerate(ranking.order.tolist(), start=1):
@@ -214,7 +213,7 @@ def _suspect_rows(
                 float(ranking.p_wrong[row]),
                 float(ranking.p_wrong_low[row]),
                 float(ranking.p_wrong_high[row]),
-                tiers[ranking.tier[row]].value,
+                TierCode(ranking.tier[row]).name,
                 reason(ranking, row, dataset.class_names),
                 "open",
                 *issues.row(row),
