@@ -19,8 +19,8 @@ from labelaudit.enums import (
     FINISHED,
     Issue,
     JobStatus,
+    JobType,
     ReviewState,
-    StepKind,
     Tier,
     Verdict,
 )
@@ -47,7 +47,7 @@ class Progress(BaseModel):
     """How far an audit is: `progress` in [0, 1], `eta_seconds` null until it can be told."""
 
     status: JobStatus
-    step: StepKind | None = None
+    job: JobType | None = None
     progress: float
     eta_seconds: float | None = None
 

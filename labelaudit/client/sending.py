@@ -6,7 +6,6 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from labelaudit.client.direct import Direct
 from labelaudit.client.errors import ApiError, NoBucket, NoService
 from labelaudit.client.large import (
     BLOCK_TIMEOUT,
@@ -15,6 +14,7 @@ from labelaudit.client.large import (
     OnBytes,
     blocks,
 )
+from labelaudit.client.multipart import MultipartUpload
 from labelaudit.client.packing import Upload
 from labelaudit.client.transport import Transport
 from labelaudit.schemas import DatasetRead, UploadRead
@@ -48,8 +48,8 @@ def _send_large(
     listed = transport.get("/v1/uploads")
     open_uploads = map(UploadRead.model_validate, listed["items"])
     begun = [upload for upload in open_uploads if file.is_begun_as(upload)]
-    if direct or (direct is None and listed.get("direct")):
-        going = Direct(transport, file, on_bytes)
+    if direct or (direct is None and listed.get("multipart")):
+        going = MultipartUpload(transport, file, on_bytes)
         upload = next((one for one in begun if one.part_bytes), None) or going.announce()
         try:
             return going.send(upload)

@@ -90,8 +90,8 @@ from labelaudit.schemas.review import (
     RankingRead,
 )
 from labelaudit.schemas.uploads import (
-    DirectUploadCreate,
-    DirectUploadRead,
+    MultipartUploadCreate,
+    MultipartUploadRead,
     PartList,
     PartRead,
     UploadList,
@@ -118,8 +118,6 @@ __all__ = [
     "CorrectionsCreate",
     "DataMapRead",
     "DatasetRead",
-    "DirectUploadCreate",
-    "DirectUploadRead",
     "EstimateRead",
     "ExportCreate",
     "ExportFormat",
@@ -140,6 +138,8 @@ __all__ = [
     "ModelFile",
     "ModelRead",
     "Moment",
+    "MultipartUploadCreate",
+    "MultipartUploadRead",
     "Neighbours",
     "Page",
     "PairRead",

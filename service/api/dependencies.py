@@ -29,7 +29,7 @@ from service.core.principal import Principal
 from service.db.engine import Database
 from service.observability.metrics import Metrics
 from service.storage.local import Storage
-from service.storage.upload_bucket import Inlet
+from service.storage.upload_bucket import UploadBucket
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Resources:
     calls: Limit
     failed_sign_ins: Limit
     provider: oidc.Provider | None  # of sign-ins elsewhere
-    inlet: Inlet | None  # the bucket that files may be sent to
+    bucket: UploadBucket | None  # the bucket that files may be sent to
 
     def read(self, caller: Principal) -> AbstractContextManager[Session]:
         return self.database.read(caller)
@@ -113,7 +113,7 @@ def recognised(request: Request) -> Principal:
     cookie = None if token else cookies.read(request)
     if not token and cookie is None:
         raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
-    with resources.recognising(request), resources.database.glance() as connection:
+    with resources.recognising(request), resources.database.autocommit() as connection:
         if cookie is None:
             found = authenticate(connection, token)
         else:
@@ -168,8 +168,8 @@ async def settings(request: Request) -> Settings:
     return resources_of(request).settings
 
 
-async def inlet(request: Request) -> Inlet:
-    found = resources_of(request).inlet
+async def bucket(request: Request) -> UploadBucket:
+    found = resources_of(request).bucket
     if found is None:
         raise NotFound(
             "Files come through the service here: no bucket is set up. Send yours to /v1/uploads, "
@@ -193,7 +193,7 @@ IdempotencyKey = Annotated[
 ]
 StorageDep = Annotated[Storage, Depends(storage)]
 SettingsDep = Annotated[Settings, Depends(settings)]
-InletDep = Annotated[Inlet, Depends(inlet)]
+BucketDep = Annotated[UploadBucket, Depends(bucket)]
 
 
 class require(SecurityBase):

@@ -28,7 +28,7 @@ from labelaudit.enums import (
 from service.audits.records import get_completed_audit
 from service.core.errors import BadCursor, NotFound, NotReady
 from service.core.lru import Recent
-from service.db.statements import KEPT, prepared
+from service.db.statements import CACHE_SIZE, cached_statement
 from service.db.tables import (
     Audit,
     Dataset,
@@ -99,13 +99,13 @@ class SuspectFilter:
         return query.where(*self.conditions())
 
 
-_NEWEST = prepared(
+_NEWEST = cached_statement(
     select(Ranking)
     .where(Ranking.audit_id == bindparam("audit"))
     .order_by(Ranking.number.desc(), Ranking.id.desc())
     .limit(1)
 )
-_NEWEST_OF_COMPLETED = prepared(
+_NEWEST_OF_COMPLETED = cached_statement(
     select(Ranking.id, Dataset.class_names, Dataset.version)
     .join(Audit, Audit.id == Ranking.audit_id)
     .join(Dataset, Dataset.id == Audit.dataset_id)
@@ -114,7 +114,7 @@ _NEWEST_OF_COMPLETED = prepared(
     .limit(1)
 )
 
-_NAMED = prepared(
+_NAMED = cached_statement(
     select(Suspect).where(
         Suspect.ranking_id == bindparam("ranking"), Suspect.sample_id == bindparam("sample")
     )
@@ -175,7 +175,7 @@ def list_suspects(
     return session.connection().execute(_page(wanted), values).all()
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHE_SIZE)
 def _page(wanted: SuspectFilter) -> Select[Any]:
     query = select(*listed(Suspect.__table__.c)).where(
         Suspect.ranking_id == bindparam("ranking"), Suspect.rank > bindparam("after")

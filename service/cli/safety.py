@@ -15,7 +15,7 @@ from service.db.engine import Database
 from service.operations.cleanup import tidy
 from service.operations.verify import Report
 from service.storage.local import Storage
-from service.storage.upload_bucket import Inlet
+from service.storage.upload_bucket import UploadBucket
 
 SHOWN = 50
 
@@ -48,7 +48,7 @@ def clean(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed steps.
+    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed jobs.
 
     The running service does the same every ten minutes. Nothing younger than an hour is touched.
     """
@@ -58,7 +58,7 @@ def clean(
         keys = tidy(
             database,
             Storage(settings.resolved_storage_dir),
-            Inlet.of(settings),
+            UploadBucket.of(settings),
             dry_run=dry_run,
         )
     finally:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from service.core.errors import BadInput
 
-Kind = Literal["image", "text", "table", "vector"]
+EncoderInput = Literal["image", "text", "table", "vector"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class EncoderInfo:
     """
 
     name: str
-    kind: Kind
+    kind: EncoderInput
     description: str
     licence: str
     version: int

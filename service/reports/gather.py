@@ -2,11 +2,12 @@
 
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import Kind
+from labelaudit.enums import DatasetKind
 from service.audits import records as audits
 from service.reports.data_map import read_data_map
 from service.reports.findings import read_findings
-from service.reports.plots import NAMES, Subject
+from service.reports.plots import NAMES
+from service.reports.plots.subject import Subject
 from service.reports.report import WORST, Reported, write_report
 from service.review import SuspectFilter, list_suspects, newest_ranking
 from service.storage.local import Storage
@@ -29,7 +30,7 @@ def report(session: Session, storage: Storage, audit_id: str) -> str:
     audit = audits.get_completed_audit(session, audit_id)
     dataset = audits.dataset_of(session, audit)
     ranking = newest_ranking(session, audit_id)
-    mapped = dataset.kind is not Kind.probabilities
+    mapped = dataset.kind is not DatasetKind.probabilities
     reported = Reported(
         audit=audit,
         dataset=dataset,

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from service.db.tables import Audit, Dataset
-from service.reports.plots import NAMES, Subject, draw
+from service.reports.plots import NAMES, draw
+from service.reports.plots.subject import Subject
 
 STYLE = files("service.reports") / "report.css"
 WORST = 30

@@ -11,7 +11,7 @@ from service import review
 from service.audits.records import get_audit
 from service.core.errors import BadInput, NotFound, NotPermitted
 from service.core.principal import Principal
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import (
     ApiKey,
     Assignment,
@@ -21,7 +21,7 @@ from service.db.tables import (
 )
 from service.review import SuspectFilter, SuspectLease
 
-_OPEN = prepared(
+_OPEN = cached_statement(
     select(Assignment)
     .where(Assignment.audit_id == bindparam("audit"), Assignment.closed_at.is_(None))
     .order_by(Assignment.id)

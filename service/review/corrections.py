@@ -19,7 +19,7 @@ from service.core.errors import (
     NotPermitted,
 )
 from service.core.principal import Principal
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import (
     Audit,
     Correction,
@@ -40,7 +40,7 @@ from service.review.states import (
     write_review_states,
 )
 
-_SUSPECTS = prepared(
+_SUSPECTS = cached_statement(
     select(Suspect).where(
         Suspect.ranking_id == bindparam("ranking"),
         Suspect.sample_id.in_(bindparam("sample_ids", expanding=True)),

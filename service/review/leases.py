@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Delete, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from service.db.engine import clock
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import Lease
 from service.review.conditions import at_positions
 
@@ -20,7 +20,7 @@ def _deletion(*conditions: ColumnElement[bool]) -> Delete:
     )
 
 
-_LIVE = prepared(select(Lease).where(at_positions(Lease), Lease.until > clock()))
+_LIVE = cached_statement(select(Lease).where(at_positions(Lease), Lease.until > clock()))
 _DELETE_ALL = _deletion()
 _DELETE_BY_HOLDER = _deletion(Lease.holder == bindparam("holder"))
 _DELETE_EXPIRED = _deletion(Lease.until <= clock())

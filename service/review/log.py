@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session, aliased
 
 from labelaudit.enums import ReviewState, Verdict
 from service.audits.suspects import newest_ranking
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import (
     Correction,
     Dataset,
@@ -42,10 +42,12 @@ CHUNK = 500  # positions in one query
 MAX_REVERT_DEPTH = 6
 
 
-_LOCKED = prepared(
+_LOCKED = cached_statement(
     select(Sample).where(at_positions(Sample)).order_by(Sample.position).with_for_update()
 )
-_ROWS = prepared(select(Correction).where(at_positions(Correction)).order_by(Correction.seq))
+_ROWS = cached_statement(
+    select(Correction).where(at_positions(Correction)).order_by(Correction.seq)
+)
 
 
 def lock_dataset(session: Session, dataset_id: str) -> int:

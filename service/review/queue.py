@@ -34,7 +34,7 @@ from service.audits.suspects import SuspectFilter, newest_ranking
 from service.core.errors import LeaseLost
 from service.core.principal import Principal
 from service.db.engine import clock
-from service.db.statements import KEPT, prepared
+from service.db.statements import CACHE_SIZE, cached_statement
 from service.db.tables import (
     Audit,
     Lease,
@@ -61,7 +61,7 @@ from service.review.states import newest_rankings, update_full_until
 ROUNDS = 4  # how often to search again if samples that seemed free turned out to be taken
 
 
-_CURRENT_STATES = prepared(
+_CURRENT_STATES = cached_statement(
     select(Suspect.position, Suspect.state, Suspect.opinions, Lease.holder, Lease.until <= clock())
     .outerjoin(Lease, leases_of_suspect(bindparam("dataset")))
     .where(
@@ -130,7 +130,7 @@ def lease_next(
     return scan_unlocked() or scan_locked() or scan_unlocked()
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHE_SIZE)
 def _scan_queries(
     wanted: SuspectFilter, excluding: tuple[SuspectFilter, ...], *, skip_locked: bool
 ) -> tuple[tuple[Select[Any], ...], ...]:
@@ -155,7 +155,7 @@ def _scan_queries(
     sample = and_(Sample.dataset_id == REVIEWED_DATASET, Sample.position == Suspect.position)
 
     def query(conditions: Iterable[ColumnElement[bool]], tiers: Sequence[Tier]) -> Select[Any]:
-        return prepared(
+        return cached_statement(
             wanted.apply(select(Suspect))
             .where(
                 Suspect.ranking_id == bindparam("ranking"),

@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import (
     JobStatus,
-    StepKind,
-    StepState,
+    JobType,
     Verdict,
 )
 from service.audits.records import get_audit, get_completed_audit
@@ -26,21 +25,14 @@ from service.db.tables import (
     Audit,
     Correction,
     Dataset,
+    Job,
     Ranking,
-    Step,
     Suspect,
 )
 from service.jobs import records as jobs
 from service.review import corrections_at, newest_ranking, sync_ranking
 
 LABEL_VERDICTS = (Verdict.keep, Verdict.accept_suggestion, Verdict.relabel)
-STATUS = {
-    StepState.ready: JobStatus.queued,
-    StepState.running: JobStatus.running,
-    StepState.done: JobStatus.completed,
-    StepState.failed: JobStatus.failed,
-    StepState.cancelled: JobStatus.cancelled,
-}
 
 KEPT = 2  # newest rankings of an audit that keep their suspects, besides the first
 
@@ -75,16 +67,16 @@ def request_ranking(session: Session, audit_id: str) -> RankingJob:
             "Nobody has reviewed a sample of this audit yet, so a new ranking would be the same."
         )
     last = session.scalars(
-        select(Step)
-        .where(Step.subject_id == audit_id, Step.kind == StepKind.rank)
-        .order_by(Step.shard.desc())
+        select(Job)
+        .where(Job.subject_id == audit_id, Job.type == JobType.rank)
+        .order_by(Job.number.desc())
         .limit(1)
     ).first()
-    number = 1 if last is None else last.shard + 1
-    if last is not None and last.shard > 0 and last.state is StepState.ready:
-        number = last.shard
+    number = 1 if last is None else last.number + 1
+    if last is not None and last.number > 0 and last.status is JobStatus.queued:
+        number = last.number
     else:
-        jobs.add_one(session, subject_id=audit_id, kind=StepKind.rank, shard=number)
+        jobs.add_one(session, subject_id=audit_id, type=JobType.rank, number=number)
         session.flush()
     return get_ranking_job(session, audit_id, number)
 
@@ -97,9 +89,9 @@ def list_rankings(session: Session, audit_id: str) -> list[RankingJob]:
         for ranking in session.scalars(select(Ranking).where(Ranking.audit_id == audit_id))
     }
     asked = {
-        step.shard: step
-        for step in session.scalars(
-            select(Step).where(Step.subject_id == audit_id, Step.kind == StepKind.rank)
+        job.number: job
+        for job in session.scalars(
+            select(Job).where(Job.subject_id == audit_id, Job.type == JobType.rank)
         )
     }
     numbers = sorted(made.keys() | asked.keys(), reverse=True)
@@ -120,18 +112,18 @@ def get_ranking_job(session: Session, audit_id: str, number: int) -> RankingJob:
     raise NotFound(f"The audit has no ranking {number}.")
 
 
-def _job(number: int, step: Step | None, ranking: Ranking | None) -> RankingJob:
-    row = step or ranking
+def _job(number: int, job: Job | None, ranking: Ranking | None) -> RankingJob:
+    row = job or ranking
     assert row is not None
     summary = ranking.summary if ranking is not None else None
     return RankingJob(
         number=number,
-        status=STATUS[step.state] if step is not None else JobStatus.completed,
+        status=job.status if job is not None else JobStatus.completed,
         ranking_id=ranking.id if ranking is not None else None,
         verdicts=summary.get("verdicts") if summary else None,
-        problem=step.problem if step is not None else None,
+        problem=job.problem if job is not None else None,
         created_at=row.created_at,
-        finished_at=step.finished_at if step is not None else None,
+        finished_at=job.finished_at if job is not None else None,
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import ReviewState
 from service.db.engine import clock
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import (
     Audit,
     Correction,
@@ -29,7 +29,7 @@ from service.review.outcome import SampleOutcome
 SuspectColumns = tuple[ReviewState, int, int | None, str | None]
 
 
-_RANKINGS = prepared(
+_RANKINGS = cached_statement(
     select(Ranking.audit_id, Ranking.id, Audit.opinions)
     .join(Audit, Audit.id == Ranking.audit_id)
     .where(Audit.dataset_id == bindparam("dataset"))

@@ -34,9 +34,9 @@ def test_the_history_of_a_sample_is_one_key_away_and_takes_a_comment(served, vis
     assert faults_in_both(visitor.page) == []
     visitor.page.fill("#comment", "A fox, surely")
     visitor.page.keyboard.press("Enter")
-    visitor.page.wait_for_selector(".event.said")
-    assert "A fox, surely" in visitor.text(".event.said")
-    shoot(visitor, "story")
+    visitor.page.wait_for_selector(".event.comment")
+    assert "A fox, surely" in visitor.text(".event.comment")
+    shoot(visitor, "sample-history")
 
 
 def test_the_team_page_undoes_a_persons_work_and_brings_it_back(served, visit, audit):
@@ -53,8 +53,8 @@ def test_the_team_page_undoes_a_persons_work_and_brings_it_back(served, visit, a
     assert faults_in_both(visitor.page) == []
     visitor.page.on("dialog", lambda dialog: dialog.accept())
     visitor.page.click("text=Undo all … >> nth=0")
-    visitor.page.click("text=Bring them back")
-    visitor.until("document.querySelector('#announcer').textContent === 'They are back.'")
+    visitor.page.click("text=Restore them")
+    visitor.until("document.querySelector('#announcer').textContent === 'Decisions restored.'")
     with served.store.database.read() as session:
         states = {review.get_suspect(session, audit, sample_id(n)).state for n in range(4)}
     assert states == {"decided"}
@@ -88,11 +88,11 @@ def test_a_part_of_the_queue_is_assigned_and_taken_back_on_the_team_page(served,
     shoot(visitor, "assign")
     visitor.page.click("text='Assign'")
     visitor.page.wait_for_selector(".event")
-    assert "given cat, for nobody else" in visitor.text(".event")
+    assert "given cat, reserved" in visitor.text(".event")
     with served.store.database.read() as session:
         [part] = assignments.list_assignments(session, audit)
     assert part.reserved
-    visitor.page.click("text=Take back")
+    visitor.page.click("text=Remove")
     visitor.page.wait_for_selector(".event", state="detached")
     visitor.page.check(".people >> text=Eve >> nth=0")
     visitor.until("document.querySelector('#announcer').textContent.trim() === 'Saved.'")

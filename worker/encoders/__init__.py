@@ -59,8 +59,8 @@ def encode(
     `samples` is the dataset's samples.parquet and `upload` the file it came from; `encoder` a name
     of `service.options.encoders`, or None for pixels to train on end to end; with `full` the
     encoder is to be fine-tuned, and what it reads is written: (N, 3, S, S) uint8 pixels, (N, L)
-    int32 tokens. A destination that exists is complete and is used again. `on_progress(done, total)`
-    is called after each batch and may raise to stop; then nothing is left behind.
+    int32 tokens. A destination that exists is complete and is used again. `on_progress(done,
+    total)` is called after each batch and may raise to stop; then nothing is left behind.
 
     Raises
     ------

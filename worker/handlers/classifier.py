@@ -1,4 +1,4 @@
-"""The two steps of a model: train it once the ranking is there, and ask it about new samples."""
+"""The two jobs of a model: train it once the ranking is there, and ask it about new samples."""
 
 from typing import Any, TypeVar
 
@@ -97,7 +97,7 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
             write_onnx(model, fitted.weights, path / head.ONNX)
         (path / head.DESCRIPTION).write_text(model.model_dump_json(indent=1))
     checkpoints.forget()
-    return lambda _session: None  # the step's own state says that the files are there
+    return lambda _session: None  # the job's own state says that the files are there
 
 
 def _judgement(worker: Worker, audit: Audit, positions: NDArray[np.int64]) -> Judgement:
@@ -139,7 +139,7 @@ def run_predict(worker: Worker, claim: Claim, hold: Hold) -> Save:
 
     audit_id, storage = claim.subject_id, worker.storage
     model = classifier.read_description(storage, audit_id)
-    asked = predictions.folder(audit_id, claim.shard)
+    asked = predictions.folder(audit_id, claim.number)
     inputs = encode_like(
         model,
         storage.path(f"{asked}/{predictions.SAMPLES}"),
@@ -150,7 +150,7 @@ def run_predict(worker: Worker, claim: Claim, hold: Hold) -> Save:
     hold(0.8)
     weights = head.read_weights(storage.path(classifier.folder(audit_id)))
     found = head.answers(model, _logits(worker, model, weights, inputs))
-    predictions.write_answers(storage, audit_id, claim.shard, found)
+    predictions.write_answers(storage, audit_id, claim.number, found)
     return lambda _session: None
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from labelaudit.enums import Kind, Tier
+from labelaudit.enums import DatasetKind, Tier
 from service import review
 from service.audits import class_profiles, classifier, ranking_files
 from service.audits import records as audits
@@ -57,7 +57,7 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     audit, dataset = load_audit(worker, claim.subject_id)
     evidence, positions = _evidence(worker, audit, dataset)
     hold(0.1)
-    verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.shard else None
+    verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.number else None
     # Many small products: BLAS threads that spin while they wait cost three times the work itself.
     with threadpool_limits(1, user_api="blas"):
         ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
@@ -67,7 +67,7 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     ranking_id = new_id("ra")
     with worker.storage.writing(ranking_files.ranking_key(audit.id, ranking_id)) as path:
         ranking_files.write_ranking(ranking, path)
-    if dataset.kind is Kind.table:
+    if dataset.kind is DatasetKind.table:
         _write_typical(worker, audit, dataset)
     issues = find_issues(model_families(evidence), evidence.labels, _vectors(worker, audit))
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
@@ -77,11 +77,11 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
         summary["missing"].append(NO_VECTORS)
     summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
     hold(0.8)
-    if claim.shard:
+    if claim.number:
         return lambda session: reranking.publish_ranking(
             session,
             audit.id,
-            number=claim.shard,
+            number=claim.number,
             ranking_id=ranking_id,
             suspects=rows,
             summary=summary,
@@ -90,7 +90,7 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     def save(session: Session) -> None:
         audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
         review.sync_ranking(session, audit.dataset_id, ranking_id)
-        if dataset.kind is not Kind.probabilities:
+        if dataset.kind is not DatasetKind.probabilities:
             classifier.want_model(session, audit.id)
 
     return save
@@ -133,7 +133,7 @@ def _verdicts(
 
 def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence, NDArray[np.int64]]:
     n_classes = len(dataset.class_names)
-    if dataset.kind is Kind.probabilities:
+    if dataset.kind is DatasetKind.probabilities:
         labels, positions = analysed_labels(worker, audit)
         check_trainable(labels)
         samples = worker.storage.path(datasets.samples_key(dataset.id))

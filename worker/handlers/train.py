@@ -67,10 +67,10 @@ def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
 
     audit, dataset = load_audit(worker, claim.subject_id)
     assert audit.plan is not None
-    spec = ShardSpec(**audit.plan["shards"][claim.shard])
+    spec = ShardSpec(**audit.plan["shards"][claim.number])
     if spec.encoder:  # this machine's models may lie elsewhere than those of the one that planned
         spec = replace(spec, encoder=_located(worker, audit) or "")
-    folder = worker.storage.path(audits.shard_key(audit.id, claim.shard))
+    folder = worker.storage.path(audits.shard_key(audit.id, claim.number))
     run_shard(
         spec,
         np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="c"),

@@ -16,29 +16,29 @@ from service.audits import records as audits
 from service.core.config import Settings
 from service.db.engine import Database
 from service.jobs import records as jobs
-from service.jobs.records import Claim, StepLost
+from service.jobs.records import Claim, JobLost
 from service.storage.local import Storage
 from worker.runtime.owner import own_name
 
 log = structlog.get_logger()
 
 PROGRESS_SECONDS = 1.0
-GRACE_SECONDS = 10.0  # a fenced step that does not stop by itself is ended with its process
+GRACE_SECONDS = 10.0  # a fenced job that does not stop by itself is ended with its process
 
 Save = Callable[[Session], None]
 
 
 class Stopping(Exception):
-    """This worker was told to stop: its step goes back for somebody else."""
+    """This worker was told to stop: its job goes back for somebody else."""
 
 
 class Postponed(Exception):
-    """Something that the step needs is away or full: it is tried later, as if it had not been."""
+    """Something that the job needs is away or full: it is tried later, as if it had not been."""
 
 
 @dataclass
 class Worker:
-    """What every step needs, opened once in the process that runs it."""
+    """What every job needs, opened once in the process that runs it."""
 
     settings: Settings
     database: Database
@@ -58,9 +58,9 @@ class Worker:
 
     @classmethod
     def open(cls, settings: Settings, queues: set[str]) -> "Worker":
-        from service.jobs.broker import doorbell
+        from service.jobs.broker import notifier
 
-        database = Database(settings.resolved_database_url, ring=doorbell(settings))
+        database = Database(settings.resolved_database_url, notify=notifier(settings))
         storage = Storage(
             settings.resolved_storage_dir,
             free_space_watermark_bytes=settings.free_space_watermark_bytes,
@@ -69,9 +69,9 @@ class Worker:
 
 
 class Hold:
-    """Keeps a claimed step's lease from a thread of its own, and carries its progress.
+    """Keeps a claimed job's lease from a thread of its own, and carries its progress.
 
-    Calling it with a share in [0, 1] tells how far the step is; it raises StepLost once the step
+    Calling it with a share in [0, 1] tells how far the job is; it raises JobLost once the job
     has been cancelled or taken over, and Stopping once the worker was told to stop, which is how a
     handler learns of it.
     """
@@ -97,7 +97,7 @@ class Hold:
     def __call__(self, share: float) -> None:
         self.progress = max(self.progress, min(1.0, share))
         if self._lost.is_set():
-            raise StepLost(self.claim)
+            raise JobLost(self.claim)
         if self.worker.stopping.is_set():
             raise Stopping
         if time.monotonic() - self._told >= PROGRESS_SECONDS:
@@ -109,10 +109,10 @@ class Hold:
                 log.warning("progress_not_told", error=str(error))
 
     def _watch(self) -> None:
-        """Renewing proves that a thread lives, not that work moves: a step that tells no progress
+        """Renewing proves that a thread lives, not that work moves: a job that tells no progress
         for this long ends with its process and a traceback, even where it never lets go of
         Python's lock, and its lease with it."""
-        limit = self.worker.settings.step_stall_seconds
+        limit = self.worker.settings.job_stall_seconds
         faulthandler.dump_traceback_later(limit, exit=True, file=sys.__stderr__ or 2)
 
     def _renew(self, *, tell: bool) -> None:
@@ -120,21 +120,21 @@ class Hold:
             jobs.renew(
                 session,
                 self.claim,
-                lease_seconds=self.worker.settings.step_lease_seconds,
+                lease_seconds=self.worker.settings.job_lease_seconds,
                 progress=self.progress,
             )
-            if tell and self.claim.kind in audits.SPAN:
+            if tell and self.claim.type in audits.SPAN:
                 audits.report_progress(session, self.claim.subject_id)
 
     def _beat(self) -> None:
-        every = self.worker.settings.step_lease_seconds / 3
+        every = self.worker.settings.job_lease_seconds / 3
         while not self._done.wait(every):
             try:
                 self._renew(tell=False)
-            except StepLost:
+            except JobLost:
                 self._lost.set()
                 if not self._done.wait(GRACE_SECONDS):
-                    log.error("step_would_not_stop", step=self.claim)
+                    log.error("job_would_not_stop", job=self.claim)
                     os._exit(1)
                 return
             except Exception as error:  # the database may be away; the lease decides

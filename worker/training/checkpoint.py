@@ -6,7 +6,6 @@ checkpoint covers and removes the rest, so a worker that lost its lease and does
 where nobody reads. On one machine's CPU the continued training gives the same bytes.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from service.core.disk_full import is_disk_full
+from service.storage.atomic import replacing
 
 log = structlog.get_logger()
 
@@ -73,15 +73,9 @@ class Checkpoints:
         self._cost = self._saved_at - began
 
     def _write(self, state: State) -> None:
-        temporary = self.work / f".{FILE}"
-        try:
-            with temporary.open("wb") as file:
-                torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.work / FILE)
-        finally:
-            temporary.unlink(missing_ok=True)
+        # to an open file, whose errors say when the disk is full
+        with replacing(self.work / FILE) as temporary, temporary.open("wb") as file:
+            torch.save(state, file)
 
     def done(self) -> None:
         """The working folder is about to become the result."""

@@ -18,12 +18,13 @@ from torch import Tensor
 
 from service.ranking.evidence import Evidence
 from service.ranking.trajectory import Trajectory
+from service.storage.atomic import publish
 from worker.objectives import Objective
 from worker.training import families
 from worker.training.checkpoint import Checkpoints, State
 from worker.training.loop import deal_out, poisson_bootstrap
 from worker.training.networks import Network
-from worker.training.recorder import Recorder, first_late_epoch, publish_folder
+from worker.training.recorder import Recorder, first_late_epoch
 from worker.training.spec import (
     OnEpoch,
     OnProgress,
@@ -246,7 +247,7 @@ def _run_family(
             np.save(work / f"{name}.npy", values)
         header = json.dumps({"spec": asdict(spec)}, indent=1, sort_keys=True)
         (work / SHARD_FILE).write_text(header)
-        publish_folder(work, folder)
+        publish(work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     report(1.0)

@@ -13,14 +13,14 @@ from service.db.tables.base import (
     BigInt,
     Json,
     Model,
-    Owned,
+    TenantOwned,
     UtcDateTime,
     new_id,
     now,
     one_of,
 )
 from service.db.tables.datasets import Dataset, Export, Sample
-from service.db.tables.jobs import Step
+from service.db.tables.jobs import Job
 from service.db.tables.people import Assignment, Comment, Lease
 from service.db.tables.review import Correction, Ranking, Suspect
 from service.db.tables.uploads import Upload
@@ -37,17 +37,17 @@ __all__ = [
     "Dataset",
     "Export",
     "Idempotency",
+    "Job",
     "Json",
     "Lease",
     "Membership",
     "Model",
-    "Owned",
     "Ranking",
     "Sample",
     "SignIn",
-    "Step",
     "Suspect",
     "Tenant",
+    "TenantOwned",
     "Upload",
     "UtcDateTime",
     "new_id",

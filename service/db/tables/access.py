@@ -10,7 +10,7 @@ from labelaudit.enums import AccessOutcome, Role
 from service.db.tables.base import (
     BigInt,
     Model,
-    Owned,
+    TenantOwned,
     new_id,
     now,
     one_of,
@@ -27,7 +27,7 @@ class Tenant(Model):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class ApiKey(Owned, Model):
+class ApiKey(TenantOwned, Model):
     """Who may call. With a secret, of which only a hash is kept, it is an API key; without one it
     is a person who signs in elsewhere, known by `issuer` and `subject`."""
 
@@ -49,7 +49,7 @@ class ApiKey(Owned, Model):
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
 
 
-class Membership(Owned, Model):
+class Membership(TenantOwned, Model):
     """Somebody whose role sees no dataset by itself may see this one."""
 
     __tablename__ = "membership"
@@ -64,7 +64,7 @@ class Membership(Owned, Model):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class SignIn(Owned, Model):
+class SignIn(TenantOwned, Model):
     """A browser that is signed in. Only a hash of its cookie is kept."""
 
     __tablename__ = "sign_in"

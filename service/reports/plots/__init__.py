@@ -1,25 +1,12 @@
 """The overview's pictures, drawn on the server: by name, as SVG or PNG, light or dark."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from service.reports.data_map import DataMap
-from service.reports.findings import Findings
+from service.reports.plots.subject import Subject
 
 if TYPE_CHECKING:
     from service.reports.plots.style import Theme
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What pictures are drawn of. `data_map` is asked for only by the picture that needs it."""
-
-    summary: dict[str, Any]
-    class_names: list[str]
-    findings: Findings
-    data_map: Callable[[], DataMap]
-
 
 NAMES = ("data_map", "noise_matrix", "findings", "tiers", "classes")
 

@@ -3,7 +3,6 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from service.reports.plots import Subject
 from service.reports.plots.style import (
     Theme,
     label_axes,
@@ -12,6 +11,7 @@ from service.reports.plots.style import (
     shorten,
     without,
 )
+from service.reports.plots.subject import Subject
 
 MOST_CLASSES = 25
 

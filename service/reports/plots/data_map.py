@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 
 from labelaudit.enums import Tier
 from service.reports.data_map import MOST_VARIABLE, Point
-from service.reports.plots import Subject
 from service.reports.plots.style import (
     Theme,
     label_axes,
@@ -15,6 +14,7 @@ from service.reports.plots.style import (
     new_figure,
     plain_axes,
 )
+from service.reports.plots.subject import Subject
 
 # The page lays its own targets over the picture, so these are fixed: left, bottom, width, height.
 BOX = (0.1, 0.13, 0.87, 0.78)

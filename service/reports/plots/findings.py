@@ -3,7 +3,6 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from service.reports.plots import Subject
 from service.reports.plots.style import (
     Theme,
     label_axes,
@@ -11,6 +10,7 @@ from service.reports.plots.style import (
     new_figure,
     plain_axes,
 )
+from service.reports.plots.subject import Subject
 
 EMPTY = 100  # samples on the axis before any review
 

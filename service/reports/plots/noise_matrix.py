@@ -4,13 +4,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from service.reports.plots import Subject
 from service.reports.plots.style import (
     Theme,
     new_figure,
     shorten,
     without,
 )
+from service.reports.plots.subject import Subject
 
 MOST_CLASSES = 24
 NUMBERED = 14  # with more classes the cells are too small for numbers

@@ -4,7 +4,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from labelaudit.enums import Tier
-from service.reports.plots import Subject
 from service.reports.plots.style import (
     Theme,
     label_axes,
@@ -12,6 +11,7 @@ from service.reports.plots.style import (
     new_figure,
     plain_axes,
 )
+from service.reports.plots.subject import Subject
 
 WORDS = {Tier.obvious: "obvious", Tier.possible: "possible", Tier.none: "not suspected"}
 

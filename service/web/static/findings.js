@@ -1,34 +1,40 @@
-// What the reviewers have found: errors by samples reviewed against random review, and how much each person reviewed.
+// The errors that were found: by reviewed samples against a random order, and by reviewer.
 
 import { h } from "./dom.js";
 import { ago, number, percent, plural } from "./format.js";
-import { picture } from "./pictures.js";
+import { plot } from "./plots.js";
 
+/**
+ * @param {Api.FindingsRead} found
+ * @param {string} id
+ */
 export function findingsSection(found, id) {
   return h(
     "section",
     {},
     h("h2", {}, "Errors found"),
-    h("p", { class: "quiet" }, inWords(found)),
+    h("p", { class: "quiet" }, describe(found)),
     h(
       "div",
       { class: "findings-row" },
-      picture(id, "findings", { alt: "Errors found by samples reviewed" }),
-      people(found.people),
+      plot(id, "findings", { alt: "Errors found by number of samples reviewed" }),
+      annotators(found.people),
     ),
   );
 }
 
-function inWords({ reviewed, errors, noise_rate: random }) {
-  if (!reviewed) return "Nobody has reviewed a sample yet. The first verdicts will appear here.";
-  const per = Math.round((100 * errors) / reviewed);
-  const expected = random
-    ? ` Random samples would have ${Math.round(100 * random.low)} to ${Math.round(100 * random.high)}.`
+/** @param {Api.FindingsRead} options */
+function describe({ reviewed, errors, noise_rate: rate }) {
+  if (!reviewed) return "No sample has been decided yet. The chart fills in as samples are decided.";
+  const found = Math.round((100 * errors) / reviewed);
+  const random = rate
+    ? ` A random order would find ${Math.round(100 * rate.low)} to ${Math.round(100 * rate.high)}.`
     : "";
-  return `${plural(errors, "error")} in ${plural(reviewed, "sample")} reviewed: ${per} per 100.${expected}`;
+  return `${plural(errors, "error")} found in ${number(reviewed)} reviewed: ${found} per 100.${random}`;
 }
 
-function people(list) {
+/** @param {Api.PersonFound[]} list */
+function annotators(list) {
   if (!list.length) return null;
   return h(
     "div",
@@ -42,7 +48,7 @@ function people(list) {
         h(
           "tr",
           {},
-          ["Annotator", "Decided", "Errors", "Last"].map((title, index) =>
+          ["Annotator", "Reviewed", "Errors found", "Last active"].map((title, index) =>
             h("th", { scope: "col", class: index && index < 3 ? "num" : "" }, title),
           ),
         ),

@@ -8,9 +8,8 @@ from sqlalchemy import select
 
 from labelaudit.enums import (
     JobStatus,
+    JobType,
     ReviewState,
-    StepKind,
-    StepState,
     Tier,
     Verdict,
 )
@@ -20,8 +19,8 @@ from service.core.errors import BadCursor, NotFound, NotReady
 from service.db.engine import Database
 from service.db.tables import (
     Correction,
+    Job,
     Ranking,
-    Step,
     Suspect,
     new_id,
 )
@@ -134,12 +133,12 @@ def test_an_audit_that_is_not_completed_has_no_later_ranking(store):
         request(store.database, audit_id)
 
 
-def test_a_request_enqueues_one_numbered_step(database, audit_id):
+def test_a_request_enqueues_one_numbered_job(database, audit_id):
     decide(database, audit_id, sample_id(0))
     assert request(database, audit_id).number == 1
     with database.read() as session:
-        step = session.get_one(Step, (audit_id, StepKind.rank, 1))
-        assert step.state is StepState.ready
+        job = session.get_one(Job, (audit_id, JobType.rank, 1))
+        assert job.status is JobStatus.queued
 
 
 def test_one_that_has_not_begun_is_not_asked_for_twice(store, audit_id):
@@ -152,7 +151,7 @@ def test_one_that_is_under_way_may_have_missed_a_verdict_so_another_follows(data
     decide(database, audit_id, sample_id(0))
     request(database, audit_id)
     with database.write() as session:
-        session.get_one(Step, (audit_id, StepKind.rank, 1)).state = StepState.running
+        session.get_one(Job, (audit_id, JobType.rank, 1)).status = JobStatus.running
     assert request(database, audit_id).number == 2
     with database.read() as session:
         jobs = reranking.list_rankings(session, audit_id)

@@ -1,4 +1,4 @@
-"""The whole road through the steps themselves, on small real data of every kind."""
+"""The whole road through the jobs themselves, on small real data of every kind."""
 
 import csv
 import hashlib
