@@ -138,7 +138,7 @@ class AuditHandle:
         return answer
 
     def model(self) -> ModelHandle:
-        """The robust model, which is trained once the audit is completed."""
+        """The classifier, which is trained once the audit is completed."""
         return ModelHandle(self._transport, self.id)
 
     def people(self) -> ReviewersHandle:

@@ -1,4 +1,4 @@
-"""The robust model of an audit from the outside: wait for it, save it, ask it."""
+"""The classifier of an audit from the outside: wait for it, save it, ask it."""
 
 import base64
 import time

@@ -1,4 +1,4 @@
-"""The robust model of an audit: its files, what they say, and its head in plain numpy.
+"""The classifier of an audit: its files, what they say, and its head in plain numpy.
 
 `audits/{id}/model/` holds `model.safetensors` (weights), `model.json` (everything else that a
 prediction needs) and, but for fine-tuned encoders, `model.onnx` (standardisation, network,

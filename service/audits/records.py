@@ -1,7 +1,7 @@
 """Audits: start, move from job to job, tell progress, cancel, finish.
 
 queued -> encode -> train (one job a shard) -> rank -> completed, and only then a job that trains
-the robust model: nobody waits for it, and its failure leaves the ranking as it is. The last shard
+the classifier: nobody waits for it, and its failure leaves the ranking as it is. The last shard
 to finish starts the ranking by counting `remaining` down in its own finishing transaction, which
 two shards cannot both bring to zero.
 """
@@ -81,7 +81,7 @@ def start_audit(
             errors=[{"pointer": "/dataset_version", "detail": f"0 to {dataset.version}"}],
         )
     config = {**config, "encoder": chosen_encoder(dataset.kind, config["encoder"])}
-    if config.get("network") == "full":
+    if config.get("network") == "fine_tuned":
         check_fine_tunable(dataset.kind or "", config["encoder"])
     audit = Audit(
         id=new_id("au"),

@@ -125,17 +125,17 @@ def check_encoder(kind: str, name: str | None) -> None:
 
 
 def check_fine_tunable(kind: str, name: str | None) -> None:
-    """Refuse what the network `full` cannot fine-tune."""
+    """Refuse what cannot be fine-tuned."""
     if kind not in FINE_TUNED_KINDS:
         raise BadInput(
-            f"The network `full` fine-tunes the encoder of images or texts; samples of kind "
+            f"The network `fine_tuned` trains the encoder of images or texts; samples of kind "
             f"{kind!r} have none that learns. Leave `network` out, or name linear or mlp.",
             type="not-fine-tunable",
             errors=[{"pointer": "/network", "detail": "images and texts only"}],
         )
     if name is None:
         raise BadInput(
-            "The network `full` fine-tunes an encoder, and `encoder` is null. Leave `encoder` out "
+            "The network `fine_tuned` needs an encoder, and `encoder` is null. Leave `encoder` out "
             "or name one; or leave `network` out to train a small network on the pixels.",
             type="not-fine-tunable",
             errors=[{"pointer": "/encoder", "detail": "null leaves nothing to fine-tune"}],

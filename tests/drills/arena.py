@@ -25,7 +25,7 @@ from tests.support import road
 TRAINING = {"epochs": 300, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
 # One shard of some ten seconds, of which each epoch takes one or two.
 FINE_TUNING = {
-    "network": "full",
+    "network": "fine_tuned",
     "encoder": "efficientnet-lite0",
     "families": ["network"],
     "epochs": 10,

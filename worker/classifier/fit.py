@@ -1,4 +1,4 @@
-"""Trains the final model: eight replicas, each leaving out a quarter of the samples.
+"""Trains the classifier: eight replicas, each leaving out a quarter of the samples.
 
 Why several: their averaged logits are more accurate than one network's, and what each left out
 gives held-out predictions of every sample from the same training. Averaging logits, not
@@ -48,12 +48,12 @@ class Fitted:
     left_out: NDArray[np.bool_]  # (N,) where those logits are
 
 
-def plan_final(
+def plan_classifier(
     config: TrainingConfig, shape: tuple[int, ...], n_classes: int, encoder: str | None = None
 ) -> ShardSpec:
     """The audit's network and its dials, with cross entropy: the labels are clean by now, and it is
-    the loss whose probabilities mean something. The encoder is for the network `full` to change."""
-    replicas = fine_tuned.REPLICAS if config.network == "full" else REPLICAS
+    the loss whose probabilities mean something. The encoder is what `fine_tuned` trains."""
+    replicas = fine_tuned.REPLICAS if config.network == "fine_tuned" else REPLICAS
     plain = config.model_copy(
         update={
             "families": ("network",),
@@ -77,9 +77,9 @@ def fit(
     checkpoints: Checkpoints | None = None,
 ) -> Fitted:
     """Train on inputs (N, D) or (N, channels, H, W), or what the encoder reads; `report(share)` may
-    raise to stop, which for the network `full` leaves a checkpoint to go on from."""
-    if spec.network == "full":
-        found = fine_tuned.fit_full(
+    raise to stop, which for the network `fine_tuned` leaves a checkpoint to go on from."""
+    if spec.network == "fine_tuned":
+        found = fine_tuned.fit_fine_tuned(
             spec,
             inputs,
             cleaned,

@@ -1,4 +1,4 @@
-"""The labels that the final model is trained on and measured by."""
+"""The labels that the classifier is trained on and measured by."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -23,12 +23,12 @@ Value = TypeVar("Value")
 
 
 def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
-    """Ranking and encoding -> the files of the robust model."""
+    """Ranking and encoding -> the files of the classifier."""
     import torch
 
     from worker.classifier.calibration import TARGET_ACCURACY, calibrate
     from worker.classifier.encoding import describe_encoder
-    from worker.classifier.fit import fit, plan_final
+    from worker.classifier.fit import fit, plan_classifier
     from worker.classifier.graph import write_onnx
     from worker.encoders.hub import located
     from worker.encoders.samples import Samples
@@ -43,7 +43,7 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
     positions = np.load(worker.storage.path(f"{folder}/positions.npy"))
     inputs = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="c")
     cleaned = clean(labels, _judgement(worker, audit, positions), dataset.class_names)
-    spec = plan_final(
+    spec = plan_classifier(
         _training_config(audit),
         inputs.shape,
         len(dataset.class_names),
@@ -162,13 +162,13 @@ def _logits(
             from worker.classifier.fit import cnn_logits
 
             return cnn_logits(weights, inputs)
-        case "full":
+        case "fine_tuned":
             import torch
 
-            from worker.classifier.fine_tuned import full_logits
+            from worker.classifier.fine_tuned import fine_tuned_logits
             from worker.encoders.hub import located
 
             encoder = located(model.encoder.name, worker.settings.models_dir) or ""
             classes, device = len(model.class_names), torch.device(worker.device)
-            return full_logits(weights, encoder, classes, inputs, device)
+            return fine_tuned_logits(weights, encoder, classes, inputs, device)
     return head.head_logits(weights, inputs)

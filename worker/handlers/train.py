@@ -28,12 +28,12 @@ def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
     labels, positions = analysed_labels(worker, audit)
     check_trainable(labels)
     config = training_config(audit)
-    encoder, full = _located(worker, audit), config.network == "full"
+    encoder, fine_tuned = _located(worker, audit), config.network == "fine_tuned"
     key = cache_key(
         str(dataset.kind),
         upload_sha256=dataset.sha256,
         encoder=encoder,
-        full=full,
+        fine_tuned=fine_tuned,
         positions=positions,
     )
     inputs = encode(
@@ -41,7 +41,7 @@ def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
         worker.storage.path(datasets.samples_key(dataset.id)),
         worker.storage.path(datasets.upload_key(dataset.id)),
         encoder=encoder,
-        full=full,
+        fine_tuned=fine_tuned,
         destination=worker.storage.path(key),
         positions=positions,
         device=worker.device,

@@ -71,7 +71,7 @@ def run_shard(
             _run_family(spec, inputs, labels, n_classes, folder, place, report, checkpoints)
             return
         targets = torch.from_numpy(labels.astype(np.int64))
-        features = _in_place(inputs) if spec.network == "full" else _as_tensor(inputs)
+        features = _in_place(inputs) if spec.network == "fine_tuned" else _as_tensor(inputs)
         train_network(spec, features, targets, n_classes, folder, place, report, checkpoints)
 
 
@@ -207,7 +207,7 @@ def _keeper(checkpoints: Checkpoints | None, recorder: Recorder, stage: int) -> 
 def _in_bag(spec: ShardSpec, targets: Tensor) -> Tensor:
     """(N, K) uint8. A bootstrap; few and dear replicas share the samples out instead, so that each
     sample is left out by one of them."""
-    if spec.network != "full":
+    if spec.network != "fine_tuned":
         return poisson_bootstrap(len(targets), spec.replicas, spec.seed + 1)
     left_out = deal_out(targets.numpy(), spec.replicas, spec.seed + 1)
     return torch.from_numpy(~left_out).to(torch.uint8)

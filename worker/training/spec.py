@@ -1,6 +1,6 @@
 """One shard, fully decided: its spec, the network and objective that it describes, their training.
 
-The shards of an audit and the final model are built and trained by these same functions.
+The shards of an audit and the classifier are built and trained by these same functions.
 """
 
 import json
@@ -36,7 +36,7 @@ class ShardSpec:
     objective: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     network: str = ""
-    encoder: str = ""  # what the network `full` fine-tunes
+    encoder: str = ""  # what the network `fine_tuned` fine-tunes
     replicas: int = 0
     epochs: int = 0
     hidden: int = 0
@@ -56,11 +56,11 @@ def build_network(
     spec: ShardSpec, shape: tuple[int, ...], n_classes: int, generator: torch.Generator
 ) -> Network:
     """A fresh network for one sample's `shape`; what is random comes from the generator alone."""
-    if spec.network == "full":
-        from worker.encoders.backbones import load_trunk
-        from worker.training.fine_tuned import FineTuned
+    if spec.network == "fine_tuned":
+        from worker.encoders.fine_tuned import load_backbone
+        from worker.training.fine_tuned import FineTunedNetwork
 
-        return FineTuned(load_trunk(spec.encoder), n_classes, spec.replicas, generator)
+        return FineTunedNetwork(load_backbone(spec.encoder), n_classes, spec.replicas, generator)
     sized = {"hidden": spec.hidden} if spec.network == "mlp" else {}
     return NETWORKS[spec.network](shape, n_classes, spec.replicas, generator, **sized)
 

@@ -36,7 +36,7 @@ MEDIA_TYPES = {head.DESCRIPTION: "application/json"}
 def read_model(
     session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
 ) -> dict[str, Any]:
-    """The robust model: whether it is trained yet, how accurate it is, and where its files are.
+    """The classifier: whether it is trained yet, how accurate it is, and where its files are.
 
     It is trained on the cleaned labels once the ranking is published: an obvious suspect counts
     with its suggested label, a possible one as far as its label is believed, a person's decision in

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from service.db import migrate
@@ -16,7 +16,8 @@ from service.db.migrate import (
     downgrade,
     upgrade,
 )
-from service.db.tables import AuditEvent, Model
+from service.db.tables import Audit, AuditEvent, Model
+from tests.support.factories import make_dataset, start_audit
 
 TABLES = {table.name for table in Model.metadata.sorted_tables}
 
@@ -87,6 +88,36 @@ def test_a_migration_gives_way_to_whoever_holds_a_table_and_tries_again(postgres
     check(database)
     others.dispose()
     database.dispose()
+
+
+def test_the_network_fine_tuned_was_called_full(store, database):
+    dataset_id = make_dataset(store)
+    tuned = {"number": 0, "network": "fine_tuned", "encoder": "timm:a"}
+    small = {"number": 0, "network": "mlp", "encoder": ""}
+    plans = {
+        start_audit(store, dataset_id): ("fine_tuned", {"encoding": "a", "shards": [tuned, tuned]}),
+        start_audit(store, dataset_id): ("fine_tuned", None),
+        start_audit(store, dataset_id): ("mlp", {"encoding": "b", "shards": [small]}),
+    }
+    with database.write() as session:
+        for audit_id, (network, plan) in plans.items():
+            audit = session.get_one(Audit, audit_id)
+            audit.config, audit.plan = {**audit.config, "network": network}, plan
+
+    def networks() -> list[tuple[str, list[str] | None]]:
+        with database.read() as session:
+            rows = session.execute(select(Audit.config, Audit.plan).order_by(Audit.id)).all()
+        return [
+            (config["network"], plan and [shard["network"] for shard in plan["shards"]])
+            for config, plan in rows
+        ]
+
+    now = networks()
+    assert now == [("fine_tuned", ["fine_tuned"] * 2), ("fine_tuned", None), ("mlp", ["mlp"])]
+    downgrade(database, "0015-1")
+    assert networks() == [("full", ["full"] * 2), ("full", None), ("mlp", ["mlp"])]
+    upgrade(database)
+    assert networks() == now
 
 
 def test_the_migrations_form_one_line():

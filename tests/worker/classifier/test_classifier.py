@@ -39,7 +39,7 @@ from worker.classifier.fit import (
     cnn_logits,
     fit,
     merge,
-    plan_final,
+    plan_classifier,
 )
 from worker.classifier.graph import write_onnx
 from worker.classifier.labels import Judgement, clean
@@ -93,6 +93,11 @@ def description(network: str, shape: tuple[int, ...], classes: int, **changes) -
             **changes,
         }
     )
+
+
+def test_a_description_of_the_first_schema_is_read():
+    stored = description("cnn", (3, 28, 28), 2, schema_version=1).model_dump() | {"network": "full"}
+    assert ModelDescription.model_validate(stored).network == "fine_tuned"
 
 
 # ------------------------------------------------------------------------------------------- labels
@@ -255,7 +260,7 @@ def trained(inputs, labels, tier, suggested, *, epochs=12, **config):
     confidence = np.where(suggested >= 0, 0.95, 0.0)
     names = [str(number) for number in range(10)]
     cleaned = clean(labels, judgement(tier, suggested, confidence), names)
-    spec = plan_final(TrainingConfig(epochs=epochs, **config), inputs.shape, 10)
+    spec = plan_classifier(TrainingConfig(epochs=epochs, **config), inputs.shape, 10)
     fitted = fit(spec, inputs, cleaned, 10, device=CPU, report=lambda _share: None)
     return cleaned, fitted
 

@@ -11,7 +11,7 @@ from worker.encoders.backbone import Backbone
 PADDING = texts.PADDING
 
 
-class Trunk(nn.Module):
+class FineTunedBackbone(nn.Module):
     """An encoder to train further. Normalisation statistics and dropout stay as in evaluation."""
 
     features: int
@@ -25,7 +25,7 @@ class Trunk(nn.Module):
         return [parameter for parameter in self.parameters() if not parameter.requires_grad]
 
 
-class ImageTrunk(Trunk):
+class FineTunedImageBackbone(FineTunedBackbone):
     """(B, 3, H, W) uint8 -> (B, F)."""
 
     mean: Tensor
@@ -45,7 +45,7 @@ class ImageTrunk(Trunk):
         return features
 
 
-class TextTrunk(Trunk):
+class FineTunedTextBackbone(FineTunedBackbone):
     """(B, L) token numbers, `PADDING` behind each text -> (B, F). The embeddings of tokens stay as
     they are: half of the weights, and the half that few texts can only spoil."""
 
@@ -67,14 +67,16 @@ class TextTrunk(Trunk):
         return features
 
 
-def load_trunk(encoder: str) -> Trunk:
+def load_backbone(encoder: str) -> FineTunedBackbone:
     """A fresh copy of the encoder. Raises BadInput if it cannot be had."""
     family, _, name = encoder.partition(":")
     match family:
         case "efficientnet-lite0":
-            trunk: Trunk = ImageTrunk(images.efficientnet_backbone(0))
+            backbone: FineTunedBackbone = FineTunedImageBackbone(images.efficientnet_backbone(0))
         case "timm":
-            trunk = ImageTrunk(hub.load_timm(name))
+            backbone = FineTunedImageBackbone(hub.load_timm(name))
         case _:
-            trunk = TextTrunk(texts.load(encoder, torch.device("cpu"), torch.float32))
-    return trunk.eval()
+            backbone = FineTunedTextBackbone(
+                texts.load(encoder, torch.device("cpu"), torch.float32)
+            )
+    return backbone.eval()
