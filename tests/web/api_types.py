@@ -6,7 +6,7 @@ python -m tests.web.api_types    # write scripts/api.d.ts anew
 from pathlib import Path
 from typing import Any
 
-from service.main import create_app
+from service.api.app import create_app
 
 FILE = Path(__file__).parent / "scripts" / "api.d.ts"
 HEAD = "// Generated from the OpenAPI document: python -m tests.web.api_types\n\n"

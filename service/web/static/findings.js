@@ -24,13 +24,13 @@ export function findingsSection(found, id) {
 }
 
 /** @param {Api.FindingsRead} options */
-function describe({ reviewed, errors, noise_rate: expected }) {
+function describe({ reviewed, errors, noise_rate: rate }) {
   if (!reviewed) return "No sample has been decided yet. The chart fills in as samples are decided.";
-  const rate = Math.round((100 * errors) / reviewed);
-  const random = expected
-    ? ` A random order would find ${Math.round(100 * expected.low)} to ${Math.round(100 * expected.high)}.`
+  const found = Math.round((100 * errors) / reviewed);
+  const random = rate
+    ? ` A random order would find ${Math.round(100 * rate.low)} to ${Math.round(100 * rate.high)}.`
     : "";
-  return `${plural(errors, "error")} found in ${number(reviewed)} reviewed: ${rate} per 100.${random}`;
+  return `${plural(errors, "error")} found in ${number(reviewed)} reviewed: ${found} per 100.${random}`;
 }
 
 /** @param {Api.PersonFound[]} list */

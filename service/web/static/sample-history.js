@@ -49,7 +49,7 @@ export async function openSampleHistory(auditId, sampleId, { onUndo } = {}) {
   await draw();
 }
 
-/** @param {Api.Story} history */
+/** @param {Api.SampleHistory} history */
 function head(history) {
   const state =
     { open: "Open", skipped: "Skipped", disputed: "Disputed" }[history.state] ??
@@ -77,7 +77,7 @@ const pair = (name, value) =>
   h("div", {}, h("dt", {}, name), h("dd", { dir: "auto" }, breakable(value)));
 
 /**
- * @param {Api.Story} history
+ * @param {Api.SampleHistory} history
  * @param {(correction: Api.CorrectionRead) => void} undo
  */
 function events(history, undo) {
@@ -152,7 +152,7 @@ function commentEvent(comment) {
   );
 }
 
-/** @param {Api.Story} history */
+/** @param {Api.SampleHistory} history */
 const hiddenNotice = (history) =>
   history.hidden
     ? h(

@@ -146,7 +146,7 @@ function members(base, rows, draw) {
 
 /**
  * @param {string} base
- * @param {Api.UndoneRead} undone
+ * @param {Api.RevertedRead} undone
  * @param {Draw} draw
  */
 function offerRedo(base, undone, draw) {

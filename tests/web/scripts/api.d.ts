@@ -5,7 +5,7 @@ declare namespace Api {
     id: number;
     at: string;
     action: string;
-    outcome: Outcome;
+    outcome: AccessOutcome;
     key_id: string | null;
     name: string | null;
     subject: string | null;
@@ -13,6 +13,7 @@ declare namespace Api {
     request_id: string | null;
     detail: Record<string, any> | null;
   };
+  type AccessOutcome = "done" | "refused";
   type AnnotatorList = {
     samples: number;
     votes: number;
@@ -96,7 +97,7 @@ declare namespace Api {
     dataset_id: string;
     dataset_version: number;
     status: JobStatus;
-    step: StepKind | null;
+    job: JobType | null;
     progress: number;
     eta_seconds: number | null;
     config: Record<string, any>;
@@ -191,7 +192,7 @@ declare namespace Api {
     corrections: Array<CorrectionCreate>;
   };
   type CurvePoint = {
-    looks: number;
+    reviewed: number;
     errors: number;
   };
   type DataMapRead = {
@@ -204,12 +205,13 @@ declare namespace Api {
     confidence: Array<number>;
     variability: Array<number>;
   };
+  type DatasetKind = "image" | "text" | "table" | "vector" | "probabilities";
   type DatasetRead = {
     id: string;
     name: string;
     filename: string;
     status: DatasetStatus;
-    kind: Kind | null;
+    kind: DatasetKind | null;
     format: string | null;
     bytes: number;
     sha256: string;
@@ -225,29 +227,6 @@ declare namespace Api {
     created_at: string;
   };
   type DatasetStatus = "processing" | "ready" | "rejected";
-  type DirectUploadCreate = {
-    length: number;
-    filename: string;
-    name: string | null;
-    sha256: string | null;
-    columns: ColumnRoles;
-  };
-  type DirectUploadRead = {
-    id: string;
-    name: string;
-    filename: string;
-    status: "receiving" | "complete" | "rejected";
-    offset: number;
-    length: number | null;
-    sha256: string | null;
-    columns: Record<string, any> | null;
-    part_bytes: number | null;
-    part_count: number | null;
-    dataset_id: string | null;
-    problem: Record<string, any> | null;
-    expires_at: string;
-    parts: Array<PartRead>;
-  };
   type EncoderUsed = {
     name: string | null;
     version: number;
@@ -277,15 +256,16 @@ declare namespace Api {
     download_url: string | null;
   };
   type FindingsRead = {
-    looks: number;
+    reviewed: number;
     errors: number;
-    chance: RateRead | null;
+    noise_rate: RateRead | null;
     curve: Array<CurvePoint>;
     tiers: Array<TierFound>;
     people: Array<PersonFound>;
   };
   type Issue = "ambiguous" | "near_duplicate" | "conflicting_duplicate" | "outlier";
   type JobStatus = "queued" | "running" | "completed" | "failed" | "cancelled";
+  type JobType = "ingest" | "encode" | "train" | "rank" | "classifier" | "predict" | "export";
   type KeyCreate = {
     name: string;
     role: Role;
@@ -320,7 +300,6 @@ declare namespace Api {
   type KeyRotate = {
     expires_at: string | null;
   };
-  type Kind = "image" | "text" | "table" | "vector" | "probabilities";
   type LabelCounts = {
     given: number;
     doubtful: number;
@@ -434,6 +413,29 @@ declare namespace Api {
     description: ModelDescription | null;
     files: Array<ModelFile>;
   };
+  type MultipartUploadCreate = {
+    length: number;
+    filename: string;
+    name: string | null;
+    sha256: string | null;
+    columns: ColumnRoles;
+  };
+  type MultipartUploadRead = {
+    id: string;
+    name: string;
+    filename: string;
+    status: "receiving" | "complete" | "rejected";
+    offset: number;
+    length: number | null;
+    sha256: string | null;
+    columns: Record<string, any> | null;
+    part_bytes: number | null;
+    part_count: number | null;
+    dataset_id: string | null;
+    problem: Record<string, any> | null;
+    expires_at: string;
+    parts: Array<PartRead>;
+  };
   type Neighbour = {
     sample_id: string;
     given_label: string;
@@ -461,7 +463,6 @@ declare namespace Api {
     note: string | null;
     created_at: string;
   };
-  type Outcome = "done" | "refused";
   type Page_AccessEntryRead_ = {
     items: Array<AccessEntryRead>;
     next_cursor: string | null;
@@ -505,7 +506,7 @@ declare namespace Api {
   type PersonFound = {
     annotator_id: string;
     annotator: string;
-    looks: number;
+    reviewed: number;
     errors: number;
     last_at: string;
   };
@@ -563,6 +564,11 @@ declare namespace Api {
   type RevertWork = {
     since: string | null;
   };
+  type RevertedRead = {
+    batch_id: string | null;
+    reverted: number;
+    dataset_version: number;
+  };
   type ReviewSettings = {
     opinions: number;
     adjudicators: Array<string>;
@@ -573,6 +579,18 @@ declare namespace Api {
   };
   type ReviewState = "open" | "skipped" | "disputed" | "decided";
   type Role = "operator" | "admin" | "uploader" | "annotator" | "viewer";
+  type SampleHistory = {
+    sample_id: string;
+    given_label: string | null;
+    state: string;
+    wanted: number;
+    verdict: Verdict | null;
+    corrected_label: string | null;
+    ranks: Array<AuditRank>;
+    corrections: Array<CorrectionRead>;
+    comments: Array<CommentRead>;
+    hidden: boolean;
+  };
   type SampleRead = {
     sample_id: string;
     position: number;
@@ -609,19 +627,6 @@ declare namespace Api {
   type SignInWays = {
     signed_in: boolean;
     elsewhere: string | null;
-  };
-  type StepKind = "ingest" | "encode" | "train" | "rank" | "model" | "predict" | "export";
-  type Story = {
-    sample_id: string;
-    given_label: string | null;
-    state: string;
-    wanted: number;
-    verdict: Verdict | null;
-    corrected_label: string | null;
-    ranks: Array<AuditRank>;
-    corrections: Array<CorrectionRead>;
-    comments: Array<CommentRead>;
-    hidden: boolean;
   };
   type SuspectDetail = {
     rank: number;
@@ -690,15 +695,15 @@ declare namespace Api {
   type TeamMember = {
     id: string;
     name: string;
-    decisions: number;
+    verdicts: number;
     skips: number;
-    undone: number;
+    reverted: number;
     adjudications: number;
     controls: number;
     first_at: string | null;
     last_at: string | null;
     per_hour: number | null;
-    seconds_per_decision: number | null;
+    seconds_per_verdict: number | null;
     agreement: Share | null;
     upheld: Share | null;
   };
@@ -720,7 +725,7 @@ declare namespace Api {
   type Tier = "obvious" | "possible" | "none";
   type TierFound = {
     tier: Tier;
-    looked: number;
+    reviewed: number;
     wrong: number;
     low: number;
     high: number;
@@ -735,14 +740,9 @@ declare namespace Api {
     margin: Array<Array<number>>;
     predicted_label: Array<Array<number>>;
   };
-  type UndoneRead = {
-    batch_id: string | null;
-    reverted: number;
-    dataset_version: number;
-  };
   type UploadList = {
     items: Array<UploadRead>;
-    direct: boolean;
+    multipart: boolean;
   };
   type UploadRead = {
     id: string;
