@@ -96,7 +96,7 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
         if head.ONNX in head.file_names(model.network):
             write_onnx(model, fitted.weights, path / head.ONNX)
         (path / head.DESCRIPTION).write_text(model.model_dump_json(indent=1))
-    checkpoints.forget()
+    checkpoints.delete()
     return lambda _session: None  # the step's own state says that the files are there
 
 
