@@ -96,8 +96,8 @@ def run_classifier(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
         if head.ONNX in head.file_names(model.network):
             write_onnx(model, fitted.weights, path / head.ONNX)
         (path / head.DESCRIPTION).write_text(model.model_dump_json(indent=1))
-    checkpoints.forget()
-    return lambda _session: None  # the job's own state says that the files are there
+    checkpoints.delete()
+    return lambda _session: None  # the job's own status says that the files are there
 
 
 def _judgement(worker: Worker, audit: Audit, positions: NDArray[np.int64]) -> Judgement:
