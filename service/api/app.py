@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.accounts import oidc
-from service.accounts.last_used import Uses
+from service.accounts.last_used import LastUsed
 from service.api import problems
 from service.api.dependencies import Resources
 from service.api.rate_limit import Limit
@@ -110,7 +110,7 @@ STORY = (
     "health",
 )
 MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is held in memory; uploads have a limit of their own
-USES_SECONDS = 30.0
+STORE_LAST_USED_SECONDS = 30.0
 LOCK_SECONDS = 5.0  # for somebody else's transaction; then the caller is asked to come again
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -137,7 +137,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             pool=settings.database_pool,
             lock_seconds=LOCK_SECONDS,
         )
-        uses, metrics, news = Uses(database), Metrics(database, storage), News(database)
+        last_used, metrics, news = LastUsed(database), Metrics(database, storage), News(database)
         bucket = UploadBucket.of(settings)
         app.state.resources = Resources(
             settings,
@@ -145,7 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             storage,
             metrics,
             news,
-            uses,
+            last_used,
             calls=Limit("calls", settings.rate_limit_per_caller, settings.redis_url),
             failed_sign_ins=Limit(
                 "failed-sign-ins", settings.failed_sign_in_limit, settings.redis_url
@@ -157,13 +157,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             asyncio.create_task(_sweep(database, notify, settings.sweep_seconds)),
             asyncio.create_task(_tidy(database, storage, bucket, settings.tidy_seconds)),
             asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
-            asyncio.create_task(_repeat(uses.write_down, USES_SECONDS, "uses_not_written")),
+            asyncio.create_task(
+                _repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored")
+            ),
         ]
         yield
         app.state.closing.set()
         for task in tasks:
             task.cancel()
-        await _attempt(uses.write_down, "uses_not_written")
+        await _attempt(last_used.store, "last_used_not_stored")
         database.dispose()
 
     app = FastAPI(
