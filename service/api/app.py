@@ -42,11 +42,11 @@ from service.api.routes import (
     uploads,
 )
 from service.audits.event_poller import LOOK_SECONDS, News
+from service.bootstrap import open_backends
 from service.core.config import Settings
 from service.core.config import settings as default_settings
 from service.db.engine import Database
 from service.jobs import records as jobs
-from service.jobs.broker import notifier
 from service.observability import telemetry, watching
 from service.observability.metrics import Metrics
 from service.operations.cleanup import tidy
@@ -123,22 +123,12 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or default_settings()
-    notify = notifier(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        storage = Storage(
-            settings.resolved_storage_dir,
-            free_space_watermark_bytes=settings.free_space_watermark_bytes,
-        )
-        database = Database(
-            settings.resolved_database_url,
-            notify=notify,
-            pool=settings.database_pool,
-            lock_seconds=LOCK_SECONDS,
-        )
+        backends = open_backends(settings, lock_seconds=LOCK_SECONDS)
+        database, storage, inlet = backends.database, backends.storage, backends.upload_bucket
         uses, metrics, news = Uses(database), Metrics(database, storage), News(database)
-        inlet = Inlet.of(settings)
         app.state.resources = Resources(
             settings,
             database,
@@ -154,7 +144,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             inlet=inlet,
         )
         tasks = [
-            asyncio.create_task(_sweep(database, notify, settings.sweep_seconds)),
+            asyncio.create_task(_sweep(database, backends.notify, settings.sweep_seconds)),
             asyncio.create_task(_tidy(database, storage, inlet, settings.tidy_seconds)),
             asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
             asyncio.create_task(_repeat(uses.write_down, USES_SECONDS, "uses_not_written")),
@@ -164,7 +154,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         for task in tasks:
             task.cancel()
         await _attempt(uses.write_down, "uses_not_written")
-        database.dispose()
+        backends.close()
 
     app = FastAPI(
         title="labelaudit",
