@@ -198,7 +198,7 @@ def own_peak() -> int:
 
 def measure_upload(folder: Path, url: str, megabytes: int = 512) -> None:
     """A large file through the client to a server of its own."""
-    from labelaudit.client import Client
+    from labelaudit import Client
     from tests.support.processes import deployed
 
     path = folder / "large.bin"

@@ -36,7 +36,7 @@ def listen(**_: object) -> None:
 
 
 @worker_shutting_down.connect
-def hand_back(**_: object) -> None:
+def release_jobs(**_: object) -> None:
     """In the parent: have the job given back, instead of waiting for its end."""
     for child in active_children():
         if child.pid is not None:

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
+from threading import Lock
 from typing import Any
 
+from cachetools import LRUCache, cached
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -27,7 +29,6 @@ from labelaudit.enums import (
 )
 from service.audits.records import get_completed_audit
 from service.core.errors import BadCursor, NotFound, NotReady
-from service.core.lru import Recent
 from service.db.statements import CACHE_SIZE, cached_statement
 from service.db.tables import (
     Audit,
@@ -221,21 +222,15 @@ class Extent:
     last: int
 
 
-_extents: Recent[str, Mapping[Tier, Extent]] = Recent(1024)
-
-
+@cached(LRUCache(1024), key=lambda _session, ranking_id: ranking_id, lock=Lock())
 def tier_extents(session: Session, ranking_id: str) -> Mapping[Tier, Extent]:
     """The tiers that are not empty. A ranking's tiers never change, so they are counted once."""
-
-    def count() -> Mapping[Tier, Extent]:
-        rows = session.execute(
-            select(Suspect.tier, func.count(), func.min(Suspect.rank), func.max(Suspect.rank))
-            .where(Suspect.ranking_id == ranking_id)
-            .group_by(Suspect.tier)
-        )
-        return {tier: Extent(*extent) for tier, *extent in rows}
-
-    return _extents.get(ranking_id, count)
+    rows = session.execute(
+        select(Suspect.tier, func.count(), func.min(Suspect.rank), func.max(Suspect.rank))
+        .where(Suspect.ranking_id == ranking_id)
+        .group_by(Suspect.tier)
+    )
+    return {tier: Extent(*extent) for tier, *extent in rows}
 
 
 def duplicates_of(session: Session, suspect: Suspect, *, limit: int) -> Sequence[Suspect]:

@@ -40,7 +40,7 @@ def model(
 ) -> None:
     """Show the classifier of an audit, once it is trained; with -o, save it."""
     with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).model()
+        handle = client.get_audit(audit_id).classifier()
         found = handle.wait()
         if output is not None:
             for path in handle.save(output):
@@ -80,7 +80,7 @@ def predict(
 ) -> None:
     """Ask the classifier of an audit about new samples."""
     with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).model()
+        handle = client.get_audit(audit_id).classifier()
         description = handle.wait().description
         assert description is not None
         names, asked = _read(description, paths)

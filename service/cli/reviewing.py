@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import BaseModel
 
-from labelaudit.client.reviewers import ReviewersHandle
+from labelaudit.client.review import Review
 from labelaudit.enums import Tier
 from labelaudit.schemas import (
     AssignmentRead,
@@ -34,9 +34,9 @@ Row = TypeVar("Row", bound=BaseModel)
 
 
 @contextmanager
-def _reviewers(audit_id: str, data_dir: Path | None, url: str | None) -> Generator[ReviewersHandle]:
+def _reviewers(audit_id: str, data_dir: Path | None, url: str | None) -> Generator[Review]:
     with connect(data_dir, url) as client:
-        yield client.get_audit(audit_id).people()
+        yield client.get_audit(audit_id).review()
 
 
 def _print_all(
@@ -70,7 +70,7 @@ def settings(
         if opinions is None and adjudicator is None:
             found = reviewers.settings()
         else:
-            found = reviewers.set(opinions=opinions, adjudicators=adjudicator)
+            found = reviewers.update_settings(opinions=opinions, adjudicators=adjudicator)
     named = ", ".join(found.adjudicators) or "those who lead"
     show.out.print(show.plain(f"opinions: {found.opinions}; adjudicators: {named}"))
 
@@ -131,7 +131,7 @@ def assignments(
     """List the open assignments."""
     with _reviewers(audit_id, data_dir, url) as reviewers:
         if close is not None:
-            reviewers.close_assignment(close)
+            reviewers.end_assignment(close)
         found = reviewers.assignments()
     names = ("id", "name", "people", "tier", "given", "predicted", "split", "reserved")
     _print_all(found, names, _assignment, as_json=as_json)
@@ -237,7 +237,7 @@ def revert(
             found = reviewers.revert_batch(batch_id)
         else:
             assert all_of is not None
-            found = reviewers.revert_work(all_of)
+            found = reviewers.revert_reviewer(all_of)
     show.out.print(show.plain(_reverted(found)))
 
 

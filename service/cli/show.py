@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from labelaudit.client import Progress as AuditProgress
+from labelaudit import Progress as AuditProgress
 from labelaudit.enums import JobStatus, JobType
 from labelaudit.schemas import DatasetRead, KeyRead, SuspectRead
 

@@ -101,7 +101,7 @@ def finish(session: Session, claim: Claim) -> None:
     _close(session, claim, status=JobStatus.completed, progress=1.0, finished_at=now())
 
 
-def give_back(session: Session, claim: Claim, *, after_seconds: float = 0.0) -> None:
+def release(session: Session, claim: Claim, *, after_seconds: float = 0.0) -> None:
     """Let somebody else run the job (a worker that is shutting down), or try it later."""
     _close(
         session,

@@ -1,4 +1,4 @@
-"""The page's scripts: their unit tests in node, and the API types that they are checked against."""
+"""The unit tests of the page's scripts, run by node, and the API types they are checked by."""
 
 import os
 import subprocess

@@ -8,21 +8,21 @@ from collections.abc import Callable
 
 from labelaudit.enums import JobType
 from service.jobs.records import Claim
-from worker.handlers.classifier import run_model, run_predict
+from worker.handlers.classifier import run_classifier, run_predict
 from worker.handlers.export import run_export
 from worker.handlers.ingest import run_ingest
 from worker.handlers.rank import run_rank
 from worker.handlers.train import run_encode, run_train
-from worker.runtime.context import Hold, Save, Worker
+from worker.runtime.context import Commit, JobLease, Worker
 
-Handler = Callable[[Worker, Claim, Hold], Save]
+Handler = Callable[[Worker, Claim, JobLease], Commit]
 
 HANDLERS: dict[JobType, Handler] = {
     JobType.ingest: run_ingest,
     JobType.encoding: run_encode,
     JobType.train: run_train,
     JobType.rank: run_rank,
-    JobType.classifier: run_model,
+    JobType.classifier: run_classifier,
     JobType.predict: run_predict,
     JobType.export: run_export,
 }

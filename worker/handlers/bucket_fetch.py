@@ -17,7 +17,7 @@ from service.datasets import records as datasets
 from service.db.tables import Dataset
 from service.storage.local import Received, Storage
 from service.storage.upload_bucket import NotThere, UploadBucket
-from worker.runtime.context import Postponed, Worker
+from worker.runtime.context import Deferred, Worker
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]
     ------
     BadInput, Gone
         It is not what was declared; it is no longer in the bucket.
-    Postponed
+    Deferred
         The bucket is away, or the disk nearly full: the file is safe where it is.
     """
     bucket = _open(worker.settings)
@@ -55,9 +55,9 @@ def _open(settings: Settings) -> UploadBucket:
     try:
         bucket = UploadBucket.of(settings)
     except Exception as error:
-        raise Postponed(f"the bucket cannot be opened: {error}") from error
+        raise Deferred(f"the bucket cannot be opened: {error}") from error
     if bucket is None:
-        raise Postponed("this worker's settings name no bucket")
+        raise Deferred("this worker's settings name no bucket")
     return bucket
 
 
@@ -71,11 +71,11 @@ def _copy(
             "The file is no longer in the bucket. Upload it again.", type="upload-vanished"
         ) from None
     except (Unavailable, InsufficientStorage) as error:
-        raise Postponed(error.detail) from error
+        raise Deferred(error.detail) from error
     except OSError as error:
         if not is_disk_full(error):
             raise
-        raise Postponed(str(error)) from error
+        raise Deferred(str(error)) from error
 
 
 def _stream(

@@ -15,14 +15,14 @@ from service.db.tables import Audit, Suspect
 from service.inference import head
 from service.jobs.records import Claim
 from service.options.training import TrainingConfig
-from service.ranking import TIER_NAMES
+from service.ranking import TierCode
 from worker.classifier.labels import Judgement, clean
-from worker.runtime.context import Hold, Save, Worker
+from worker.runtime.context import Commit, JobLease, Worker
 
 Value = TypeVar("Value")
 
 
-def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
+def run_classifier(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """Ranking and encoding -> the files of the classifier."""
     import torch
 
@@ -60,7 +60,7 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
         cleaned,
         len(dataset.class_names),
         device=torch.device(worker.device),
-        report=lambda share: hold(0.9 * share),
+        report=lambda share: lease.report(0.9 * share),
         checkpoints=checkpoints,
     )
     judged = np.where(fitted.left_out, cleaned.judged, 0.0)
@@ -71,7 +71,7 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
         positions,
     )
     encoder, table = describe_encoder(str(dataset.kind), audit.config["encoder"], samples)
-    hold(0.95)
+    lease.report(0.95)
     model = ModelDescription(
         audit_id=audit.id,
         dataset_id=dataset.id,
@@ -116,7 +116,7 @@ def _judgement(worker: Worker, audit: Audit, positions: NDArray[np.int64]) -> Ju
         ).all()
         decided = review.corrections_at(session, audit.dataset_id, audit.dataset_version)
     return Judgement(
-        tier=np.array([TIER_NAMES.index(row.tier) for row in rows], np.int8),
+        tier=np.array([TierCode[row.tier] for row in rows], np.int8),
         suggested=np.array([_or(row.suggested_label, -1) for row in rows], np.int64),
         suggested_confidence=np.array([_or(row.suggested_label_confidence, 0.0) for row in rows]),
         p_wrong=np.array([row.p_wrong for row in rows]),
@@ -133,7 +133,7 @@ def _training_config(audit: Audit) -> TrainingConfig:
     return TrainingConfig(**{key: value for key, value in audit.config.items() if key in known})
 
 
-def run_predict(worker: Worker, claim: Claim, hold: Hold) -> Save:
+def run_predict(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """New texts or images -> what the audit's model says about them."""
     from worker.classifier.encoding import encode_like
 
@@ -147,7 +147,7 @@ def run_predict(worker: Worker, claim: Claim, hold: Hold) -> Save:
         device=worker.device,
         models_dir=worker.settings.models_dir,
     )
-    hold(0.8)
+    lease.report(0.8)
     weights = head.read_weights(storage.path(classifier.folder(audit_id)))
     found = head.answers(model, _logits(worker, model, weights, inputs))
     predictions.write_answers(storage, audit_id, claim.number, found)

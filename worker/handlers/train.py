@@ -16,10 +16,10 @@ from worker.handlers.audit_inputs import (
     save_array,
     training_config,
 )
-from worker.runtime.context import Hold, Save, Worker
+from worker.runtime.context import Commit, JobLease, Worker
 
 
-def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
+def run_encode(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """Samples -> the arrays that training reads: labels, positions, and vectors or pixels."""
     from worker.encoders import cache_key, encode
     from worker.training.plan import plan_shards
@@ -45,7 +45,7 @@ def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
         destination=worker.storage.path(key),
         positions=positions,
         device=worker.device,
-        on_progress=lambda done, total: hold(done / max(1, total)),
+        on_progress=lambda done, total: lease.report(done / max(1, total)),
     )
     specs = plan_shards(
         config,
@@ -59,7 +59,7 @@ def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
     return lambda session: audits.encoded(session, audit.id, plan=plan, shards=len(specs))
 
 
-def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
+def run_train(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """One shard: train its replicas, or fit its family, and write what they say."""
     from worker.training.checkpoint import Checkpoints
     from worker.training.shard import run_shard
@@ -78,7 +78,7 @@ def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
         len(dataset.class_names),
         folder,
         device=worker.device,
-        on_progress=hold,
+        on_progress=lease.report,
         checkpoints=Checkpoints(
             folder, fence=claim.fence, every_seconds=worker.settings.checkpoint_seconds
         ),

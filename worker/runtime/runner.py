@@ -19,12 +19,12 @@ from service.exports import records as exports
 from service.jobs import records as jobs
 from service.jobs.records import Claim, JobLost
 from worker.runtime import tracing
-from worker.runtime.context import Hold, Postponed, Stopping, Worker
+from worker.runtime.context import Deferred, JobLease, Stopping, Worker
 from worker.runtime.owner import is_gone
 
 log = structlog.get_logger()
 
-POSTPONED_SECONDS = 20.0
+DEFERRED_SECONDS = 20.0
 
 
 def run_one(worker: Worker) -> bool:
@@ -38,11 +38,11 @@ def run_one(worker: Worker) -> bool:
     logger.info("job_started", attempt=claim.attempt)
     started = time.monotonic()
     try:
-        with tracing.span(claim), Hold(worker, claim) as hold:
-            save = HANDLERS[claim.type](worker, claim, hold)
+        with tracing.span(claim), JobLease(worker, claim) as lease:
+            commit = HANDLERS[claim.type](worker, claim, lease)
             with worker.database.write() as session:
                 jobs.finish(session, claim)
-                save(session)
+                commit(session)
                 if claim.type in audits.SPAN:
                     audits.report_progress(session, claim.subject_id)
     except JobLost:
@@ -50,10 +50,10 @@ def run_one(worker: Worker) -> bool:
         _tidy(worker, claim.type, claim.subject_id)
     except Stopping:
         logger.info("job_released")
-        _give_back(worker, claim)
-    except Postponed as error:
+        _release(worker, claim)
+    except Deferred as error:
         logger.warning("job_deferred", reason=str(error))
-        _give_back(worker, claim, after_seconds=POSTPONED_SECONDS)
+        _release(worker, claim, after_seconds=DEFERRED_SECONDS)
     except Exception as error:
         logger.warning("job_error", exc_info=not isinstance(error, ServiceError))
         _after_error(worker, claim, error)
@@ -83,10 +83,10 @@ def _claim(worker: Worker) -> Claim | None:
     return claim
 
 
-def _give_back(worker: Worker, claim: Claim, *, after_seconds: float = 0.0) -> None:
+def _release(worker: Worker, claim: Claim, *, after_seconds: float = 0.0) -> None:
     try:
         with worker.database.write() as session:
-            jobs.give_back(session, claim, after_seconds=after_seconds)
+            jobs.release(session, claim, after_seconds=after_seconds)
     except JobLost:
         log.info("job_lost", subject=claim.subject_id)
 

@@ -16,14 +16,8 @@ from service.api.dependencies import (
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
-from service.core.lru import Recent
 
 router = TransactionRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
-
-PAGE = 5_000
-KEPT_PAGES = 256  # of suspects, some twenty kilobytes each
-
-_pages: Recent[str, bytes] = Recent(KEPT_PAGES)
 
 
 @router.get("", response_model=Page[AuditRead], responses=documented(400))

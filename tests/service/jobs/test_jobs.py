@@ -106,14 +106,14 @@ def test_renewing_keeps_the_lease_and_tells_the_progress(database):
     assert job(database, "subject").progress == 0.5
 
 
-def test_a_fenced_worker_can_neither_renew_nor_finish_nor_fail_nor_give_back(database):
+def test_a_fenced_worker_can_neither_renew_nor_finish_nor_fail_nor_release(database):
     enqueue(database, "subject")
     stale = claimed(database, lease_seconds=EXPIRED)
     current = claimed(database)
     attempts = (
         lambda session: jobs.renew(session, stale, lease_seconds=LONG, progress=0.9),
         lambda session: jobs.finish(session, stale),
-        lambda session: jobs.give_back(session, stale),
+        lambda session: jobs.release(session, stale),
         lambda session: jobs.retry_or_fail(session, stale, RuntimeError("late")),
         lambda session: jobs.retry_or_fail(session, stale, BadDataset("late")),
     )
@@ -155,7 +155,7 @@ def test_a_job_given_back_is_ready_at_once_and_loses_no_attempt(database):
     with database.write() as session:
         held = jobs.claim(session, queues={"cpu"}, owner="tester", lease_seconds=LONG)
         assert held
-        jobs.give_back(session, held)
+        jobs.release(session, held)
     again = claimed(database)
     assert again.attempt == 1
     assert again.fence == held.fence + 1

@@ -52,7 +52,7 @@ def upload_bucket(bucket):
 def impatient(monkeypatch):
     """Nobody waits long for a bucket that is away."""
     monkeypatch.setattr("service.storage.upload_bucket.RETRY_DELAYS", (0.01,))
-    monkeypatch.setattr(runner, "POSTPONED_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "DEFERRED_SECONDS", 0.0)
 
 
 def announce(client, content: bytes = CONTENT, **values: object):

@@ -25,7 +25,7 @@ from service.inference.head import (
     write_weights,
 )
 from service.options.training import TrainingConfig
-from service.ranking import TIER_NAMES
+from service.ranking import TierCode
 from worker.classifier.calibration import (
     HOTTEST,
     TARGET_ACCURACY,
@@ -46,7 +46,7 @@ from worker.classifier.labels import Judgement, clean
 from worker.training.loop import deal_out
 from worker.training.networks import NETWORKS
 
-NONE, POSSIBLE, OBVIOUS = (TIER_NAMES.index(name) for name in ("none", "possible", "obvious"))
+NONE, POSSIBLE, OBVIOUS = TierCode
 CPU = torch.device("cpu")
 
 

@@ -31,7 +31,7 @@ from tests.support.factories import (
 )
 from worker import handlers as tasks
 from worker.runtime import context, runner
-from worker.runtime.context import Hold, Worker
+from worker.runtime.context import JobLease, Worker
 from worker.runtime.runner import poll, run_one
 
 
@@ -91,7 +91,7 @@ def test_a_job_is_run_and_what_it_made_is_saved_with_its_end(worker, database, h
 def test_the_handler_is_told_which_job_it_runs(worker, handle, audit_id):
     seen = []
 
-    def work(given: Worker, claim: jobs.Claim, hold: Hold):
+    def work(given: Worker, claim: jobs.Claim, lease: JobLease):
         seen.append((given, claim.subject_id, claim.type, claim.number, claim.attempt))
         return save_nothing
 
@@ -244,13 +244,13 @@ def test_a_job_taken_over_during_its_work_stops_and_saves_nothing(
     worker.settings.job_lease_seconds = 0.3
     stopped = []
 
-    def work(_worker: Worker, _claim: jobs.Claim, hold: Hold):
+    def work(_worker: Worker, _claim: jobs.Claim, lease: JobLease):
         taken = take_over(database, audit_id)
         assert taken is not None
         try:
             for _ in range(200):
                 time.sleep(0.02)
-                hold(0.5)
+                lease.report(0.5)
         except jobs.JobLost:
             stopped.append(True)
             raise
@@ -290,12 +290,12 @@ def test_a_cancelled_audit_stops_its_job_and_stays_cancelled(worker, database, h
     worker.settings.job_lease_seconds = 0.3
     reached_the_end = []
 
-    def work(_worker: Worker, _claim: jobs.Claim, hold: Hold):
+    def work(_worker: Worker, _claim: jobs.Claim, lease: JobLease):
         with database.write() as session:
             audits.cancel_audit(session, audit_id)
         for _ in range(200):
             time.sleep(0.02)
-            hold(0.5)
+            lease.report(0.5)
         reached_the_end.append(True)
         return save_plan(audit_id)()
 
@@ -325,9 +325,9 @@ def test_a_job_that_will_not_stop_is_ended_with_its_process(
 
 
 def test_a_worker_told_to_stop_gives_its_job_back_at_once(worker, database, handle, audit_id):
-    def work(_worker: Worker, _claim: jobs.Claim, hold: Hold):
+    def work(_worker: Worker, _claim: jobs.Claim, lease: JobLease):
         worker.stopping.set()
-        hold(0.5)
+        lease.report(0.5)
         return save_plan(audit_id)()
 
     handle(work)
@@ -341,10 +341,10 @@ def test_a_worker_told_to_stop_gives_its_job_back_at_once(worker, database, hand
 
 
 def test_a_job_lost_while_its_worker_stops_is_left_alone(worker, database, handle, audit_id):
-    def work(_worker: Worker, _claim: jobs.Claim, hold: Hold):
+    def work(_worker: Worker, _claim: jobs.Claim, lease: JobLease):
         take_over(database, audit_id)
         worker.stopping.set()
-        hold(0.5)
+        lease.report(0.5)
 
     handle(work)
     run_one(worker)
@@ -356,9 +356,9 @@ def test_progress_is_told_to_the_stream_and_never_falls(
 ):
     monkeypatch.setattr(context, "PROGRESS_SECONDS", 0.0)
 
-    def work(_worker: Worker, _claim: jobs.Claim, hold: Hold):
+    def work(_worker: Worker, _claim: jobs.Claim, lease: JobLease):
         for share in (0.2, 0.6, 0.4, 1.7):
-            hold(share)
+            lease.report(share)
         return save_plan(audit_id)()
 
     handle(work)
@@ -433,7 +433,7 @@ def test_the_poller_survives_a_database_that_is_away(worker, monkeypatch):
 def test_workers_that_look_at_once_run_each_job_once(worker, store, database, handle):
     ran: list[str] = []
 
-    def work(_worker: Worker, claim: jobs.Claim, _hold: Hold):
+    def work(_worker: Worker, claim: jobs.Claim, _lease: JobLease):
         ran.append(claim.subject_id)
         return save_nothing
 

@@ -1,4 +1,4 @@
-"""A table and an NPZ with one vector for each of its rows, as one Parquet file."""
+"""Joins a table and an NPZ with one vector per row into one Parquet file."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pyarrow.parquet
 
 
 def find_vectors(arrays: Path, table: Path) -> str | None:
-    """The name of the array that holds one vector for each row of the table."""
+    """The name of the array that holds one vector per row of the table."""
     if table.suffix != ".parquet":
         return None
     rows = pyarrow.parquet.read_metadata(table).num_rows

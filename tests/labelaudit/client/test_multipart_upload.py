@@ -7,13 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from labelaudit.client import (
-    ApiError,
-    Client,
-    NoBucket,
-    multipart,
-    sending,
-)
+from labelaudit import ApiError, BucketUnreachableError, Client
+from labelaudit.client import multipart_upload, upload
+from labelaudit.client.multipart_upload import MultipartUpload
 from labelaudit.enums import Role
 from service.accounts.api_keys import create_key
 from service.core.config import Settings
@@ -48,7 +44,7 @@ def service(settings: Settings, bucket: Bucket) -> Iterator[LiveService]:
 
 @pytest.fixture
 def client(service: LiveService, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(multipart, "PAUSES", (0.01,) * 7)
+    monkeypatch.setattr(multipart_upload, "DELAYS", (0.01,) * 7)
     with Client(service.url, service.token) as client:
         yield client
 
@@ -77,15 +73,13 @@ def sha256(path: Path) -> str:
 
 def puts(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the parts that are sent, in order."""
-    sent, put = [], multipart.MultipartUpload._put
+    sent, put = [], MultipartUpload._put
 
-    def noted(
-        going: multipart.MultipartUpload, http: object, part: object, start: int
-    ) -> str | None:
+    def noted(going: MultipartUpload, http: object, part: object, start: int) -> str | None:
         sent.append(part.number)
         return put(going, http, part, start)
 
-    monkeypatch.setattr(multipart.MultipartUpload, "_put", noted)
+    monkeypatch.setattr(MultipartUpload, "_put", noted)
     return sent
 
 
@@ -119,7 +113,7 @@ def test_what_was_begun_is_gone_on_with(client, worker, bucket, path, monkeypatc
         if sent > 2 * PART_BYTES:
             raise Killed
 
-    monkeypatch.setattr(multipart, "LINES", 1)
+    monkeypatch.setattr(multipart_upload, "PARALLEL_PARTS", 1)
     with pytest.raises(Killed):
         client.upload(path, on_bytes=kill)
     sent = puts(bucket, monkeypatch)
@@ -129,17 +123,15 @@ def test_what_was_begun_is_gone_on_with(client, worker, bucket, path, monkeypatc
 
 
 def test_a_line_that_breaks_is_tried_again(client, worker, bucket, path, monkeypatch):
-    put, broken = multipart.MultipartUpload._put, []
+    put, broken = MultipartUpload._put, []
 
-    def break_once(
-        going: multipart.MultipartUpload, http: object, part: object, start: int
-    ) -> str | None:
+    def break_once(going: MultipartUpload, http: object, part: object, start: int) -> str | None:
         if part.number not in broken:
             broken.append(part.number)
             return "503 Slow down"
         return put(going, http, part, start)
 
-    monkeypatch.setattr(multipart.MultipartUpload, "_put", break_once)
+    monkeypatch.setattr(MultipartUpload, "_put", break_once)
     dataset = client.upload(path, wait=False)
     run_one(worker)
     assert client.dataset(dataset.id).sha256 == sha256(path)
@@ -147,7 +139,7 @@ def test_a_line_that_breaks_is_tried_again(client, worker, bucket, path, monkeyp
 
 @pytest.fixture
 def out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(multipart.MultipartUpload, "_put", lambda *_: "ConnectError: no route")
+    monkeypatch.setattr(MultipartUpload, "_put", lambda *_: "ConnectError: no route")
 
 
 @pytest.mark.usefixtures("out_of_reach")
@@ -160,7 +152,7 @@ def test_a_bucket_out_of_reach_is_passed_by(client, worker, bucket, path):
 
 @pytest.mark.usefixtures("out_of_reach")
 def test_whoever_insists_on_the_bucket_is_told_that_it_is_out_of_reach(client, path):
-    with pytest.raises(NoBucket, match="no route"):
+    with pytest.raises(BucketUnreachableError, match="no route"):
         client.upload(path, direct=True)
 
 
@@ -178,5 +170,5 @@ def test_insisting_where_there_is_no_bucket_is_refused(settings, service, path):
     with Client(service.url, service.token) as client:
         with pytest.raises(ApiError, match="no bucket"):
             client.upload(path, direct=True)
-        assert path.stat().st_size > sending.RESUMABLE_BYTES
+        assert path.stat().st_size > upload.RESUMABLE_BYTES
         assert client.upload(path, wait=False).sha256 == sha256(path)

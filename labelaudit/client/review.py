@@ -1,10 +1,10 @@
-"""Review settings, assignments, the team, reverts and the history of a sample."""
+"""The review of an audit by several people: settings, assignments, team, history, bulk reverts."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
+from labelaudit.client.paths import audit_path, segment
 from labelaudit.client.transport import Transport
 from labelaudit.enums import Tier
 from labelaudit.schemas import (
@@ -18,30 +18,30 @@ from labelaudit.schemas import (
 )
 
 
-class ReviewersHandle:
-    """The people of one audit. They are named by the ids of their keys: `reviewers()` has them."""
+class Review:
+    """The review of one audit. People are identified by their key ids; `reviewers()` lists them."""
 
     def __init__(self, transport: Transport, audit_id: str) -> None:
         self.audit_id = audit_id
         self._transport = transport
-        self._audit = f"/v1/audits/{quote(audit_id, safe='')}"
+        self._audit = audit_path(audit_id)
 
     def __repr__(self) -> str:
-        return f"ReviewersHandle({self.audit_id!r})"
+        return f"Review({self.audit_id!r})"
 
     def reviewers(self) -> list[Person]:
         return [Person.model_validate(row) for row in self._transport.get(f"{self._audit}/people")]
 
     def settings(self) -> ReviewSettingsRead:
-        """How many opinions each sample wants, and who adjudicates besides those who lead."""
+        """How many people judge each sample, and who adjudicates besides uploaders and admins."""
         return ReviewSettingsRead.model_validate(
             self._transport.get(f"{self._audit}/review-settings")
         )
 
-    def set(
+    def update_settings(
         self, *, opinions: int | None = None, adjudicators: Sequence[str] | None = None
     ) -> ReviewSettingsRead:
-        """Change what is named; the rest stays as it is."""
+        """Change the settings that are given; keep the others."""
         now = self.settings()
         wanted = {
             "opinions": now.opinions if opinions is None else opinions,
@@ -51,7 +51,7 @@ class ReviewersHandle:
         return ReviewSettingsRead.model_validate(answer.json())
 
     def assignments(self) -> list[AssignmentRead]:
-        """The open assignments, oldest first."""
+        """The active assignments, oldest first."""
         found = self._transport.get(f"{self._audit}/assignments")
         return [AssignmentRead.model_validate(row) for row in found]
 
@@ -66,7 +66,7 @@ class ReviewersHandle:
         split: bool = False,
         reserved: bool = False,
     ) -> AssignmentRead:
-        """Assign a part of the queue to people, who are served it first."""
+        """Assign a part of the queue to people, who then get it first."""
         wanted: dict[str, Any] = {
             "name": name,
             "people": list(people),
@@ -80,13 +80,13 @@ class ReviewersHandle:
         answer = self._transport.request("POST", f"{self._audit}/assignments", json=wanted)
         return AssignmentRead.model_validate(answer.json())
 
-    def close_assignment(self, assignment_id: str) -> None:
-        """Close an assignment. Corrections made under it are kept."""
-        path = f"{self._audit}/assignments/{quote(assignment_id, safe='')}"
+    def end_assignment(self, assignment_id: str) -> None:
+        """End an assignment. Corrections made under it are kept."""
+        path = f"{self._audit}/assignments/{segment(assignment_id)}"
         self._transport.request("DELETE", path)
 
     def team(self) -> list[TeamMember]:
-        """How much each person reviewed, how fast, how far they agree; most verdicts first."""
+        """Each reviewer's verdicts, pace and agreement, most active first."""
         found = self._transport.get(f"{self._audit}/team")["members"]
         return [TeamMember.model_validate(row) for row in found]
 
@@ -97,17 +97,17 @@ class ReviewersHandle:
         )
 
     def comment(self, sample_id: str, text: str) -> CommentRead:
-        said = {"sample_id": sample_id, "text": text}
-        answer = self._transport.request("POST", f"{self._audit}/comments", json=said)
+        body = {"sample_id": sample_id, "text": text}
+        answer = self._transport.request("POST", f"{self._audit}/comments", json=body)
         return CommentRead.model_validate(answer.json())
 
     def revert_batch(self, batch_id: str) -> RevertedRead:
-        """Revert the corrections, or reverts, of one request that are still in force."""
-        path = f"{self._audit}/batches/{quote(batch_id, safe='')}/revert"
+        """Revert the active corrections of one batch. A revert is itself a batch."""
+        path = f"{self._audit}/batches/{segment(batch_id)}/revert"
         return RevertedRead.model_validate(self._transport.request("POST", path).json())
 
-    def revert_work(self, key_id: str, *, since: datetime | None = None) -> RevertedRead:
-        """Revert all of a person's verdicts in this audit, or those since a given time."""
-        path = f"{self._audit}/team/{quote(key_id, safe='')}/revert"
+    def revert_reviewer(self, key_id: str, *, since: datetime | None = None) -> RevertedRead:
+        """Revert all verdicts of one person in this audit, or those since a point in time."""
+        path = f"{self._audit}/team/{segment(key_id)}/revert"
         body = {"since": None if since is None else since.isoformat()}
         return RevertedRead.model_validate(self._transport.request("POST", path, json=body).json())

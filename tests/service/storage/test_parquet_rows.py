@@ -1,37 +1,11 @@
-"""What is kept of what was costly to find, and rows of Parquet files read by kept footers."""
+"""Rows of Parquet files, read with cached footers."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service.core.lru import Recent
 from service.storage import parquet_rows
-
-
-def test_what_was_found_is_not_looked_for_again():
-    kept, looks = Recent(2), []
-
-    def find():
-        looks.append(1)
-        return len(looks)
-
-    assert [kept.get("a", find), kept.get("a", find), kept.get("b", find)] == [1, 1, 2]
-
-
-def test_what_was_used_longest_ago_makes_room():
-    kept = Recent(2)
-    for key in ("a", "b", "a", "c"):
-        kept.get(key, lambda key=key: key)
-    assert [kept.get(key, lambda: "new") for key in ("a", "c", "b")] == ["a", "c", "new"]
-
-
-def test_nothing_is_kept_of_a_search_that_failed():
-    kept = Recent(2)
-    for _ in range(2):
-        try:
-            kept.get("a", lambda: 1 // 0)
-        except ZeroDivisionError:
-            continue
-    assert kept.get("a", lambda: 5) == 5
 
 
 def _write(path, numbers):
@@ -68,3 +42,13 @@ def test_a_footer_is_read_once(tmp_path, monkeypatch):
     for row in range(10):
         parquet_rows.read_row(path, row, row_group=4)
     assert len(reads) == 1
+
+
+def test_threads_share_the_footers(tmp_path):
+    paths = [tmp_path / f"{number}.parquet" for number in range(50)]
+    for number, path in enumerate(paths):
+        _write(path, [number])
+    with ThreadPoolExecutor(8) as threads:
+        rows = threads.map(lambda path: parquet_rows.read_row(path, 0, row_group=4), paths * 4)
+        assert [row["number"] for row in rows] == list(range(50)) * 4
+    assert len(parquet_rows._footer.cache) == parquet_rows.CACHED_FOOTERS
