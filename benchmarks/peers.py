@@ -247,11 +247,7 @@ def _train_one_network(pack: Pack, seed: int) -> Record:
                 objective=objective,
                 in_bag=in_bag,
                 recorder=recorder,
-                epochs=spec.epochs,
-                batch_size=spec.batch_size,
-                learning_rate=spec.learning_rate,
-                weight_decay=spec.weight_decay,
-                seed=seed,
+                hyperparameters=replace(spec.hyperparameters(epochs=spec.epochs), seed=seed),
                 device=torch.device("cpu"),
             )
         trajectory = Trajectory.load(path)

@@ -105,14 +105,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def rung() -> list[set[str]]:
-    """The doorbells rung by `database`, in order."""
+def notified() -> list[set[str]]:
+    """The queues that `database` notified, in order."""
     return []
 
 
 @pytest.fixture
-def database(database_url: str, rung: list[set[str]]) -> Iterator[Database]:
-    database = Database(database_url, ring=rung.append)
+def database(database_url: str, notified: list[set[str]]) -> Iterator[Database]:
+    database = Database(database_url, notify=notified.append)
     yield database
     database.dispose()
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import Issue
+from labelaudit.schemas import AssignmentCreate, QueueNext
 from service import review
 from service.api.media import media_url
 from service.audits import class_profiles, ranking_files
@@ -41,6 +42,14 @@ def class_index(dataset: Dataset | review.Ranked, name: str | None, *, field: st
             f"The dataset has no class {name!r}. Its classes: {known}.",
             errors=[{"pointer": f"/{field}", "detail": "not a class of this dataset"}],
         ) from None
+
+
+def label_pair(
+    dataset: Dataset, options: QueueNext | AssignmentCreate
+) -> tuple[int | None, int | None]:
+    """The class indices of the request's given and predicted label."""
+    given = class_index(dataset, options.given_label, field="given_label")
+    return given, class_index(dataset, options.predicted_label, field="predicted_label")
 
 
 def suspect_row(suspect: Suspect, names: list[str]) -> dict[str, Any]:
@@ -99,9 +108,9 @@ def suspect_detail(
     """The suspect with everything a person needs to decide."""
     names = dataset.class_names
     stored = ranking_files.read_signals(storage, audit.id, suspect.ranking_id, suspect.rank)
-    stands = review.outcome_of(session, dataset.id, suspect.position)
-    decision = stands.decision
-    corrected = decision.corrected_label if decision else None
+    outcome = review.outcome_of(session, dataset.id, suspect.position)
+    applied = outcome.correction
+    corrected = applied.corrected_label if applied else None
     return {
         **suspect_row(suspect, names),
         "position": suspect.position,
@@ -126,12 +135,12 @@ def suspect_detail(
             storage, audit.id, stored["row"], suggested=suspect.suggested_label
         ),
         "corrected_label": None if corrected is None else names[corrected],
-        "verdict": decision.verdict if decision else None,
-        "correction_id": decision.id if decision else None,
-        # whoever is still to judge the sample must not learn what was said of it
+        "verdict": applied.verdict if applied else None,
+        "correction_id": applied.id if applied else None,
+        # the remaining reviewers must not see the opinions given so far
         "opinions": []
-        if stands.waiting
-        else [correction(row, names) for row in stands.opinions.values()],
+        if outcome.partially_reviewed
+        else [correction(row, names) for row in outcome.opinions.values()],
     }
 
 
@@ -162,8 +171,8 @@ def neighbours(
     for position in positions:
         sample = samples[position]
         assert sample.given_label is not None  # only labeled samples are audited
-        decision = outcomes[position].decision
-        corrected = decision.corrected_label if decision else None
+        applied = outcomes[position].correction
+        corrected = applied.corrected_label if applied else None
         found.append(
             {
                 "sample_id": sample.sample_id,
@@ -179,7 +188,7 @@ def neighbours(
 
 
 def blind(storage: Storage, dataset: Dataset, suspect: Suspect) -> dict[str, Any]:
-    """The sample and its given label, and nothing of what the machine thinks of it."""
+    """The sample and its given label, without anything the models say about it."""
     return {
         "sample_id": suspect.sample_id,
         "position": suspect.position,

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from sqlalchemy import bindparam, select
 
 from service.db.engine import Database
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import Audit
 
 LOOK_SECONDS = 0.5
 
-_LAST_EVENTS = prepared(
+_LAST_EVENTS = cached_statement(
     select(Audit.id, Audit.last_event).where(Audit.id.in_(bindparam("audits", expanding=True)))
 )
 
@@ -45,7 +45,7 @@ class News:
         followed = list(self._followers)
         if not followed:
             return
-        with self._database.glance() as connection:
+        with self._database.autocommit() as connection:
             found = dict(connection.execute(_LAST_EVENTS, {"audits": followed}).all())
         # of an audit that is gone its follower learns by looking for more
         self._last_events.update((one, found.get(one, sys.maxsize)) for one in followed)

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import StepKind, StepState
+from labelaudit.enums import JobStatus, JobType
 from labelaudit.schemas.model_description import Cell, ModelDescription
 from service.audits import classifier
 from service.audits import records as audits
 from service.core.errors import BadInput, NotFound
-from service.db.tables import Step, now
+from service.db.tables import Job, now
 from service.inference import head
 from service.inference.table import transform
 from service.ingest.image_files import STORED, BadImage, verify_image
@@ -128,16 +128,16 @@ def enqueue(session: Session, audit_id: str, number: int) -> list[str]:
     It waits in the queue of short work, not behind training.
     """
     old = session.scalars(
-        select(Step).where(
-            Step.subject_id == audit_id,
-            Step.kind == StepKind.predict,
-            Step.finished_at < now() - KEPT,
+        select(Job).where(
+            Job.subject_id == audit_id,
+            Job.type == JobType.predict,
+            Job.finished_at < now() - KEPT,
         )
     ).all()
-    for step in old:
-        session.delete(step)
-    jobs.add_one(session, subject_id=audit_id, kind=StepKind.predict, shard=number)
-    return [folder(audit_id, step.shard) for step in old]
+    for job in old:
+        session.delete(job)
+    jobs.add_one(session, subject_id=audit_id, type=JobType.predict, number=number)
+    return [folder(audit_id, job.number) for job in old]
 
 
 def as_number(text: str) -> int:
@@ -147,19 +147,19 @@ def as_number(text: str) -> int:
     return int(text)
 
 
-def get_step(session: Session, audit_id: str, number: int) -> Step:
+def get_prediction_job(session: Session, audit_id: str, number: int) -> Job:
     audits.get_audit(session, audit_id)
-    step = session.get(Step, (audit_id, StepKind.predict, number))
-    if step is None:
+    job = session.get(Job, (audit_id, JobType.predict, number))
+    if job is None:
         raise NotFound(GONE)
-    return step
+    return job
 
 
-def read_answers(storage: Storage, step: Step) -> list[dict[str, Any]] | None:
+def read_answers(storage: Storage, job: Job) -> list[dict[str, Any]] | None:
     """The answers, None until they are there."""
-    if step.state is not StepState.done:
+    if job.status is not JobStatus.completed:
         return None
-    path = storage.path(f"{folder(step.subject_id, step.shard)}/{ANSWERS}")
+    path = storage.path(f"{folder(job.subject_id, job.number)}/{ANSWERS}")
     found: list[dict[str, Any]] = orjson.loads(path.read_bytes())
     return found
 

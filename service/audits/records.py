@@ -1,7 +1,7 @@
-"""Audits: start, move from step to step, tell progress, cancel, finish.
+"""Audits: start, move from job to job, tell progress, cancel, finish.
 
-queued -> encode -> train (one step a shard) -> rank -> completed, and only then a step that trains
-the robust model: nobody waits for it, and its failure leaves the ranking as it is. The last shard
+queued -> encode -> train (one job a shard) -> rank -> completed, and only then a job that trains
+the classifier: nobody waits for it, and its failure leaves the ranking as it is. The last shard
 to finish starts the ranking by counting `remaining` down in its own finishing transaction, which
 two shards cannot both bring to zero.
 """
@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import (
     FINISHED,
+    DatasetKind,
     JobStatus,
-    Kind,
-    StepKind,
+    JobType,
 )
 from service.core.errors import (
     BadInput,
@@ -28,7 +28,7 @@ from service.core.errors import (
 from service.core.principal import Principal
 from service.datasets.records import get_ready_dataset
 from service.db.bulk import bulk_insert
-from service.db.statements import find, prepared
+from service.db.statements import cached_statement, find
 from service.db.tables import (
     Audit,
     AuditEvent,
@@ -46,14 +46,14 @@ from service.options.encoders import (
     check_model_name,
 )
 
-_WITH_DATASET = prepared(
+_WITH_DATASET = cached_statement(
     select(Audit, Dataset)
     .join(Dataset, Dataset.id == Audit.dataset_id)
     .where(Audit.id == bindparam("audit"), Audit.status == JobStatus.completed)
 )
 
-# Where each step lies on the way from 0 to 1.
-SPAN = {StepKind.encoding: (0.0, 0.35), StepKind.train: (0.35, 0.95), StepKind.rank: (0.95, 1.0)}
+# Where each job lies on the way from 0 to 1.
+SPAN = {JobType.encoding: (0.0, 0.35), JobType.train: (0.35, 0.95), JobType.rank: (0.95, 1.0)}
 
 
 def folder(audit_id: str) -> str:
@@ -81,7 +81,7 @@ def start_audit(
             errors=[{"pointer": "/dataset_version", "detail": f"0 to {dataset.version}"}],
         )
     config = {**config, "encoder": chosen_encoder(dataset.kind, config["encoder"])}
-    if config.get("network") == "full":
+    if config.get("network") == "fine_tuned":
         check_fine_tunable(dataset.kind or "", config["encoder"])
     audit = Audit(
         id=new_id("au"),
@@ -93,18 +93,18 @@ def start_audit(
         created_by=principal.name,
     )
     session.add(audit)
-    if dataset.kind is Kind.probabilities:
-        jobs.enqueue(session, subject_id=audit.id, kind=StepKind.rank)
+    if dataset.kind is DatasetKind.probabilities:
+        jobs.enqueue(session, subject_id=audit.id, type=JobType.rank)
     else:
-        jobs.enqueue(session, subject_id=audit.id, kind=StepKind.encoding, queue="gpu")
+        jobs.enqueue(session, subject_id=audit.id, type=JobType.encoding, queue="gpu")
     session.flush()
-    record_event(session, audit.id, {"status": JobStatus.queued, "step": None, "progress": 0.0})
+    record_event(session, audit.id, {"status": JobStatus.queued, "job": None, "progress": 0.0})
     return audit
 
 
-def chosen_encoder(kind: Kind | None, encoder: str | None) -> str | None:
+def chosen_encoder(kind: DatasetKind | None, encoder: str | None) -> str | None:
     """The encoder's own name: `auto` becomes the default of the dataset's kind. Raises BadInput."""
-    if kind is None or kind is Kind.probabilities:
+    if kind is None or kind is DatasetKind.probabilities:
         return None
     if encoder == "auto":
         return DEFAULTS[kind]
@@ -172,7 +172,7 @@ def cancel_audit(session: Session, audit_id: str) -> Audit:
 
 
 def begin(session: Session, audit_id: str) -> None:
-    """The first step of the audit was claimed."""
+    """The first job of the audit was claimed."""
     session.execute(
         update(Audit)
         .where(Audit.id == audit_id, Audit.status == JobStatus.queued)
@@ -185,7 +185,7 @@ def encoded(session: Session, audit_id: str, *, plan: dict[str, Any], shards: in
     audit = get_audit(session, audit_id)
     audit.plan = plan
     audit.remaining = shards
-    jobs.enqueue(session, subject_id=audit_id, kind=StepKind.train, shards=shards, queue="gpu")
+    jobs.enqueue(session, subject_id=audit_id, type=JobType.train, count=shards, queue="gpu")
 
 
 def shard_trained(session: Session, audit_id: str) -> None:
@@ -197,7 +197,7 @@ def shard_trained(session: Session, audit_id: str) -> None:
         .returning(Audit.remaining)
     )
     if remaining == 0:
-        jobs.enqueue(session, subject_id=audit_id, kind=StepKind.rank)
+        jobs.enqueue(session, subject_id=audit_id, type=JobType.rank)
 
 
 def ranked(
@@ -237,16 +237,16 @@ def _end(session: Session, audit: Audit, status: JobStatus) -> None:
 
 
 def progress_of(session: Session, audit: Audit) -> dict[str, Any]:
-    """`status`, `step`, `progress` in [0, 1] and `eta_seconds` (null until it can be told)."""
+    """`status`, `job`, `progress` in [0, 1] and `eta_seconds` (null until it can be told)."""
     if audit.status is JobStatus.completed:
-        return {"status": audit.status, "step": None, "progress": 1.0, "eta_seconds": 0.0}
+        return {"status": audit.status, "job": None, "progress": 1.0, "eta_seconds": 0.0}
     kind, fraction, _ = jobs.progress_of(session, audit.id)
     low, high = SPAN.get(kind, (0.0, 0.0)) if kind else (0.0, 0.0)
     progress = low + (high - low) * fraction
     running = audit.status is JobStatus.running
     return {
         "status": audit.status,
-        "step": kind if running else None,
+        "job": kind if running else None,
         "progress": round(progress, 4),
         "eta_seconds": _eta(audit.started_at, progress) if running else None,
     }

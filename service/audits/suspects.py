@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
+from threading import Lock
 from typing import Any
 
+from cachetools import LRUCache, cached
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -27,8 +29,7 @@ from labelaudit.enums import (
 )
 from service.audits.records import get_completed_audit
 from service.core.errors import BadCursor, NotFound, NotReady
-from service.core.lru import Recent
-from service.db.statements import KEPT, prepared
+from service.db.statements import CACHE_SIZE, cached_statement
 from service.db.tables import (
     Audit,
     Dataset,
@@ -99,13 +100,13 @@ class SuspectFilter:
         return query.where(*self.conditions())
 
 
-_NEWEST = prepared(
+_NEWEST = cached_statement(
     select(Ranking)
     .where(Ranking.audit_id == bindparam("audit"))
     .order_by(Ranking.number.desc(), Ranking.id.desc())
     .limit(1)
 )
-_NEWEST_OF_COMPLETED = prepared(
+_NEWEST_OF_COMPLETED = cached_statement(
     select(Ranking.id, Dataset.class_names, Dataset.version)
     .join(Audit, Audit.id == Ranking.audit_id)
     .join(Dataset, Dataset.id == Audit.dataset_id)
@@ -114,7 +115,7 @@ _NEWEST_OF_COMPLETED = prepared(
     .limit(1)
 )
 
-_NAMED = prepared(
+_NAMED = cached_statement(
     select(Suspect).where(
         Suspect.ranking_id == bindparam("ranking"), Suspect.sample_id == bindparam("sample")
     )
@@ -175,7 +176,7 @@ def list_suspects(
     return session.connection().execute(_page(wanted), values).all()
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHE_SIZE)
 def _page(wanted: SuspectFilter) -> Select[Any]:
     query = select(*listed(Suspect.__table__.c)).where(
         Suspect.ranking_id == bindparam("ranking"), Suspect.rank > bindparam("after")
@@ -221,21 +222,15 @@ class Extent:
     last: int
 
 
-_extents: Recent[str, Mapping[Tier, Extent]] = Recent(1024)
-
-
+@cached(LRUCache(1024), key=lambda _session, ranking_id: ranking_id, lock=Lock())
 def tier_extents(session: Session, ranking_id: str) -> Mapping[Tier, Extent]:
     """The tiers that are not empty. A ranking's tiers never change, so they are counted once."""
-
-    def count() -> Mapping[Tier, Extent]:
-        rows = session.execute(
-            select(Suspect.tier, func.count(), func.min(Suspect.rank), func.max(Suspect.rank))
-            .where(Suspect.ranking_id == ranking_id)
-            .group_by(Suspect.tier)
-        )
-        return {tier: Extent(*extent) for tier, *extent in rows}
-
-    return _extents.get(ranking_id, count)
+    rows = session.execute(
+        select(Suspect.tier, func.count(), func.min(Suspect.rank), func.max(Suspect.rank))
+        .where(Suspect.ranking_id == ranking_id)
+        .group_by(Suspect.tier)
+    )
+    return {tier: Extent(*extent) for tier, *extent in rows}
 
 
 def duplicates_of(session: Session, suspect: Suspect, *, limit: int) -> Sequence[Suspect]:

@@ -6,7 +6,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from labelaudit.client import ClientError
+from labelaudit import LabelauditError
 from service.cli import (
     annotators,
     auditing,
@@ -74,6 +74,6 @@ def main() -> None:
     """0: done. 1: the service, or what was uploaded, stood in the way. 2: wrong usage."""
     try:
         app()
-    except (ClientError, TimeoutError) as error:
+    except (LabelauditError, TimeoutError) as error:
         show.err.print(show.plain_lines(str(error)), soft_wrap=True)
         sys.exit(1)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from labelaudit.client import AuditHandle, Client
+from labelaudit import Audit, Client
 from labelaudit.enums import Issue, Tier, Verdict
 from labelaudit.schemas import DatasetRead, ExportFormat
 from service.cli import show
@@ -79,7 +79,7 @@ def run_audit(
     roles: dict[str, Any],
     options: dict[str, Any],
     direct: bool | None = None,
-) -> tuple[DatasetRead, AuditHandle]:
+) -> tuple[DatasetRead, Audit]:
     """Upload, unless `path` is the id of a dataset; audit; wait, with progress bars."""
     with show.steps() as steps:
         if path.startswith("ds_") and not Path(path).exists():
@@ -93,7 +93,7 @@ def run_audit(
     return dataset, handle
 
 
-def result(client: Client, dataset: DatasetRead, handle: AuditHandle, limit: int) -> dict[str, Any]:
+def result(client: Client, dataset: DatasetRead, handle: Audit, limit: int) -> dict[str, Any]:
     """What an audit found, for JSON."""
     return {
         "dataset": dataset.model_dump(mode="json"),
@@ -104,7 +104,7 @@ def result(client: Client, dataset: DatasetRead, handle: AuditHandle, limit: int
     }
 
 
-def show_audit(dataset: DatasetRead, handle: AuditHandle, limit: int) -> None:
+def show_audit(dataset: DatasetRead, handle: Audit, limit: int) -> None:
     """What an audit found, for people."""
     show.dataset(dataset)
     show.summary(handle.summary())
@@ -206,7 +206,7 @@ def revert(
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Undo a correction; the log keeps both."""
+    """Revert a correction; the log keeps both."""
     with connect(data_dir, url) as client:
         reverted = client.get_audit(audit_id).revert(correction_id)
     show.out.print(show.plain(f"{reverted.id} reverts {reverted.reverts}"))

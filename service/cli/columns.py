@@ -39,7 +39,7 @@ def columns(
     roles = {role: column for role, column in named.items() if column}
     with connect(data_dir, url) as client:
         if roles:
-            client.reread(dataset_id, **roles)
+            client.set_columns(dataset_id, **roles)
         found = client.columns(dataset_id)
     if as_json:
         show.all_as_json(found)

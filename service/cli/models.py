@@ -1,4 +1,4 @@
-"""`model` and `predict`: what an audit's robust model is worth, and what it says."""
+"""`model` and `predict`: what an audit's classifier is worth, and what it says."""
 
 import csv
 import json
@@ -38,9 +38,9 @@ def model(
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Show the robust model of an audit, once it is trained; with -o, save it."""
+    """Show the classifier of an audit, once it is trained; with -o, save it."""
     with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).model()
+        handle = client.get_audit(audit_id).classifier()
         found = handle.wait()
         if output is not None:
             for path in handle.save(output):
@@ -78,9 +78,9 @@ def predict(
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Ask the robust model of an audit about new samples."""
+    """Ask the classifier of an audit about new samples."""
     with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).model()
+        handle = client.get_audit(audit_id).classifier()
         description = handle.wait().description
         assert description is not None
         names, asked = _read(description, paths)

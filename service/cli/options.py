@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from labelaudit.client import Client
+from labelaudit import Client
 
 DataDir = Annotated[
     Path | None,

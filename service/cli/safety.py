@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from labelaudit.client import ClientError
+from labelaudit import LabelauditError
 from service.cli import show
 from service.cli.options import AsJson, DataDir
 from service.core.config import DATABASE, Settings
@@ -15,7 +15,7 @@ from service.db.engine import Database
 from service.operations.cleanup import tidy
 from service.operations.verify import Report
 from service.storage.local import Storage
-from service.storage.upload_bucket import Inlet
+from service.storage.upload_bucket import UploadBucket
 
 SHOWN = 50
 
@@ -48,7 +48,7 @@ def clean(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed steps.
+    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed jobs.
 
     The running service does the same every ten minutes. Nothing younger than an hour is touched.
     """
@@ -58,13 +58,13 @@ def clean(
         keys = tidy(
             database,
             Storage(settings.resolved_storage_dir),
-            Inlet.of(settings),
+            UploadBucket.of(settings),
             dry_run=dry_run,
         )
     finally:
         database.dispose()
     if keys is None:
-        raise ClientError("The service is cleaning up at this moment.")
+        raise LabelauditError("The service is cleaning up at this moment.")
     for key in keys:
         show.out.print(show.plain(key), soft_wrap=True)
     show.err.print(f"{len(keys)} {'would be ' if dry_run else ''}deleted.")
@@ -73,7 +73,7 @@ def clean(
 def _settings(data_dir: Path | None) -> Settings:
     settings = Settings(data_dir=data_dir) if data_dir else Settings()
     if settings.embedded and not (settings.data_dir / DATABASE).exists():
-        raise ClientError(f"There is no service's data in {settings.data_dir}.")
+        raise LabelauditError(f"There is no service's data in {settings.data_dir}.")
     return settings
 
 
@@ -87,7 +87,7 @@ def backup(
     try:
         made = back_up(_settings(data_dir), folder.resolve())
     except BackupFailed as error:
-        raise ClientError(str(error)) from error
+        raise LabelauditError(str(error)) from error
     _say(made.report)
     show.out.print("The backup is in", str(made.folder), soft_wrap=True)
 
@@ -105,7 +105,7 @@ def restore(
     try:
         report = restore_backup(folder, target)
     except BackupFailed as error:
-        raise ClientError(str(error)) from error
+        raise LabelauditError(str(error)) from error
     _say(report)
     show.out.print("Restored into", str(target), soft_wrap=True)
 
@@ -117,7 +117,7 @@ def verify_stored(settings: Settings, *, contents: bool) -> Report:
     try:
         return verify.verify(database, Storage(settings.resolved_storage_dir), contents=contents)
     except DBAPIError as error:
-        raise ClientError(
+        raise LabelauditError(
             "The database cannot be read as this version writes it. If it is older, run "
             f"`labelaudit migrate` first. It said: {error.orig}"
         ) from error

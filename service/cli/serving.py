@@ -71,7 +71,7 @@ def worker(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Run one worker: the steps of audits, from a queue or from the database."""
+    """Run one worker: the jobs of audits, from a queue or from the database."""
     if data_dir:
         os.environ["LABELAUDIT_DATA_DIR"] = str(data_dir)
     chosen = [part for name in queue or () for part in ("--queue", name)]
@@ -98,7 +98,7 @@ def migrate(
         migration.upgrade(database, revision)
         if settings.app_database_url:
             app_role.grant(database, settings.app_database_url)
-    except app_role.NoSuchRole as error:
+    except app_role.InvalidRole as error:
         show.err.print(str(error))
         raise typer.Exit(1) from error
     finally:

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from labelaudit.client import Progress as AuditProgress
-from labelaudit.enums import JobStatus, StepKind
+from labelaudit import Progress as AuditProgress
+from labelaudit.enums import JobStatus, JobType
 from labelaudit.schemas import DatasetRead, KeyRead, SuspectRead
 
 PIPE_WIDTH = 160
@@ -24,10 +24,10 @@ _fitted = sys.stdout.isatty() or "COLUMNS" in os.environ
 out = Console(highlight=False, width=None if _fitted else PIPE_WIDTH)
 err = Console(stderr=True, highlight=False)
 
-STEPS = {
-    StepKind.encoding: "Encoding the samples",
-    StepKind.train: "Training the models",
-    StepKind.rank: "Ranking the suspects",
+JOBS = {
+    JobType.encoding: "Encoding the samples",
+    JobType.train: "Training the models",
+    JobType.rank: "Ranking the suspects",
 }
 TIER_STYLE = {"obvious": "bold red", "possible": "yellow", "none": "dim"}
 
@@ -87,8 +87,8 @@ class Steps:
             self.show("Reading the upload")
 
     def auditing(self, progress: AuditProgress) -> None:
-        if progress.step is not None:
-            doing = STEPS.get(progress.step, progress.step.capitalize())
+        if progress.job is not None:
+            doing = JOBS.get(progress.job, progress.job.capitalize())
             self.show(doing, progress.progress, duration(progress.eta_seconds))
         elif progress.status is JobStatus.queued:
             self.show("Waiting for a worker")

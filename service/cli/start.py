@@ -13,11 +13,11 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from labelaudit.client import AuditHandle, Client, ClientError
+from labelaudit import Audit, Client, LabelauditError
 from labelaudit.client.session_file import (
     Address,
     default_data_dir,
-    forget_address,
+    delete_address,
     read_address,
 )
 from service.cli import auditing, show
@@ -106,10 +106,10 @@ def _demo(stack: ExitStack) -> Demo:
     try:
         return make_demo(Path(folder))
     except DemoUnavailable as error:
-        raise ClientError(str(error)) from error
+        raise LabelauditError(str(error)) from error
 
 
-def _score(demo: Demo | None, handle: AuditHandle) -> dict[str, Any]:
+def _score(demo: Demo | None, handle: Audit) -> dict[str, Any]:
     """How many of the first suspects really had a wrong label: known for the demo alone."""
     if demo is None:
         return {}
@@ -124,7 +124,7 @@ def _score(demo: Demo | None, handle: AuditHandle) -> dict[str, Any]:
     }
 
 
-def _show_score(demo: Demo | None, handle: AuditHandle) -> None:
+def _show_score(demo: Demo | None, handle: Audit) -> None:
     if demo is None:
         return
     score = _score(demo, handle)["demo"]
@@ -156,7 +156,7 @@ def _service(data_dir: Path) -> Generator[Service]:
         return
     show.err.print("Starting the service …")
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    forget_address(data_dir)
+    delete_address(data_dir)
     command = [sys.executable, "-m", "service.cli", "serve", "--follow", str(os.getpid())]
     with _private(data_dir / LOG) as log:
         process = subprocess.Popen(
@@ -188,7 +188,7 @@ def _wait_for_address(data_dir: Path, process: "subprocess.Popen[bytes] | None")
         if process is not None and process.poll() is not None:
             break
         time.sleep(0.05)
-    raise ClientError(
+    raise LabelauditError(
         f"The service did not start. Its log, {data_dir / LOG}, ends with:\n{_tail(data_dir)}"
     )
 
@@ -200,7 +200,7 @@ def _tail(data_dir: Path) -> str:
         return "(nothing)"
 
 
-def _stay(service: Service, handle: AuditHandle) -> None:
+def _stay(service: Service, handle: Audit) -> None:
     """Print the link last, and keep a service of ours up until Ctrl-C."""
     address = service.address
     link = f"{address.url}/audits/{handle.id}#token={address.token}"

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import JobStatus, StepKind
+from labelaudit.enums import JobStatus, JobType
 from service.accounts import access_log
 from service.core.errors import BadInput, NotFound, NotReady
 from service.core.principal import Principal
@@ -40,7 +40,7 @@ def start_export(
         created_by=principal.name,
     )
     session.add(export)
-    jobs.enqueue(session, subject_id=export.id, kind=StepKind.export)
+    jobs.enqueue(session, subject_id=export.id, type=JobType.export)
     session.flush()
     access_log.record(
         session, "export.create", export.id, dataset_id=dataset_id, version=version, format=format

@@ -1,4 +1,4 @@
-"""Clears away what nothing names any more: expired uploads, refused files, what killed steps left.
+"""Clears away what nothing names any more: expired uploads, refused files, what killed jobs left.
 
 Runs every now and then in the service, and by `labelaudit clean`. One at a time: a lock that ends
 with its process keeps others out. Only what has been untouched for long is looked at, so nothing
@@ -20,7 +20,7 @@ from service.db.engine import Database
 from service.db.tables import Dataset, Upload, now
 from service.operations.verify.files import leftovers
 from service.storage.local import Storage
-from service.storage.upload_bucket import Inlet
+from service.storage.upload_bucket import UploadBucket
 
 SETTLED_SECONDS = 3600.0
 GRACE = timedelta(hours=1)  # between the moment something may no longer be used and its deletion
@@ -29,15 +29,15 @@ GRACE = timedelta(hours=1)  # between the moment something may no longer be used
 def tidy(
     database: Database,
     storage: Storage,
-    inlet: Inlet | None = None,
+    bucket: UploadBucket | None = None,
     *,
     dry_run: bool = False,
     settled_seconds: float = SETTLED_SECONDS,
 ) -> list[str] | None:
     """Delete what is left over; the storage keys, and addresses in the bucket, that were (or would
     be) deleted, or None if somebody else is at it."""
-    with database.alone("janitor") as alone:
-        if not alone:
+    with database.try_lock("cleanup") as locked:
+        if not locked:
             return None
         with database.read() as session:
             keys = [*_expired_uploads(session), *_refused_files(session, storage)]
@@ -48,27 +48,31 @@ def tidy(
                     session.delete(upload)
             for key in keys:
                 storage.delete(key)
-        if inlet is not None:
+        if bucket is not None:
             with suppress(Unavailable):  # which is logged; there is a next time
-                keys += _clear(database, inlet, timedelta(seconds=settled_seconds), dry_run=dry_run)
+                keys += _clear(
+                    database, bucket, timedelta(seconds=settled_seconds), dry_run=dry_run
+                )
     return sorted(set(keys))
 
 
-def _clear(database: Database, inlet: Inlet, settled: timedelta, *, dry_run: bool) -> list[str]:
+def _clear(
+    database: Database, bucket: UploadBucket, settled: timedelta, *, dry_run: bool
+) -> list[str]:
     """Delete what lies in the bucket and belongs to no upload and no dataset; where it lay.
 
     The rows are read after the bucket: what was begun since is then not on the list.
     """
-    found = [one for one in inlet.everything() if one.since < now() - settled]
+    found = [one for one in bucket.everything() if one.since < now() - settled]
     with database.read() as session:
         known = set(_expected(session))
     leftovers = [one for one in found if (one.dataset_id, one.multipart_id) not in known]
     for one in () if dry_run else leftovers:
         if one.multipart_id is None:
-            inlet.delete(one.dataset_id)
+            bucket.delete(one.dataset_id)
         else:
-            inlet.abort(one.dataset_id, one.multipart_id)
-    return [inlet.address(one.dataset_id) for one in leftovers]
+            bucket.abort(one.dataset_id, one.multipart_id)
+    return [bucket.address(one.dataset_id) for one in leftovers]
 
 
 def _expected(session: Session) -> Iterator[tuple[str, str | None]]:

@@ -2,10 +2,10 @@
 
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import Kind
+from labelaudit.enums import DatasetKind
 from service.audits import records as audits
 from service.reports.data_map import read_data_map
-from service.reports.findings import find
+from service.reports.findings import read_findings
 from service.reports.plots import NAMES
 from service.reports.plots.subject import Subject
 from service.reports.report import WORST, Reported, write_report
@@ -20,7 +20,7 @@ def gather(session: Session, storage: Storage, audit_id: str) -> Subject:
     return Subject(
         summary=ranking.summary or audit.summary or {},
         class_names=audits.dataset_of(session, audit).class_names,
-        findings=find(session, audit_id, ranking.id),
+        findings=read_findings(session, audit_id, ranking.id),
         data_map=lambda: read_data_map(session, storage, audit_id, ranking.id),
     )
 
@@ -30,7 +30,7 @@ def report(session: Session, storage: Storage, audit_id: str) -> str:
     audit = audits.get_completed_audit(session, audit_id)
     dataset = audits.dataset_of(session, audit)
     ranking = newest_ranking(session, audit_id)
-    mapped = dataset.kind is not Kind.probabilities
+    mapped = dataset.kind is not DatasetKind.probabilities
     reported = Reported(
         audit=audit,
         dataset=dataset,

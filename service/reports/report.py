@@ -28,7 +28,7 @@ TITLES = {
     ),
     "findings": (
         "Errors found",
-        "What reviewers found in the order of their looks; grey is what looking at random finds.",
+        "Errors found, in the order of review. Grey: what reviewing random samples would find.",
     ),
     "tiers": ("Promise and verdicts", "What each tier promises beside what reviewers found."),
     "classes": ("Classes", "The noise rate of each class with its interval."),
@@ -79,8 +79,8 @@ def _head(reported: Reported) -> str:
         else "<p>The noise rate was not estimated.</p>"
     )
     looked = (
-        f"Reviewers have looked at {findings.looks:,} samples and found {findings.errors:,} errors."
-        if findings.looks
+        f"{findings.reviewed:,} samples have been reviewed; {findings.errors:,} labels were wrong."
+        if findings.reviewed
         else "Nobody has reviewed it yet."
     )
     return (
@@ -111,9 +111,9 @@ def _tiers(subject: Subject) -> str:
         if expected is not None and low is not None:
             promise += f" <small>low end {percent(low)}</small>"
         verdicts = (
-            f"{seen.wrong:,} of {seen.looked:,} "
+            f"{seen.wrong:,} of {seen.reviewed:,} "
             f"<small>{percent(seen.low)} – {percent(seen.high)}</small>"
-            if seen.looked
+            if seen.reviewed
             else "–"
         )
         rows.append([title, f"{tier.get('count', 0):,}", promise, verdicts])

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import Correction, Dataset, now
 
 GENESIS = "0" * 64
@@ -41,7 +41,7 @@ FIELDS = (
 )
 
 
-_HASH = prepared(
+_HASH = cached_statement(
     select(Correction.hash).where(
         Correction.dataset_id == bindparam("dataset"), Correction.seq == bindparam("seq")
     )

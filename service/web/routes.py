@@ -37,9 +37,9 @@ HEADERS = {
 def page(request: Request) -> HTMLResponse:
     """The shell; its script looks at the address and shows the view that belongs to it. It may send
     files to the service's bucket, and call nobody else."""
-    headers, inlet = HEADERS, request.app.state.resources.inlet
-    if inlet is not None:
-        allowed = POLICY.replace("connect-src 'self'", f"connect-src 'self' {inlet.origin}")
+    headers, bucket = HEADERS, request.app.state.resources.bucket
+    if bucket is not None:
+        allowed = POLICY.replace("connect-src 'self'", f"connect-src 'self' {bucket.origin}")
         headers = {**HEADERS, "Content-Security-Policy": allowed}
     return HTMLResponse(SHELL, headers=headers)
 

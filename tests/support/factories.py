@@ -16,9 +16,8 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import (
     JobStatus,
+    JobType,
     Role,
-    StepKind,
-    StepState,
     Tier,
 )
 from service import review
@@ -28,7 +27,7 @@ from service.core.principal import DEFAULT_TENANT, Principal
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
 from service.db.engine import Database
-from service.db.tables import Step, Suspect, new_id
+from service.db.tables import Job, Suspect, new_id
 from service.ingest import ColumnRoles, Limits, ingest
 from service.ingest.votes import SCHEMA
 from service.issues import FLAGS
@@ -110,12 +109,12 @@ def make_dataset(
                 )
             ],
         )
-        session.get_one(Step, (dataset_id, StepKind.ingest, 0)).state = StepState.done
+        session.get_one(Job, (dataset_id, JobType.ingest, 0)).status = JobStatus.completed
     return dataset_id
 
 
 def start_audit(store: Store, dataset_id: str, *, version: int | None = None) -> str:
-    """A queued audit with its first step."""
+    """A queued audit with its first job."""
     with store.database.write() as session:
         return audits.start_audit(
             session,
@@ -156,7 +155,7 @@ def make_audit(
             suspects=(_suspect(p, count, classes) for p in range(count)),
             summary={"noise_rate": {"estimate": 0.1, "low": 0.05, "high": 0.15}},
         )
-        review.settle_ranking(session, dataset_id, ranking_id)
+        review.sync_ranking(session, dataset_id, ranking_id)
     return audit_id
 
 

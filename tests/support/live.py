@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import uvicorn
 
-from labelaudit.client import AuditHandle, Client
+from labelaudit import Audit, Client
 from labelaudit.client.session_file import Address
 from labelaudit.enums import Role
 from service.accounts.api_keys import create_key
@@ -119,7 +119,7 @@ def probabilities_file(tmp_path_factory: pytest.TempPathFactory, wrong_ids: list
 
 
 @pytest.fixture
-def audited(client: Client, probabilities_file: Path) -> AuditHandle:
+def audited(client: Client, probabilities_file: Path) -> Audit:
     """A completed audit."""
     handle = client.audit(client.upload(probabilities_file).id)
     handle.wait(timeout=60)

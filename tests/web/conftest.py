@@ -58,7 +58,7 @@ class Served:
             return create_key(session, name=name, role=role)[1]
 
     def work(self) -> None:
-        """Do every step that is waiting, as a worker would."""
+        """Do every job that is waiting, as a worker would."""
         worker = Worker(self.settings, self.store.database, self.store.storage, {"cpu", "gpu"})
         while run_one(worker):
             pass

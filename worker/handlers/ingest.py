@@ -17,20 +17,20 @@ from service.ingest import (
 )
 from service.jobs.records import Claim
 from worker.handlers.bucket_fetch import fetch
-from worker.runtime.context import Hold, Save, Worker
+from worker.runtime.context import Commit, JobLease, Worker
 
 BATCH = 16_384  # rows on their way into the database at once
 FETCHING = 0.5  # of the progress of an upload that lies in the bucket
 
 
-def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
+def run_ingest(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """Upload -> samples.parquet and the sample rows."""
     dataset_id = claim.subject_id
     with worker.database.read() as session:
         dataset = datasets.get_dataset(session, dataset_id)
     done = 0.0
     if dataset.in_bucket:
-        fetch(worker, dataset, lambda share: hold(FETCHING * share))
+        fetch(worker, dataset, lambda share: lease.report(FETCHING * share))
         done = FETCHING
     requested = dict(dataset.requested_columns or {})
     for role in ("features", "ignored"):
@@ -48,7 +48,7 @@ def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
         roles=ColumnRoles(**requested),
         destination=worker.storage.path(datasets.folder(dataset_id)),
         allowance=Allowance(settings.ingest_memory_bytes, settings.ingest_seconds),
-        on_progress=lambda share: hold(done + (1 - done) * share),
+        on_progress=lambda share: lease.report(done + (1 - done) * share),
         on_columns=tell_columns,
     )
     votes.write_annotators(worker.storage, dataset_id, report.class_names, report.sample_count)

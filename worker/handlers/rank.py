@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from labelaudit.enums import Kind, Tier
+from labelaudit.enums import DatasetKind
 from service import review
 from service.audits import class_profiles, classifier, ranking_files
 from service.audits import records as audits
@@ -28,9 +28,9 @@ from service.db.tables import (
 from service.issues import Issues, find_issues
 from service.jobs.records import Claim
 from service.ranking import (
-    TIER_NAMES,
     Evidence,
     Ranking,
+    TierCode,
     Verdicts,
     rank_suspects,
     reason,
@@ -44,30 +44,30 @@ from worker.handlers.audit_inputs import (
     load_audit,
     shard_folders,
 )
-from worker.runtime.context import Hold, Save, Worker
+from worker.runtime.context import Commit, JobLease, Worker
 
 NO_VECTORS = "no encodings: near duplicates and outliers were not looked for"
 
 
-def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
+def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """Trajectories and probabilities -> a ranking, its file, and the suspects' rows.
 
     Shard 0 is the ranking that completes the audit; those after it follow the verdicts so far.
     """
     audit, dataset = load_audit(worker, claim.subject_id)
     evidence, positions = _evidence(worker, audit, dataset)
-    hold(0.1)
-    verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.shard else None
+    lease.report(0.1)
+    verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.number else None
     # Many small products: BLAS threads that spin while they wait cost three times the work itself.
     with threadpool_limits(1, user_api="blas"):
         ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
-    hold(0.6)
+    lease.report(0.6)
     for pruned in _pruned(worker, audit):
         worker.storage.delete(ranking_files.ranking_key(audit.id, pruned))
     ranking_id = new_id("ra")
     with worker.storage.writing(ranking_files.ranking_key(audit.id, ranking_id)) as path:
         ranking_files.write_ranking(ranking, path)
-    if dataset.kind is Kind.table:
+    if dataset.kind is DatasetKind.table:
         _write_typical(worker, audit, dataset)
     issues = find_issues(model_families(evidence), evidence.labels, _vectors(worker, audit))
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
@@ -76,12 +76,12 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
     if issues.outlier_score is None:
         summary["missing"].append(NO_VECTORS)
     summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
-    hold(0.8)
-    if claim.shard:
-        return lambda session: reranking.reranked(
+    lease.report(0.8)
+    if claim.number:
+        return lambda session: reranking.publish_ranking(
             session,
             audit.id,
-            number=claim.shard,
+            number=claim.number,
             ranking_id=ranking_id,
             suspects=rows,
             summary=summary,
@@ -89,8 +89,8 @@ def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
 
     def save(session: Session) -> None:
         audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
-        review.settle_ranking(session, audit.dataset_id, ranking_id)
-        if dataset.kind is not Kind.probabilities:
+        review.sync_ranking(session, audit.dataset_id, ranking_id)
+        if dataset.kind is not DatasetKind.probabilities:
             classifier.want_model(session, audit.id)
 
     return save
@@ -127,13 +127,13 @@ def _verdicts(
     return Verdicts(
         rows=rows,
         wrong=corrected != labels[rows],
-        drawn=np.array([row.control for row in corrections], np.bool_),
+        is_control=np.array([row.control for row in corrections], np.bool_),
     )
 
 
 def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence, NDArray[np.int64]]:
     n_classes = len(dataset.class_names)
-    if dataset.kind is Kind.probabilities:
+    if dataset.kind is DatasetKind.probabilities:
         labels, positions = analysed_labels(worker, audit)
         check_trainable(labels)
         samples = worker.storage.path(datasets.samples_key(dataset.id))
@@ -197,7 +197,6 @@ def _suspect_rows(
                 )
             ).all()
         )
-    tiers = [Tier(name) for name in TIER_NAMES]
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for rank, row in enumerate(ranking.order.tolist(), start=1):
@@ -214,7 +213,7 @@ def _suspect_rows(
                 float(ranking.p_wrong[row]),
                 float(ranking.p_wrong_low[row]),
                 float(ranking.p_wrong_high[row]),
-                tiers[ranking.tier[row]].value,
+                TierCode(ranking.tier[row]).name,
                 reason(ranking, row, dataset.class_names),
                 "open",
                 *issues.row(row),
@@ -225,4 +224,4 @@ def _suspect_rows(
 
 def _pruned(worker: Worker, audit: Audit) -> list[str]:
     with worker.database.read() as session:
-        return reranking.pruned(session, audit.id)
+        return reranking.pruned_rankings(session, audit.id)

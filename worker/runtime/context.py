@@ -16,29 +16,30 @@ from service.audits import records as audits
 from service.core.config import Settings
 from service.db.engine import Database
 from service.jobs import records as jobs
-from service.jobs.records import Claim, StepLost
+from service.jobs.records import Claim, JobLost
 from service.storage.local import Storage
 from worker.runtime.owner import own_name
 
 log = structlog.get_logger()
 
 PROGRESS_SECONDS = 1.0
-GRACE_SECONDS = 10.0  # a fenced step that does not stop by itself is ended with its process
+GRACE_SECONDS = 10.0  # for a job that lost its lease; then its process is ended
 
-Save = Callable[[Session], None]
+Commit = Callable[[Session], None]
 
 
 class Stopping(Exception):
-    """This worker was told to stop: its step goes back for somebody else."""
+    """This worker must stop: its job is released for another worker."""
 
 
-class Postponed(Exception):
-    """Something that the step needs is away or full: it is tried later, as if it had not been."""
+class Deferred(Exception):
+    """Something that the job needs is unavailable: it is tried later, and this attempt does not
+    count."""
 
 
 @dataclass
 class Worker:
-    """What every step needs, opened once in the process that runs it."""
+    """What every job needs, opened once per process."""
 
     settings: Settings
     database: Database
@@ -58,9 +59,9 @@ class Worker:
 
     @classmethod
     def open(cls, settings: Settings, queues: set[str]) -> "Worker":
-        from service.jobs.broker import doorbell
+        from service.jobs.broker import notifier
 
-        database = Database(settings.resolved_database_url, ring=doorbell(settings))
+        database = Database(settings.resolved_database_url, notify=notifier(settings))
         storage = Storage(
             settings.resolved_storage_dir,
             free_space_watermark_bytes=settings.free_space_watermark_bytes,
@@ -68,23 +69,18 @@ class Worker:
         return cls(settings, database, storage, queues)
 
 
-class Hold:
-    """Keeps a claimed step's lease from a thread of its own, and carries its progress.
-
-    Calling it with a share in [0, 1] tells how far the step is; it raises StepLost once the step
-    has been cancelled or taken over, and Stopping once the worker was told to stop, which is how a
-    handler learns of it.
-    """
+class JobLease:
+    """Renews a claimed job's lease in a thread of its own, and reports the job's progress."""
 
     def __init__(self, worker: Worker, claim: Claim) -> None:
         self.worker, self.claim = worker, claim
         self.progress = 0.0
         self._lost = threading.Event()
         self._done = threading.Event()
-        self._told = time.monotonic()
+        self._reported_at = time.monotonic()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="lease")
 
-    def __enter__(self) -> "Hold":
+    def __enter__(self) -> "JobLease":
         self._watch()
         self._thread.start()
         return self
@@ -94,48 +90,59 @@ class Hold:
         self._done.set()
         self._thread.join()
 
-    def __call__(self, share: float) -> None:
+    def report(self, share: float) -> None:
+        """Report that this share of the job, in [0, 1], is done.
+
+        Raises
+        ------
+        JobLost
+            The job was cancelled or another worker has taken it over.
+        Stopping
+            The worker must stop.
+        """
         self.progress = max(self.progress, min(1.0, share))
         if self._lost.is_set():
-            raise StepLost(self.claim)
+            raise JobLost(self.claim)
         if self.worker.stopping.is_set():
             raise Stopping
-        if time.monotonic() - self._told >= PROGRESS_SECONDS:
-            self._told = time.monotonic()
+        if time.monotonic() - self._reported_at >= PROGRESS_SECONDS:
+            self._reported_at = time.monotonic()
             self._watch()
             try:
-                self._renew(tell=True)
-            except SQLAlchemyError as error:  # the work goes on; the lease decides
-                log.warning("progress_not_told", error=str(error))
+                self._renew(report=True)
+            except SQLAlchemyError as error:  # the job goes on while its lease lasts
+                log.warning("progress_not_reported", error=str(error))
 
     def _watch(self) -> None:
-        """Renewing proves that a thread lives, not that work moves: a step that tells no progress
-        for this long ends with its process and a traceback, even where it never lets go of
-        Python's lock, and its lease with it."""
-        limit = self.worker.settings.step_stall_seconds
+        """End the process with a traceback unless the job reports progress in time. Renewing the
+        lease only proves that its thread lives; this works even if the job never releases the
+        GIL."""
+        limit = self.worker.settings.job_stall_seconds
         faulthandler.dump_traceback_later(limit, exit=True, file=sys.__stderr__ or 2)
 
-    def _renew(self, *, tell: bool) -> None:
+    def _renew(self, *, report: bool) -> None:
         with self.worker.database.write() as session:
             jobs.renew(
                 session,
                 self.claim,
-                lease_seconds=self.worker.settings.step_lease_seconds,
+                lease_seconds=self.worker.settings.job_lease_seconds,
                 progress=self.progress,
             )
-            if tell and self.claim.kind in audits.SPAN:
+            if report and self.claim.type in audits.SPAN:
                 audits.report_progress(session, self.claim.subject_id)
 
     def _beat(self) -> None:
-        every = self.worker.settings.step_lease_seconds / 3
+        every = self.worker.settings.job_lease_seconds / 3
         while not self._done.wait(every):
             try:
-                self._renew(tell=False)
-            except StepLost:
+                self._renew(report=False)
+            except JobLost:
                 self._lost.set()
                 if not self._done.wait(GRACE_SECONDS):
-                    log.error("step_would_not_stop", step=self.claim)
+                    log.error("job_would_not_stop", job=self.claim)
                     os._exit(1)
                 return
-            except Exception as error:  # the database may be away; the lease decides
+            except (
+                Exception
+            ) as error:  # the database may be down; the job goes on while its lease lasts
                 log.warning("heartbeat_failed", error=str(error))

@@ -1,4 +1,4 @@
-"""Who holds a step: a name by which others on the same machine can tell that the holder is dead.
+"""Who holds a job: a name by which others on the same machine can tell that the holder is dead.
 
 `host/boot/namespace:start:pid`. Only within one boot and one process namespace does a process id
 mean anything; its start time tells it from a later process of the same number.

@@ -1,4 +1,4 @@
-"""One span for each step that runs, where traces are asked for."""
+"""One span for each job that runs, where traces are asked for."""
 
 from contextlib import AbstractContextManager
 
@@ -23,10 +23,10 @@ def configure() -> None:
 
 def span(claim: Claim) -> AbstractContextManager[trace.Span]:
     return trace.get_tracer("labelaudit").start_as_current_span(
-        f"step {claim.kind}",
+        f"job {claim.type}",
         attributes={
             "labelaudit.subject_id": claim.subject_id,
-            "labelaudit.shard": claim.shard,
+            "labelaudit.number": claim.number,
             "labelaudit.attempt": claim.attempt,
         },
     )

@@ -36,22 +36,21 @@ MEDIA_TYPES = {head.DESCRIPTION: "application/json"}
 def read_model(
     session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
 ) -> dict[str, Any]:
-    """The robust model: whether it is trained yet, how accurate it is, and where its files are.
+    """The classifier: whether it is trained yet, how accurate it is, and where its files are.
 
     It is trained on the cleaned labels once the ranking is published: an obvious suspect counts
     with its suggested label, a possible one as far as its label is believed, a person's decision in
     full. The accuracies were measured on samples left out of training.
     """
-    step = classifier.get_step(session, audit_id)
-    status = classifier.STATUS[step.state]
+    job = classifier.get_classifier_job(session, audit_id)
     description = None
-    if status is JobStatus.completed:
+    if job.status is JobStatus.completed:
         description = classifier.read_description(storage, audit_id)
     return {
         "audit_id": audit_id,
-        "status": status,
-        "progress": step.progress,
-        "problem": step.problem,
+        "status": job.status,
+        "progress": job.progress,
+        "problem": job.problem,
         "description": description,
         "files": [
             {
@@ -160,9 +159,9 @@ def _ask(
 
 def _look(resources: Resources, caller: Principal, audit_id: str, number: int) -> dict[str, Any]:
     with resources.read(caller) as session:
-        step = predictions.get_step(session, audit_id, number)
-    found = predictions.read_answers(resources.storage, step)
-    return _as_read(audit_id, classifier.STATUS[step.state], found, step.problem)
+        job = predictions.get_prediction_job(session, audit_id, number)
+    found = predictions.read_answers(resources.storage, job)
+    return _as_read(audit_id, job.status, found, job.problem)
 
 
 def _as_read(

@@ -33,7 +33,7 @@ async def stream_events(
 ) -> StreamingResponse:
     """Progress as server-sent events, from the beginning or behind `Last-Event-ID`.
 
-    Each event is named `progress` and carries `status`, `step`, `progress` and `eta_seconds`. The
+    Each event is named `progress` and carries `status`, `job`, `progress` and `eta_seconds`. The
     stream ends when the audit does.
     """
     # a 404 must come before the stream

@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Iterator
 from tempfile import TemporaryFile
+from threading import Lock
 from typing import IO, Annotated, Any, Literal
 
 import orjson
+from cachetools import LRUCache, cached
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 
@@ -24,7 +26,6 @@ from service.api.dependencies import (
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
-from service.core.lru import Recent
 from service.core.principal import Principal
 from service.exports.formats import write_suspects
 
@@ -33,9 +34,9 @@ router = TransactionRouter(
 )
 
 PAGE = 5_000
-KEPT_PAGES = 256  # of suspects, some twenty kilobytes each
 
-_pages: Recent[str, bytes] = Recent(KEPT_PAGES)
+_pages: LRUCache[str, bytes] = LRUCache(256)  # some twenty kilobytes each
+_pages_lock = Lock()
 
 
 @router.get("", response_model=SuspectPage, responses=documented(400))
@@ -70,6 +71,7 @@ def list_suspects(
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
 
+    @cached(_pages, key=lambda: etag, lock=_pages_lock)
     def page() -> bytes:
         found = review.list_suspects(session, ranking_id, wanted=wanted, after=after, limit=limit)
         more = len(found) == limit
@@ -82,7 +84,7 @@ def list_suspects(
             }
         )
 
-    return Response(_pages.get(etag, page), media_type="application/json", headers=headers)
+    return Response(page(), media_type="application/json", headers=headers)
 
 
 @router.get(".{format}", response_class=Response)

@@ -1,11 +1,8 @@
 """One export: the form is chosen here, written by the module of that form."""
 
-import os
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
-from uuid import uuid4
 
 from service.core.errors import BadInput
 from service.exports.formats.archives import rewrite_archive
@@ -16,6 +13,7 @@ from service.exports.formats.folders import rewrite_folders
 from service.exports.formats.patch import write_patch
 from service.exports.formats.tables import rewrite_table
 from service.ingest.origin import Origin, read_origin
+from service.storage.atomic import replacing
 
 Format = Literal["original", "csv", "parquet", "patch"]
 Progress = Callable[[float], None]
@@ -50,7 +48,7 @@ def export(
         detail = f"The samples are {origin.kind} from {origin.format}, not {kind} from {form}."
         raise BadInput(detail, type="form-mismatch")
     tell = on_progress or (lambda _: None)
-    with _replacing(destination) as target:
+    with replacing(destination) as target:
         if format == "original":
             _write_original(origin, upload, samples, labels, target, bool(escape_formulas), tell)
         elif format == "csv":
@@ -89,16 +87,3 @@ def _write_original(
         rewrite_archive(upload, samples, labels, origin, edits, target, escape_formulas, tell)
     else:
         rewrite_table(upload, origin, edits, target, escape_formulas, tell)
-
-
-@contextmanager
-def _replacing(destination: Path) -> Generator[Path]:
-    """A temporary path beside `destination`, synced and renamed to it if all goes well."""
-    target = destination.with_name(f".{destination.name}.{uuid4().hex}.part")
-    try:
-        yield target
-        with target.open("rb") as file:
-            os.fsync(file.fileno())
-        target.replace(destination)
-    finally:
-        target.unlink(missing_ok=True)

@@ -48,23 +48,28 @@ def audit(store):
 def test_findings_follow_the_decisions_in_their_order(annotator, audit):
     decide(annotator, audit, {0: "keep", 1: "accept_suggestion", 12: "exclude", 3: "skip"})
     found = annotator.get(f"/v1/audits/{audit}/findings").json()
-    assert (found["looks"], found["errors"]) == (3, 2)
-    assert [(p["looks"], p["errors"]) for p in found["curve"]] == [(0, 0), (1, 0), (2, 1), (3, 2)]
+    assert (found["reviewed"], found["errors"]) == (3, 2)
+    assert [(p["reviewed"], p["errors"]) for p in found["curve"]] == [
+        (0, 0),
+        (1, 0),
+        (2, 1),
+        (3, 2),
+    ]
     tiers = {tier["tier"]: tier for tier in found["tiers"]}
-    assert (tiers["obvious"]["looked"], tiers["obvious"]["wrong"]) == (2, 1)
+    assert (tiers["obvious"]["reviewed"], tiers["obvious"]["wrong"]) == (2, 1)
     assert tiers["obvious"]["low"] < 0.5 < tiers["obvious"]["high"]
-    assert (tiers["none"]["looked"], tiers["none"]["low"], tiers["none"]["high"]) == (0, 0, 1)
-    assert [(p["looks"], p["errors"]) for p in found["people"]] == [(3, 2)]
+    assert (tiers["none"]["reviewed"], tiers["none"]["low"], tiers["none"]["high"]) == (0, 0, 1)
+    assert [(p["reviewed"], p["errors"]) for p in found["people"]] == [(3, 2)]
 
 
 def test_a_sample_that_two_judge_is_looked_at_once_and_by_each(call_as, store, audit):
     with store.database.write() as session:
-        assignments.set_review(session, audit, opinions=2, adjudicators=[])
+        assignments.update_review_settings(session, audit, opinions=2, adjudicators=[])
     for verdict in ("exclude", "keep"):
         decide(call_as(Role.annotator), audit, {0: verdict})
     found = call_as(Role.admin).get(f"/v1/audits/{audit}/findings").json()
-    assert (found["looks"], found["errors"]) == (1, 0)
-    assert sorted((p["looks"], p["errors"]) for p in found["people"]) == [(1, 0), (1, 1)]
+    assert (found["reviewed"], found["errors"]) == (1, 0)
+    assert sorted((p["reviewed"], p["errors"]) for p in found["people"]) == [(1, 0), (1, 1)]
     assert {p["annotator"] for p in found["people"]} == {"the annotator"}  # two of one name
 
 
@@ -73,7 +78,7 @@ def test_what_was_taken_back_was_never_found(annotator, audit):
     corrections = annotator.get(f"/v1/audits/{audit}/corrections").json()["items"]
     annotator.post(f"/v1/audits/{audit}/corrections/{corrections[0]['id']}/revert")
     found = annotator.get(f"/v1/audits/{audit}/findings").json()
-    assert (found["looks"], found["errors"], found["people"]) == (0, 0, [])
+    assert (found["reviewed"], found["errors"], found["people"]) == (0, 0, [])
 
 
 def test_what_was_taken_back_and_brought_back_was_found(annotator, audit):
@@ -83,7 +88,7 @@ def test_what_was_taken_back_and_brought_back_was_found(annotator, audit):
         newest = annotator.get(corrections).json()["items"][-1]
         assert annotator.post(f"{corrections}/{newest['id']}/revert").status_code == 201
     found = annotator.get(f"/v1/audits/{audit}/findings").json()
-    assert (found["looks"], found["errors"]) == (1, 1)
+    assert (found["reviewed"], found["errors"]) == (1, 1)
 
 
 def test_the_data_map_tells_where_each_point_lies(annotator, audit):

@@ -10,13 +10,13 @@ import onnxruntime
 import pytest
 from sklearn.datasets import load_wine
 
-from labelaudit.client import AuditHandle, Client, JobFailed
-from labelaudit.client import model as model_module
+from labelaudit import Audit, Client, JobFailedError
+from labelaudit.client import classifier as classifier_module
 from tests.service.cli.conftest import Run
 from tests.support import road
 
 
-def audited(client: Client, upload: road.Upload, folder: Path) -> AuditHandle:
+def audited(client: Client, upload: road.Upload, folder: Path) -> Audit:
     path = folder / upload.filename
     path.write_bytes(upload.content)
     handle = client.audit(client.upload(path).id, **upload.wish)
@@ -41,8 +41,8 @@ def test_a_model_of_vectors_is_shown_saved_and_asked(
     assert [one["sample"] for one in found] == [str(number) for number in range(30)]
     assert "confidence" in run("predict", handle.id, "new.npy").out
 
-    monkeypatch.setitem(model_module.MAX_PREDICTED, "vectors", 7)
-    in_parts = handle.model().predict(vectors=vectors.tolist())
+    monkeypatch.setitem(classifier_module.MAX_PREDICTED, "vectors", 7)
+    in_parts = handle.classifier().predict(vectors=vectors.tolist())
     assert [one.label for one in in_parts] == [one["label"] for one in found]
 
 
@@ -83,12 +83,12 @@ def test_waiting_for_a_model_that_failed_tells_why(monkeypatch: pytest.MonkeyPat
             empty = {"progress": 0.0, "description": None, "files": []}
             return {"audit_id": "au_1", "status": "failed", "problem": problem, **empty}
 
-    with pytest.raises(JobFailed, match="out of luck"):
-        model_module.ModelHandle(Transport(), "au_1").wait()
+    with pytest.raises(JobFailedError, match="out of luck"):
+        classifier_module.Classifier(Transport(), "au_1").wait()
 
 
 def test_batches_are_bounded_in_number_and_in_size() -> None:
-    parts = list(model_module._batches(["x" * 3 * 2**20] * 5, 256))
+    parts = list(classifier_module._batches(["x" * 3 * 2**20] * 5, 256))
     assert [len(part) for part in parts] == [2, 2, 1]
-    assert [len(part) for part in model_module._batches([[0.0]] * 5, 2)] == [2, 2, 1]
-    assert list(model_module._batches([b"ab"], 2)) == [["YWI="]]
+    assert [len(part) for part in classifier_module._batches([[0.0]] * 5, 2)] == [2, 2, 1]
+    assert list(classifier_module._batches([b"ab"], 2)) == [["YWI="]]

@@ -84,7 +84,7 @@ ASKS = """
 import sys
 from sqlalchemy import text
 from service.db import engine
-engine.GONE_SECONDS = 0.2
+engine.CLIENT_CHECK_SECONDS = 0.2
 with engine.Database(sys.argv[1]).read() as session:
     session.execute(text("SELECT 'asked and gone', pg_sleep(600)"))
 """
@@ -119,7 +119,7 @@ def test_after_postgres_was_away_one_request_fails_and_no_more(postgres_url):
     def ask_all() -> list[bool]:
         """Of each kind of connection, whether it answers."""
         answered = []
-        for kind in (database.glance, lambda: database.read(person("Ann")), database.write):
+        for kind in (database.autocommit, lambda: database.read(person("Ann")), database.write):
             try:
                 with kind() as asked:
                     asked.execute(one)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from service.ranking.matrix_shrinkage import borne_out
+from service.ranking.matrix_shrinkage import shrink_noise_matrix
 from service.ranking.noise import anchor_noise_matrix, tops
 
 CLASSES = 6
@@ -15,7 +15,7 @@ def _estimate(clean, given):
         return noisy[rows]
 
     anchors = anchor_noise_matrix(pooled, len(given), clean.shape[1])
-    return borne_out(anchors, *tops(pooled, len(given), clean.shape[1]), given)
+    return shrink_noise_matrix(anchors, *tops(pooled, len(given), clean.shape[1]), given)
 
 
 def _flipped(matrix, n=6000, seed=0):

@@ -21,8 +21,8 @@ from sqlalchemy import select
 from labelaudit.enums import ReviewState, Verdict
 from service import review
 from service.db.tables import Suspect
-from service.review import Decision, SuspectFilter, assignments
-from service.review.log import UNDOINGS
+from service.review import NewCorrection, SuspectFilter, assignments
+from service.review.log import MAX_REVERT_DEPTH
 from tests.service.review.test_review_machine import (
     CLASSES,
     EXAMPLES,
@@ -53,7 +53,9 @@ class Machine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.audit_id = make_audit(self.store, make_dataset(self.store, samples=SAMPLES))
         with self.database.write() as session:
-            assignments.set_review(session, self.audit_id, opinions=self.wanted, adjudicators=[])
+            assignments.update_review_settings(
+                session, self.audit_id, opinions=self.wanted, adjudicators=[]
+            )
         self.log: dict[str, Row] = {}  # oldest first
         self.authors: dict[str, str] = {}
 
@@ -120,8 +122,10 @@ class Machine(RuleBasedStateMachine):
                         session, self.audit_id, sample_id(position), lease_id=lease_id
                     )
                     continue
-                decision = Decision(sample_id(position), Verdict.relabel, label, lease_id=lease_id)
-                [row] = review.submit(session, self.audit_id, [decision], principal=who)
+                correction = NewCorrection(
+                    sample_id(position), Verdict.relabel, label, lease_id=lease_id
+                )
+                [row] = review.submit(session, self.audit_id, [correction], principal=who)
                 self.log[row.id] = Row(position, Verdict.relabel, label)
                 self.authors[row.id] = who.key_id
 
@@ -131,7 +135,7 @@ class Machine(RuleBasedStateMachine):
         standing = [
             name
             for name, row in self.log.items()
-            if row.stands and self.undoings(self.last_of(name)) < UNDOINGS
+            if row.stands and self.undoings(self.last_of(name)) < MAX_REVERT_DEPTH
         ]
         if not standing:
             return

@@ -278,9 +278,9 @@ def test_a_refused_plain_upload_gives_its_room_back(settings, uploader, database
 def test_without_a_bucket_direct_uploads_are_said_not_to_be_there(uploader):
     location = begin(uploader)
     for answer in (
-        uploader.post("/v1/direct-uploads", json={"length": 5}),
+        uploader.post("/v1/multipart-uploads", json={"length": 5}),
         uploader.get(f"{location}/parts"),
         uploader.post(f"{location}/complete"),
     ):
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/no-bucket")
-    assert uploader.get("/v1/uploads").json()["direct"] is False
+    assert uploader.get("/v1/uploads").json()["multipart"] is False

@@ -1,4 +1,4 @@
-"""Whether the holder of a step is dead can be told on its own machine, and nowhere else."""
+"""Whether the holder of a job is dead can be told on its own machine, and nowhere else."""
 
 import os
 import resource
