@@ -1,13 +1,17 @@
 """Backup and restore of the embedded default: SQLite and files, one folder, while the service runs.
 
 The database is copied first, then the files that its rows name. Files are whole before a row names
-them and never change after, so the copies fit together; what was deleted between the two is deleted
-from the backup as well. A backup is verified before it counts as one.
+them and never change after, so the copies fit together. The cleanup, which deletes files of rows
+that stay, waits meanwhile; datasets deleted between the two are deleted from the backup as well. A
+backup is verified before it counts as one.
 """
 
 import json
 import shutil
 import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,12 +32,15 @@ from service.db.tables import (
     now,
 )
 from service.exports import records as exports
+from service.operations.cleanup import LOCK as CLEANUP_LOCK
 from service.operations.verify import Report, verify
 from service.storage.atomic import publish
 from service.storage.local import Storage
 
 MANIFEST = "backup.json"
 STORAGE = "storage"
+TRIES = 2  # what is rejected or deleted amid the copying is settled the next time
+CLEANUP_SECONDS = 60.0  # to wait for a cleanup that is at work
 
 
 class BackupFailed(Exception):
@@ -59,37 +66,59 @@ def back_up(settings: Settings, folder: Path) -> Backup:
     if folder.exists():
         raise BackupFailed(f"{folder} exists already; a backup is a folder of its own.")
     working = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(working, ignore_errors=True)
-    working.mkdir(mode=0o700, parents=True)
+    live = Database(settings.resolved_database_url)
     try:
-        report = _fill(settings, source, working)
+        with _no_cleanup(live):
+            report = _copy_all(settings, live, working)
         publish(working, folder, replace=False)
     finally:
+        live.dispose()
         shutil.rmtree(working, ignore_errors=True)
     return Backup(folder, report)
 
 
-def _fill(settings: Settings, source: Path, working: Path) -> Report:
+@contextmanager
+def _no_cleanup(live: Database) -> Generator[None]:
+    """Keep the cleanup out for the block."""
+    deadline = time.monotonic() + CLEANUP_SECONDS
+    while True:
+        with live.try_lock(CLEANUP_LOCK) as locked:
+            if locked:
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise BackupFailed("The service has been cleaning up for long; try again later.")
+        time.sleep(0.2)
+
+
+def _copy_all(settings: Settings, live: Database, working: Path) -> Report:
+    source = settings.data_dir / DATABASE
+    for _ in range(TRIES):
+        shutil.rmtree(working, ignore_errors=True)
+        working.mkdir(mode=0o700, parents=True)
+        report = _fill(settings, live, source, working)
+        if report.whole:
+            _write_manifest(working, report)
+            return report
+    raise BackupFailed(
+        "The copy does not hold together, so it is no backup. First of all: "
+        f"{report.violations[0]}. `labelaudit verify` tells whether the service's data do."
+    )
+
+
+def _fill(settings: Settings, live: Database, source: Path, working: Path) -> Report:
     _copy_database(source, working / DATABASE)
     origin = Storage(settings.resolved_storage_dir)
     copies = Storage(working / STORAGE)
-    live, copied = Database(settings.resolved_database_url), Database(_url(working))
+    copied = Database(_url(working))
     try:
         with copied.read() as session:
             keys = _named(session)
         for key in keys:
             _copy(origin.path(key), copies.path(key))
         _forget_deleted(live, copied, copies)
-        report = verify(copied, copies)
-        if not report.whole:
-            raise BackupFailed(
-                "The copy does not hold together, so it is no backup. First of all: "
-                f"{report.violations[0]}. `labelaudit verify` tells whether the service's data do."
-            )
-        _write_manifest(working, report)
-        return report
+        return verify(copied, copies)
     finally:
-        live.dispose()
         copied.dispose()
 
 

@@ -1,4 +1,5 @@
-"""Clears away what nothing names any more: expired uploads, refused files, what killed jobs left.
+"""Clears away what nothing names any more: expired uploads, refused files, the files of displaced
+rankings, what killed jobs left.
 
 Runs every now and then in the service, and by `labelaudit clean`. One at a time: a lock that ends
 with its process keeps others out. Only what has been untouched for long is looked at, so nothing
@@ -22,6 +23,7 @@ from service.operations.verify.files import leftovers
 from service.storage.local import Storage
 from service.storage.upload_bucket import UploadBucket
 
+LOCK = "cleanup"
 SETTLED_SECONDS = 3600.0
 GRACE = timedelta(hours=1)  # between the moment something may no longer be used and its deletion
 
@@ -36,7 +38,7 @@ def tidy(
 ) -> list[str] | None:
     """Delete what is left over; the storage keys, and addresses in the bucket, that were (or would
     be) deleted, or None if somebody else is at it."""
-    with database.try_lock("cleanup") as locked:
+    with database.try_lock(LOCK) as locked:
         if not locked:
             return None
         with database.read() as session:

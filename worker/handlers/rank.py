@@ -64,8 +64,6 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     with threadpool_limits(1, user_api="blas"):
         ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
     lease.report(0.6)
-    for pruned in _pruned(worker, audit):
-        worker.storage.delete(ranking_files.ranking_key(audit.id, pruned))
     ranking_id = new_id("ra")
     with worker.storage.writing(ranking_files.ranking_key(audit.id, ranking_id)) as path:
         ranking_files.write_ranking(ranking, path)
@@ -222,8 +220,3 @@ def _suspect_rows(
             )
 
     return rows()
-
-
-def _pruned(worker: Worker, audit: Audit) -> list[str]:
-    with worker.database.read() as session:
-        return reranking.pruned_rankings(session, audit.id)

@@ -57,7 +57,9 @@ def verify(
             for name, model in COUNTED.items()
         }
     with database.read() as session:  # what was deleted since that moment is missing rightly
-        report.violations += [one for one in missing if files.still_named(session, one.subject)]
+        if missing:
+            still = set(files.missing(session, storage, contents=contents))
+            report.violations += [one for one in missing if one in still]
         report.leftovers = files.leftovers(session, storage, settled_seconds=settled_seconds)
     return report
 
