@@ -145,7 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
         tasks = [
             asyncio.create_task(_sweep(database, backends.notify, settings.sweep_seconds)),
-            asyncio.create_task(_tidy(database, storage, bucket, settings.tidy_seconds)),
+            asyncio.create_task(_tidy(database, storage, bucket, settings)),
             asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
             asyncio.create_task(
                 _repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored")
@@ -219,12 +219,16 @@ class Identified:
 
 
 async def _tidy(
-    database: Database, storage: Storage, bucket: UploadBucket | None, seconds: float
+    database: Database, storage: Storage, bucket: UploadBucket | None, settings: Settings
 ) -> None:
+    def clean() -> list[str] | None:
+        limit = settings.encoding_cache_bytes
+        return tidy(database, storage, bucket, encodings_bytes=limit)
+
     while True:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(settings.tidy_seconds)
         try:
-            deleted = await run_in_threadpool(tidy, database, storage, bucket)
+            deleted = await run_in_threadpool(clean)
         except Exception as error:  # it must outlive a database that is away
             log.warning("tidy_failed", error=str(error))
         else:

@@ -55,6 +55,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     safety.clean,
     safety.backup,
     safety.restore,
+    safety.erase,
 )
 for command in COMMANDS:
     app.command()(command)

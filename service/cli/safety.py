@@ -1,8 +1,8 @@
-"""`verify`, `clean`, `backup`, `restore`: is what is stored whole, and copies of it."""
+"""`verify`, `clean`, `backup`, `restore`, `erase`: what is stored, copies of it, its deletion."""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy.exc import DBAPIError
@@ -12,8 +12,12 @@ from service.backends import open_backends
 from service.cli import show
 from service.cli.options import AsJson, DataDir
 from service.core.config import DATABASE, Settings
+from service.core.errors import ServiceError
 from service.operations.cleanup import tidy
 from service.operations.verify import Report
+
+if TYPE_CHECKING:
+    from service.operations.erase import Erasure
 
 SHOWN = 50
 
@@ -46,14 +50,21 @@ def clean(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed jobs.
+    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed jobs; and
+    encodings beyond LABELAUDIT_ENCODING_CACHE_BYTES.
 
     The running service does the same every ten minutes. Nothing younger than an hour is touched.
     """
     settings = _settings(data_dir)
     backends = open_backends(settings)
     try:
-        keys = tidy(backends.database, backends.storage, backends.upload_bucket, dry_run=dry_run)
+        keys = tidy(
+            backends.database,
+            backends.storage,
+            backends.upload_bucket,
+            dry_run=dry_run,
+            encodings_bytes=settings.encoding_cache_bytes,
+        )
     finally:
         backends.close()
     if keys is None:
@@ -101,6 +112,56 @@ def restore(
         raise LabelauditError(str(error)) from error
     _say(report)
     show.out.print("Restored into", str(target), soft_wrap=True)
+
+
+def erase(
+    dataset_id: Annotated[str, typer.Argument(help="The dataset, `ds_…`.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete a dataset for good, and prove it; exit code 1 where a trace of it is left.
+
+    Deletes its rows, its files, and its encodings unless a dataset of the same file needs them.
+    Then every table and every file is looked through for its ids, the name of its file and its
+    content. The lines of the access log stay, and are listed. Works beside a running service, and
+    on the database and the storage themselves. Backups made before still hold the dataset.
+    """
+    from service.operations import erase as erasing
+
+    settings = _settings(data_dir)
+    if not yes:
+        typer.confirm(f"Delete {dataset_id} and all that was made from it?", abort=True, err=True)
+    backends = open_backends(settings)
+    try:
+        found = erasing.erase(
+            backends.database,
+            backends.storage,
+            dataset_id,
+            bucket=backends.upload_bucket,
+            lease_seconds=settings.job_lease_seconds,
+        )
+    except ServiceError as error:
+        raise LabelauditError(error.detail) from error
+    finally:
+        backends.close()
+    if as_json:
+        show.as_json({"complete": found.complete, **asdict(found)})
+    else:
+        _say_erased(found)
+    if not found.complete:
+        raise typer.Exit(1)
+
+
+def _say_erased(found: "Erasure") -> None:
+    for note in found.notes:
+        show.out.print(show.plain(note), soft_wrap=True)
+    for line in found.kept:
+        show.out.print("Stays, as long as the access log does:", show.plain(line), soft_wrap=True)
+    for trace in found.traces:
+        show.out.print("[bold red]A trace is left:[/]", show.plain(trace), soft_wrap=True)
+    if found.complete:
+        show.out.print("Nothing else names it.")
 
 
 def verify_stored(settings: Settings, *, contents: bool) -> Report:

@@ -133,6 +133,9 @@ class Settings(BaseSettings):
     ingest_memory_bytes: int = Field(default=4 * 2**30, gt=0, description="to read one upload")
     ingest_seconds: float = Field(default=3600.0, gt=1, description="to read one upload")
     tidy_seconds: float = Field(default=600.0, gt=0, description="between looks for leftovers")
+    encoding_cache_bytes: int = Field(
+        default=50 * 2**30, ge=0, description="of encodings; the least recently used go first"
+    )
     open_uploads: int = Field(default=8, gt=0, description="of one caller at a time")
     quota_bytes: int = Field(default=0, ge=0, description="of all datasets together; 0: no quota")
     quota_datasets: int = Field(default=0, ge=0, description="0: no quota")

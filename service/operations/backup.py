@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from service.audits import records as audits
 from service.core.config import DATABASE, Settings
+from service.datasets import deletion, encodings
 from service.datasets import records as datasets
 from service.db.engine import Database
 from service.db.tables import (
@@ -138,13 +139,11 @@ def _url(folder: Path) -> str:
 
 def _named(session: Session) -> list[str]:
     """The storage keys that rows name: folders, and the encodings of audits."""
-    plans = session.scalars(select(Audit.plan).where(Audit.plan.is_not(None)))
-    encodings = {str(plan["encoding"]) for plan in plans if plan and "encoding" in plan}
     return [
         *(datasets.folder(dataset_id) for dataset_id in session.scalars(select(Dataset.id))),
         *(audits.folder(audit_id) for audit_id in session.scalars(select(Audit.id))),
         *(str(Path(exports.file_key(one)).parent) for one in session.scalars(select(Export.id))),
-        *sorted(encodings),
+        *sorted(encodings.named(session)),
     ]
 
 
@@ -167,9 +166,9 @@ def _forget_deleted(live: Database, copied: Database, copies: Storage) -> None:
     with copied.write() as session:
         session.execute(delete(Upload).where(Upload.completed_at.is_(None)))
         gone = set(session.scalars(select(Dataset.id))) - there
-        keys = [key for one in gone for key in datasets.delete_dataset(session, one)]
-    for key in keys:
-        copies.delete(key)
+        deleted = [deletion.delete_dataset(session, one) for one in gone]
+    for one in deleted:
+        deletion.delete_files(copied, copies, one)
 
 
 def _write_manifest(folder: Path, report: Report) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from labelaudit.enums import DatasetStatus
 from service import uploads
 from service.core.errors import Unavailable
+from service.datasets import encodings
 from service.datasets import records as datasets
 from service.db.engine import Database
 from service.db.tables import Dataset, Upload, now
@@ -35,9 +36,10 @@ def tidy(
     *,
     dry_run: bool = False,
     settled_seconds: float = SETTLED_SECONDS,
+    encodings_bytes: int | None = None,
 ) -> list[str] | None:
-    """Delete what is left over; the storage keys, and addresses in the bucket, that were (or would
-    be) deleted, or None if somebody else is at it."""
+    """Delete what is left over, and encodings beyond `encodings_bytes`; the storage keys, and
+    addresses in the bucket, that were (or would be) deleted, or None if somebody else is at it."""
     with database.try_lock(LOCK) as locked:
         if not locked:
             return None
@@ -48,8 +50,12 @@ def tidy(
             with database.write() as session:
                 for upload in session.scalars(select(Upload).where(_expired())):
                     session.delete(upload)
-            for key in keys:
+            unnamed = [key for key in keys if key.startswith(f"{encodings.FOLDER}/")]
+            encodings.delete_unnamed(database, storage, unnamed)
+            for key in set(keys) - set(unnamed):
                 storage.delete(key)
+        if encodings_bytes is not None:
+            keys += encodings.evict(database, storage, limit_bytes=encodings_bytes, dry_run=dry_run)
         if bucket is not None:
             with suppress(Unavailable):  # which is logged; there is a next time
                 keys += _clear(

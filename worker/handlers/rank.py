@@ -17,6 +17,7 @@ from labelaudit.enums import DatasetKind, JobType
 from service import review
 from service.audits import class_profiles, ranking_files
 from service.audits import records as audits
+from service.datasets import encodings
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
 from service.db.tables import (
@@ -69,7 +70,8 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
         ranking_files.write_ranking(ranking, path)
     if dataset.kind is DatasetKind.table:
         _write_typical(worker, audit, dataset)
-    issues = find_issues(model_families(evidence), evidence.labels, _vectors(worker, audit))
+    vectors = _vectors(worker, audit, dataset, positions, lease)
+    issues = find_issues(model_families(evidence), evidence.labels, vectors)
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
     summary = ranking.summary.to_dict(dataset.class_names)
     summary["issues"] = issues.counts()
@@ -157,11 +159,24 @@ def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence,
     return evidence, positions
 
 
-def _vectors(worker: Worker, audit: Audit) -> NDArray[Any] | None:
-    """What the samples were encoded to; None where they came as probabilities."""
+def _vectors(
+    worker: Worker, audit: Audit, dataset: Dataset, positions: NDArray[np.int64], lease: JobLease
+) -> NDArray[Any] | None:
+    """What the samples were encoded to; None where they came as probabilities. Made again where the
+    cache has evicted it since."""
     if audit.plan is None:
         return None
-    vectors: NDArray[Any] = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r")
+    path = worker.storage.path(audit.plan["encoding"])
+    if path.exists():
+        encodings.touch(worker.storage, audit.plan["encoding"])
+    else:
+        from worker.handlers.encodings import ensure_encoding
+
+        _, inputs = ensure_encoding(
+            worker, audit, dataset, positions, lambda share: lease.report(0.6 + 0.1 * share)
+        )
+        path = inputs.path
+    vectors: NDArray[Any] = np.load(path, mmap_mode="r")
     return vectors
 
 

@@ -17,6 +17,7 @@ from labelaudit.enums import (
 )
 from service.audits import classifier, ranking_files
 from service.audits import records as audits
+from service.datasets import encodings
 from service.datasets import records as datasets
 from service.db.tables import (
     Audit,
@@ -146,6 +147,13 @@ def leftovers(session: Session, storage: Storage, *, settled_seconds: float) -> 
             working = (part for part in path.rglob(".*") if _age(part) <= settled)
             found += sorted(working)
     found += sorted(_old_rankings(session, storage, settled))
+    encoded = list(storage.path(encodings.FOLDER).glob("*"))
+    needed = encodings.named(session)
+    found += sorted(
+        path
+        for path in encoded
+        if f"{encodings.FOLDER}/{path.name}" not in needed and _age(path) <= settled
+    )
     coming = set(session.scalars(select(Upload.id)))
     found += sorted(
         part
