@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from uuid import uuid4
 
 import structlog
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.accounts import oidc
 from service.accounts.last_used import LastUsed
+from service.accounts.refusals import Refusals
 from service.api import problems
 from service.api.dependencies import Resources
 from service.api.rate_limit import Limit
@@ -111,6 +113,7 @@ STORY = (
 )
 MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is held in memory; uploads have a limit of their own
 STORE_LAST_USED_SECONDS = 30.0
+STORE_REFUSALS_SECONDS = 20.0
 LOCK_SECONDS = 5.0  # for somebody else's transaction; then the caller is asked to come again
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -129,6 +132,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         backends = open_backends(settings, lock_seconds=LOCK_SECONDS)
         database, storage, bucket = backends.database, backends.storage, backends.upload_bucket
         last_used, metrics, news = LastUsed(database), Metrics(database, storage), News(database)
+        refusals = Refusals(database)
         app.state.resources = Resources(
             settings,
             database,
@@ -141,6 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 "failed-sign-ins", settings.failed_sign_in_limit, settings.redis_url
             ),
             provider=oidc.Provider(settings) if settings.oidc_issuer else None,
+            refusals=refusals,
             bucket=bucket,
         )
         tasks = [
@@ -150,12 +155,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             asyncio.create_task(
                 _repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored")
             ),
+            asyncio.create_task(
+                _repeat(refusals.flush, STORE_REFUSALS_SECONDS, "refusals_not_stored")
+            ),
         ]
         yield
         app.state.closing.set()
         for task in tasks:
             task.cancel()
         await _attempt(last_used.store, "last_used_not_stored")
+        await _attempt(partial(refusals.flush, all_of_them=True), "refusals_not_stored")
         backends.close()
 
     app = FastAPI(

@@ -15,11 +15,12 @@ from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import AccessOutcome, Scope
+from labelaudit.enums import Scope
 from labelaudit.schemas import SignInAnswer
 from service.accounts import access_log, oidc, sessions
 from service.accounts.api_keys import authenticate
 from service.accounts.last_used import LastUsed
+from service.accounts.refusals import Refusals
 from service.api import cookies
 from service.api.rate_limit import Limit
 from service.audits.event_poller import News
@@ -45,6 +46,7 @@ class Resources:
     calls: Limit
     failed_sign_ins: Limit
     provider: oidc.Provider | None  # of sign-ins elsewhere
+    refusals: Refusals
     bucket: UploadBucket | None  # the bucket that files may be sent to
 
     def read(self, caller: Principal) -> AbstractContextManager[Session]:
@@ -65,18 +67,14 @@ class Resources:
             raise
 
     def note_refusal(self, request: Request, caller: Principal | None, **detail: str) -> None:
-        """A line of the access log; what failed attempts can add is bounded by their limit."""
-        with self.database.write() as session:
-            access_log.record(
-                session,
-                "refused",
-                f"{request.method} {request.url.path}"[:200],
-                by=caller,
-                outcome=AccessOutcome.refused,
-                address=address_of(request),
-                request_id=request.state.request_id,
-                **detail,
-            )
+        """A line of the access log, or past a rate a count in one."""
+        self.refusals.note(
+            f"{request.method} {request.url.path}",
+            caller=caller,
+            address=address_of(request),
+            request_id=request.state.request_id,
+            **detail,
+        )
 
     def note_download(self, caller: Principal, subject: str, file: str) -> None:
         """A line of the access log for data that leave: before their first byte does."""

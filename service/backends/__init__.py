@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from service.accounts.access_log import AccessLogFile
 from service.core.config import Settings
 from service.db.engine import Database
 from service.storage.local import Storage
@@ -30,9 +31,11 @@ def open_backends(settings: Settings, *, lock_seconds: float = 0) -> Backends:
     """The database, the storage and the broker; nobody waits longer than `lock_seconds` for
     somebody else's transaction, 0 meaning for ever."""
     notify = _notifier(settings)
+    file = AccessLogFile(settings.access_log_file) if settings.access_log_file else None
     database = Database(
         settings.resolved_database_url,
         notify=notify,
+        committed=file.committed if file else None,
         pool=settings.database_pool,
         lock_seconds=lock_seconds,
     )

@@ -45,7 +45,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     auditing.delete,
     auditing.objectives,
     auditing.encoders,
-    keys.log,
+    keys.access_log,
     models.model,
     models.predict,
     serving.serve,

@@ -1,10 +1,12 @@
 """`keys create`, `keys list`, `keys revoke`."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from labelaudit.enums import Role
+from labelaudit.schemas import AccessEntryRead
 from service.cli import show
 from service.cli.options import (
     AsJson,
@@ -13,6 +15,8 @@ from service.cli.options import (
     connect,
 )
 from service.core.config import Settings
+
+DEFAULT_LINES = 50
 
 app = typer.Typer(help="API keys: who may do what.", no_args_is_help=True)
 
@@ -42,14 +46,14 @@ def create(
 
 def _create_directly(name: str, role: Role) -> str:
     from service.accounts.api_keys import create_key
-    from service.db.engine import Database
+    from service.backends import open_backends
 
-    database = Database(Settings().resolved_database_url)
+    backends = open_backends(Settings())
     try:
-        with database.write() as session:
+        with backends.database.write() as session:
             return create_key(session, name=name, role=role)[1]
     finally:
-        database.dispose()
+        backends.close()
 
 
 @app.command("list")
@@ -85,19 +89,36 @@ def revoke(
         show.keys([client.revoke_key(key_id)])
 
 
-def log(
-    limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 50,
-    as_json: AsJson = False,
+def access_log(
+    since: Annotated[
+        datetime | None, typer.Option(help="Only lines from then on, in UTC.", show_default="all")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many lines.", show_default="50, all with --since"),
+    ] = None,
+    service: Annotated[
+        bool,
+        typer.Option(
+            "--service",
+            help="What belongs to no organisation, as failed sign-ins do; for operators.",
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, as they come.")
+    ] = False,
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
     """The access log, newest first: who did what, when, from where."""
+    moment = since.replace(tzinfo=UTC) if since else None
     with connect(data_dir, url) as client:
-        entries = list(client.access_log(limit=limit))
-    if as_json:
-        show.as_json([entry.model_dump(mode="json") for entry in entries])
-        return
-    for entry in entries:
-        who, where = entry.name or "-", entry.address or "-"
-        words = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.action, entry.outcome, who, where)
-        typer.echo("  ".join((*words, entry.subject or "")))
+        count = limit or (None if since else DEFAULT_LINES)
+        for entry in client.access_log(since=moment, service=service, limit=count):
+            typer.echo(entry.model_dump_json() if as_json else _line(entry))
+
+
+def _line(entry: AccessEntryRead) -> str:
+    who, where = entry.name or "-", entry.address or "-"
+    words = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.action, entry.outcome, who, where)
+    return "  ".join((*words, entry.subject or ""))

@@ -88,6 +88,7 @@ def migrate(
     With LABELAUDIT_APP_DATABASE_URL set, the PostgreSQL role that it names is made and given what
     the service needs: it owns nothing, so row-level security binds it and logs stay as they are.
     """
+    from service.accounts import access_log
     from service.db import app_role
     from service.db import migrate as migration
     from service.db.engine import Database
@@ -96,6 +97,9 @@ def migrate(
     database = Database(settings.resolved_database_url)
     try:
         migration.upgrade(database, revision)
+        if revision == "head":
+            with database.write() as session:
+                access_log.keep_for(session, settings.access_log_days)
         if settings.app_database_url:
             app_role.grant(database, settings.app_database_url)
     except app_role.InvalidRole as error:

@@ -88,6 +88,12 @@ class Settings(BaseSettings):
         default=None, description="per caller, `6000/minute` unless embedded; empty: none"
     )
     failed_sign_in_limit: str = Field(default="30/minute", description="per address")
+    access_log_days: int = Field(
+        default=400, ge=0, description="for `migrate`: older lines are deleted; 0: never"
+    )
+    access_log_file: Path | None = Field(
+        default=None, description="every line of the access log is appended to it as JSON, too"
+    )
     public_url: str = Field(default="", description="what people type; OIDC comes back to it")
 
     oidc_issuer: str = Field(default="", description="empty: nobody signs in elsewhere")

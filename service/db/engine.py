@@ -138,7 +138,8 @@ def normalised(url: str) -> str:
 
 
 class Database:
-    """Opens sessions. `notify` is called after a commit with the queues that got work.
+    """Opens sessions. `notify` is called after a commit with the queues that got work, `committed`
+    with the session.
 
     At most `pool` connections are open at once. On Postgres, waiting for another transaction's lock
     fails after `lock_seconds`; 0 means no limit. SQLite's wait is always bounded.
@@ -149,6 +150,7 @@ class Database:
         url: str,
         *,
         notify: Callable[[set[str]], None] | None = None,
+        committed: Callable[[Session], None] | None = None,
         pool: int = 24,
         lock_seconds: float = 0,
     ) -> None:
@@ -158,6 +160,7 @@ class Database:
         else:
             self._open_postgres(url, pool, lock_seconds)
         self._notify = notify
+        self._committed = committed
 
     def _open_sqlite(self, url: str, pool: int) -> None:
         path = make_url(url).database
@@ -243,6 +246,8 @@ class Database:
         ) as session:
             yield session
             session.commit()
+            if self._committed:
+                self._committed(session)
             pending: set[str] = session.info.get(PENDING_NOTIFICATIONS, set())
         if pending and self._notify:
             self._notify(pending)

@@ -25,11 +25,11 @@ from starlette.types import ASGIApp
 
 from labelaudit.client.session_file import Address, delete_address, write_address
 from labelaudit.enums import Role
-from service.accounts import api_keys
+from service.accounts import access_log, api_keys
 from service.api.app import create_app
+from service.backends import open_backends
 from service.core.config import Settings
 from service.db import migrate
-from service.db.engine import Database
 from service.hosting import process_tuning
 from service.hosting.supervisor import Supervisor
 
@@ -249,12 +249,14 @@ def _url(host: str, listener: socket.socket) -> str:
 
 def _prepare_database(settings: Settings) -> str:
     """Newest schema, and a fresh admin key; the ones of earlier starts are revoked."""
-    database = Database(settings.resolved_database_url)
+    backends = open_backends(settings)
+    database = backends.database
     try:
         migrate.upgrade(database)
         with database.write() as session:
+            access_log.keep_for(session, settings.access_log_days)
             api_keys.revoke_by_name(session, KEY_NAME)
             _, token = api_keys.create_key(session, name=KEY_NAME, role=Role.admin)
     finally:
-        database.dispose()
+        backends.close()
     return token

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import DatasetStatus
 from service import uploads
+from service.accounts import access_log
 from service.core.errors import Unavailable
 from service.datasets import encodings
 from service.datasets import records as datasets
@@ -50,6 +51,7 @@ def tidy(
             with database.write() as session:
                 for upload in session.scalars(select(Upload).where(_expired())):
                     session.delete(upload)
+                access_log.delete_expired(session)
             unnamed = [key for key in keys if key.startswith(f"{encodings.FOLDER}/")]
             encodings.delete_unnamed(database, storage, unnamed)
             for key in set(keys) - set(unnamed):

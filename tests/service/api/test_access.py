@@ -151,6 +151,7 @@ GUARDED = {
     ("GET", "/v1/keys"): Scope.admin,
     ("POST", "/v1/keys/{key_id}/rotate"): Scope.admin,
     ("GET", "/v1/access-log"): Scope.admin,
+    ("GET", "/v1/access-log/service"): Scope.tenants,
     ("POST", "/v1/tenants"): Scope.tenants,
 }
 

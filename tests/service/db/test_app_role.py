@@ -150,6 +150,8 @@ def test_row_level_security_is_on_for_every_table_of_a_tenant(app_url: str) -> N
     [
         "UPDATE access_log SET name = 'nobody'",
         "DELETE FROM access_log",
+        "UPDATE log_retention SET days = 1",
+        "INSERT INTO log_retention VALUES ('correction', 1)",
         "TRUNCATE access_log",
         "UPDATE correction SET annotator = 'nobody'",
         "DELETE FROM correction",
