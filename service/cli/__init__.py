@@ -20,6 +20,7 @@ from service.cli import (
     show,
 )
 from service.cli.start import start
+from service.storage.anchors import BadKey
 
 app = typer.Typer(
     name="labelaudit",
@@ -75,6 +76,6 @@ def main() -> None:
     """0: done. 1: the service, or what was uploaded, stood in the way. 2: wrong usage."""
     try:
         app()
-    except (LabelauditError, TimeoutError) as error:
+    except (LabelauditError, TimeoutError, BadKey) as error:
         show.err.print(show.plain_lines(str(error)), soft_wrap=True)
         sys.exit(1)

@@ -169,7 +169,9 @@ def verify_stored(settings: Settings, *, contents: bool) -> Report:
 
     backends = open_backends(settings)
     try:
-        return verify.verify(backends.database, backends.storage, contents=contents)
+        return verify.verify(
+            backends.database, backends.storage, contents=contents, anchors=backends.anchors
+        )
     except DBAPIError as error:
         raise LabelauditError(
             "The database cannot be read as this version writes it. If it is older, run "

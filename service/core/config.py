@@ -15,6 +15,7 @@ from labelaudit.enums import Role
 
 PREFIX = "LABELAUDIT_"
 DATABASE = "labelaudit.sqlite3"  # in the data directory
+SIGNING_KEY = "signing-key.pem"  # there, too
 SHORTEST_PASSWORD = 12
 
 
@@ -93,6 +94,14 @@ class Settings(BaseSettings):
     )
     access_log_file: Path | None = Field(
         default=None, description="every line of the access log is appended to it as JSON, too"
+    )
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="a PEM file with an Ed25519 key that signs the chains of corrections; where "
+        "embedded, one is made in data_dir; empty elsewhere: nothing is signed",
+    )
+    anchor_every: int = Field(
+        default=100, ge=1, description="corrections of a dataset between two signatures"
     )
     public_url: str = Field(default="", description="what people type; OIDC comes back to it")
 
@@ -226,6 +235,12 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / DATABASE}"
+
+    @property
+    def resolved_signing_key_file(self) -> Path | None:
+        if self.signing_key_file is None and self.embedded:
+            return self.data_dir / SIGNING_KEY
+        return self.signing_key_file
 
     @property
     def resolved_storage_dir(self) -> Path:

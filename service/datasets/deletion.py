@@ -18,6 +18,7 @@ from service.db.tables import (
     Upload,
 )
 from service.jobs import records as jobs
+from service.storage import anchors
 from service.storage.local import Storage
 
 
@@ -63,6 +64,7 @@ def delete_dataset(session: Session, dataset_id: str) -> Deleted:
             *(f"audits/{audit_id}" for audit_id in audits),
             *(f"exports/{export_id}" for export_id in exports),
             *(f"incoming/{upload_id}" for upload_id in uploads),
+            anchors.folder(dataset_id),
         ],
         encodings=shared,
     )

@@ -38,6 +38,7 @@ from sqlalchemy.types import Double
 from service.core.principal import Principal
 from service.db import tenant_filter
 
+APPENDED = "appended"  # in a session: (dataset, first, last, last hash) of its corrections
 PENDING_NOTIFICATIONS = "pending_notifications"  # in a session: queues that got work
 POOL_SECONDS = 3.0  # to wait for a free connection; then the caller gets a 503
 WRITER_QUEUE_SECONDS = 10.0  # to wait for the only connection that writes to SQLite

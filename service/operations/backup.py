@@ -21,7 +21,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from service.audits import records as audits
-from service.core.config import DATABASE, Settings
+from service.backends import open_anchors
+from service.core.config import DATABASE, SIGNING_KEY, Settings
 from service.datasets import deletion, encodings
 from service.datasets import records as datasets
 from service.db.engine import Database
@@ -35,6 +36,9 @@ from service.db.tables import (
 from service.exports import records as exports
 from service.operations.cleanup import LOCK as CLEANUP_LOCK
 from service.operations.verify import Report, verify
+from service.review.hash_chain import anchor_head
+from service.storage import anchors
+from service.storage.anchors import Anchors, SigningKey
 from service.storage.atomic import publish
 from service.storage.local import Storage
 
@@ -113,12 +117,19 @@ def _fill(settings: Settings, live: Database, source: Path, working: Path) -> Re
     copies = Storage(working / STORAGE)
     copied = Database(_url(working))
     try:
+        anchored = open_anchors(settings, origin)
         with copied.read() as session:
             keys = _named(session)
+            if anchored is not None:
+                for dataset_id in session.scalars(select(Dataset.id)).all():
+                    anchor_head(session, anchored, dataset_id)
         for key in keys:
             _copy(origin.path(key), copies.path(key))
         _forget_deleted(live, copied, copies)
-        return verify(copied, copies)
+        _forget_later_anchors(copied, copies)
+        if settings.signing_key_file is None and anchored is not None:
+            shutil.copy2(anchored.key.path, working / SIGNING_KEY)
+        return verify(copied, copies, anchors=Anchors(copies, anchored.key) if anchored else None)
     finally:
         copied.dispose()
 
@@ -141,6 +152,7 @@ def _named(session: Session) -> list[str]:
     """The storage keys that rows name: folders, and the encodings of audits."""
     return [
         *(datasets.folder(dataset_id) for dataset_id in session.scalars(select(Dataset.id))),
+        *(anchors.folder(dataset_id) for dataset_id in session.scalars(select(Dataset.id))),
         *(audits.folder(audit_id) for audit_id in session.scalars(select(Audit.id))),
         *(str(Path(exports.file_key(one)).parent) for one in session.scalars(select(Export.id))),
         *sorted(encodings.named(session)),
@@ -169,6 +181,16 @@ def _forget_deleted(live: Database, copied: Database, copies: Storage) -> None:
         deleted = [deletion.delete_dataset(session, one) for one in gone]
     for one in deleted:
         deletion.delete_files(copied, copies, one)
+
+
+def _forget_later_anchors(copied: Database, copies: Storage) -> None:
+    """Those of corrections that were made after the database was copied."""
+    with copied.read() as session:
+        versions = dict(session.execute(select(Dataset.id, Dataset.version)).all())
+    for dataset_id, newest in versions.items():
+        for path in copies.path(anchors.folder(dataset_id)).glob("*.json"):
+            if path.stem.isdecimal() and int(path.stem) > newest:
+                path.unlink()
 
 
 def _write_manifest(folder: Path, report: Report) -> None:
@@ -213,9 +235,11 @@ def _read_manifest(backup: Path) -> dict[str, Any]:
 
 
 def _verified(folder: Path, manifest: dict[str, Any]) -> Report:
-    database = Database(_url(folder))
+    database, storage = Database(_url(folder)), Storage(folder / STORAGE)
+    key = folder / SIGNING_KEY
     try:
-        report = verify(database, Storage(folder / STORAGE))
+        anchored = Anchors(storage, SigningKey(key)) if key.exists() else None
+        report = verify(database, storage, anchors=anchored)
     finally:
         database.dispose()
     if not report.whole:

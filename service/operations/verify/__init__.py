@@ -16,8 +16,9 @@ from service.db.tables import (
     Suspect,
 )
 from service.operations.verify import files, jobs, rows
-from service.operations.verify.chain import broken_links, heads
+from service.operations.verify.chain import broken_links, heads, off_anchor
 from service.operations.verify.report import Report, Violation
+from service.storage.anchors import Anchors
 from service.storage.local import Storage
 
 __all__ = ["Report", "Violation", "verify"]
@@ -38,16 +39,19 @@ def verify(
     *,
     contents: bool = True,
     settled_seconds: float = 3600.0,
+    anchors: Anchors | None = None,
 ) -> Report:
-    """Check every invariant.
+    """Check every invariant; with `anchors`, that every chain passes through its own.
 
     `contents` also reads uploads and exports in full, to compare their hashes. A working file is a
     leftover once it is older than `settled_seconds`.
     """
     report = Report()
+    anchored = anchors.read() if anchors else {}  # before the snapshot, which is then no older
     with database.snapshot() as session:
         report.violations += _engine_faults(session)
         report.violations += broken_links(session)
+        report.violations += off_anchor(session, anchored)
         report.violations += rows.contradictions(session)
         report.violations += jobs.contradictions(session)
         missing = list(files.missing(session, storage, contents=contents))

@@ -34,7 +34,7 @@ from service.operations.verify.report import Violation
 from service.review.reranking import pruned_rankings
 from service.storage.local import Storage
 
-OWNERS = {"datasets": Dataset, "audits": Audit, "exports": Export}
+OWNERS = {"datasets": Dataset, "anchors": Dataset, "audits": Audit, "exports": Export}
 
 
 def missing(session: Session, storage: Storage, *, contents: bool) -> Iterator[Violation]:

@@ -106,7 +106,7 @@ class Machine(RuleBasedStateMachine):
             "/v1/datasets", params={"filename": filename}, content=UPLOADS[filename]
         )
         assert answer.status_code == 202, answer.text
-        return answer.json()["id"]
+        return str(answer.json()["id"])
 
     @rule(target=datasets, filename=st.sampled_from(list(UPLOADS)))
     def upload(self, filename):
@@ -132,7 +132,7 @@ class Machine(RuleBasedStateMachine):
         answer = self.client.post(f"/v1/datasets/{dataset_id}/audits", json={})
         assert answer.status_code == 202, answer.text
         self.work()
-        return answer.json()["id"]
+        return str(answer.json()["id"])
 
     @rule(target=begun, dataset_id=datasets)
     def start(self, dataset_id):
@@ -301,7 +301,7 @@ class Machine(RuleBasedStateMachine):
 def test_whatever_the_service_does_holds_together(store, admin, worker, database_url):
     examples = EXAMPLES if database_url.startswith("sqlite") else max(1, EXAMPLES // 4)
     run_state_machine_as_test(
-        lambda: Machine(store, admin, worker),
+        lambda: Machine(store, admin, worker),  # type: ignore[arg-type]
         settings=settings(
             max_examples=examples,
             stateful_step_count=STEPS,
