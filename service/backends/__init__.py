@@ -62,14 +62,16 @@ def open_backends(settings: Settings, *, lock_seconds: float = 0) -> Backends:
 
 
 def open_anchors(settings: Settings, storage: Storage) -> Anchors | None:
-    """Raises BadKey where the file of the signing key holds none."""
-    path = settings.resolved_signing_key_file
-    if path is None:
+    """None where no key is set. Raises BadKey where it is none."""
+    own, pem = settings.own_signing_key_file, settings.signing_key.get_secret_value()
+    if own is not None:
+        own.parent.mkdir(parents=True, exist_ok=True)
+        make_key(own)
+        key = SigningKey.of_file(own)
+    elif pem:
+        key = SigningKey(pem.encode())
+    else:
         return None
-    if settings.signing_key_file is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        make_key(path)
-    key = SigningKey(path)
     key.check()
     storage.path(FOLDER).mkdir(exist_ok=True)  # there to be backed up, if empty
     return Anchors(storage, key, every=settings.anchor_every)

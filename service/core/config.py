@@ -95,10 +95,10 @@ class Settings(BaseSettings):
     access_log_file: Path | None = Field(
         default=None, description="every line of the access log is appended to it as JSON, too"
     )
-    signing_key_file: Path | None = Field(
-        default=None,
-        description="a PEM file with an Ed25519 key that signs the chains of corrections; where "
-        "embedded, one is made in data_dir; empty elsewhere: nothing is signed",
+    signing_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="an Ed25519 key (PEM) that signs the chains of corrections; where embedded, "
+        "one is made in data_dir; empty elsewhere: nothing is signed",
     )
     anchor_every: int = Field(
         default=100, ge=1, description="corrections of a dataset between two signatures"
@@ -237,10 +237,10 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / DATABASE}"
 
     @property
-    def resolved_signing_key_file(self) -> Path | None:
-        if self.signing_key_file is None and self.embedded:
-            return self.data_dir / SIGNING_KEY
-        return self.signing_key_file
+    def own_signing_key_file(self) -> Path | None:
+        """The file of the key that the embedded default makes, where no other is set."""
+        own = self.embedded and not self.signing_key.get_secret_value()
+        return self.data_dir / SIGNING_KEY if own else None
 
     @property
     def resolved_storage_dir(self) -> Path:

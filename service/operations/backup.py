@@ -127,8 +127,8 @@ def _fill(settings: Settings, live: Database, source: Path, working: Path) -> Re
             _copy(origin.path(key), copies.path(key))
         _forget_deleted(live, copied, copies)
         _forget_later_anchors(copied, copies)
-        if settings.signing_key_file is None and anchored is not None:
-            shutil.copy2(anchored.key.path, working / SIGNING_KEY)
+        if settings.own_signing_key_file is not None:
+            shutil.copy2(settings.own_signing_key_file, working / SIGNING_KEY)
         return verify(copied, copies, anchors=Anchors(copies, anchored.key) if anchored else None)
     finally:
         copied.dispose()
@@ -238,7 +238,7 @@ def _verified(folder: Path, manifest: dict[str, Any]) -> Report:
     database, storage = Database(_url(folder)), Storage(folder / STORAGE)
     key = folder / SIGNING_KEY
     try:
-        anchored = Anchors(storage, SigningKey(key)) if key.exists() else None
+        anchored = Anchors(storage, SigningKey.of_file(key)) if key.exists() else None
         report = verify(database, storage, anchors=anchored)
     finally:
         database.dispose()

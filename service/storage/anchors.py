@@ -9,7 +9,7 @@ import base64
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 FOLDER = "anchors"
+REMEDY = "Make one with `openssl genpkey -algorithm ed25519`."
 
 
 class BadKey(ValueError):
-    """The file holds no Ed25519 key; says what to do."""
+    """There is no Ed25519 key where one should be; says what to do."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,17 @@ class Anchor:
 
 @dataclass(frozen=True)
 class SigningKey:
-    """The key, read when it is first needed."""
+    """An Ed25519 private key, as PEM."""
 
-    path: Path
+    pem: bytes = field(repr=False)
+
+    @classmethod
+    def of_file(cls, path: Path) -> "SigningKey":
+        """Raises BadKey where the file cannot be read."""
+        try:
+            return cls(path.read_bytes())
+        except OSError as error:
+            raise BadKey(f"The signing key {path} cannot be read: {error}.") from error
 
     @cached_property
     def _key(self) -> "Ed25519PrivateKey":
@@ -54,18 +63,15 @@ class SigningKey:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         try:
-            key = load_pem_private_key(self.path.read_bytes(), password=None)
-        except (OSError, ValueError, TypeError) as error:
-            raise BadKey(f"The signing key cannot be read from {self.path}: {error}") from error
+            key = load_pem_private_key(self.pem, password=None)
+        except (ValueError, TypeError) as error:
+            raise BadKey(f"The signing key is no PEM file: {error}. {REMEDY}") from error
         if not isinstance(key, Ed25519PrivateKey):
-            raise BadKey(
-                f"{self.path} holds no Ed25519 key: make one with "
-                "`openssl genpkey -algorithm ed25519`."
-            )
+            raise BadKey(f"The signing key is no Ed25519 key. {REMEDY}")
         return key
 
     def check(self) -> None:
-        """Raises BadKey where the file holds no key."""
+        """Raises BadKey where it is none."""
         assert self._key
 
     def sign(self, content: bytes) -> str:

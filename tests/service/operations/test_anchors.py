@@ -6,6 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic import SecretStr
 from sqlalchemy import delete, select, update
 from typer.testing import CliRunner
 
@@ -41,7 +44,7 @@ from worker.runtime.runner import run_one
 def anchors(storage, tmp_path) -> Anchors:
     """An anchor is due after every fifth correction."""
     make_key(tmp_path / "key.pem")
-    return Anchors(storage, SigningKey(tmp_path / "key.pem"), every=5)
+    return Anchors(storage, SigningKey.of_file(tmp_path / "key.pem"), every=5)
 
 
 def decide(
@@ -179,7 +182,7 @@ def test_an_anchor_that_was_forged_or_moved_shows(store, anchors, dataset_id, tm
     with store.database.read() as session:
         rows = session.scalars(select(Correction).order_by(Correction.seq)).all()
     make_key(tmp_path / "other.pem")
-    forger = Anchors(store.storage, SigningKey(tmp_path / "other.pem"))
+    forger = Anchors(store.storage, SigningKey.of_file(tmp_path / "other.pem"))
     for seq in (5, 10):
         store.storage.delete(f"anchors/{dataset_id}/{seq}.json")
         forger.write(dataset_id, seq, rows[seq - 1].hash)
@@ -196,6 +199,12 @@ def test_an_anchor_that_was_forged_or_moved_shows(store, anchors, dataset_id, tm
 # ------------------------------------------------------------------------------- keys and deletion
 
 
+def another_kind_of_key() -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem.decode()
+
+
 def test_the_embedded_service_makes_a_key_that_its_owner_alone_can_read(tmp_path, storage):
     settings = Settings(data_dir=tmp_path / "data")
     first = open_anchors(settings, storage)
@@ -208,14 +217,18 @@ def test_the_embedded_service_makes_a_key_that_its_owner_alone_can_read(tmp_path
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_elsewhere_a_key_is_used_only_if_there_is_one(tmp_path, storage):
+def test_elsewhere_a_key_is_used_only_if_there_is_one(tmp_path, storage, monkeypatch):
     settings = Settings(database_url="postgresql://labelaudit@localhost/labelaudit")
     assert open_anchors(settings, storage) is None
-    wrong = tmp_path / "wrong.pem"
-    wrong.write_text("no key")
-    for path in (wrong, tmp_path / "absent.pem"):
-        with pytest.raises(BadKey):
-            open_anchors(settings.model_copy(update={"signing_key_file": path}), storage)
+    make_key(tmp_path / "key.pem")
+    for pem in ("no key", another_kind_of_key()):
+        with pytest.raises(BadKey, match="openssl genpkey"):
+            open_anchors(settings.model_copy(update={"signing_key": SecretStr(pem)}), storage)
+    monkeypatch.setenv("LABELAUDIT_SIGNING_KEY_FILE", str(tmp_path / "key.pem"))
+    made = Settings(database_url=settings.database_url)
+    assert open_anchors(made, storage) is not None
+    assert "PRIVATE" not in repr(made)
+    assert "PRIVATE" not in repr(open_anchors(made, storage).key)  # type: ignore[union-attr]
 
 
 def test_anchors_go_with_their_dataset(store, anchors, dataset_id):
