@@ -25,7 +25,7 @@ from service.db.tables import (
     Sample,
     new_id,
 )
-from service.issues import Issues, find_issues
+from service.issues import Issues, find_issues, project
 from service.jobs import records as jobs
 from service.jobs.records import Claim
 from service.ranking import (
@@ -71,7 +71,8 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
         ranking_files.write_ranking(ranking, path)
     if dataset.kind is DatasetKind.table:
         _write_typical(worker, audit, dataset)
-    issues = find_issues(model_families(evidence), evidence.labels, _vectors(worker, audit))
+    vectors, graph = _vectors(worker, audit)
+    issues = find_issues(model_families(evidence), evidence.labels, vectors, graph)
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
     summary = ranking.summary.to_dict(dataset.class_names)
     summary["issues"] = issues.counts()
@@ -159,12 +160,20 @@ def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence,
     return evidence, positions
 
 
-def _vectors(worker: Worker, audit: Audit) -> NDArray[Any] | None:
-    """What the samples were encoded to; None where they came as probabilities."""
+def _vectors(worker: Worker, audit: Audit) -> tuple[NDArray[Any] | None, NDArray[np.int32] | None]:
+    """What the samples were encoded to, and the graph of their nearest neighbours; None where they
+    came as probabilities."""
     if audit.plan is None:
-        return None
+        return None, None
+    import torch
+
+    from worker.training.neighbours import load_graph, nearest_neighbours
+
     vectors: NDArray[Any] = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r")
-    return vectors
+    graph = load_graph(shard_folders(worker, audit))
+    if graph is None:  # no shard had vectors to search, or the neighbours family was not wanted
+        graph = nearest_neighbours(torch.from_numpy(project(vectors)))
+    return vectors, graph
 
 
 def _pred_probs(samples: Path, positions: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:
