@@ -1,4 +1,4 @@
-"""Exports: ask for one, finish or fail it."""
+"""Exports: request, complete or fail one."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def start_export(
     dataset_version: int | None,
     principal: Principal,
 ) -> Export:
-    """Ask for the dataset with its corrections applied (the newest version by default)."""
+    """Request the dataset with its corrections applied, by default in its newest version."""
     dataset = get_ready_dataset(session, dataset_id)
     version = dataset.version if dataset_version is None else dataset_version
     if not 0 <= version <= dataset.version:
@@ -62,7 +62,9 @@ def get_completed_export(session: Session, export_id: str) -> Export:
     return export
 
 
-def exported(session: Session, export_id: str, *, filename: str, bytes: int, sha256: str) -> None:
+def complete_export(
+    session: Session, export_id: str, *, filename: str, bytes: int, sha256: str
+) -> None:
     export = get_export(session, export_id)
     export.status = JobStatus.completed
     export.filename, export.bytes, export.sha256 = filename, bytes, sha256
