@@ -12,7 +12,7 @@ from service.cli import show
 from service.cli.options import AsJson, DataDir
 from service.core.config import DATABASE, Settings
 from service.db.engine import Database
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.operations.verify import Report
 from service.storage.local import Storage
 from service.storage.upload_bucket import UploadBucket
@@ -48,14 +48,14 @@ def clean(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed steps.
+    """Delete orphaned files: expired uploads, rejected files, leftovers of killed jobs.
 
-    The running service does the same every ten minutes. Nothing younger than an hour is touched.
+    The running service does the same every ten minutes. Files younger than an hour are kept.
     """
     settings = _settings(data_dir)
     database = Database(settings.resolved_database_url)
     try:
-        keys = tidy(
+        keys = clean_up(
             database,
             Storage(settings.resolved_storage_dir),
             UploadBucket.of(settings),
@@ -64,7 +64,7 @@ def clean(
     finally:
         database.dispose()
     if keys is None:
-        raise ClientError("The service is cleaning up at this moment.")
+        raise ClientError("The service is cleaning up right now. Try again later.")
     for key in keys:
         show.out.print(show.plain(key), soft_wrap=True)
     show.err.print(f"{len(keys)} {'would be ' if dry_run else ''}deleted.")

@@ -30,7 +30,7 @@ OPEN = (StepState.ready, StepState.running)
 States = dict[StepKind, dict[StepState, int]]
 
 
-def contradictions(session: Session) -> Iterator[Violation]:
+def violations(session: Session) -> Iterator[Violation]:
     steps = _states(session)
     yield from _steps(session)
     for audit in session.scalars(select(Audit).order_by(Audit.id)):

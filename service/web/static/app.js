@@ -73,7 +73,7 @@ function brand() {
 
 async function showSignIn(message = "") {
   asking = true;
-  const { elsewhere } = await api.waysToSignIn().catch(() => ({}));
+  const { oidc_title: elsewhere } = await api.waysToSignIn().catch(() => ({}));
   document.title = "Sign in · labelaudit";
   fill(top, brand());
   const input = h("input", {
