@@ -49,7 +49,7 @@ from service.db.engine import Database
 from service.jobs import records as jobs
 from service.observability import telemetry, watching
 from service.observability.metrics import Metrics
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.storage.local import Storage
 from service.storage.upload_bucket import UploadBucket
 from service.web.reference import router as reference
@@ -145,7 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
         tasks = [
             asyncio.create_task(_sweep(database, backends.notify, settings.sweep_seconds)),
-            asyncio.create_task(_tidy(database, storage, bucket, settings.tidy_seconds)),
+            asyncio.create_task(_clean_up(database, storage, bucket, settings.cleanup_seconds)),
             asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
             asyncio.create_task(
                 _repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored")
@@ -218,18 +218,18 @@ class Identified:
             await self.app(scope, receive, identify)
 
 
-async def _tidy(
+async def _clean_up(
     database: Database, storage: Storage, bucket: UploadBucket | None, seconds: float
 ) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            deleted = await run_in_threadpool(tidy, database, storage, bucket)
+            deleted = await run_in_threadpool(clean_up, database, storage, bucket)
         except Exception as error:  # it must outlive a database that is away
-            log.warning("tidy_failed", error=str(error))
+            log.warning("cleanup_failed", error=str(error))
         else:
             if deleted:
-                log.info("tidied", deleted=deleted)
+                log.info("cleaned_up", deleted=deleted)
 
 
 async def _sweep(

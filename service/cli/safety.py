@@ -12,7 +12,7 @@ from service.backends import open_backends
 from service.cli import show
 from service.cli.options import AsJson, DataDir
 from service.core.config import DATABASE, Settings
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.operations.verify import Report
 
 SHOWN = 50
@@ -46,18 +46,20 @@ def clean(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed jobs.
+    """Delete orphaned files: expired uploads, rejected files, leftovers of killed jobs.
 
-    The running service does the same every ten minutes. Nothing younger than an hour is touched.
+    The running service does the same every ten minutes. Files younger than an hour are kept.
     """
     settings = _settings(data_dir)
     backends = open_backends(settings)
     try:
-        keys = tidy(backends.database, backends.storage, backends.upload_bucket, dry_run=dry_run)
+        keys = clean_up(
+            backends.database, backends.storage, backends.upload_bucket, dry_run=dry_run
+        )
     finally:
         backends.close()
     if keys is None:
-        raise LabelauditError("The service is cleaning up at this moment.")
+        raise LabelauditError("The service is cleaning up right now. Try again later.")
     for key in keys:
         show.out.print(show.plain(key), soft_wrap=True)
     show.err.print(f"{len(keys)} {'would be ' if dry_run else ''}deleted.")

@@ -82,7 +82,7 @@ def refusals(database) -> list[str]:
 def test_the_page_is_told_what_the_button_says(browser):
     assert browser.get("/v1/sign-in").json() == {
         "signed_in": False,
-        "elsewhere": "Sign in with Example",
+        "oidc_title": "Sign in with Example",
     }
 
 
@@ -297,7 +297,7 @@ def test_a_silent_provider_is_a_passing_problem_and_keys_go_on_working(browser, 
 
 @pytest.mark.parametrize("more", [{"oidc_issuer": ""}])
 def test_without_a_provider_there_is_no_such_way(browser):
-    assert browser.get("/v1/sign-in").json()["elsewhere"] is None
+    assert browser.get("/v1/sign-in").json()["oidc_title"] is None
     assert browser.post("/v1/sign-in/oidc").status_code == 404
     assert come_back(browser, {"code": "x", "state": "y"}).status_code == 404
 
@@ -330,7 +330,7 @@ GOOD = {
     ],
 )
 def test_the_service_does_not_start_half_set_up(change, named):
-    found = Settings(**{**GOOD, **change}).faults()
+    found = Settings(**{**GOOD, **change}).errors()
     assert found == [] if named is None else named in " ".join(found)
 
 
