@@ -33,7 +33,7 @@ from service.options.training import TrainingConfig
 from worker.encoders import encode
 from worker.training.families import standardise
 from worker.training.plan import plan_shards
-from worker.training.shard import train_network
+from worker.training.shard import ShardRun, train_network
 
 HEAD, FINE_TUNED = "auto", "fine_tuned"
 
@@ -103,15 +103,8 @@ def measure(
     )
     labels = source.given[training]
     shard = folder / f"{source.kind}-{network}"
-    fitted = train_network(
-        spec,
-        inputs[: len(training)],
-        torch.from_numpy(labels),
-        source.n_classes,
-        shard,
-        device,
-        lambda _share: None,
-    )
+    run = ShardRun(spec, source.n_classes, shard, device, lambda _share: None)
+    fitted = train_network(run, inputs[: len(training)], torch.from_numpy(labels))
     ended = time.perf_counter()
     return {
         "kind": source.kind,

@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.accounts import oidc
-from service.accounts.last_used import Uses
+from service.accounts.last_used import LastUsed
 from service.api import problems
 from service.api.dependencies import Resources
 from service.api.rate_limit import Limit
@@ -42,11 +42,11 @@ from service.api.routes import (
     uploads,
 )
 from service.audits.event_poller import LOOK_SECONDS, News
+from service.backends import open_backends
 from service.core.config import Settings
 from service.core.config import settings as default_settings
 from service.db.engine import Database
 from service.jobs import records as jobs
-from service.jobs.broker import notifier
 from service.observability import telemetry, watching
 from service.observability.metrics import Metrics
 from service.operations.cleanup import tidy
@@ -110,7 +110,7 @@ STORY = (
     "health",
 )
 MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is held in memory; uploads have a limit of their own
-USES_SECONDS = 30.0
+STORE_LAST_USED_SECONDS = 30.0
 LOCK_SECONDS = 5.0  # for somebody else's transaction; then the caller is asked to come again
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -123,29 +123,19 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or default_settings()
-    notify = notifier(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        storage = Storage(
-            settings.resolved_storage_dir,
-            free_space_watermark_bytes=settings.free_space_watermark_bytes,
-        )
-        database = Database(
-            settings.resolved_database_url,
-            notify=notify,
-            pool=settings.database_pool,
-            lock_seconds=LOCK_SECONDS,
-        )
-        uses, metrics, news = Uses(database), Metrics(database, storage), News(database)
-        bucket = UploadBucket.of(settings)
+        backends = open_backends(settings, lock_seconds=LOCK_SECONDS)
+        database, storage, bucket = backends.database, backends.storage, backends.upload_bucket
+        last_used, metrics, news = LastUsed(database), Metrics(database, storage), News(database)
         app.state.resources = Resources(
             settings,
             database,
             storage,
             metrics,
             news,
-            uses,
+            last_used,
             calls=Limit("calls", settings.rate_limit_per_caller, settings.redis_url),
             failed_sign_ins=Limit(
                 "failed-sign-ins", settings.failed_sign_in_limit, settings.redis_url
@@ -154,17 +144,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             bucket=bucket,
         )
         tasks = [
-            asyncio.create_task(_sweep(database, notify, settings.sweep_seconds)),
+            asyncio.create_task(_sweep(database, backends.notify, settings.sweep_seconds)),
             asyncio.create_task(_tidy(database, storage, bucket, settings.tidy_seconds)),
             asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
-            asyncio.create_task(_repeat(uses.write_down, USES_SECONDS, "uses_not_written")),
+            asyncio.create_task(
+                _repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored")
+            ),
         ]
         yield
         app.state.closing.set()
         for task in tasks:
             task.cancel()
-        await _attempt(uses.write_down, "uses_not_written")
-        database.dispose()
+        await _attempt(last_used.store, "last_used_not_stored")
+        backends.close()
 
     app = FastAPI(
         title="labelaudit",

@@ -19,7 +19,7 @@ from labelaudit.enums import AccessOutcome, Scope
 from labelaudit.schemas import SignInAnswer
 from service.accounts import access_log, oidc, sessions
 from service.accounts.api_keys import authenticate
-from service.accounts.last_used import Uses
+from service.accounts.last_used import LastUsed
 from service.api import cookies
 from service.api.rate_limit import Limit
 from service.audits.event_poller import News
@@ -41,7 +41,7 @@ class Resources:
     storage: Storage
     metrics: Metrics
     news: News
-    uses: Uses
+    last_used: LastUsed
     calls: Limit
     failed_sign_ins: Limit
     provider: oidc.Provider | None  # of sign-ins elsewhere
@@ -120,7 +120,7 @@ def recognised(request: Request) -> Principal:
             cookies.refuse_foreign(request)
             found = sessions.authenticate(connection, cookie)
     resources.calls.count(found.key_id)
-    resources.uses.note(found)
+    resources.last_used.record(found)
     return _calling(found, request)
 
 

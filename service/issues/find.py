@@ -62,6 +62,7 @@ def find_issues(
     families: Mapping[str, NDArray[np.floating]],
     labels: NDArray[np.integer],
     vectors: NDArray[Any] | None,
+    graph: NDArray[np.integer] | None,
 ) -> Issues:
     """Look for issues.
 
@@ -70,12 +71,13 @@ def find_issues(
     families : (N, C) out-of-sample probabilities by model family; rows may be NaN
     labels : (N,) given labels
     vectors : (N, ...) what the samples were encoded to, or None
+    graph : (N, k) rows of each sample's nearest others, nearest first, -1 = none; with vectors
     """
     ambiguous = ambiguous_scores(families)
     flags = (ambiguous <= AMBIGUOUS) * FLAGS["ambiguous"]
-    if vectors is None or len(vectors) < 2:
+    if vectors is None or graph is None or len(vectors) < 2:
         return Issues(flags, ambiguous)
-    found = measure(vectors)
+    found = measure(vectors, graph)
     members = found.duplicate_set >= 0
     flags = flags + members * FLAGS["near_duplicate"]
     flags += _conflicting(found.duplicate_set, labels) * FLAGS["conflicting_duplicate"]

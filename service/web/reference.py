@@ -1,4 +1,4 @@
-"""/docs: the API's own document as one page, without a script or anything from elsewhere."""
+"""/docs: the OpenAPI document as one page, with no script and no asset from another host."""
 
 import re
 from functools import cache
@@ -27,9 +27,9 @@ PAGE = """<!doctype html>
   <main id="main" class="reference">
     <h1>{title}</h1>
     {description}
-    <p>For programs: <a href="/openapi.json">openapi.json</a>.</p>
-    <nav aria-label="Parts">{contents}</nav>
-    {parts}
+    <p>OpenAPI document: <a href="/openapi.json">openapi.json</a></p>
+    <nav aria-label="Sections">{contents}</nav>
+    {sections}
     <h2 id="schemas">Schemas</h2>
     {schemas}
   </main>
@@ -46,18 +46,22 @@ def docs(request: Request) -> HTMLResponse:
 @cache
 def _page(app: FastAPI) -> str:
     document = app.openapi()
-    parts: dict[str, list[str]] = {tag["name"]: [] for tag in document["tags"]}
+    sections: dict[str, list[str]] = {tag["name"]: [] for tag in document["tags"]}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            parts.setdefault(operation["tags"][0], []).append(_operation(method, path, operation))
+            sections.setdefault(operation["tags"][0], []).append(
+                _operation(method, path, operation)
+            )
     schemas = document["components"]["schemas"]
     return PAGE.format(
         title=escape(document["info"]["title"]),
         description=_text(document["info"]["description"]),
-        contents=" ".join(f'<a href="#{_anchor(part)}">{escape(part)}</a>' for part in parts),
-        parts="".join(
-            f'<h2 id="{_anchor(part)}">{escape(part)}</h2>{"".join(found)}'
-            for part, found in parts.items()
+        contents=" ".join(
+            f'<a href="#{_anchor(section)}">{escape(section)}</a>' for section in sections
+        ),
+        sections="".join(
+            f'<h2 id="{_anchor(section)}">{escape(section)}</h2>{"".join(operations)}'
+            for section, operations in sections.items()
         ),
         schemas="".join(_schema(name, schemas[name]) for name in sorted(schemas)),
     )
@@ -65,93 +69,93 @@ def _page(app: FastAPI) -> str:
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     rows = [
-        (one["name"], one["in"], _type(one["schema"]), one.get("description", ""))
-        for one in operation.get("parameters", [])
+        (each["name"], each["in"], _type(each["schema"]), each.get("description", ""))
+        for each in operation.get("parameters", [])
     ]
     body = operation.get("requestBody", {})
     for media, content in body.get("content", {}).items():
         rows.append((media, "body", _type(content["schema"]), body.get("description", "")))
-    answers = " ".join(
-        f"<li><b>{escape(status)}</b> {_answer(answer)} {escape(answer['description'])}</li>"
-        for status, answer in sorted(operation["responses"].items())
+    responses = " ".join(
+        f"<li><b>{escape(status)}</b> {_response(response)} {escape(response['description'])}</li>"
+        for status, response in sorted(operation["responses"].items())
     )
     return (
         f"<details><summary><code><b>{method.upper()}</b> {escape(path)}</code> "
         f"{escape(operation['summary'])}</summary>{_text(operation.get('description', ''))}"
-        f"{_table(('', 'in', 'is', ''), rows)}<ul>{answers}</ul></details>"
+        f"{_table(('', 'in', 'type', ''), rows)}<ul>{responses}</ul></details>"
     )
 
 
 def _schema(name: str, schema: dict[str, Any]) -> str:
-    needed = set(schema.get("required", ()))
+    required = set(schema.get("required", ()))
     rows = [
-        (field, "needed" if field in needed else "", _type(one), one.get("description", ""))
-        for field, one in schema.get("properties", {}).items()
+        (key, "required" if key in required else "", _type(field), field.get("description", ""))
+        for key, field in schema.get("properties", {}).items()
     ]
-    kinds = ", ".join(map(str, schema.get("enum", ())))
+    values = ", ".join(map(str, schema.get("enum", ())))
     return (
         f'<details id="{_anchor(name)}"><summary><code>{escape(name)}</code></summary>'
-        f"{_text(schema.get('description', ''))}<p>{escape(kinds)}</p>"
-        f"{_table(('', '', 'is', ''), rows)}</details>"
+        f"{_text(schema.get('description', ''))}<p>{escape(values)}</p>"
+        f"{_table(('', '', 'type', ''), rows)}</details>"
     )
 
 
-def _answer(answer: dict[str, Any]) -> str:
+def _response(response: dict[str, Any]) -> str:
     return " ".join(
         _type(content["schema"])
-        for media, content in answer.get("content", {}).items()
+        for media, content in response.get("content", {}).items()
         if content.get("schema") and media == "application/json"
     )
 
 
 def _type(schema: dict[str, Any]) -> str:
-    """A schema in a word, which leads to its own place where it has one; HTML."""
+    """A schema as HTML in one line; a named schema links to its section."""
     match schema:
         case {"$ref": str(reference)}:
             name = reference.rpartition("/")[2]
             return f'<a href="#{_anchor(name)}">{escape(name)}</a>'
-        case {"anyOf": list(several)} | {"oneOf": list(several)} | {"allOf": list(several)}:
-            return " or ".join(_type(one) for one in several)
+        case {"anyOf": list(options)} | {"oneOf": list(options)} | {"allOf": list(options)}:
+            return " or ".join(map(_type, options))
         case {"type": "array", "items": items}:
             return f"list of {_type(items)}"
         case {"enum": list(values)}:
             return escape(" or ".join(map(str, values)))
         case {"const": value}:
             return escape(repr(value))
-        case {"type": str(kind), "format": str(form)}:
-            return escape(f"{kind} ({form})")
+        case {"type": str(kind), "format": str(format_)}:
+            return escape(f"{kind} ({format_})")
         case {"type": str(kind)}:
             return escape(kind)
     return "anything"
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, str, str, str]]) -> str:
-    """Rows of name, place, type (HTML already) and description."""
+    """Rows of name, place, type (as HTML) and description."""
     if not rows:
         return ""
     cells = "".join(
         f"<tr><th scope=row><code>{escape(name)}</code></th><td>{escape(place)}</td>"
-        f"<td>{kind}</td><td>{_inline(said)}</td></tr>"
-        for name, place, kind, said in rows
+        f"<td>{kind}</td><td>{_inline(description)}</td></tr>"
+        for name, place, kind, description in rows
     )
-    titles = "".join(f"<th scope=col>{escape(one)}</th>" for one in head)
+    titles = "".join(f"<th scope=col>{escape(title)}</th>" for title in head)
     return f"<table><thead><tr>{titles}</tr></thead><tbody>{cells}</tbody></table>"
 
 
-def _text(said: str) -> str:
-    """Paragraphs and lists of the little Markdown that descriptions are written in."""
-    found = []
-    for block in filter(None, re.split(r"\n\s*\n", said.strip())):
+def _text(markdown: str) -> str:
+    """The Markdown of descriptions as HTML: paragraphs, lists and code."""
+    html = []
+    for block in filter(None, re.split(r"\n\s*\n", markdown.strip())):
         if block.startswith("* "):
             items = re.split(r"(?:^|\n)\* ", block)[1:]
-            found.append("<ul>" + "".join(f"<li>{_inline(one)}</li>" for one in items) + "</ul>")
+            html.append("<ul>" + "".join(f"<li>{_inline(item)}</li>" for item in items) + "</ul>")
         else:
-            found.append(f"<p>{_inline(block)}</p>")
-    return "".join(found)
+            html.append(f"<p>{_inline(block)}</p>")
+    return "".join(html)
 
 
-def _inline(said: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said, quote=False))
+def _inline(markdown: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(markdown, quote=False))
 
 
 def _anchor(name: str) -> str:

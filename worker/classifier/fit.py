@@ -32,7 +32,7 @@ from worker.training.plan import plan_shards
 from worker.training.spec import ShardSpec, threads_for
 
 REPLICAS = 8
-LEFT_OUT = 2  # replicas that never trained on a sample, by how `deal_out` deals to eight
+LEFT_OUT = 2  # replicas that never trained on a sample, by `holdout_masks` of eight
 EVALUATED_AT_ONCE = 512
 
 Weights = dict[str, NDArray[np.float32]]
@@ -107,7 +107,7 @@ def _fit(
     )
     with torch.inference_mode():
         if isinstance(network, WideCnn):
-            network.settle(features[rows].to(device) for rows in _blocks(len(features)))
+            network.update_bn(features[rows].to(device) for rows in _blocks(len(features)))
         held_out = _held_out_logits(network, features, torch.from_numpy(left_out), device)
         merged = {**standardisation, **merge(network)}
     unseen = np.asarray(left_out.any(axis=1))
@@ -118,7 +118,7 @@ def merge(network: Network) -> Weights:
     """The weights of the one network whose logits are the mean of the replicas' logits."""
     match network:
         case WideLinear():
-            shape = (network.features, network.replicas, network.n_classes)
+            shape = (network.n_features, network.replicas, network.n_classes)
             tensors = {
                 "output.weight": network.weight.view(shape).mean(1),  # (D, K*C) -> (D, C)
                 "output.bias": network.bias.view(shape[1:]).mean(0),

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from labelaudit.enums import DatasetKind
+from labelaudit.enums import DatasetKind, JobType
 from service import review
-from service.audits import class_profiles, classifier, ranking_files
+from service.audits import class_profiles, ranking_files
 from service.audits import records as audits
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
@@ -25,7 +25,8 @@ from service.db.tables import (
     Sample,
     new_id,
 )
-from service.issues import Issues, find_issues
+from service.issues import Issues, find_issues, project
+from service.jobs import records as jobs
 from service.jobs.records import Claim
 from service.ranking import (
     Evidence,
@@ -44,7 +45,8 @@ from worker.handlers.audit_inputs import (
     load_audit,
     shard_folders,
 )
-from worker.runtime.context import Commit, JobLease, Worker
+from worker.runtime.context import Commit, Worker
+from worker.runtime.lease import JobLease
 
 NO_VECTORS = "no encodings: near duplicates and outliers were not looked for"
 
@@ -69,7 +71,8 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
         ranking_files.write_ranking(ranking, path)
     if dataset.kind is DatasetKind.table:
         _write_typical(worker, audit, dataset)
-    issues = find_issues(model_families(evidence), evidence.labels, _vectors(worker, audit))
+    vectors, graph = _vectors(worker, audit)
+    issues = find_issues(model_families(evidence), evidence.labels, vectors, graph)
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
     summary = ranking.summary.to_dict(dataset.class_names)
     summary["issues"] = issues.counts()
@@ -87,13 +90,13 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
             summary=summary,
         )
 
-    def save(session: Session) -> None:
+    def commit(session: Session) -> None:
         audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
         review.sync_ranking(session, audit.dataset_id, ranking_id)
-        if dataset.kind is not DatasetKind.probabilities:
-            classifier.want_model(session, audit.id)
+        needs_training = dataset.kind is not DatasetKind.probabilities
+        jobs.enqueue_next(session, audit.id, JobType.rank, needs_training=needs_training)
 
-    return save
+    return commit
 
 
 def _write_typical(worker: Worker, audit: Audit, dataset: Dataset) -> None:
@@ -157,12 +160,20 @@ def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence,
     return evidence, positions
 
 
-def _vectors(worker: Worker, audit: Audit) -> NDArray[Any] | None:
-    """What the samples were encoded to; None where they came as probabilities."""
+def _vectors(worker: Worker, audit: Audit) -> tuple[NDArray[Any] | None, NDArray[np.int32] | None]:
+    """What the samples were encoded to, and the graph of their nearest neighbours; None where they
+    came as probabilities."""
     if audit.plan is None:
-        return None
+        return None, None
+    import torch
+
+    from worker.training.neighbours import load_graph, nearest_neighbours
+
     vectors: NDArray[Any] = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r")
-    return vectors
+    graph = load_graph(shard_folders(worker, audit))
+    if graph is None:  # no shard had vectors to search, or the neighbours family was not wanted
+        graph = nearest_neighbours(torch.from_numpy(project(vectors)))
+    return vectors, graph
 
 
 def _pred_probs(samples: Path, positions: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:

@@ -10,14 +10,14 @@ from torch.utils.checkpoint import checkpoint
 
 from worker.encoders.fine_tuned import FineTunedBackbone
 from worker.encoders.precision import compute_dtype
-from worker.training.networks import Network, read_out, uniform
+from worker.training.networks import LinearHeadNetwork
 
 BACKBONE_RATE = 0.1  # of the top layer's learning rate: what is trained already moves little
 CPU_BUDGET = 2 * 2**30
 CUDA_SHARE = 0.5  # of the memory that is free
 
 
-class FineTunedNetwork(Network):
+class FineTunedNetwork(LinearHeadNetwork):
     """K copies of one backbone under K linear layers, on inputs that stay on disk.
 
     Where the activations of all replicas fit in memory they are kept for the backward pass; where
@@ -31,24 +31,26 @@ class FineTunedNetwork(Network):
         self, backbone: FineTunedBackbone, n_classes: int, replicas: int, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.replicas, self.features = replicas, backbone.features
+        self.replicas, self.n_features = replicas, backbone.features
         shared = {id(parameter): parameter for parameter in backbone.frozen()}
         copies = [copy.deepcopy(backbone, dict(shared)) for _ in range(replicas)]
         self.backbones = nn.ModuleList(copies)
-        self.weight_out = uniform((replicas, self.features, n_classes), self.features, generator)
-        self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
-        self._largest, self._saved = 0, 0  # input numbers looked at, and bytes a replica keeps
+        self._add_head(n_classes, generator)
+        self._largest, self._saved = (
+            0,
+            0,
+        )  # values of the largest batch so far, and bytes a replica keeps of it
 
     def train(self, mode: bool = True) -> "FineTunedNetwork":
         super().train(mode)
         self.backbones.eval()
         return self
 
-    def rates(self) -> Iterator[tuple[list[nn.Parameter], float]]:
+    def param_groups(self) -> Iterator[tuple[list[nn.Parameter], float]]:
         yield [self.weight_out, self.bias_out], 1.0
         yield [p for p in self.backbones.parameters() if p.requires_grad], BACKBONE_RATE
 
-    def represent(self, inputs: Tensor) -> Tensor:
+    def features(self, inputs: Tensor) -> Tensor:
         backbones = [module for module in self.backbones if isinstance(module, FineTunedBackbone)]
         inputs = backbones[0].prepare(inputs)
         device = inputs.device
@@ -60,10 +62,7 @@ class FineTunedNetwork(Network):
             else:
                 parts = [backbone(inputs) for backbone in backbones]
         # Encoders differ in scale, from unit length to six: the top layer sees one.
-        return F.layer_norm(torch.stack(parts, 1).float(), (self.features,))
-
-    def classify(self, representation: Tensor) -> Tensor:
-        return read_out(representation, self.weight_out, self.bias_out)
+        return F.layer_norm(torch.stack(parts, 1).float(), (self.n_features,))
 
     def _fits(self, backbone: FineTunedBackbone, inputs: Tensor) -> bool:
         """Whether all replicas' activations may be kept; measured again for each larger batch."""

@@ -20,7 +20,7 @@ from service.api.dependencies import (
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.core.errors import NotPermitted
-from service.db.tables import SignIn
+from service.db.tables import BrowserSession
 
 router = TransactionRouter(prefix="/v1", tags=["sessions"], responses=documented())
 
@@ -77,7 +77,7 @@ def list_sessions(
     """Where one is signed in, newest first."""
     if everybody and not caller.may(Scope.admin):
         raise NotPermitted("Only an admin sees where others are signed in.")
-    found = sessions.list_sign_ins(session, None if everybody else caller.key_id)
+    found = sessions.list_sessions(session, None if everybody else caller.key_id)
     return [_shown(row, caller) for row in found]
 
 
@@ -95,8 +95,8 @@ def end_session(
     request: Request, response: Response, session: WriteSession, caller: Anyone
 ) -> None:
     """Sign this browser out."""
-    if caller.sign_in_id is not None:
-        sessions.end(session, caller.sign_in_id)
+    if caller.session_id is not None:
+        sessions.end(session, caller.session_id)
     cookies.clear(request, response)
 
 
@@ -106,5 +106,5 @@ def end_other_session(session: WriteSession, caller: Anyone, session_id: str) ->
     sessions.end(session, session_id)
 
 
-def _shown(row: SignIn, caller: Anyone) -> dict[str, Any]:
-    return {**row.to_dict(), "current": row.id == caller.sign_in_id}
+def _shown(row: BrowserSession, caller: Anyone) -> dict[str, Any]:
+    return {**row.to_dict(), "current": row.id == caller.session_id}

@@ -3,9 +3,9 @@
 from service.db.tables.access import (
     AccessEntry,
     ApiKey,
+    BrowserSession,
     Idempotency,
     Membership,
-    SignIn,
     Tenant,
 )
 from service.db.tables.audits import Audit, AuditEvent
@@ -32,6 +32,7 @@ __all__ = [
     "Audit",
     "AuditEvent",
     "BigInt",
+    "BrowserSession",
     "Comment",
     "Correction",
     "Dataset",
@@ -44,7 +45,6 @@ __all__ = [
     "Model",
     "Ranking",
     "Sample",
-    "SignIn",
     "Suspect",
     "Tenant",
     "TenantOwned",

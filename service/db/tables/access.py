@@ -64,12 +64,12 @@ class Membership(TenantOwned, Model):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class SignIn(TenantOwned, Model):
-    """A browser that is signed in. Only a hash of its cookie is kept."""
+class BrowserSession(TenantOwned, Model):
+    """A signed-in browser. Only a hash of its cookie is stored."""
 
-    __tablename__ = "sign_in"
+    __tablename__ = "browser_session"
 
-    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("si"))
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("se"))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     key_id: Mapped[str] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), index=True)
     address: Mapped[str | None] = mapped_column(String(64))

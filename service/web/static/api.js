@@ -246,7 +246,7 @@ export const headersOf = async (method, path, headers) =>
   (await send(method, path, { headers })).headers;
 
 /**
- * Stream an audit's progress until it ends; resumes behind the last event when reconnected.
+ * Stream an audit's progress until it ends; resumes after the last event when reconnected.
  * @param {string} auditId
  * @param {(event: Partial<Audit>) => void} onEvent
  * @param {AbortSignal} signal

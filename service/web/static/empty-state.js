@@ -1,4 +1,4 @@
-// What is shown where there is no sample: loading, an audit that is not completed, the end of the queue.
+// The views without a sample: loading, an audit that is not completed, the end of the queue.
 
 import { may } from "./api.js";
 import { button, h, problemBox } from "./dom.js";
@@ -48,7 +48,7 @@ export function endOfQueueView({ counters, filter, dataset, auditId, refresh, un
     h(
       "p",
       { class: "blank-title" },
-      open && !filtered && !skippedQueue ? "No sample is free right now" : "All done here",
+      open && !filtered && !skippedQueue ? "No samples available right now" : "All done here",
     ),
     h(
       "p",
@@ -109,4 +109,4 @@ function totals(counters, filter) {
 const whereTheOthersAre = (open, filtered) =>
   filtered
     ? `${plural(open, "sample")} left outside this filter.`
-    : `${plural(open, "sample is", "samples are")} being reviewed by others. Any that they release return to the queue.`;
+    : `${plural(open, "sample is", "samples are")} being reviewed by others. Released samples return to the queue.`;

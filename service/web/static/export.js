@@ -10,6 +10,8 @@ const FORMATS = [
   ["parquet", "Parquet", "The same columns, for pandas, Arrow and DuckDB"],
   ["patch", "Changes only", "A small file with the corrected labels"],
 ];
+/** @type {Record<string, string>} */
+const ENDED = { failed: "The export failed", cancelled: "The export was cancelled" };
 const POLL_MS = 800;
 
 /** @param {Dataset} dataset */
@@ -65,7 +67,7 @@ async function exportDataset(dataset, format, state) {
     job = await api.get(`/v1/exports/${job.id}`);
   }
   if (job.status !== "completed") {
-    fill(state, problemBox(job.problem ?? { title: `The export is ${job.status}` }));
+    fill(state, problemBox(job.problem ?? { title: ENDED[job.status] }));
     return false;
   }
   const download = button(

@@ -61,7 +61,7 @@ class Grid {
     this.bar = h("div", {
       class: "grid-bar",
       role: "toolbar",
-      "aria-label": "Decide the selected samples",
+      "aria-label": "Actions for the selected samples",
     });
     this.selection = new Selection(this.list, { onChange: () => this.#drawBar() });
     fill(
@@ -246,7 +246,7 @@ class Grid {
 
   undo() {
     const undone = this.session.undo();
-    if (!undone) return announce("Nothing to undo.");
+    if (!undone) return announce("There is nothing to undo.");
     for (const { item } of undone.toReversed()) {
       this.items.set(item.sample_id, item);
       this.list.prepend(thumbnail(item));

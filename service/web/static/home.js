@@ -355,10 +355,10 @@ const KINDS = {
 const FORMATS = {
   imagefolder: "in class folders",
   "image-manifest": "with a table",
+  "array-manifest": "with a table",
   csv: "in a CSV file",
   tsv: "in a TSV file",
   jsonl: "in a JSON Lines file",
-  json: "in a JSON file",
   parquet: "in a Parquet file",
   npz: "in an NPZ file",
 };

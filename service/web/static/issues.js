@@ -1,4 +1,4 @@
-// Other possible problems of a sample than a wrong label; each kind has its own queue.
+// Issues: possible problems of a sample other than a wrong label; each kind has its own queue.
 
 import { h } from "./dom.js";
 import { number } from "./format.js";

@@ -85,7 +85,7 @@ export class Queue {
   }
 
   /**
-   * A sample that was undone or skipped again is served anew while this page still has it: only its
+   * A sample that was undone or skipped again is served again while this page still has it: only its
    * lease is new.
    * @param {Suspect} item
    */

@@ -106,7 +106,13 @@ function correctionEvent(correction, undone, undo) {
   return h(
     "li",
     { class: undone ? "event undone" : "event" },
-    h("span", { class: "who" }, h("strong", {}, correction.annotator), " ", deed(correction)),
+    h(
+      "span",
+      { class: "who" },
+      h("strong", {}, correction.annotator),
+      " ",
+      describeCorrection(correction),
+    ),
     correction.note ? h("q", { dir: "auto" }, correction.note) : null,
     h(
       "span",
@@ -129,7 +135,7 @@ function correctionEvent(correction, undone, undo) {
 }
 
 /** @param {Api.CorrectionRead} correction */
-function deed(correction) {
+function describeCorrection(correction) {
   if (correction.reverts) return "undid an entry of this history";
   if (correction.verdict === "skip") return "skipped it";
   const decision =

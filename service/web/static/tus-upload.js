@@ -1,5 +1,5 @@
 // Uploads a large file through the service in chunks, by the tus protocol. Chunks that have arrived are
-// kept, so an interrupted upload resumes behind them.
+// kept, so an interrupted upload resumes after them.
 
 import * as api from "./api.js";
 import { columnsOf } from "./column-roles.js";

@@ -1,5 +1,5 @@
 // Uploads a file: a small one in one request, a large one straight to the service's bucket, or through
-// the service where there is no bucket or this page cannot reach it.
+// the service if there is no bucket or this page cannot reach it.
 
 import * as api from "./api.js";
 import { BucketUnreachable, MultipartUpload } from "./multipart-upload.js";

@@ -213,3 +213,62 @@ def test_steps_become_jobs_and_steps_again_with_all_they_hold(database):
             session.execute(text(f"UPDATE step SET {column} = '{value}' WHERE kind = 'rank'"))
     upgrade(database)
     check(database)
+
+
+SESSION = {
+    "id": "si_1",
+    "token_hash": "0" * 64,
+    "key_id": "k1",
+    "tenant_id": "default",
+    "browser": "Firefox",
+    "created_at": "2026-01-01 00:00:00+00:00",
+    "last_used_at": "2026-01-02 00:00:00+00:00",
+    "expires_at": "2026-01-08 00:00:00+00:00",
+}
+
+
+def _before(revision: str) -> str:
+    script = ScriptDirectory.from_config(alembic_config()).get_revision(revision)
+    return str(script.down_revision)
+
+
+def _insert_session(database: Database, table: str) -> None:
+    names, values = ", ".join(SESSION), ", ".join(f":{name}" for name in SESSION)
+    with database.write() as session:
+        session.execute(
+            text(
+                "INSERT INTO api_key (id, name, role, secret_hash, created_at, tenant_id) "
+                "VALUES ('k1', 'Ann', 'annotator', 'x', '2026-01-01 00:00:00+00:00', 'default')"
+            )
+        )
+        session.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), SESSION)
+
+
+def _sessions(database: Database, table: str) -> list[tuple[str, str, str]]:
+    with database.read() as session:
+        rows = session.execute(text(f"SELECT id, key_id, browser FROM {table}"))
+        return [tuple(row) for row in rows]
+
+
+def test_sessions_survive_the_renaming_of_their_table(database):
+    kept = [("si_1", "k1", "Firefox")]
+    downgrade(database, _before("0016"))
+    _insert_session(database, "sign_in")
+    upgrade(database)
+    assert _sessions(database, "browser_session") == kept
+    check(database)
+    downgrade(database, _before("0016"))
+    assert _sessions(database, "sign_in") == kept
+    upgrade(database)
+    assert _sessions(database, "browser_session") == kept
+
+
+def test_row_level_security_follows_the_renamed_table(postgres_url):
+    database = Database(postgres_url)
+    query = text(
+        "SELECT relrowsecurity, (SELECT count(*) FROM pg_policy WHERE polrelid = pg_class.oid) "
+        "FROM pg_class WHERE relname = 'browser_session'"
+    )
+    with database.read() as session:
+        assert tuple(session.execute(query).one()) == (True, 1)
+    database.dispose()

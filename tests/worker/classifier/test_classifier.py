@@ -43,7 +43,7 @@ from worker.classifier.fit import (
 )
 from worker.classifier.graph import write_onnx
 from worker.classifier.labels import Judgement, clean
-from worker.training.loop import deal_out
+from worker.training.loop import holdout_masks
 from worker.training.networks import NETWORKS
 
 NONE, POSSIBLE, OBVIOUS = TierCode
@@ -206,7 +206,7 @@ def test_nothing_to_judge_by_is_said():
 
 def test_each_sample_is_left_out_by_two_replicas_and_classes_are_spread_over_them():
     labels = np.repeat([0, 1], [16, 80])
-    left_out = deal_out(labels, REPLICAS, 3)
+    left_out = holdout_masks(labels, REPLICAS, 3)
     assert set(left_out.sum(axis=1)) == {2}
     for label, count in ((0, 4), (1, 20)):
         assert set(left_out[labels == label].sum(axis=0)) == {count}
@@ -230,7 +230,7 @@ def settled_cnn() -> torch.nn.Module:
         for scale, shift in zip(network.scales, network.shifts, strict=True):
             scale.uniform_(0.5, 2.0, generator=generator)
             shift.uniform_(-1.0, 1.0, generator=generator)
-        network.settle([random_pixels(32, seed=4), random_pixels(32, seed=5)])
+        network.update_bn([random_pixels(32, seed=4), random_pixels(32, seed=5)])
     return network
 
 

@@ -17,7 +17,7 @@ from worker.classifier.fit import Fitted, fit, plan_classifier
 from worker.classifier.labels import CleanedLabels
 from worker.training import checkpoint
 from worker.training.checkpoint import Checkpoints
-from worker.training.loop import deal_out
+from worker.training.loop import holdout_masks
 
 CPU = torch.device("cpu")
 ENCODER = "efficientnet-lite0"
@@ -63,7 +63,7 @@ def test_it_is_measured_on_what_it_never_saw_and_answers_by_its_files_alone(tmp_
     fitted = train()
     rows = np.flatnonzero(fitted.left_out)
     assert len(rows) == COUNT // 4
-    np.testing.assert_array_equal(fitted.left_out, deal_out(cleaned.targets, 1, 1)[:, 0])
+    np.testing.assert_array_equal(fitted.left_out, holdout_masks(cleaned.targets, 1, 1)[:, 0])
     assert (fitted.held_out[rows].argmax(axis=1) == cleaned.targets[rows]).mean() > 0.9
     write_weights(fitted.weights, tmp_path)
     logits = fine_tuned_logits(read_weights(tmp_path), ENCODER, N_CLASSES, pixels[rows], CPU)
@@ -84,7 +84,7 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_weights(
     for name, array in calm.weights.items():
         np.testing.assert_array_equal(resumed.weights[name], array)
     np.testing.assert_array_equal(resumed.held_out, calm.held_out)
-    last.forget()
+    last.delete()
     assert not list(tmp_path.iterdir())
 
 

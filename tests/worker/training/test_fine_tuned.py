@@ -18,10 +18,10 @@ from worker.encoders.fine_tuned import PADDING, FineTunedBackbone, load_backbone
 from worker.encoders.hub import located
 from worker.training import fine_tuned
 from worker.training.fine_tuned import FineTunedNetwork, saved_bytes
-from worker.training.loop import deal_out
+from worker.training.loop import holdout_masks, train
 from worker.training.plan import plan_shards
 from worker.training.shard import run_shard
-from worker.training.spec import build_objective, train_stage
+from worker.training.spec import build_objective
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +85,7 @@ def test_what_is_frozen_is_kept_once_and_the_rest_by_each_replica() -> None:
     tables = {id(backbone.table.weight) for backbone in network.backbones}
     weights = {id(backbone.layers[0].weight) for backbone in network.backbones}
     assert (len(tables), len(weights)) == (1, 3)
-    (top, one), (backbones, less) = network.rates()
+    (top, one), (backbones, less) = network.param_groups()
     assert (one, less) == (1.0, fine_tuned.BACKBONE_RATE)
     assert len(top) == 2
     assert len(backbones) == 3 * 4
@@ -123,15 +123,14 @@ def test_every_objective_trains_a_backbone(name: str) -> None:
     network = small(2)
     before = network.backbones[1].layers[0].weight.detach().clone()
     objective = build_objective(spec, network, targets, 4, torch.Generator().manual_seed(0))
-    train_stage(
-        spec,
+    train(
         network,
-        objective,
         tokens,
         targets,
-        torch.ones((24, 2), dtype=torch.uint8),
+        objective=objective,
+        in_bag=torch.ones((24, 2), dtype=torch.uint8),
+        hyperparameters=spec.hyperparameters(epochs=objective.stages[0]),
         device=torch.device("cpu"),
-        on_progress=lambda _share: None,
     )
     after = network.backbones[1].layers[0].weight.detach()
     assert torch.isfinite(after).all()
@@ -141,7 +140,7 @@ def test_every_objective_trains_a_backbone(name: str) -> None:
 @pytest.mark.parametrize("replicas", [1, 2, 4, 5, 8])
 def test_every_sample_is_left_out_by_as_many_replicas(replicas: int) -> None:
     labels = np.arange(240) % 3
-    left_out = deal_out(labels, replicas, 0)
+    left_out = holdout_masks(labels, replicas, 0)
     assert left_out.shape == (240, replicas)
     shares = left_out.mean(axis=0)
     assert ((shares >= 0.2) & (shares <= 0.26)).all()
