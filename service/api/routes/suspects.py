@@ -55,10 +55,10 @@ def list_suspects(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Response:
-    """The ranked list, worst first. Pages never shift, because a ranking is immutable. Send a page's
-    `ETag` back as `If-None-Match` to get 304 if no verdict has changed it since.
+    """The ranked list, worst first. Pages never shift, because a ranking is immutable. Send the
+    `ETag` of a page back as `If-None-Match` to get 304 if no verdict has changed it since.
     """
-    newest = review.newest_of_completed(session, audit_id)
+    newest = review.newest_ranking_info(session, audit_id)
     ranking_id, after = newest.ranking_id, 0
     if cursor:
         named, rank = cursors.decode(cursor, str, int)
@@ -80,7 +80,7 @@ def list_suspects(
         return orjson.dumps(
             {
                 "ranking_id": ranking_id,
-                "items": [presenters.listed_row(suspect, newest.class_names) for suspect in found],
+                "items": [presenters.list_row(suspect, newest.class_names) for suspect in found],
                 "next_cursor": cursors.encode(ranking_id, found[-1].rank) if more else None,
             }
         )
@@ -125,7 +125,7 @@ def _rows(
             page = review.list_suspects(
                 session, ranking_id, wanted=review.SuspectFilter(), after=after, limit=PAGE
             )
-            yield from (presenters.listed_row(suspect, names) for suspect in page)
+            yield from (presenters.list_row(suspect, names) for suspect in page)
         if len(page) < PAGE:
             return
         after = page[-1].rank
@@ -163,7 +163,7 @@ def _find(session: Session, audit_id: str, sample_id: str) -> tuple[Audit, Datas
 
 
 def _filter(
-    dataset: review.Ranked,
+    dataset: review.RankingInfo,
     tier: list[Tier] | None,
     given_label: str | None,
     predicted_label: str | None,

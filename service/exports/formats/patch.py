@@ -11,7 +11,7 @@ PROGRESS_INTERVAL = 1000  # lines
 
 
 def write_patch(samples: Path, labels: CorrectedLabels, output: Output) -> None:
-    """Columns: `sample_id, given_label, corrected_label, verdict, annotator, corrected_at, excluded`."""
+    """Write one line per corrected sample."""
     with output.target.open("wb") as file:
         for done, line in enumerate(patch_lines(samples, labels), 1):
             file.write(line)
