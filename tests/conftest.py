@@ -19,12 +19,14 @@ from starlette.testclient import TestClient
 
 from labelaudit.enums import Role
 from service.accounts.api_keys import create_key
+from service.backends import Backends
 from service.core.config import Settings
 from service.db.engine import Database
 from service.db.migrate import upgrade
 from service.db.tables import Model
 from service.storage.local import Storage
 from tests.support.factories import Store
+from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
 
 pytest_plugins = ["tests.support.servers", "tests.support.bucket"]
@@ -195,4 +197,5 @@ def admin(call_as: CallAs) -> TestClient:
 @pytest.fixture
 def worker(settings: Settings, database: Database, storage: Storage) -> Worker:
     """A worker for both queues that runs in the test's own thread."""
-    return Worker(settings, database, storage, {"cpu", "gpu"}, name="tester")
+    backends = Backends(settings, database, storage, notify=None)
+    return Worker(backends, {"cpu", "gpu"}, HANDLERS, name="tester")

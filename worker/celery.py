@@ -1,4 +1,4 @@
-"""The Celery worker, `celery -A worker.celery worker -Q gpu`: a message is a look at the jobs."""
+"""The Celery worker, `celery -A worker.celery worker -Q gpu`: a message makes it look for jobs."""
 
 import os
 import signal
@@ -23,21 +23,23 @@ stopping = threading.Event()
 
 @lru_cache
 def opened(queue: str) -> Worker:
+    from worker.handlers.registry import HANDLERS  # in the children alone: the parent stays small
+
     tracing.configure()
-    worker = Worker.open(settings(), {queue})
+    worker = Worker.open(settings(), {queue}, HANDLERS)
     worker.stopping = stopping
     return worker
 
 
 @worker_process_init.connect
 def listen(**_: object) -> None:
-    """In a child: be told when the worker stops, which Celery tells its parent alone."""
+    """In a child: learn that the worker must stop, which Celery tells only its parent."""
     signal.signal(STOP, lambda *_: stopping.set())
 
 
 @worker_shutting_down.connect
 def release_jobs(**_: object) -> None:
-    """In the parent: have the job given back, instead of waiting for its end."""
+    """In the parent: have the children release their jobs instead of finishing them."""
     for child in active_children():
         if child.pid is not None:
             os.kill(child.pid, STOP)

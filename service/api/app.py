@@ -42,11 +42,11 @@ from service.api.routes import (
     uploads,
 )
 from service.audits.event_poller import LOOK_SECONDS, News
+from service.backends import open_backends
 from service.core.config import Settings
 from service.core.config import settings as default_settings
 from service.db.engine import Database
 from service.jobs import records as jobs
-from service.jobs.broker import notifier
 from service.observability import telemetry, watching
 from service.observability.metrics import Metrics
 from service.operations.cleanup import tidy
@@ -123,22 +123,12 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or default_settings()
-    notify = notifier(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        storage = Storage(
-            settings.resolved_storage_dir,
-            free_space_watermark_bytes=settings.free_space_watermark_bytes,
-        )
-        database = Database(
-            settings.resolved_database_url,
-            notify=notify,
-            pool=settings.database_pool,
-            lock_seconds=LOCK_SECONDS,
-        )
+        backends = open_backends(settings, lock_seconds=LOCK_SECONDS)
+        database, storage, bucket = backends.database, backends.storage, backends.upload_bucket
         last_used, metrics, news = LastUsed(database), Metrics(database, storage), News(database)
-        bucket = UploadBucket.of(settings)
         app.state.resources = Resources(
             settings,
             database,
@@ -154,7 +144,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             bucket=bucket,
         )
         tasks = [
-            asyncio.create_task(_sweep(database, notify, settings.sweep_seconds)),
+            asyncio.create_task(_sweep(database, backends.notify, settings.sweep_seconds)),
             asyncio.create_task(_tidy(database, storage, bucket, settings.tidy_seconds)),
             asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
             asyncio.create_task(
@@ -166,7 +156,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         for task in tasks:
             task.cancel()
         await _attempt(last_used.store, "last_used_not_stored")
-        database.dispose()
+        backends.close()
 
     app = FastAPI(
         title="labelaudit",

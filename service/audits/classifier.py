@@ -17,7 +17,6 @@ from service.audits import records as audits
 from service.core.errors import NotFound, NotReady
 from service.db.tables import Job
 from service.inference import head
-from service.jobs import records as jobs
 from service.storage.local import Storage
 
 
@@ -27,11 +26,6 @@ def folder(audit_id: str) -> str:
 
 def file_key(audit_id: str, name: str) -> str:
     return f"{folder(audit_id)}/{name}"
-
-
-def want_model(session: Session, audit_id: str) -> None:
-    """Have the model trained; the audit itself is completed without it."""
-    jobs.enqueue(session, subject_id=audit_id, type=JobType.classifier, queue="gpu")
 
 
 def get_classifier_job(session: Session, audit_id: str) -> Job:

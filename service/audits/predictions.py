@@ -123,10 +123,7 @@ def _write(storage: Storage, audit_id: str, columns: dict[str, Any], upload: byt
 
 
 def enqueue(session: Session, audit_id: str, number: int) -> list[str]:
-    """Have a worker answer; returns the storage keys of old answers, to delete after the commit.
-
-    It waits in the queue of short work, not behind training.
-    """
+    """Have a worker answer; returns the storage keys of old answers, to delete after the commit."""
     old = session.scalars(
         select(Job).where(
             Job.subject_id == audit_id,
@@ -136,7 +133,7 @@ def enqueue(session: Session, audit_id: str, number: int) -> list[str]:
     ).all()
     for job in old:
         session.delete(job)
-    jobs.add_one(session, subject_id=audit_id, type=JobType.predict, number=number)
+    jobs.enqueue(session, subject_id=audit_id, type=JobType.predict, numbers=[number])
     return [folder(audit_id, job.number) for job in old]
 
 

@@ -1,9 +1,7 @@
-"""Audits: start, move from job to job, tell progress, cancel, finish.
+"""Audits: start, move from job to job, report progress, cancel, finish.
 
-queued -> encode -> train (one job a shard) -> rank -> completed, and only then a job that trains
-the classifier: nobody waits for it, and its failure leaves the ranking as it is. The last shard
-to finish starts the ranking by counting `remaining` down in its own finishing transaction, which
-two shards cannot both bring to zero.
+`service.jobs.graph` says which job follows which. The last train job to finish starts the ranking:
+each counts `remaining` down in its finishing transaction, so only one can reach zero.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,6 +37,7 @@ from service.db.tables import (
     now,
 )
 from service.jobs import records as jobs
+from service.jobs.graph import FIRST_OF_AUDIT, GRAPH
 from service.options.encoders import (
     DEFAULTS,
     check_encoder,
@@ -51,9 +50,6 @@ _WITH_DATASET = cached_statement(
     .join(Dataset, Dataset.id == Audit.dataset_id)
     .where(Audit.id == bindparam("audit"), Audit.status == JobStatus.completed)
 )
-
-# Where each job lies on the way from 0 to 1.
-SPAN = {JobType.encoding: (0.0, 0.35), JobType.train: (0.35, 0.95), JobType.rank: (0.95, 1.0)}
 
 
 def folder(audit_id: str) -> str:
@@ -93,10 +89,8 @@ def start_audit(
         created_by=principal.name,
     )
     session.add(audit)
-    if dataset.kind is DatasetKind.probabilities:
-        jobs.enqueue(session, subject_id=audit.id, type=JobType.rank)
-    else:
-        jobs.enqueue(session, subject_id=audit.id, type=JobType.encoding, queue="gpu")
+    needs_training = dataset.kind is not DatasetKind.probabilities
+    jobs.enqueue_first(session, audit.id, FIRST_OF_AUDIT, needs_training=needs_training)
     session.flush()
     record_event(session, audit.id, {"status": JobStatus.queued, "job": None, "progress": 0.0})
     return audit
@@ -172,7 +166,7 @@ def cancel_audit(session: Session, audit_id: str) -> Audit:
 
 
 def begin(session: Session, audit_id: str) -> None:
-    """The first job of the audit was claimed."""
+    """The first job of the audit was claimed: it runs."""
     session.execute(
         update(Audit)
         .where(Audit.id == audit_id, Audit.status == JobStatus.queued)
@@ -181,15 +175,15 @@ def begin(session: Session, audit_id: str) -> None:
 
 
 def encoded(session: Session, audit_id: str, *, plan: dict[str, Any], shards: int) -> None:
-    """The inputs are ready: train every shard."""
+    """Store the plan and train every shard."""
     audit = get_audit(session, audit_id)
     audit.plan = plan
     audit.remaining = shards
-    jobs.enqueue(session, subject_id=audit_id, type=JobType.train, count=shards, queue="gpu")
+    jobs.enqueue_next(session, audit_id, JobType.encoding, count=shards)
 
 
 def shard_trained(session: Session, audit_id: str) -> None:
-    """One shard is done; the last one starts the ranking."""
+    """Count one shard as trained; the last one starts the ranking."""
     remaining = session.scalar(
         update(Audit)
         .where(Audit.id == audit_id)
@@ -197,7 +191,7 @@ def shard_trained(session: Session, audit_id: str) -> None:
         .returning(Audit.remaining)
     )
     if remaining == 0:
-        jobs.enqueue(session, subject_id=audit_id, type=JobType.rank)
+        jobs.enqueue_next(session, audit_id, JobType.train)
 
 
 def ranked(
@@ -237,16 +231,16 @@ def _end(session: Session, audit: Audit, status: JobStatus) -> None:
 
 
 def progress_of(session: Session, audit: Audit) -> dict[str, Any]:
-    """`status`, `job`, `progress` in [0, 1] and `eta_seconds` (null until it can be told)."""
+    """`status`, `job`, `progress` in [0, 1] and `eta_seconds` (null while it is unknown)."""
     if audit.status is JobStatus.completed:
         return {"status": audit.status, "job": None, "progress": 1.0, "eta_seconds": 0.0}
-    kind, fraction, _ = jobs.progress_of(session, audit.id)
-    low, high = SPAN.get(kind, (0.0, 0.0)) if kind else (0.0, 0.0)
-    progress = low + (high - low) * fraction
+    type, done, _ = jobs.progress_of(session, audit.id)
+    low, high = (GRAPH[type].progress if type else None) or (0.0, 0.0)
+    progress = low + (high - low) * done
     running = audit.status is JobStatus.running
     return {
         "status": audit.status,
-        "job": kind if running else None,
+        "job": type if running else None,
         "progress": round(progress, 4),
         "eta_seconds": _eta(audit.started_at, progress) if running else None,
     }

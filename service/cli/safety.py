@@ -8,14 +8,12 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from labelaudit import LabelauditError
+from service.backends import open_backends
 from service.cli import show
 from service.cli.options import AsJson, DataDir
 from service.core.config import DATABASE, Settings
-from service.db.engine import Database
 from service.operations.cleanup import tidy
 from service.operations.verify import Report
-from service.storage.local import Storage
-from service.storage.upload_bucket import UploadBucket
 
 SHOWN = 50
 
@@ -53,16 +51,11 @@ def clean(
     The running service does the same every ten minutes. Nothing younger than an hour is touched.
     """
     settings = _settings(data_dir)
-    database = Database(settings.resolved_database_url)
+    backends = open_backends(settings)
     try:
-        keys = tidy(
-            database,
-            Storage(settings.resolved_storage_dir),
-            UploadBucket.of(settings),
-            dry_run=dry_run,
-        )
+        keys = tidy(backends.database, backends.storage, backends.upload_bucket, dry_run=dry_run)
     finally:
-        database.dispose()
+        backends.close()
     if keys is None:
         raise LabelauditError("The service is cleaning up at this moment.")
     for key in keys:
@@ -113,16 +106,16 @@ def restore(
 def verify_stored(settings: Settings, *, contents: bool) -> Report:
     from service.operations import verify
 
-    database = Database(settings.resolved_database_url)
+    backends = open_backends(settings)
     try:
-        return verify.verify(database, Storage(settings.resolved_storage_dir), contents=contents)
+        return verify.verify(backends.database, backends.storage, contents=contents)
     except DBAPIError as error:
         raise LabelauditError(
             "The database cannot be read as this version writes it. If it is older, run "
             f"`labelaudit migrate` first. It said: {error.orig}"
         ) from error
     finally:
-        database.dispose()
+        backends.close()
 
 
 def _say(report: Report) -> None:

@@ -61,12 +61,8 @@ def reread(session: Session, dataset_id: str, *, columns: dict[str, Any]) -> Dat
     dataset.status = DatasetStatus.processing
     dataset.requested_columns = columns or None
     dataset.columns = dataset.problem = None
-    jobs.add_one(
-        session,
-        subject_id=dataset_id,
-        type=JobType.ingest,
-        number=_next_number(session, dataset_id),
-    )
+    number = _next_number(session, dataset_id)
+    jobs.enqueue(session, subject_id=dataset_id, type=JobType.ingest, numbers=[number])
     return dataset
 
 

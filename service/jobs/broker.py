@@ -9,7 +9,6 @@ from kombu.exceptions import OperationalError
 
 from service.core.config import Settings
 
-QUEUES = ("cpu", "gpu")
 RUN_JOB = "labelaudit.run_job"
 log = structlog.get_logger()
 
@@ -46,10 +45,8 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
-def notifier(settings: Settings) -> Callable[[set[str]], None] | None:
-    """What notifies the workers of queues; None in the embedded default, where workers poll."""
-    if not settings.redis_url:
-        return None
+def notifier(settings: Settings) -> Callable[[set[str]], None]:
+    """A function that notifies the workers of the given queues."""
     app = make_app(settings)
 
     def notify(queues: set[str]) -> None:

@@ -1,11 +1,11 @@
-"""Units of work: enqueue, claim under a lease, keep the lease, finish, fail, cancel.
+"""Jobs: enqueue, claim under a lease, renew the lease, finish, fail, cancel.
 
-A claim raises the job's fence; every later write names that fence, so a worker that lost its lease
-(paused, cut off, cancelled) can no longer change anything. An expired lease makes the job
-claimable again: there is no separate reaper but for jobs that failed too often.
+A claim raises the job's fencing token, and every later write names it: a worker that lost its lease
+(paused, cut off, cancelled) can no longer change anything. An expired lease makes the job claimable
+again. Only jobs that used up their attempts need a look of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from service.core.disk_full import is_disk_full
 from service.core.errors import InsufficientStorage, ServiceError
 from service.db.engine import PENDING_NOTIFICATIONS, clock
 from service.db.tables import Job, now
+from service.jobs.graph import GRAPH, Queue
 
 MAX_ATTEMPTS = 5
 RETRY_AFTER_SECONDS = 2.0
@@ -25,7 +26,7 @@ FULL_DISK_SECONDS = 5.0  # doubled each time: space is freed by people, not by w
 
 
 class JobLost(Exception):
-    """This worker no longer holds the job (fenced, cancelled, deleted): stop, write nothing."""
+    """This worker no longer holds the job (taken over, cancelled, deleted): it must stop."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,47 @@ class Claim:
 
 
 def enqueue(
-    session: Session, *, subject_id: str, type: JobType, count: int = 1, queue: str = "cpu"
+    session: Session, *, subject_id: str, type: JobType, numbers: Iterable[int] = (0,)
 ) -> None:
-    """Queue jobs numbered from 0; workers are notified once the transaction has committed."""
-    for number in range(count):
-        add_one(session, subject_id=subject_id, type=type, number=number, queue=queue)
+    """Queue a job for each number; workers are notified once the transaction has committed."""
+    queue = GRAPH[type].queue
+    for number in numbers:
+        session.add(Job(subject_id=subject_id, type=type, number=number, queue=queue))
+    session.info.setdefault(PENDING_NOTIFICATIONS, set()).add(str(queue))
 
 
-def add_one(
-    session: Session, *, subject_id: str, type: JobType, number: int, queue: str = "cpu"
+def enqueue_first(
+    session: Session, subject_id: str, first: JobType, *, needs_training: bool = True
 ) -> None:
-    """Queue one job whose number the caller chooses."""
-    session.add(Job(subject_id=subject_id, type=type, number=number, queue=queue))
-    session.info.setdefault(PENDING_NOTIFICATIONS, set()).add(queue)
+    """Queue the first job of a path through the graph."""
+    _enqueue_from(session, subject_id, first, range(1), needs_training=needs_training)
+
+
+def enqueue_next(
+    session: Session,
+    subject_id: str,
+    finished: JobType,
+    *,
+    count: int = 1,
+    needs_training: bool = True,
+) -> None:
+    """Queue what follows a finished job, if anything does."""
+    following = GRAPH[finished].then
+    _enqueue_from(session, subject_id, following, range(count), needs_training=needs_training)
+
+
+def _enqueue_from(
+    session: Session,
+    subject_id: str,
+    type: JobType | None,
+    numbers: Iterable[int],
+    *,
+    needs_training: bool,
+) -> None:
+    while type is not None and GRAPH[type].needs_training and not needs_training:
+        type = GRAPH[type].then
+    if type is not None:
+        enqueue(session, subject_id=subject_id, type=type, numbers=numbers)
 
 
 def claimable(queues: set[str]) -> Any:
@@ -64,7 +93,7 @@ def claimable(queues: set[str]) -> Any:
 
 
 def claim(session: Session, *, queues: set[str], owner: str, lease_seconds: float) -> Claim | None:
-    """Take the oldest job that is ready or whose lease has run out."""
+    """Take the oldest job that is due or whose lease has expired."""
     job = session.scalars(
         select(Job)
         .where(claimable(queues), Job.attempt < MAX_ATTEMPTS)
@@ -86,7 +115,7 @@ def claim(session: Session, *, queues: set[str], owner: str, lease_seconds: floa
 
 
 def renew(session: Session, claim: Claim, *, lease_seconds: float, progress: float) -> None:
-    """Keep the lease and tell how far the job is, in [0, 1]. Raises JobLost."""
+    """Extend the lease and store the job's progress, in [0, 1]. Raises JobLost."""
     held = session.execute(
         update(Job)
         .where(_held(claim))
@@ -97,12 +126,13 @@ def renew(session: Session, claim: Claim, *, lease_seconds: float, progress: flo
 
 
 def finish(session: Session, claim: Claim) -> None:
-    """Mark the job done, in the same transaction as what it made. Raises JobLost."""
+    """Complete the job, in the same transaction as what it made. Raises JobLost."""
     _close(session, claim, status=JobStatus.completed, progress=1.0, finished_at=now())
 
 
 def release(session: Session, claim: Claim, *, after_seconds: float = 0.0) -> None:
-    """Let somebody else run the job (a worker that is shutting down), or try it later."""
+    """Queue the job again without counting this attempt: another worker may run it, now or
+    later."""
     _close(
         session,
         claim,
@@ -129,7 +159,8 @@ def retry_or_fail(session: Session, claim: Claim, error: Exception) -> dict[str,
     else:
         problem = ServiceError(
             f"The {claim.type} job failed {claim.attempt} times with an unexpected "
-            f"{type(error).__name__}. The worker's log has the details; start it again once mended."
+            f"{type(error).__name__}. The worker's log has the details. Fix the cause, then start "
+            "it again."
         ).problem()
     _lock(session, claim.subject_id)
     _close(session, claim, status=JobStatus.failed, problem=problem, finished_at=now())
@@ -137,7 +168,7 @@ def retry_or_fail(session: Session, claim: Claim, error: Exception) -> dict[str,
 
 
 def expire_leases(session: Session, *, queues: set[str], gone: Callable[[str], bool]) -> None:
-    """End the leases of workers that are known to be dead: nobody need wait them out."""
+    """End the leases of workers that are known to be dead, so that nobody waits for them."""
     held = select(Job).where(
         Job.queue.in_(queues), Job.status == JobStatus.running, Job.lease_until >= clock()
     )
@@ -151,8 +182,8 @@ def expire_leases(session: Session, *, queues: set[str], gone: Callable[[str], b
         )
 
 
-def exhausted(session: Session, *, queues: set[str]) -> list[Job]:
-    """Jobs whose every attempt died with its worker; marks them failed."""
+def fail_exhausted(session: Session, *, queues: set[str]) -> list[Job]:
+    """Fail the jobs whose every attempt died with its worker, and return them."""
     jobs = session.scalars(
         select(Job)
         .where(claimable(queues), Job.attempt >= MAX_ATTEMPTS)
@@ -171,7 +202,7 @@ def exhausted(session: Session, *, queues: set[str]) -> list[Job]:
 
 
 def cancel(session: Session, subject_id: str) -> None:
-    """Close every unfinished job; a worker that runs one finds out at its next renewal."""
+    """Cancel every unfinished job; a worker that runs one finds out at its next renewal."""
     _lock(session, subject_id)
     session.execute(
         update(Job)
@@ -184,14 +215,12 @@ def cancel(session: Session, subject_id: str) -> None:
 
 
 def waiting_queues(session: Session) -> set[str]:
-    """Queues with work that nobody holds: their workers need another notification."""
-    from service.jobs.broker import QUEUES
-
-    return set(session.scalars(select(Job.queue).where(claimable(set(QUEUES))).distinct()))
+    """Queues with jobs that nobody holds: their workers are to be notified again."""
+    return set(session.scalars(select(Job.queue).where(claimable(set(Queue))).distinct()))
 
 
 def progress_of(session: Session, subject_id: str) -> tuple[JobType | None, float, datetime | None]:
-    """The current kind of job, its shards' mean progress in [0, 1], and when it began."""
+    """The current type of job, the mean progress of its jobs in [0, 1], and when they began."""
     row = session.execute(
         select(Job.type, func.avg(Job.progress), func.min(Job.started_at))
         .where(Job.subject_id == subject_id)
@@ -203,7 +232,7 @@ def progress_of(session: Session, subject_id: str) -> tuple[JobType | None, floa
 
 
 def _lock(session: Session, subject_id: str) -> None:
-    """Lock a subject's jobs in one order: two that fail at once must not wait in a circle."""
+    """Lock a subject's jobs in a fixed order: two that fail at once must not deadlock."""
     session.execute(
         select(Job.number)
         .where(Job.subject_id == subject_id)

@@ -76,7 +76,7 @@ def request_ranking(session: Session, audit_id: str) -> RankingJob:
     if last is not None and last.number > 0 and last.status is JobStatus.queued:
         number = last.number
     else:
-        jobs.add_one(session, subject_id=audit_id, type=JobType.rank, number=number)
+        jobs.enqueue(session, subject_id=audit_id, type=JobType.rank, numbers=[number])
         session.flush()
     return get_ranking_job(session, audit_id, number)
 

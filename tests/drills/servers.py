@@ -17,14 +17,14 @@ CLIENTS = 60
 @drill(shapes=PRODUCTION)
 def duplicate_notifications(arena: Arena) -> None:
     """Every queue is notified five times in each tenth of a second: each job still runs once."""
-    from service.jobs.broker import QUEUES, notifier
+    from service.jobs.broker import notifier
+    from service.jobs.graph import Queue
 
     notify = notifier(arena.stack.deployment.settings)
-    assert notify is not None
     audit = arena.start(QUICK)
     while not arena.stack.finished(audit):
         for _ in range(5):
-            notify(set(QUEUES))
+            notify(set(Queue))
         time.sleep(0.1)
     arena.expect_undisturbed(audit)
     assert arena.stack.run_again(audit) == []

@@ -19,7 +19,7 @@ import yaml
 from sqlalchemy.engine import make_url
 
 from service.core.config import PREFIX, Settings
-from service.jobs.broker import QUEUES
+from service.jobs.graph import Queue
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -282,9 +282,9 @@ def test_every_queue_has_a_worker_with_and_without_a_gpu() -> None:
         command = service(name, **variables)["command"]
         return {command[i + 1] for i, word in enumerate(command) if word == "--queue"}
 
-    assert queues("worker-cpu") == set(QUEUES)
+    assert queues("worker-cpu") == set(Queue)
     left_to_gpus = queues("worker-cpu", LABELAUDIT_CPU_WORKER_ALSO="cpu")
-    assert left_to_gpus | queues("worker-gpu") == set(QUEUES)
+    assert left_to_gpus | queues("worker-gpu") == set(Queue)
     assert left_to_gpus.isdisjoint(queues("worker-gpu"))
     assert service("worker-gpu")["profiles"] == ["gpu"]
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from labelaudit.enums import JobStatus, Role, Verdict
 from service.db.tables import Audit, Correction
+from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
 from worker.runtime.runner import run_one
 
@@ -40,7 +41,7 @@ def forest():
 
 def work_until_completed(served):
     """Every job up to the ranking, as a worker would, while the page looks on."""
-    worker = Worker(served.settings, served.store.database, served.store.storage, {"cpu", "gpu"})
+    worker = Worker(served.backends, {"cpu", "gpu"}, HANDLERS)
     while run_one(worker):
         with served.store.database.read() as session:
             if session.scalars(select(Audit.status)).first() is JobStatus.completed:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import structlog
 
-from service.core.config import Settings
 from service.core.disk_full import is_disk_full
 from service.core.errors import (
     BadInput,
@@ -36,7 +35,7 @@ def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]
     Deferred
         The bucket is away, or the disk nearly full: the file is safe where it is.
     """
-    bucket = _open(worker.settings)
+    bucket = _open(worker)
     key = datasets.upload_key(dataset.id)
     try:
         received = worker.storage.measure(key) or _copy(
@@ -50,10 +49,10 @@ def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]
     _delete(bucket, dataset)
 
 
-def _open(settings: Settings) -> UploadBucket:
-    """A worker that is set up wrongly must not cost anybody their file."""
+def _open(worker: Worker) -> UploadBucket:
+    """A misconfigured worker must not cost anybody their file."""
     try:
-        bucket = UploadBucket.of(settings)
+        bucket = worker.backends.upload_bucket
     except Exception as error:
         raise Deferred(f"the bucket cannot be opened: {error}") from error
     if bucket is None:

@@ -1,4 +1,4 @@
-"""The two jobs of a model: train it once the ranking is there, and ask it about new samples."""
+"""The two jobs of a classifier: train it after the ranking, and run it on new samples."""
 
 from typing import Any, TypeVar
 
@@ -14,10 +14,11 @@ from service.datasets import records as datasets
 from service.db.tables import Audit, Suspect
 from service.inference import head
 from service.jobs.records import Claim
-from service.options.training import TrainingConfig
 from service.ranking import TierCode
 from worker.classifier.labels import Judgement, clean
-from worker.runtime.context import Commit, JobLease, Worker
+from worker.handlers.audit_inputs import load_audit, training_config
+from worker.runtime.context import Commit, Worker
+from worker.runtime.lease import JobLease
 
 Value = TypeVar("Value")
 
@@ -34,9 +35,7 @@ def run_classifier(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     from worker.encoders.samples import Samples
     from worker.training.checkpoint import Checkpoints
 
-    with worker.database.read() as session:
-        audit = audits.get_audit(session, claim.subject_id)
-        dataset = audits.dataset_of(session, audit)
+    audit, dataset = load_audit(worker, claim.subject_id)
     assert audit.plan is not None
     folder = audits.folder(audit.id)
     labels = np.load(worker.storage.path(f"{folder}/labels.npy"))
@@ -44,7 +43,7 @@ def run_classifier(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     inputs = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="c")
     cleaned = clean(labels, _judgement(worker, audit, positions), dataset.class_names)
     spec = plan_classifier(
-        _training_config(audit),
+        training_config(audit),
         inputs.shape,
         len(dataset.class_names),
         located(audit.config["encoder"], worker.settings.models_dir),
@@ -97,7 +96,7 @@ def run_classifier(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
             write_onnx(model, fitted.weights, path / head.ONNX)
         (path / head.DESCRIPTION).write_text(model.model_dump_json(indent=1))
     checkpoints.delete()
-    return lambda _session: None  # the job's own status says that the files are there
+    return lambda _session: None  # the job's status says that the files exist
 
 
 def _judgement(worker: Worker, audit: Audit, positions: NDArray[np.int64]) -> Judgement:
@@ -126,11 +125,6 @@ def _judgement(worker: Worker, audit: Audit, positions: NDArray[np.int64]) -> Ju
 
 def _or(value: Value | None, otherwise: Value) -> Value:
     return otherwise if value is None else value
-
-
-def _training_config(audit: Audit) -> TrainingConfig:
-    known = TrainingConfig.model_fields
-    return TrainingConfig(**{key: value for key, value in audit.config.items() if key in known})
 
 
 def run_predict(worker: Worker, claim: Claim, lease: JobLease) -> Commit:

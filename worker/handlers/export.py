@@ -10,7 +10,8 @@ from service.db.tables import Dataset, Export
 from service.exports import records as exports
 from service.exports.formats import Correction, export
 from service.jobs.records import Claim
-from worker.runtime.context import Commit, JobLease, Worker
+from worker.runtime.context import Commit, Worker
+from worker.runtime.lease import JobLease
 
 
 def run_export(worker: Worker, claim: Claim, lease: JobLease) -> Commit:

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from labelaudit.enums import DatasetKind
+from labelaudit.enums import DatasetKind, JobType
 from service import review
-from service.audits import class_profiles, classifier, ranking_files
+from service.audits import class_profiles, ranking_files
 from service.audits import records as audits
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
@@ -26,6 +26,7 @@ from service.db.tables import (
     new_id,
 )
 from service.issues import Issues, find_issues
+from service.jobs import records as jobs
 from service.jobs.records import Claim
 from service.ranking import (
     Evidence,
@@ -44,7 +45,8 @@ from worker.handlers.audit_inputs import (
     load_audit,
     shard_folders,
 )
-from worker.runtime.context import Commit, JobLease, Worker
+from worker.runtime.context import Commit, Worker
+from worker.runtime.lease import JobLease
 
 NO_VECTORS = "no encodings: near duplicates and outliers were not looked for"
 
@@ -87,13 +89,13 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
             summary=summary,
         )
 
-    def save(session: Session) -> None:
+    def commit(session: Session) -> None:
         audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
         review.sync_ranking(session, audit.dataset_id, ranking_id)
-        if dataset.kind is not DatasetKind.probabilities:
-            classifier.want_model(session, audit.id)
+        needs_training = dataset.kind is not DatasetKind.probabilities
+        jobs.enqueue_next(session, audit.id, JobType.rank, needs_training=needs_training)
 
-    return save
+    return commit
 
 
 def _write_typical(worker: Worker, audit: Audit, dataset: Dataset) -> None:

@@ -16,7 +16,8 @@ from worker.handlers.audit_inputs import (
     save_array,
     training_config,
 )
-from worker.runtime.context import Commit, JobLease, Worker
+from worker.runtime.context import Commit, Worker
+from worker.runtime.lease import JobLease
 
 
 def run_encode(worker: Worker, claim: Claim, lease: JobLease) -> Commit:

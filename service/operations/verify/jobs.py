@@ -13,7 +13,6 @@ from labelaudit.enums import (
     JobStatus,
     JobType,
 )
-from service.audits.records import SPAN
 from service.db.tables import (
     Audit,
     AuditEvent,
@@ -22,9 +21,11 @@ from service.db.tables import (
     Job,
     Ranking,
 )
+from service.jobs.graph import GRAPH
 from service.operations.verify.report import Violation
 
 OPEN = (JobStatus.queued, JobStatus.running)
+OF_AUDIT = [type for type, spec in GRAPH.items() if spec.progress]  # nobody waits for the others
 # By kind: how often each state occurs.
 States = dict[JobType, dict[JobStatus, int]]
 
@@ -82,7 +83,7 @@ def _audit(session: Session, audit: Audit, jobs: States) -> Iterator[Violation]:
     if events != audit.last_event or (last or 0) != audit.last_event:
         yield wrong(f"it tells of {audit.last_event} events and has {events}")
     if audit.status not in FINISHED:
-        if not _open(jobs, *SPAN):
+        if not _open(jobs, *OF_AUDIT):
             yield wrong(f"it is {audit.status}, but no job of it is left: it would never end")
         trained = jobs.get(JobType.train, {})
         waiting = sum(n for state, n in trained.items() if state is not JobStatus.completed)

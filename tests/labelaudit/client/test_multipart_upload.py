@@ -16,6 +16,7 @@ from service.core.config import Settings
 from service.db.engine import Database
 from tests.support.bucket import PART_BYTES, Bucket
 from tests.support.live import LiveService, free_port
+from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
 from worker.runtime.runner import run_one
 
@@ -51,7 +52,7 @@ def client(service: LiveService, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cl
 
 @pytest.fixture
 def worker(settings: Settings, service: LiveService) -> Iterator[Worker]:
-    worker = Worker.open(settings, {"cpu"})
+    worker = Worker.open(settings, {"cpu"}, HANDLERS)
     yield worker
     worker.database.dispose()
 

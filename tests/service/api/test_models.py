@@ -245,7 +245,7 @@ def given_model(store, kind: str = "vector") -> str:
     for name in head.file_names("mlp"):
         (folder / name).touch()
     with store.database.write() as session:
-        classifier.want_model(session, audit_id)
+        jobs.enqueue_next(session, audit_id, JobType.rank)
         session.flush()
         session.get_one(Job, (audit_id, JobType.classifier, 0)).status = JobStatus.completed
     return audit_id

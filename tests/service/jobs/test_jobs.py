@@ -19,10 +19,13 @@ from tests.support.factories import in_threads, make_dataset, start_audit
 LONG, EXPIRED = 60.0, -1.0
 
 
+OF_QUEUE = {"cpu": JobType.rank, "gpu": JobType.train}
+
+
 def enqueue(database: Database, *subjects: str, queue: str = "cpu", count: int = 1) -> None:
     for subject in subjects:
         with database.write() as session:
-            jobs.enqueue(session, subject_id=subject, type=JobType.train, queue=queue, count=count)
+            jobs.enqueue(session, subject_id=subject, type=OF_QUEUE[queue], numbers=range(count))
 
 
 def claim(
@@ -44,7 +47,7 @@ def claimed(database: Database, **options: Any) -> Claim:
 
 def job(database: Database, subject: str, number: int = 0) -> Job:
     with database.read() as session:
-        return session.get_one(Job, (subject, JobType.train, number))
+        return session.get_one(Job, (subject, JobType.rank, number))
 
 
 def test_jobs_are_claimed_in_the_order_they_were_asked_for(database):
@@ -226,7 +229,7 @@ def test_a_job_whose_every_worker_died_fails_with_a_problem_that_says_so(databas
         last = claimed(database, lease_seconds=EXPIRED)
     assert claim(database) is None
     with database.write() as session:
-        dead = jobs.exhausted(session, queues={"cpu"})
+        dead = jobs.fail_exhausted(session, queues={"cpu"})
         assert [found.subject_id for found in dead] == ["subject"]
     found = job(database, "subject")
     assert found.status is JobStatus.failed
@@ -241,7 +244,7 @@ def test_a_last_attempt_under_way_is_not_called_exhausted(database):
         claimed(database, lease_seconds=EXPIRED)
     last = claimed(database)
     with database.write() as session:
-        assert jobs.exhausted(session, queues={"cpu"}) == []
+        assert jobs.fail_exhausted(session, queues={"cpu"}) == []
         jobs.finish(session, last)
     assert job(database, "subject").status is JobStatus.completed
 
@@ -269,20 +272,20 @@ def test_waiting_queues_names_those_with_work_that_nobody_holds(database):
         assert jobs.waiting_queues(session) == {"gpu"}
 
 
-def test_progress_is_that_of_the_newest_kind_of_job(database):
+def test_progress_is_that_of_the_newest_type_of_job(database):
     with database.write() as session:
         jobs.enqueue(session, subject_id="audit", type=JobType.encoding)
-    encoding = claimed(database)
+    encoding = claimed(database, queues=("gpu",))
     with database.write() as session:
         jobs.finish(session, encoding)
     with database.write() as session:
-        jobs.enqueue(session, subject_id="audit", type=JobType.train, count=2)
-    held = claimed(database)
+        jobs.enqueue(session, subject_id="audit", type=JobType.train, numbers=range(2))
+    held = claimed(database, queues=("gpu",))
     with database.write() as session:
         jobs.renew(session, held, lease_seconds=LONG, progress=0.5)
     with database.read() as session:
-        kind, share, started = jobs.progress_of(session, "audit")
-    assert (kind, share) == (JobType.train, 0.25)
+        type, share, started = jobs.progress_of(session, "audit")
+    assert (type, share) == (JobType.train, 0.25)
     assert started is not None
 
 
@@ -365,8 +368,8 @@ def test_two_shards_that_fail_at_once_fail_the_audit_once(store):
 
 def test_workers_are_notified_after_the_commit_of_every_queue_that_got_work(database, notified):
     with database.write() as session:
-        jobs.enqueue(session, subject_id="one", type=JobType.train, queue="gpu")
-        jobs.enqueue(session, subject_id="two", type=JobType.rank, queue="cpu")
+        jobs.enqueue(session, subject_id="one", type=JobType.train)
+        jobs.enqueue(session, subject_id="two", type=JobType.rank)
         assert notified == []
     assert notified == [{"cpu", "gpu"}]
 
@@ -376,7 +379,7 @@ def test_what_workers_are_notified_of_is_visible_by_then(database_url):
     reader = Database(database_url)
     writer = Database(database_url, notify=lambda _: seen.append(claim(reader)))
     with writer.write() as session:
-        jobs.enqueue(session, subject_id="subject", type=JobType.train)
+        jobs.enqueue(session, subject_id="subject", type=JobType.rank)
     writer.dispose()
     reader.dispose()
     assert [found.subject_id for found in seen if found] == ["subject"]
@@ -385,7 +388,7 @@ def test_what_workers_are_notified_of_is_visible_by_then(database_url):
 def test_nobody_is_notified_after_a_rollback_or_without_work(database, notified):
     def think_twice() -> None:
         with database.write() as session:
-            jobs.enqueue(session, subject_id="subject", type=JobType.train)
+            jobs.enqueue(session, subject_id="subject", type=JobType.rank)
             raise RuntimeError("on second thought")
 
     with pytest.raises(RuntimeError):

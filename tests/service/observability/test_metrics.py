@@ -45,7 +45,7 @@ def test_only_the_services_operator_may_read_the_metrics(anonymous, annotator, a
 
 def test_work_is_counted_in_the_database(operator, database):
     with database.write() as session:
-        jobs.enqueue(session, subject_id="au_1", type=JobType.train, count=3, queue="gpu")
+        jobs.enqueue(session, subject_id="au_1", type=JobType.train, numbers=range(3))
     with database.write() as session:
         jobs.claim(session, queues={"gpu"}, owner="a worker", lease_seconds=-1)
     found = scraped(operator)

@@ -12,7 +12,7 @@ function answer({ path, body }) {
   if (path === "/v1/audits/au_1") return { id: "au_1", dataset_id: "ds_1", status: "completed" };
   if (path === "/v1/datasets/ds_1") return DATASET;
   if (path.endsWith("/summary")) return summary();
-  if (path.endsWith("/findings")) return { looks: 0, errors: 0 };
+  if (path.endsWith("/findings")) return { reviewed: 0, errors: 0 };
   if (path.endsWith("/neighbours")) return { items: [] };
   if (path.endsWith("/next")) return { items: left.splice(0, body.count) };
   if (path.endsWith("/corrections")) return { corrections: [{ batch_id: "ba_1" }] };

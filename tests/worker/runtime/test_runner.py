@@ -5,6 +5,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -29,9 +31,11 @@ from tests.support.factories import (
     person,
     start_audit,
 )
-from worker import handlers as tasks
-from worker.runtime import context, runner
-from worker.runtime.context import JobLease, Worker
+from worker.handlers.registry import HANDLERS
+from worker.runtime import lease as leases
+from worker.runtime import runner
+from worker.runtime.context import Worker
+from worker.runtime.lease import JobLease
 from worker.runtime.runner import poll, run_one
 
 
@@ -41,12 +45,11 @@ def audit_id(store):
 
 
 @pytest.fixture
-def handle(monkeypatch):
-    """Puts a function in the place of every job's work."""
+def handle(worker):
+    """Replaces what every type of job runs."""
 
-    def install(work: Callable[..., object]) -> None:
-        handlers = dict.fromkeys(JobType, work)
-        monkeypatch.setattr(tasks, "HANDLERS", handlers)
+    def install(run: Callable[..., Any]) -> None:
+        worker.handlers = {type: replace(handler, run=run) for type, handler in HANDLERS.items()}
 
     return install
 
@@ -310,9 +313,9 @@ def test_a_job_that_will_not_stop_is_ended_with_its_process(
     worker, database, handle, audit_id, monkeypatch
 ):
     worker.settings.job_lease_seconds = 0.1
-    monkeypatch.setattr(context, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(leases, "GRACE_SECONDS", 0.1)
     ended = threading.Event()
-    monkeypatch.setattr(context.os, "_exit", lambda _status: ended.set())
+    monkeypatch.setattr(leases.os, "_exit", lambda _status: ended.set())
 
     def work(*_: object):
         take_over(database, audit_id)
@@ -354,7 +357,7 @@ def test_a_job_lost_while_its_worker_stops_is_left_alone(worker, database, handl
 def test_progress_is_told_to_the_stream_and_never_falls(
     worker, database, handle, audit_id, monkeypatch
 ):
-    monkeypatch.setattr(context, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(leases, "PROGRESS_SECONDS", 0.0)
 
     def work(_worker: Worker, _claim: jobs.Claim, lease: JobLease):
         for share in (0.2, 0.6, 0.4, 1.7):
@@ -454,11 +457,11 @@ def test_workers_that_look_at_once_run_each_job_once(worker, store, database, ha
 
 
 HANGS = """
-import sys, threading, time
+import sys
+from dataclasses import replace
 from pathlib import Path
-from labelaudit.enums import JobType
 from service.core.config import Settings
-from worker import handlers
+from worker.handlers.registry import HANDLERS
 from worker.runtime import runner
 
 def hang(*_):
@@ -466,8 +469,8 @@ def hang(*_):
     ctypes.PyDLL(None).sleep(60)  # never lets go of Python's lock
 
 settings = Settings(data_dir=Path(sys.argv[1]), job_stall_seconds=0.5, job_lease_seconds=30)
-handlers.HANDLERS = dict.fromkeys(JobType, hang)
-runner.run_one(runner.Worker.open(settings, {"gpu"}))
+handlers = {type: replace(handler, run=hang) for type, handler in HANDLERS.items()}
+runner.run_one(runner.Worker.open(settings, {"gpu"}, handlers))
 """
 
 
@@ -483,7 +486,7 @@ def test_a_worker_that_hangs_ends_with_a_traceback_and_its_job_is_free(tmp_path,
     assert done.returncode == 1
     assert "in hang" in done.stderr
     settings = Settings(data_dir=tmp_path)
-    following = Worker.open(settings, {"gpu"})
+    following = Worker.open(settings, {"gpu"}, HANDLERS)
     claim = runner._claim(following)
     assert claim is not None
     assert (claim.subject_id, claim.attempt) == (hung, 2)
