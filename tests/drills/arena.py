@@ -56,7 +56,7 @@ class Arena:
 
     def new_client(self, name: str, role: Role = Role.annotator) -> Caller:
         token = until(lambda: self._key(name, role))
-        return Caller(self.by_way_of or self.stack.url, self.ledger, token)
+        return Caller(self.by_way_of or self.stack.url, self.ledger, token)  # type: ignore[arg-type]
 
     def _key(self, name: str, role: Role) -> str | None:
         """None where the database is away, which a soak may have it."""

@@ -129,7 +129,11 @@ def test_a_sign_in_ends_with_its_key(browser, database, end):
 
 @pytest.mark.parametrize(
     "change",
-    [{"last_used_at": now() - IDLE_TIMEOUT}, {"expires_at": now()}, {"expires_at": now() - LIFETIME}],
+    [
+        {"last_used_at": now() - IDLE_TIMEOUT},
+        {"expires_at": now()},
+        {"expires_at": now() - LIFETIME},
+    ],
 )
 def test_a_sign_in_ends_when_it_is_idle_or_old(browser, database, change):
     with database.write() as session:

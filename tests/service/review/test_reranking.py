@@ -258,7 +258,7 @@ def test_a_ranking_published_just_before_a_decision_is_written_shows_it(
 ):
     if store.database.engine.dialect.name == "sqlite":
         pytest.skip("SQLite lets nobody write in between")
-    append = corrections.append
+    append = corrections.append  # type: ignore[attr-defined]
 
     def published_first(*given):
         publish(store, audit_id)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -381,7 +382,7 @@ def test_a_connection_that_breaks_is_gone_on_with(uploader, worker, bucket, monk
     dataset_id = completed(uploader, LONG)
     ranges, read = [], UploadBucket._read_from
 
-    def noted(upload_bucket: UploadBucket, dataset_id: str, found: object, offset: int):
+    def noted(upload_bucket: UploadBucket, dataset_id: str, found: Any, offset: int):
         ranges.append(offset)
         bucket.line.limit = None if len(ranges) > 1 else 5 << 20
         return read(upload_bucket, dataset_id, found, offset)
