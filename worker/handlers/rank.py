@@ -17,6 +17,7 @@ from labelaudit.enums import DatasetKind, JobType
 from service import review
 from service.audits import class_profiles, ranking_files
 from service.audits import records as audits
+from service.audits.records import SuspectRow
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
 from service.db.tables import (
@@ -198,7 +199,7 @@ def _suspect_rows(
     ranking: Ranking,
     positions: NDArray[np.int64],
     issues: Issues,
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[SuspectRow]:
     """Rows of the suspect table, worst first."""
     with worker.database.read() as session:
         names = dict(
@@ -209,25 +210,26 @@ def _suspect_rows(
             ).all()
         )
 
-    def rows() -> Iterator[tuple[Any, ...]]:
+    def rows() -> Iterator[SuspectRow]:
         for rank, row in enumerate(ranking.order.tolist(), start=1):
             position = int(positions[row])
             suggested = int(ranking.suggested_label[row])
-            yield (
-                rank,
-                position,
-                names[position],
-                int(ranking.given[row]),
-                int(ranking.predicted_label[row]),
-                suggested if suggested >= 0 else None,
-                float(ranking.suggested_label_confidence[row]) if suggested >= 0 else None,
-                float(ranking.p_wrong[row]),
-                float(ranking.p_wrong_low[row]),
-                float(ranking.p_wrong_high[row]),
-                TierCode(ranking.tier[row]).name,
-                reason(ranking, row, dataset.class_names),
-                "open",
-                *issues.row(row),
+            yield SuspectRow(
+                rank=rank,
+                position=position,
+                sample_id=names[position],
+                given_label=int(ranking.given[row]),
+                predicted_label=int(ranking.predicted_label[row]),
+                suggested_label=suggested if suggested >= 0 else None,
+                suggested_label_confidence=(
+                    float(ranking.suggested_label_confidence[row]) if suggested >= 0 else None
+                ),
+                p_wrong=float(ranking.p_wrong[row]),
+                p_wrong_low=float(ranking.p_wrong_low[row]),
+                p_wrong_high=float(ranking.p_wrong_high[row]),
+                tier=TierCode(ranking.tier[row]).name,
+                reason=reason(ranking, row, dataset.class_names),
+                **issues.row(row),
             )
 
     return rows()

@@ -37,9 +37,9 @@ class Ranking(Model):
     summary: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # large
 
 
-# What the queue searches for, each with its own index, so that the time to find the next sample does
-# not depend on how many are decided. Literal SQL, because bound parameters keep partial indexes from
-# being used.
+# What the queue searches for, each with its own index, so that the time to find the next sample
+# does not depend on how many are decided. Literal SQL, because bound parameters keep partial
+# indexes from being used.
 FRESH = "state = 'open' AND opinions = 0"
 BEGUN = "state = 'open' AND opinions > 0"
 CLOSED = "state <> 'open'"
