@@ -41,7 +41,7 @@ from service.api.routes import (
     tenants,
     uploads,
 )
-from service.audits.event_poller import LOOK_SECONDS, News
+from service.audits.event_poller import POLL_SECONDS, EventPoller
 from service.backends import open_backends
 from service.core.config import Settings
 from service.core.config import settings as default_settings
@@ -128,13 +128,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         backends = open_backends(settings, lock_seconds=LOCK_SECONDS)
         database, storage, bucket = backends.database, backends.storage, backends.upload_bucket
-        last_used, metrics, news = LastUsed(database), Metrics(database, storage), News(database)
+        last_used, metrics = LastUsed(database), Metrics(database, storage)
+        event_poller = EventPoller(database)
         app.state.resources = Resources(
             settings,
             database,
             storage,
             metrics,
-            news,
+            event_poller,
             last_used,
             calls=Limit("calls", settings.rate_limit_per_caller, settings.redis_url),
             failed_sign_ins=Limit(
@@ -146,7 +147,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         tasks = [
             asyncio.create_task(_sweep(database, backends.notify, settings.sweep_seconds)),
             asyncio.create_task(_clean_up(database, storage, bucket, settings.cleanup_seconds)),
-            asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
+            asyncio.create_task(_repeat(event_poller.poll, POLL_SECONDS, "events_not_polled")),
             asyncio.create_task(
                 _repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored")
             ),

@@ -22,7 +22,7 @@ from service.accounts.api_keys import authenticate
 from service.accounts.last_used import LastUsed
 from service.api import cookies
 from service.api.rate_limit import Limit
-from service.audits.event_poller import News
+from service.audits.event_poller import EventPoller
 from service.core.config import Settings
 from service.core.errors import NotAuthenticated, NotFound, NotPermitted
 from service.core.principal import Principal
@@ -40,7 +40,7 @@ class Resources:
     database: Database
     storage: Storage
     metrics: Metrics
-    news: News
+    event_poller: EventPoller
     last_used: LastUsed
     calls: Limit
     failed_sign_ins: Limit

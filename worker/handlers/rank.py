@@ -1,4 +1,4 @@
-"""What the shards say -> the ranking, its file, and the suspects' rows."""
+"""The shards' evidence -> the ranking, its file, and the suspects' rows."""
 
 import tempfile
 from collections.abc import Iterator
@@ -107,7 +107,7 @@ def _write_typical(worker: Worker, audit: Audit, dataset: Dataset) -> None:
 
 
 def _learned_matrix(worker: Worker, audit: Audit) -> list[list[float]] | None:
-    """What the objective itself learned or was told of the noise, beside the ranking's estimate."""
+    """The noise matrix that the objective learned or was given, besides the ranking's estimate."""
     if audit.plan is None:
         return None
     from worker.training.shard import learned_noise_matrix

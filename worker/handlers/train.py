@@ -1,4 +1,4 @@
-"""Samples -> the arrays that training reads -> what each shard makes of them."""
+"""Samples -> the arrays that training reads -> the evidence of each shard."""
 
 import json
 from dataclasses import replace
@@ -61,7 +61,7 @@ def run_encode(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
 
 
 def run_train(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
-    """One shard: train its replicas, or fit its family, and write what they say."""
+    """One shard: train its replicas, or fit its model family, and write the evidence."""
     from worker.training.checkpoint import Checkpoints
     from worker.training.shard import run_shard
     from worker.training.spec import ShardSpec

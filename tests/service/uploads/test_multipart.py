@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -486,9 +487,9 @@ def test_a_worker_that_is_set_up_wrongly_leaves_the_dataset_to_others(
         {"upload_bucket": "no-such-bucket"},
         {"upload_endpoint": "nowhere"},
     ):
-        worker.settings = settings.model_copy(update=wrong)
+        worker.backends = replace(worker.backends, settings=settings.model_copy(update=wrong))
         run_one(worker)
-    worker.settings = settings
+    worker.backends = replace(worker.backends, settings=settings)
     run_one(worker)
     assert dataset_of(uploader, dataset_id)["status"] == "ready"
 
