@@ -98,8 +98,8 @@ def test_members_of_a_dataset_are_added_shown_and_removed(
     members = json.loads(run("members", "list", dataset_id, "--json").out)["members"]
     assert [(one["key_id"], one["name"]) for one in members] == [(key_id, "Mia")]
     assert "Mia" not in run("members", "remove", dataset_id, key_id).out
-    assert "Everybody" in run("members", "share", dataset_id).err
-    assert "Everybody" not in run("members", "share", dataset_id, "--stop").err
+    assert "whole organisation" in run("members", "share", dataset_id).err
+    assert "whole organisation" not in run("members", "share", dataset_id, "--stop").err
     assert run("members", "list", "ds_unknown").code == 1
 
 
