@@ -37,9 +37,8 @@ class Ranking(Model):
     summary: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # large
 
 
-# What the queue searches for, each with its own index, so that the time to find the next sample
-# does not depend on how many are decided. Literal SQL, because bound parameters keep partial
-# indexes from being used.
+# What the queue searches for, each with its own index, so that finding the next sample takes the
+# same time however many are decided. Literal SQL, because partial indexes need constants.
 FRESH = "state = 'open' AND opinions = 0"
 BEGUN = "state = 'open' AND opinions > 0"
 CLOSED = "state <> 'open'"
