@@ -39,7 +39,7 @@ def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
 
     def tell_columns(columns: list[SeenColumn]) -> None:
         with worker.database.write() as session:
-            datasets.saw_columns(session, dataset_id, columns)
+            datasets.store_seen_columns(session, dataset_id, columns)
 
     settings = worker.settings
     report = ingest_confined(

@@ -110,7 +110,7 @@ def _delete_rejected(
 ) -> None:
     if kind is not StepKind.ingest:
         return
-    if datasets.is_mended_by_columns(problem):
+    if datasets.can_retry_with_columns(problem):
         worker.storage.delete(datasets.samples_key(subject_id))
     else:
         worker.storage.delete(datasets.folder(subject_id))

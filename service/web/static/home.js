@@ -125,7 +125,7 @@ function draw(home, element, dataset) {
       : null,
     dataset.status === "rejected"
       ? problemBox(dataset.problem ?? {}, {
-          title: dataset.problem?.title ?? "This file cannot become a dataset",
+          title: dataset.problem?.title ?? "We couldn't read this file",
           actions: home.mayUpload
             ? [...correctColumns(home, element, dataset), clearAway(element, dataset)]
             : [],
