@@ -1,6 +1,6 @@
 """Where a shard's training stands, on disk, so that a killed worker costs seconds, not the shard.
 
-Every holder of the step writes a working folder of its own, named by its fence: recorded epochs,
+Every holder of the job writes a working folder of its own, named by its fence: recorded epochs,
 and beside them `checkpoint.pt`, replaced by rename. The next holder copies what the newest
 checkpoint covers and removes the rest, so a worker that lost its lease and does not know it writes
 where nobody reads. On one machine's CPU the continued training gives the same bytes.
