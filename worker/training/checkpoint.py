@@ -1,6 +1,6 @@
 """Checkpoints of a shard's training, so that a killed worker costs seconds, not the shard.
 
-Every holder of the step writes a working folder of its own, named by its fence: recorded epochs,
+Every holder of the job writes a working folder of its own, named by its fence: recorded epochs,
 and beside them `checkpoint.pt`, replaced by rename. The next holder copies what the newest
 checkpoint covers and removes the rest, so a worker that lost its lease without noticing writes
 where nobody reads. On one machine's CPU the continued training gives the same bytes.
