@@ -68,8 +68,12 @@ def assign(
     name: Annotated[str, typer.Argument(help="What to call the part.")],
     to: People,
     tier: Annotated[list[Tier] | None, typer.Option(help="Repeat for several.")] = None,
-    given_label: Annotated[str | None, typer.Option()] = None,
-    predicted_label: Annotated[str | None, typer.Option()] = None,
+    given_label: Annotated[
+        str | None, typer.Option(help="Only samples with this given label.")
+    ] = None,
+    predicted_label: Annotated[
+        str | None, typer.Option(help="Only samples with this predicted label.")
+    ] = None,
     split: Annotated[bool, typer.Option("--split", help="Each gets an equal share.")] = False,
     reserved: Annotated[
         bool, typer.Option("--reserved", help="Nobody else is served these samples.")
