@@ -9,8 +9,8 @@ import typer
 from labelaudit import Client
 
 
-def _column(name: str) -> Any:
-    help = "Detected automatically if omitted."
+def _column(name: str, content: str) -> Any:
+    help = f"The column of {content}. Detected automatically if omitted."
     return typer.Option(name, help=help, rich_help_panel="Columns")
 
 
@@ -40,10 +40,10 @@ AuditId = Annotated[str, typer.Argument(help="The audit id, au_…")]
 DatasetId = Annotated[str, typer.Argument(help="The dataset id, ds_…")]
 
 Name = Annotated[str | None, typer.Option("--name", help="The name of the dataset.")]
-LabelColumn = Annotated[str | None, _column("--label-column")]
-SampleIdColumn = Annotated[str | None, _column("--sample-id-column")]
-TextColumn = Annotated[str | None, _column("--text-column")]
-FileColumn = Annotated[str | None, _column("--file-column")]
+LabelColumn = Annotated[str | None, _column("--label-column", "labels")]
+SampleIdColumn = Annotated[str | None, _column("--sample-id-column", "sample ids")]
+TextColumn = Annotated[str | None, _column("--text-column", "texts")]
+FileColumn = Annotated[str | None, _column("--file-column", "file names")]
 FeatureColumns = Annotated[
     list[str] | None,
     typer.Option(
