@@ -77,7 +77,7 @@ class Checkpoints:
         temporary = self.work / f".{FILE}"
         try:
             with temporary.open("wb") as file:
-                torch.save({"version": VERSION, **state}, file)
+                torch.save({"version": VERSION, "state": state}, file)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self.work / FILE)
@@ -96,13 +96,14 @@ class Checkpoints:
 
 def _load(path: Path) -> State | None:
     try:
-        state: State = torch.load(path, map_location="cpu", weights_only=True)
+        stored = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
     except Exception as error:  # damaged: start over
         log.warning("checkpoint_unreadable", path=str(path), error=str(error))
         return None
-    return state if state.get("version") == VERSION else None
+    state: State | None = stored["state"] if stored.get("version") == VERSION else None
+    return state
 
 
 def module_state(module: nn.Module) -> State:
