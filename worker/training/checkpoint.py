@@ -90,13 +90,14 @@ class Checkpoints:
 
 def _load(path: Path) -> State | None:
     try:
-        state: State = torch.load(path, map_location="cpu", weights_only=True)
+        stored = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
     except Exception as error:  # damaged: start over
         log.warning("checkpoint_unreadable", path=str(path), error=str(error))
         return None
-    return state if state.get("version") == VERSION else None
+    state: State | None = stored["state"] if stored.get("version") == VERSION else None
+    return state
 
 
 def module_state(module: nn.Module) -> State:
