@@ -47,7 +47,7 @@ from service.core.config import Settings
 from service.core.config import settings as default_settings
 from service.db.engine import Database
 from service.jobs import records as jobs
-from service.observability import telemetry, watching
+from service.observability import requests, telemetry
 from service.observability.metrics import Metrics
 from service.operations.cleanup import clean_up
 from service.storage.local import Storage
@@ -203,11 +203,11 @@ class RequestMiddleware:
         request = Request(scope)
         given = request.headers.get("x-request-id", "")
         request.state.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
-        with watching.request(request) as watched:
+        with requests.log_request(request) as entry:
 
             async def send_with_headers(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    watched.answered(message["status"])
+                    entry.responded(message["status"])
                     headers = MutableHeaders(scope=message)
                     headers["X-Request-ID"] = request.state.request_id
                     for name, value in SECURITY_HEADERS.items():

@@ -22,7 +22,7 @@ async def live() -> dict[str, str]:
 def ready(resources: ResourcesDep, response: Response) -> dict[str, Any]:
     """Checks that the schema is current, the database accepts writes and the storage has space. If
     only the broker is unavailable, the status is `degraded`, which still means ready."""
-    checks = health.look(resources.settings, resources.database, resources.storage)
+    checks = health.check(resources.settings, resources.database, resources.storage)
     response.status_code = 503 if health.not_ready(checks) else 200
     return {"status": health.status(checks), "checks": checks}
 
