@@ -17,7 +17,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Response, sync_playwright
 
-from labelaudit.client import Client
+from labelaudit import Client
 from labelaudit.client.session_file import Address, default_data_dir, read_address
 
 CHROMIUM = os.environ.get("LABELAUDIT_CHROMIUM", "/usr/bin/chromium")

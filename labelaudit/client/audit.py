@@ -1,4 +1,4 @@
-"""An audit from the outside: wait for it, read its results, decide about its suspects."""
+"""One audit: wait for it, read its results, record verdicts on its suspects."""
 
 import json
 import time
@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from labelaudit.client.download import save
-from labelaudit.client.errors import ApiError, JobFailed, NoService
-from labelaudit.client.model import ModelHandle
-from labelaudit.client.reviewers import ReviewersHandle
-from labelaudit.client.transport import BUSY, Transport, once
+from labelaudit.client.classifier import Classifier
+from labelaudit.client.download import download
+from labelaudit.client.errors import ApiError, JobFailedError, ServiceUnreachableError
+from labelaudit.client.paths import audit_path, segment
+from labelaudit.client.polling import poll
+from labelaudit.client.review import Review
+from labelaudit.client.transport import UNAVAILABLE, Transport, idempotency_key
 from labelaudit.enums import (
     FINISHED,
     Issue,
     JobStatus,
+    JobType,
     ReviewState,
-    StepKind,
     Tier,
     Verdict,
 )
@@ -36,18 +37,18 @@ from labelaudit.schemas import (
     SuspectRead,
 )
 
-SILENCE_SECONDS = 45.0  # the service says something at least every 15 seconds
+STREAM_TIMEOUT = 45.0  # the service sends something at least every 15 seconds
 POLL_SECONDS = 1.0
 RANKING_POLL_SECONDS = 0.3
-OUTAGE_SECONDS = 60.0  # how long a service may be away before waiting for it ends
+OUTAGE_SECONDS = 60.0  # how long the service may be unavailable before waiting fails
 SUSPECTS_PAGE = 500
 
 
 class Progress(BaseModel):
-    """How far an audit is: `progress` in [0, 1], `eta_seconds` null until it can be told."""
+    """The progress of an audit, in [0, 1]. `eta_seconds` is None until it can be estimated."""
 
     status: JobStatus
-    step: StepKind | None = None
+    job: JobType | None = None
     progress: float
     eta_seconds: float | None = None
 
@@ -55,16 +56,16 @@ class Progress(BaseModel):
 OnProgress = Callable[[Progress], None]
 
 
-class AuditHandle:
-    """One audit. `id` names it; everything else is asked for when it is needed."""
+class Audit:
+    """A handle on one audit: it holds the id, every method asks the service."""
 
     def __init__(self, transport: Transport, audit_id: str) -> None:
         self.id = audit_id
         self._transport = transport
-        self._path = f"/v1/audits/{quote(audit_id, safe='')}"
+        self._path = audit_path(audit_id)
 
     def __repr__(self) -> str:
-        return f"AuditHandle({self.id!r})"
+        return f"Audit({self.id!r})"
 
     def read(self) -> AuditRead:
         return AuditRead.model_validate(self._transport.get(self._path))
@@ -74,35 +75,35 @@ class AuditHandle:
     ) -> AuditRead:
         """Return once the audit is completed.
 
-        Follows the progress stream, takes it up where it broke off, and asks for the status in
-        between, so that a restart of the service is survived.
+        Follows the progress stream, resumes it when it breaks, and polls the status in between, so
+        that it survives a restart of the service.
 
         Raises
         ------
-        JobFailed
+        JobFailedError
             The audit failed or was cancelled.
         TimeoutError
-            It takes longer than `timeout` seconds; the audit goes on.
-        NoService
-            The service has been away for a minute.
+            It takes longer than `timeout` seconds; the audit continues.
+        ServiceUnreachableError
+            The service has been unavailable for a minute.
         """
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
-        tell = on_progress or (lambda _: None)
+        report = on_progress or (lambda _: None)
         seen, last_answer = 0, time.monotonic()
         while True:
             try:
-                with suppress(NoService):  # no stream, or no more of it: ask for the status
+                with suppress(ServiceUnreachableError):  # no stream: poll the status
                     for number, progress in self._events(seen, deadline):
                         seen, last_answer = number, time.monotonic()
-                        tell(progress)
+                        report(progress)
                 audit = self.read()
                 last_answer = time.monotonic()
-            except (NoService, ApiError) as error:
-                away = isinstance(error, NoService) or error.status in BUSY
-                if not away or time.monotonic() - last_answer > OUTAGE_SECONDS:
+            except (ServiceUnreachableError, ApiError) as error:
+                unavailable = not isinstance(error, ApiError) or error.status in UNAVAILABLE
+                if not unavailable or time.monotonic() - last_answer > OUTAGE_SECONDS:
                     raise
             else:
-                tell(Progress.model_validate(audit.model_dump()))
+                report(Progress.model_validate(audit.model_dump()))
                 if audit.status in FINISHED:
                     return _completed(audit)
             if time.monotonic() > deadline:
@@ -110,12 +111,12 @@ class AuditHandle:
             time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
 
     def _events(self, seen: int, deadline: float) -> Iterator[tuple[int, Progress]]:
-        """Numbered progress events behind number `seen`, until the stream ends or breaks."""
+        """Progress events after number `seen`, numbered, until the stream ends or breaks."""
         with self._transport.stream(
             "GET",
             f"{self._path}/events",
             headers={"Last-Event-ID": str(seen)},
-            timeout=max(0.1, min(SILENCE_SECONDS, deadline - time.monotonic())),
+            timeout=max(0.1, min(STREAM_TIMEOUT, deadline - time.monotonic())),
         ) as response:
             number = seen
             for line in response.iter_lines():
@@ -133,17 +134,17 @@ class AuditHandle:
         )
 
     def summary(self) -> dict[str, Any]:
-        """Noise rate with its interval, noise matrix (rows = true class), tiers, classes."""
+        """Noise rate with its interval, noise matrix (rows: true class), tiers, classes."""
         answer: dict[str, Any] = self._transport.get(f"{self._path}/summary")
         return answer
 
-    def model(self) -> ModelHandle:
-        """The robust model, which is trained once the audit is completed."""
-        return ModelHandle(self._transport, self.id)
+    def classifier(self) -> Classifier:
+        """The classifier that is trained on the cleaned labels once the audit is completed."""
+        return Classifier(self._transport, self.id)
 
-    def people(self) -> ReviewersHandle:
-        """Who reviews what, what they did, undoing it."""
-        return ReviewersHandle(self._transport, self.id)
+    def review(self) -> Review:
+        """The review by several people: settings, assignments, team, history, bulk reverts."""
+        return Review(self._transport, self.id)
 
     def suspects(
         self,
@@ -155,7 +156,7 @@ class AuditHandle:
         issue: Issue | str | None = None,
         limit: int | None = None,
     ) -> Iterator[SuspectRead]:
-        """The ranked samples, worst first; the pages are fetched as they are needed."""
+        """The ranked samples, worst first. Pages are fetched as they are needed."""
         for item in self._transport.pages(
             f"{self._path}/suspects",
             limit=limit,
@@ -170,44 +171,45 @@ class AuditHandle:
 
     def suspect(self, sample_id: str) -> SuspectDetail:
         """One suspect with its content, signals, likely classes and trajectory."""
-        answer = self._transport.get(f"{self._path}/suspects/{quote(sample_id, safe='')}")
+        answer = self._transport.get(f"{self._path}/suspects/{segment(sample_id)}")
         return SuspectDetail.model_validate(answer)
 
     def save_suspects(self, destination: str | Path) -> Path:
-        """The whole ranked list as a `.csv` or `.parquet` file with cleanlab's column names."""
+        """Save the full ranking as `.csv` or `.parquet`, with cleanlab's column names."""
         path = Path(destination)
         format = "parquet" if path.suffix.lower() == ".parquet" else "csv"
-        return save(self._transport, f"{self._path}/suspects.{format}", path)
+        return download(self._transport, f"{self._path}/suspects.{format}", path)
 
     def findings(self) -> FindingsRead:
-        """What reviewers have found so far: errors by look, by tier, by person."""
+        """What the review has found so far: errors per sample seen, per tier and per reviewer."""
         return FindingsRead.model_validate(self._transport.get(f"{self._path}/findings"))
 
     def save_report(self, destination: str | Path) -> Path:
-        """The overview with its pictures as one HTML file."""
-        return save(self._transport, f"{self._path}/report.html", Path(destination))
+        """Save the overview with its plots as one HTML file."""
+        return download(self._transport, f"{self._path}/report.html", Path(destination))
 
     def save_plot(self, name: str, destination: str | Path, *, theme: str = "light") -> Path:
-        """A picture of the overview as `.svg` or `.png`: `data_map`, `noise_matrix`, `findings`,
-        `tiers` or `classes`."""
+        """Save a plot as `.svg` or `.png`: `data_map`, `noise_matrix`, `findings`, `tiers` or
+        `classes`."""
         path = Path(destination)
         format = "png" if path.suffix.lower() == ".png" else "svg"
-        return save(self._transport, f"{self._path}/plots/{name}.{format}?theme={theme}", path)
+        return download(self._transport, f"{self._path}/plots/{name}.{format}?theme={theme}", path)
 
     def rerank(self) -> RankingRead:
-        """Rank again with what reviewers have found, and wait for that. Raises JobFailed."""
+        """Rank again with the verdicts so far, and wait for the result. Raises JobFailedError."""
         path = f"{self._path}/rankings"
-        ranking = RankingRead.model_validate(self._transport.request("POST", path).json())
-        while ranking.status not in FINISHED:
-            time.sleep(RANKING_POLL_SECONDS)
-            answer = self._transport.get(f"{path}/{ranking.number}")
-            ranking = RankingRead.model_validate(answer)
+        started = RankingRead.model_validate(self._transport.request("POST", path).json())
+        ranking = poll(
+            lambda: RankingRead.model_validate(self._transport.get(f"{path}/{started.number}")),
+            lambda ranking: ranking.status in FINISHED,
+            interval=RANKING_POLL_SECONDS,
+        )
         if ranking.status is not JobStatus.completed:
-            raise JobFailed(ranking.problem or {"title": f"The ranking was {ranking.status}"})
+            raise JobFailedError(ranking.problem or {"title": f"The ranking was {ranking.status}"})
         return ranking
 
     def next_in_queue(self, count: int = 1, **options: Any) -> list[LeasedSuspect]:
-        """Lease the worst suspects that nobody else holds."""
+        """Lease the worst suspects that no one else is reviewing."""
         answer = self._transport.request(
             "POST", f"{self._path}/queue/next", json={"count": count, **options}
         ).json()
@@ -223,7 +225,7 @@ class AuditHandle:
         lease_id: str | None = None,
         note: str | None = None,
     ) -> CorrectionRead:
-        """Record one verdict. Sent again as often as needed, it is stored once."""
+        """Record one verdict. Retries store it only once."""
         correction = CorrectionCreate(
             sample_id=sample_id,
             verdict=Verdict(verdict),
@@ -235,13 +237,13 @@ class AuditHandle:
         return self.correct_many([correction]).corrections[0]
 
     def correct_many(self, corrections: Sequence[CorrectionCreate]) -> CorrectionList:
-        """Record up to 1000 verdicts: all are stored, or none."""
+        """Record up to 1000 verdicts, all or none."""
         body = {"corrections": [item.model_dump(mode="json") for item in corrections]}
         answer = self._transport.request(
             "POST",
             f"{self._path}/corrections",
             json=body,
-            headers=once(),
+            headers=idempotency_key(),
         )
         return CorrectionList.model_validate(answer.json())
 
@@ -251,12 +253,12 @@ class AuditHandle:
             yield CorrectionRead.model_validate(item)
 
     def revert(self, correction_id: str) -> CorrectionRead:
-        """Undo a correction; the log keeps both."""
-        path = f"{self._path}/corrections/{quote(correction_id, safe='')}/revert"
+        """Revert a correction. The log keeps both."""
+        path = f"{self._path}/corrections/{segment(correction_id)}/revert"
         return CorrectionRead.model_validate(self._transport.request("POST", path).json())
 
 
 def _completed(audit: AuditRead) -> AuditRead:
     if audit.status is JobStatus.completed:
         return audit
-    raise JobFailed(audit.problem or {"title": f"The audit was {audit.status}"})
+    raise JobFailedError(audit.problem or {"title": f"The audit was {audit.status}"})

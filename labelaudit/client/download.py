@@ -1,4 +1,4 @@
-"""Saves an answer's body to a file that appears only once it is whole."""
+"""Downloads a response body to a file that appears only once it is complete."""
 
 from email.message import Message
 from pathlib import Path
@@ -6,12 +6,11 @@ from pathlib import Path
 from labelaudit.client.transport import Transport
 
 
-def save(transport: Transport, path: str, destination: Path) -> Path:
-    """Download to `destination`; into it, under the service's file name, if it is a folder."""
+def download(transport: Transport, path: str, destination: Path) -> Path:
+    """Download to `destination`, or into it under the service's file name if it is a folder."""
     with transport.stream("GET", path) as response:
         if destination.is_dir():
-            offered = _offered_name(response.headers.get("Content-Disposition", ""))
-            destination = destination / offered
+            destination /= _suggested_name(response.headers.get("Content-Disposition", ""))
         destination.parent.mkdir(parents=True, exist_ok=True)
         partial = destination.with_name(f".{destination.name}.part")
         try:
@@ -24,7 +23,7 @@ def save(transport: Transport, path: str, destination: Path) -> Path:
     return destination
 
 
-def _offered_name(disposition: str) -> str:
+def _suggested_name(disposition: str) -> str:
     """The file name in a Content-Disposition header, without any folder."""
     message = Message()
     message["Content-Disposition"] = disposition

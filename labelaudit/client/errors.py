@@ -1,36 +1,37 @@
-"""What can go wrong for a client of the service.
+"""The exceptions of the client.
 
-ClientError
-├── NoService       none was named, or none answers
-├── NoBucket        the bucket that a file should go to is out of reach, or refuses it
-├── ApiError        the service answered with a problem
-├── JobFailed       the work that was waited for failed or was cancelled
-└── CannotUpload    what was named cannot be made into an upload
+LabelauditError
+├── ServiceUnreachableError    no address is known, or nothing answers there
+├── BucketUnreachableError     the upload bucket cannot be reached, or refuses the file
+├── UploadSourceError          the path holds nothing to upload, or several candidates
+└── ProblemError               carries the service's problem details
+    ├── ApiError               the service refused a request
+    └── JobFailedError         a job failed or was cancelled
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-SHOWN = 5
+MAX_LISTED = 5
 
 
-class ClientError(Exception):
+class LabelauditError(Exception):
+    """The base class of every error that the client raises itself."""
+
+
+class ServiceUnreachableError(LabelauditError):
     pass
 
 
-class NoService(ClientError):
+class BucketUnreachableError(LabelauditError):
     pass
 
 
-class NoBucket(ClientError):
+class UploadSourceError(LabelauditError):
     pass
 
 
-class CannotUpload(ClientError):
-    pass
-
-
-class ProblemError(ClientError):
+class ProblemError(LabelauditError):
     """Carries an RFC 9457 problem: `title`, `detail`, `errors` with a row, file or field each."""
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
@@ -40,13 +41,13 @@ class ProblemError(ClientError):
         self.detail: str = str(problem.get("detail", ""))
         self.errors: Sequence[Mapping[str, Any]] = problem.get("errors") or []
         self.request_id: str | None = problem.get("request_id")
-        super().__init__(self._words())
+        super().__init__(self._message())
 
-    def _words(self) -> str:
+    def _message(self) -> str:
         lines = [f"{self.title}: {self.detail}" if self.detail else self.title]
-        lines += [f"  {describe(error)}" for error in self.errors[:SHOWN]]
-        if len(self.errors) > SHOWN:
-            lines.append(f"  and {len(self.errors) - SHOWN} more")
+        lines += [f"  {describe(error)}" for error in self.errors[:MAX_LISTED]]
+        if len(self.errors) > MAX_LISTED:
+            lines.append(f"  and {len(self.errors) - MAX_LISTED} more")
         if self.status >= 500 and self.request_id:
             lines.append(f"  request_id {self.request_id}")
         return "\n".join(lines)
@@ -56,7 +57,7 @@ class ApiError(ProblemError):
     pass
 
 
-class JobFailed(ProblemError):
+class JobFailedError(ProblemError):
     pass
 
 

@@ -1,10 +1,10 @@
-"""Turns what a person points at, a file or a folder, into the one file that is uploaded.
+"""Turns a path, a file or a folder, into the one file that is uploaded.
 
-A folder becomes, in this order:
-  a table named samples, metadata, manifest or labels beside one zip of images  -> both in one zip
-  such a table beside one NPZ with a vector for each of its rows              -> one Parquet file
-  such a table beside loose images, or loose images alone                     -> all of it in a zip
-  one file of a known kind                                                    -> that file
+The first rule that matches a folder applies:
+  a table named samples, metadata, manifest or labels, and one zip of images  -> both in one zip
+  such a table, and one NPZ with one vector per row                           -> one Parquet file
+  loose images, with or without such a table                                  -> all in one zip
+  exactly one file of a supported format                                      -> that file
 """
 
 import shutil
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelaudit.client.errors import CannotUpload
+from labelaudit.client.errors import UploadSourceError
 
 IMAGES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
@@ -27,31 +27,31 @@ TABLE_NAMES = ("samples", "metadata", "manifest", "labels")
 
 
 @dataclass(frozen=True)
-class Upload:
-    """The file to send, and what to call it."""
+class PackedFile:
+    """The file to send, and the name to send it under."""
 
     path: Path
     filename: str
 
 
 @contextmanager
-def packed(source: Path) -> Generator[Upload]:
-    """The upload for `source`; what had to be made for it is gone afterwards.
+def packed(source: Path) -> Generator[PackedFile]:
+    """The file to upload for `source`; temporary files are deleted afterwards.
 
-    Raises CannotUpload where there is nothing, or more than one thing, that could be meant.
+    Raises UploadSourceError if there is nothing to upload, or more than one candidate.
     """
     if not source.exists():
-        raise CannotUpload(f"There is no file or folder {source}.")
+        raise UploadSourceError(f"There is no file or folder {source}.")
     if source.is_file():
-        yield Upload(source, source.name)
+        yield PackedFile(source, source.name)
         return
     with tempfile.TemporaryDirectory(prefix="labelaudit-") as scratch:
         upload = _pack_folder(source, Path(scratch))
         yield _with_votes(upload, source, Path(scratch))
 
 
-def _with_votes(upload: Upload, folder: Path, scratch: Path) -> Upload:
-    """The upload with the folder's table of votes beside it, where there is one."""
+def _with_votes(upload: PackedFile, folder: Path, scratch: Path) -> PackedFile:
+    """The upload together with the folder's table of votes, if there is one."""
     votes = _find_table(folder, VOTE_NAMES)
     if votes is None or votes == upload.path or upload.path.suffix == ".npz":
         return upload
@@ -63,29 +63,31 @@ def _with_votes(upload: Upload, folder: Path, scratch: Path) -> Upload:
             archive.write(upload.path, f"samples{upload.path.suffix}")
         if votes.name not in archive.namelist():
             archive.write(votes, votes.name)
-    return Upload(target, f"{Path(upload.filename).stem}.zip")
+    return PackedFile(target, f"{Path(upload.filename).stem}.zip")
 
 
-def _pack_folder(folder: Path, scratch: Path) -> Upload:
+def _pack_folder(folder: Path, scratch: Path) -> PackedFile:
     name = folder.resolve().name or "dataset"
     table = _find_table(folder)
     archives = _with_suffix(folder, ".zip")
     arrays = _with_suffix(folder, ".npz")
     if table and len(archives) == 1:
-        return Upload(_join_archive(archives[0], table, scratch), f"{name}.zip")
+        return PackedFile(_join_archive(archives[0], table, scratch), f"{name}.zip")
     if table and len(arrays) == 1 and (joined := _join_vectors(arrays[0], table, scratch)):
-        return Upload(joined, f"{name}.parquet")
+        return PackedFile(joined, f"{name}.parquet")
     images = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGES]
     if images:
-        return Upload(_zip(folder, [*images, *([table] if table else [])], scratch), f"{name}.zip")
+        return PackedFile(
+            _zip(folder, [*images, *([table] if table else [])], scratch), f"{name}.zip"
+        )
     for candidates in ([table] if table else [], archives, arrays, _uploadable(folder)):
         if len(candidates) == 1:
-            return Upload(candidates[0], candidates[0].name)
-    raise CannotUpload(_refusal(folder))
+            return PackedFile(candidates[0], candidates[0].name)
+    raise UploadSourceError(_refusal(folder))
 
 
 def _find_table(folder: Path, names: Sequence[str] = TABLE_NAMES) -> Path | None:
-    """The table that describes the folder's samples, or the one of those names."""
+    """The folder's table with one of these names."""
     paths = (folder / f"{name}{suffix}" for name in names for suffix in TABLES)
     return next((path for path in paths if path.is_file()), None)
 
@@ -101,15 +103,15 @@ def _uploadable(folder: Path) -> list[Path]:
 def _refusal(folder: Path) -> str:
     found = ", ".join(path.name for path in _uploadable(folder)[:10])
     if found:
-        return f"{folder} holds several files ({found}). Name the one to upload."
+        return f"{folder} contains several files ({found}). Name the one to upload."
     return (
-        f"{folder} holds nothing to upload: no images and no {', '.join(UPLOADS)} file. "
-        "Put images into one folder for each class, or name a file."
+        f"{folder} contains nothing to upload: no images and no {', '.join(UPLOADS)} file. "
+        "Put images into one folder per class, or name a file."
     )
 
 
 def _join_archive(archive: Path, table: Path, scratch: Path) -> Path:
-    """A copy of the archive with the table beside the images."""
+    """A copy of the archive with the table added."""
     target = scratch / "upload.zip"
     shutil.copyfile(archive, target)
     with zipfile.ZipFile(target, "a") as joined:
@@ -127,13 +129,13 @@ def _zip(folder: Path, files: list[Path], scratch: Path) -> Path:
 
 
 def _join_vectors(arrays: Path, table: Path, scratch: Path) -> Path | None:
-    """The table with the vectors of the NPZ as a column; None where they do not fit together."""
+    """The table with the NPZ's vectors as a column, or None if they do not match."""
     try:
-        from labelaudit.client import vectors
+        from labelaudit.client import embeddings
     except ImportError as error:
-        raise CannotUpload(
+        raise UploadSourceError(
             f"Joining {table.name} and {arrays.name} needs NumPy and PyArrow: "
             "pip install numpy pyarrow."
         ) from error
-    name = vectors.find_vectors(arrays, table)
-    return vectors.join_vectors(arrays, name, table, scratch) if name else None
+    name = embeddings.find_vectors(arrays, table)
+    return embeddings.join_vectors(arrays, name, table, scratch) if name else None

@@ -1,7 +1,7 @@
-"""Where a running service can be found: its URL and a token, kept in the data directory.
+"""The address of the local service: its URL and a token, in the data directory.
 
-`labelaudit serve` writes `session.json` there, readable by its owner alone; the client and the
-command line read it, so that on one machine nobody has to copy a token.
+`labelaudit serve` writes `session.json`, readable by its owner only. The client and the command
+line read it, so that no one has to copy a token on the same machine.
 """
 
 import json
@@ -20,12 +20,12 @@ class Address:
 
     @property
     def link(self) -> str:
-        """For the browser; what follows # is never sent over the network."""
+        """For the browser. The fragment after # is never sent over the network."""
         return f"{self.url}/#token={self.token}"
 
 
 def write_address(data_dir: Path, address: Address) -> Path:
-    """Keep the address for later commands. The file is private from its first byte on."""
+    """Save the address for later commands, in a file that is private from its first byte."""
     path = data_dir / FILE
     descriptor, temporary = tempfile.mkstemp(dir=data_dir, prefix=f".{FILE}.")  # mode 0600
     with os.fdopen(descriptor, "w") as file:
@@ -35,31 +35,30 @@ def write_address(data_dir: Path, address: Address) -> Path:
 
 
 def read_address(data_dir: Path) -> Address | None:
-    """The address that a service on this data directory left, if one did."""
+    """The address that a service wrote to this data directory, if any."""
     try:
         return Address(**json.loads((data_dir / FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def forget_address(data_dir: Path) -> None:
+def delete_address(data_dir: Path) -> None:
     (data_dir / FILE).unlink(missing_ok=True)
 
 
 def find_address(
     url: str | None = None, token: str | None = None, data_dir: Path | None = None
 ) -> Address | None:
-    """What was given, else LABELAUDIT_URL and LABELAUDIT_TOKEN, else what a service left behind.
+    """The address given, else LABELAUDIT_URL and LABELAUDIT_TOKEN, else the data directory's.
 
-    A token goes only to the service it belongs to: the one left in the data directory is never sent
-    to another URL.
+    The token in the data directory is never sent to another URL than the one saved with it.
     """
     url = url or os.environ.get("LABELAUDIT_URL")
     token = token or os.environ.get("LABELAUDIT_TOKEN")
-    kept = read_address(data_dir or default_data_dir())
+    saved = read_address(data_dir or default_data_dir())
     url = url.rstrip("/") if url else None
-    if kept is not None and url in (None, kept.url):
-        return Address(kept.url, token or kept.token)
+    if saved is not None and url in (None, saved.url):
+        return Address(saved.url, token or saved.token)
     return Address(url, token) if url and token else None
 
 

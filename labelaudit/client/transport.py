@@ -1,4 +1,4 @@
-"""Requests to the API: authorised, tried again where that is safe, with problems as exceptions."""
+"""Requests to the API: authenticated, retried where that is safe, problems raised as exceptions."""
 
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -8,21 +8,21 @@ from uuid import uuid4
 
 import httpx
 
-from labelaudit.client.errors import ApiError, NoService
+from labelaudit.client.errors import ApiError, ServiceUnreachableError
 from labelaudit.client.session_file import Address
 
-PAUSES = (0.2, 0.5)  # before each new attempt
-PATIENT_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)  # longer than a restart of the service takes
-BUSY = (502, 503, 504)
+RETRY_DELAYS = (0.2, 0.5)  # before each new attempt
+KEYED_RETRY_DELAYS = (0.2, 0.5, 1.0, 2.0, 4.0)  # longer than a restart of the service takes
+UNAVAILABLE = (502, 503, 504)
 
 
-def once() -> dict[str, str]:
-    """A header by which the service does a request once, however often it is sent."""
+def idempotency_key() -> dict[str, str]:
+    """A header that makes the service execute a request once, however often it is sent."""
     return {"Idempotency-Key": uuid4().hex}
 
 
 class Transport:
-    """`request` tries again what may be repeated: a GET, or anything with an Idempotency-Key."""
+    """Retries requests that may be repeated: GET, and any with an Idempotency-Key."""
 
     def __init__(self, address: Address, *, timeout: float) -> None:
         self.address = address
@@ -36,27 +36,29 @@ class Transport:
         self._http.close()
 
     def get(self, path: str, **params: Any) -> Any:
-        return self.request("GET", path, params=_given(params)).json()
+        return self.request("GET", path, params=_without_none(params)).json()
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """The answer. Raises ApiError if it is a problem, NoService if there is none."""
+        """The response. Raises ApiError for a problem, ServiceUnreachableError for no response."""
         keyed = "Idempotency-Key" in (options.get("headers") or {})
-        pauses: Sequence[float] = PATIENT_PAUSES if keyed else PAUSES if method == "GET" else ()
-        for pause in (*pauses, None):
+        delays: Sequence[float] = (
+            KEYED_RETRY_DELAYS if keyed else RETRY_DELAYS if method == "GET" else ()
+        )
+        for delay in (*delays, None):
             try:
                 response = self._http.request(method, path, **options)
             except httpx.TransportError as error:
-                if pause is None:
+                if delay is None:
                     raise self._unreachable(error) from error
             else:
-                if pause is None or response.status_code not in BUSY:
+                if delay is None or response.status_code not in UNAVAILABLE:
                     return checked(response)
-            time.sleep(pause)
+            time.sleep(delay)
         raise AssertionError("the last attempt returns or raises")
 
     @contextmanager
     def stream(self, method: str, path: str, **options: Any) -> Generator[httpx.Response]:
-        """An answer that is read piece by piece. Raises ApiError, NoService."""
+        """A response to be read in pieces. Raises ApiError, ServiceUnreachableError."""
         try:
             with self._http.stream(method, path, **options) as response:
                 if response.is_error:
@@ -66,7 +68,7 @@ class Transport:
             raise self._unreachable(error) from error
 
     def pages(self, path: str, *, limit: int | None, page: int, **params: Any) -> Iterator[Any]:
-        """The items of a list, page after page, `limit` of them at most."""
+        """The items of a paginated list, at most `limit`."""
         cursor, left = None, limit
         while left is None or left > 0:
             size = page if left is None else min(page, left)
@@ -77,19 +79,19 @@ class Transport:
             if cursor is None:
                 return
 
-    def _unreachable(self, error: httpx.TransportError) -> NoService:
+    def _unreachable(self, error: httpx.TransportError) -> ServiceUnreachableError:
         if isinstance(error, httpx.ConnectError):
-            return NoService(
+            return ServiceUnreachableError(
                 f"No labelaudit service answers at {self.address.url}. "
                 "Start one with `labelaudit serve`."
             )
-        return NoService(
+        return ServiceUnreachableError(
             f"The connection to {self.address.url} broke ({type(error).__name__}: {error})."
         )
 
 
 def checked(response: httpx.Response) -> httpx.Response:
-    """The response, unless it is a problem: then ApiError."""
+    """The response. Raises ApiError if it is a problem."""
     if not response.is_error:
         return response
     try:
@@ -99,5 +101,5 @@ def checked(response: httpx.Response) -> httpx.Response:
     raise ApiError({"status": response.status_code, **problem})
 
 
-def _given(params: dict[str, Any]) -> dict[str, Any]:
+def _without_none(params: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if value is not None}

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from labelaudit.enums import Outcome, Role, Scope
+from labelaudit.enums import AccessOutcome, Role, Scope
 from labelaudit.schemas.base import (
     Moment,
     Request,
@@ -124,7 +124,7 @@ class AccessEntryRead(Schema):
     id: int
     at: datetime
     action: str
-    outcome: Outcome
+    outcome: AccessOutcome
     key_id: str | None
     name: str | None
     subject: str | None = Field(description="The object that was acted upon.")

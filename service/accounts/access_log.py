@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import Outcome
+from labelaudit.enums import AccessOutcome
 from service.core.principal import Principal
 from service.db import tenant_filter
 from service.db.tables import AccessEntry
@@ -23,7 +23,7 @@ def record(
     *,
     by: Principal | None = None,
     tenant_id: str | None = None,
-    outcome: Outcome = Outcome.done,
+    outcome: AccessOutcome = AccessOutcome.done,
     **detail: Any,
 ) -> None:
     """Record an action of `by`, or of the session's caller, or of the service itself."""

@@ -41,12 +41,12 @@ from service.api.routes import (
     tenants,
     uploads,
 )
-from service.audits.event_poller import LOOK_SECONDS, News
+from service.audits.event_poller import POLL_SECONDS, EventPoller
+from service.backends import open_backends
 from service.core.config import Settings
 from service.core.config import settings as default_settings
 from service.db.engine import Database
 from service.jobs import records as jobs
-from service.jobs.broker import doorbell
 from service.observability import requests, telemetry
 from service.observability.metrics import Metrics
 from service.operations.cleanup import clean_up
@@ -123,28 +123,19 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or default_settings()
-    ring = doorbell(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        storage = Storage(
-            settings.resolved_storage_dir,
-            free_space_watermark_bytes=settings.free_space_watermark_bytes,
-        )
-        database = Database(
-            settings.resolved_database_url,
-            ring=ring,
-            pool=settings.database_pool,
-            lock_seconds=LOCK_SECONDS,
-        )
-        last_used, metrics, news = LastUsed(database), Metrics(database, storage), News(database)
-        bucket = UploadBucket.of(settings)
+        backends = open_backends(settings, lock_seconds=LOCK_SECONDS)
+        database, storage, bucket = backends.database, backends.storage, backends.upload_bucket
+        last_used, metrics = LastUsed(database), Metrics(database, storage)
+        event_poller = EventPoller(database)
         app.state.resources = Resources(
             settings,
             database,
             storage,
             metrics,
-            news,
+            event_poller,
             last_used,
             calls=Limit("calls", settings.rate_limit_per_caller, settings.redis_url),
             failed_sign_ins=Limit(
@@ -154,9 +145,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             bucket=bucket,
         )
         tasks = [
-            asyncio.create_task(_sweep(database, ring, settings.sweep_seconds)),
+            asyncio.create_task(_sweep(database, backends.notify, settings.sweep_seconds)),
             asyncio.create_task(_clean_up(database, storage, bucket, settings.cleanup_seconds)),
-            asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
+            asyncio.create_task(_repeat(event_poller.poll, POLL_SECONDS, "events_not_polled")),
             asyncio.create_task(
                 _repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored")
             ),
@@ -166,7 +157,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         for task in tasks:
             task.cancel()
         await _attempt(last_used.store, "last_used_not_stored")
-        database.dispose()
+        backends.close()
 
     app = FastAPI(
         title="labelaudit",
@@ -243,17 +234,17 @@ async def _clean_up(
 
 
 async def _sweep(
-    database: Database, ring: Callable[[set[str]], None] | None, seconds: float
+    database: Database, notify: Callable[[set[str]], None] | None, seconds: float
 ) -> None:
-    """Ring again for work that nobody holds: what a lost doorbell costs is one round of this."""
-    if ring is None:
+    """Notify again of jobs that nobody holds: a lost notification costs one round of this."""
+    if notify is None:
         return
 
     def look() -> None:
         with database.read() as session:
             queues = jobs.waiting_queues(session)
         if queues:
-            ring(queues)
+            notify(queues)
 
     await _repeat(look, seconds, "sweep_failed")
 

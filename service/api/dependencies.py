@@ -15,14 +15,14 @@ from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import Outcome, Scope
+from labelaudit.enums import AccessOutcome, Scope
 from labelaudit.schemas import SignInAnswer
 from service.accounts import access_log, oidc, sessions
 from service.accounts.api_keys import authenticate
 from service.accounts.last_used import LastUsed
 from service.api import cookies
 from service.api.rate_limit import Limit
-from service.audits.event_poller import News
+from service.audits.event_poller import EventPoller
 from service.core.config import Settings
 from service.core.errors import NotAuthenticated, NotFound, NotPermitted
 from service.core.principal import Principal
@@ -40,7 +40,7 @@ class Resources:
     database: Database
     storage: Storage
     metrics: Metrics
-    news: News
+    event_poller: EventPoller
     last_used: LastUsed
     calls: Limit
     failed_sign_ins: Limit
@@ -72,7 +72,7 @@ class Resources:
                 "refused",
                 f"{request.method} {request.url.path}"[:200],
                 by=caller,
-                outcome=Outcome.refused,
+                outcome=AccessOutcome.refused,
                 address=address_of(request),
                 request_id=request.state.request_id,
                 **detail,

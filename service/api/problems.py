@@ -3,6 +3,7 @@
 import math
 import re
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -50,7 +51,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         503: "A dependency is not available; retry",
         507: "The disk is nearly full",
     }
-    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         status: {"description": names[status], "content": content}
         for status in (400, 401, 403, 404, 422, *statuses)
@@ -72,7 +73,20 @@ def problem(
     )
 
 
+def _with_problem_schema(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """The app's OpenAPI document with the schema that `documented` refers to."""
+
+    def openapi() -> dict[str, Any]:
+        document = FastAPI.openapi(app)
+        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return document
+
+    return openapi
+
+
 def install(app: FastAPI) -> None:
+    app.openapi = _with_problem_schema(app)  # type: ignore[method-assign]
+
     @app.exception_handler(ServiceError)
     def service_error(request: Request, error: ServiceError) -> Response:
         headers = {}

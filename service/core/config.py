@@ -156,9 +156,9 @@ class Settings(BaseSettings):
     open_uploads: int = Field(default=8, gt=0, description="limit per caller")
     quota_bytes: int = Field(default=0, ge=0, description="for all datasets together; 0: no quota")
     quota_datasets: int = Field(default=0, ge=0, description="0: no quota")
-    step_lease_seconds: float = Field(default=30.0, gt=0)
-    step_stall_seconds: float = Field(
-        default=900.0, gt=0, description="a step that tells no progress for so long is ended"
+    job_lease_seconds: float = Field(default=30.0, gt=0)
+    job_stall_seconds: float = Field(
+        default=900.0, gt=0, description="a job that tells no progress for so long is ended"
     )
     checkpoint_seconds: float = Field(
         default=5.0, ge=0, description="of training that a killed worker may cost, at least"

@@ -9,7 +9,7 @@ import pyarrow as pa
 from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import DatasetKind, DatasetStatus, StepKind
+from labelaudit.enums import DatasetKind, DatasetStatus, JobType
 from service.accounts import access_log
 from service.core.errors import BadInput, NotFound, NotReady
 from service.core.principal import Principal
@@ -97,7 +97,7 @@ def create_dataset(
         version=0,
     )
     session.add(dataset)
-    jobs.enqueue(session, subject_id=dataset_id, kind=StepKind.ingest)
+    jobs.enqueue(session, subject_id=dataset_id, type=JobType.ingest)
     session.flush()
     return dataset
 

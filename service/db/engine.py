@@ -38,7 +38,7 @@ from sqlalchemy.types import Double
 from service.core.principal import Principal
 from service.db import tenant_filter
 
-DOORBELLS = "doorbells"
+PENDING_NOTIFICATIONS = "pending_notifications"  # in a session: queues that got work
 POOL_SECONDS = 3.0  # to wait for a free connection; then the caller gets a 503
 WRITER_QUEUE_SECONDS = 10.0  # to wait for the only connection that writes to SQLite
 POSTGRES_CONNECTION: dict[str, Any] = {
@@ -138,7 +138,7 @@ def normalised(url: str) -> str:
 
 
 class Database:
-    """Opens sessions. `ring` is called with the queues to wake, only after a commit.
+    """Opens sessions. `notify` is called after a commit with the queues that got work.
 
     At most `pool` connections are open at once. On Postgres, waiting for another transaction's lock
     fails after `lock_seconds`; 0 means no limit. SQLite's wait is always bounded.
@@ -148,7 +148,7 @@ class Database:
         self,
         url: str,
         *,
-        ring: Callable[[set[str]], None] | None = None,
+        notify: Callable[[set[str]], None] | None = None,
         pool: int = 24,
         lock_seconds: float = 0,
     ) -> None:
@@ -157,7 +157,7 @@ class Database:
             self._open_sqlite(url, pool)
         else:
             self._open_postgres(url, pool, lock_seconds)
-        self._ring = ring
+        self._notify = notify
 
     def _open_sqlite(self, url: str, pool: int) -> None:
         path = make_url(url).database
@@ -243,9 +243,9 @@ class Database:
         ) as session:
             yield session
             session.commit()
-            doorbells: set[str] = session.info.get(DOORBELLS, set())
-        if doorbells and self._ring:
-            self._ring(doorbells)
+            pending: set[str] = session.info.get(PENDING_NOTIFICATIONS, set())
+        if pending and self._notify:
+            self._notify(pending)
 
     @contextmanager
     def schema_transaction(self, *, lock_seconds: float) -> Generator[Connection]:

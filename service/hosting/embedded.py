@@ -23,7 +23,7 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
-from labelaudit.client.session_file import Address, forget_address, write_address
+from labelaudit.client.session_file import Address, delete_address, write_address
 from labelaudit.enums import Role
 from service.accounts import api_keys
 from service.api.app import create_app
@@ -72,7 +72,7 @@ def serve_embedded(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     with _only_service(settings.data_dir), _listen(settings, port_is_fixed) as listener:
-        forget_address(settings.data_dir)  # of a service that was killed
+        delete_address(settings.data_dir)  # of a service that was killed
         address = Address(_url(settings.host, listener), _prepare_database(settings))
         running = Running(
             address,
@@ -95,7 +95,7 @@ def serve_embedded(
             with supervisor:
                 _serve_http(create_app(settings), listener, settings, started)
         finally:
-            forget_address(settings.data_dir)
+            delete_address(settings.data_dir)
 
 
 def _worker_environment(settings: Settings) -> dict[str, str]:

@@ -7,8 +7,6 @@ from typing import Any, Literal
 ContentKind = Literal["image", "text", "table", "vector", "probabilities"]
 FeatureType = Literal["numeric", "categorical"]
 
-SMALL_CLASS = 30
-
 
 @dataclass(frozen=True)
 class Limits:

@@ -50,7 +50,7 @@ def _result(run: Callable[[], None]) -> str:
 def _accepts_writes(database: Database) -> None:
     """Write and roll back: fails on a full disk or a read-only replica."""
     with database.write() as session:
-        session.execute(text("UPDATE step SET attempt = attempt WHERE subject_id = ''"))
+        session.execute(text("UPDATE job SET attempt = attempt WHERE subject_id = ''"))
         session.rollback()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx2
 
-from labelaudit.client import Client, ClientError
+from labelaudit import Client, LabelauditError
 from labelaudit.schemas import DatasetRead
 from tests.drills.arena import TRAINING, Arena
 from tests.drills.proxy import Proxy
@@ -93,7 +93,7 @@ def _upload_through(arena: Arena, proxy: Proxy) -> None:
 
 
 def _sent(client: Client, path: Path) -> DatasetRead | None:
-    with contextlib.suppress(ClientError):
+    with contextlib.suppress(LabelauditError):
         return client.upload(path, wait=False)
     return None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labelaudit.client import Client
+from labelaudit import Client
 from labelaudit.enums import Role
 from service.accounts.api_keys import create_key
 from tests.support.processes import Deployment, deployed

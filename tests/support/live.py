@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import uvicorn
 
-from labelaudit.client import AuditHandle, Client
+from labelaudit import Audit, Client
 from labelaudit.client.session_file import Address
 from labelaudit.enums import Role
 from service.accounts.api_keys import create_key
@@ -19,6 +19,7 @@ from service.api.app import create_app
 from service.core.config import Settings
 from service.db.engine import Database
 from service.db.migrate import upgrade
+from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
 from worker.runtime.runner import poll
 
@@ -76,7 +77,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     database.dispose()
     service = LiveService(settings, free_port(), token)
     service.start()
-    worker = Worker.open(settings, {"cpu", "gpu"})
+    worker = Worker.open(settings, {"cpu", "gpu"}, HANDLERS)
     thread = threading.Thread(target=poll, args=(worker,), kwargs={"idle_seconds": 0.05})
     thread.start()
     yield service
@@ -119,7 +120,7 @@ def probabilities_file(tmp_path_factory: pytest.TempPathFactory, wrong_ids: list
 
 
 @pytest.fixture
-def audited(client: Client, probabilities_file: Path) -> AuditHandle:
+def audited(client: Client, probabilities_file: Path) -> Audit:
     """A completed audit."""
     handle = client.audit(client.upload(probabilities_file).id)
     handle.wait(timeout=60)

@@ -97,7 +97,7 @@ def test_where_the_bucket_takes_nothing_the_file_goes_through_the_service_and_th
     visitor.expected += [f"another host: {bucket.origin}", "ERR_FAILED"]
     visitor.page.route(f"{bucket.origin}/**", lambda route: route.abort())
     visitor.page.set_input_files("#file", FILE)
-    visitor.page.wait_for_selector("text=the file goes through the service", timeout=60_000)
+    visitor.page.wait_for_selector("text=uploading through the service", timeout=60_000)
     visitor.page.wait_for_selector(".dataset", timeout=60_000)
     dataset = stored(served)
     assert dataset.sha256 == hashlib.sha256(CONTENT).hexdigest()

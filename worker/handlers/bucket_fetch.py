@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import structlog
 
-from service.core.config import Settings
 from service.core.disk_full import is_disk_full
 from service.core.errors import (
     BadInput,
@@ -17,26 +16,26 @@ from service.datasets import records as datasets
 from service.db.tables import Dataset
 from service.storage.local import Received, Storage
 from service.storage.upload_bucket import NotThere, UploadBucket
-from worker.runtime.context import Postponed, Worker
+from worker.runtime.context import Deferred, Worker
 
 log = structlog.get_logger()
 
-CHECKED_BYTES = 64 << 20  # between looks at the free space
+CHECKED_BYTES = 64 << 20  # between checks of the free space
 
 
 def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]) -> None:
-    """Bring an upload here that lies in the bucket, and delete it there.
+    """Copy an upload from the bucket into the storage, and delete it in the bucket.
 
-    An attempt that was killed is made again from the start; a file appears when it is whole.
+    A killed attempt starts over; a file appears only once it is complete.
 
     Raises
     ------
     BadInput, Gone
-        It is not what was declared; it is no longer in the bucket.
-    Postponed
-        The bucket is away, or the disk nearly full: the file is safe where it is.
+        The file is not what was declared; it is no longer in the bucket.
+    Deferred
+        The bucket is unavailable, or the disk is nearly full: the file stays in the bucket.
     """
-    bucket = _open(worker.settings)
+    bucket = _open(worker)
     key = datasets.upload_key(dataset.id)
     try:
         received = worker.storage.measure(key) or _copy(
@@ -50,14 +49,14 @@ def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]
     _delete(bucket, dataset)
 
 
-def _open(settings: Settings) -> UploadBucket:
-    """A worker that is set up wrongly must not cost anybody their file."""
+def _open(worker: Worker) -> UploadBucket:
+    """A misconfigured worker must not cost anybody their file."""
     try:
-        bucket = UploadBucket.of(settings)
+        bucket = worker.backends.upload_bucket
     except Exception as error:
-        raise Postponed(f"the bucket cannot be opened: {error}") from error
+        raise Deferred(f"the bucket cannot be opened: {error}") from error
     if bucket is None:
-        raise Postponed("this worker's settings name no bucket")
+        raise Deferred("this worker's settings name no bucket")
     return bucket
 
 
@@ -71,11 +70,11 @@ def _copy(
             "The file is no longer in the bucket. Upload it again.", type="upload-vanished"
         ) from None
     except (Unavailable, InsufficientStorage) as error:
-        raise Postponed(error.detail) from error
+        raise Deferred(error.detail) from error
     except OSError as error:
         if not is_disk_full(error):
             raise
-        raise Postponed(str(error)) from error
+        raise Deferred(str(error)) from error
 
 
 def _stream(

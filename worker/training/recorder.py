@@ -152,7 +152,7 @@ class Recorder:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on behind the epochs that were recorded when `state` was told."""
+        """Continue after the epochs that were recorded when `state` was taken."""
         self.epoch = state["epoch"]
         self._sum_in.copy_(state["sum_in"])
         self._sum_out.copy_(state["sum_out"])

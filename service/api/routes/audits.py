@@ -39,7 +39,7 @@ def list_audits(
 
 @router.get("/{audit_id}", response_model=AuditRead)
 def read_audit(session: ReadSession, caller: Reader, audit_id: str) -> dict[str, Any]:
-    """Status, step, progress and the time left."""
+    """Status, job, progress and the time left."""
     audit = audits.get_audit(session, audit_id)
     return {**audit.to_dict(), **audits.progress_of(session, audit)}
 

@@ -20,7 +20,7 @@ from service.db.tables.base import (
     one_of,
 )
 from service.db.tables.datasets import Dataset, Export, Sample
-from service.db.tables.jobs import Step
+from service.db.tables.jobs import Job
 from service.db.tables.people import Assignment, Comment, Lease
 from service.db.tables.review import Correction, Ranking, Suspect
 from service.db.tables.uploads import Upload
@@ -38,13 +38,13 @@ __all__ = [
     "Dataset",
     "Export",
     "Idempotency",
+    "Job",
     "Json",
     "Lease",
     "Membership",
     "Model",
     "Ranking",
     "Sample",
-    "Step",
     "Suspect",
     "Tenant",
     "TenantOwned",

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from labelaudit.enums import Outcome, Role
+from labelaudit.enums import AccessOutcome, Role
 from service.db.tables.base import (
     BigInt,
     Model,
@@ -89,7 +89,7 @@ class AccessEntry(Model):
     tenant_id: Mapped[str | None] = mapped_column(String(40))
     at: Mapped[datetime] = mapped_column(default=now)
     action: Mapped[str] = mapped_column(String(40))
-    outcome: Mapped[Outcome] = mapped_column(one_of(Outcome))
+    outcome: Mapped[AccessOutcome] = mapped_column(one_of(AccessOutcome))
     key_id: Mapped[str | None] = mapped_column(String(16))
     name: Mapped[str | None] = mapped_column(String(200))
     subject: Mapped[str | None] = mapped_column(String(200))  # the object acted upon

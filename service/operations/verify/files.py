@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 from labelaudit.enums import (
     DatasetStatus,
     JobStatus,
-    StepKind,
-    StepState,
+    JobType,
 )
 from service.audits import classifier, ranking_files
 from service.audits import records as audits
@@ -23,8 +22,8 @@ from service.db.tables import (
     Audit,
     Dataset,
     Export,
+    Job,
     Ranking,
-    Step,
     Suspect,
     Upload,
 )
@@ -52,7 +51,7 @@ def missing(session: Session, storage: Storage, *, contents: bool) -> Iterator[V
         path = storage.path(ranking_files.ranking_key(audit_id, ranking_id))
         for detail in _rows_differ(path, count or 0):
             yield Violation("files", audit_id, f"the file of the ranking {ranking_id} {detail}")
-    yield from _of_steps(session, storage)
+    yield from _of_jobs(session, storage)
 
 
 def _dataset(storage: Storage, dataset: Dataset, contents: bool) -> Iterator[str]:
@@ -67,28 +66,28 @@ def _dataset(storage: Storage, dataset: Dataset, contents: bool) -> Iterator[str
             yield f"the file of its samples {detail}"
 
 
-def _of_steps(session: Session, storage: Storage) -> Iterator[Violation]:
-    """What a finished step of an audit says that it wrote."""
+def _of_jobs(session: Session, storage: Storage) -> Iterator[Violation]:
+    """What a finished job of an audit says that it wrote."""
     done = (
-        select(Step.subject_id, Step.kind, Step.shard, Audit.config)
-        .join(Audit, Audit.id == Step.subject_id)
-        .where(Step.state == StepState.done)
+        select(Job.subject_id, Job.type, Job.number, Audit.config)
+        .join(Audit, Audit.id == Job.subject_id)
+        .where(Job.status == JobStatus.completed)
     )
     for audit_id, kind, shard, config in session.execute(done):
         match kind:
-            case StepKind.encoding:
+            case JobType.encoding:
                 inputs = ("labels.npy", "positions.npy")
                 keys = [f"{audits.folder(audit_id)}/{name}" for name in inputs]
-            case StepKind.train:
+            case JobType.train:
                 keys = [audits.shard_key(audit_id, shard)]
-            case StepKind.model:
+            case JobType.classifier:
                 names = head.file_names(config.get("network", "auto"))
                 keys = [classifier.file_key(audit_id, name) for name in names]
             case _:
                 continue
         for key in keys:
             if not storage.exists(key):
-                yield Violation("files", audit_id, f"its {kind} step is done, but {key} is missing")
+                yield Violation("files", audit_id, f"its {kind} job is done, but {key} is missing")
 
 
 def _differs(path: Path, size: int | None, sha256: str | None) -> Iterator[str]:

@@ -17,11 +17,11 @@ from service.db.tables import (
 )
 from service.operations.verify.report import Violation
 from service.review import (
-    Outcome,
+    SampleOutcome,
     by_position,
     newest_rankings,
     outcome,
-    shown,
+    suspect_columns,
 )
 
 
@@ -119,7 +119,7 @@ def _states(session: Session) -> Iterator[Violation]:
                 Suspect.begun_by,
             ).where(Suspect.ranking_id == ranking_id)
             for position, state, *rest in session.execute(query):
-                should, *others = shown(outcomes.get(position, Outcome()))
+                should, *others = suspect_columns(outcomes.get(position, SampleOutcome()))
                 if state is not should:
                     detail = f"the sample at {position} is {state} in the queue, not {should}"
                     yield _wrong(ranking_id, detail)

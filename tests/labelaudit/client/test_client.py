@@ -10,13 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from labelaudit.client import (
-    ApiError,
-    AuditHandle,
-    Client,
-    JobFailed,
-    NoService,
-)
+from labelaudit import ApiError, Audit, Client, JobFailedError, ServiceUnreachableError
 from labelaudit.client import audit as audit_module
 from labelaudit.client import transport as transport_module
 from labelaudit.client.session_file import (
@@ -31,7 +25,7 @@ from tests.support.live import LiveService, free_port
 
 
 def test_an_upload_becomes_a_ranked_list_with_the_wrong_labels_first(
-    audited: AuditHandle, wrong_ids: list[str]
+    audited: Audit, wrong_ids: list[str]
 ) -> None:
     first = [one.sample_id for one in audited.suspects(limit=len(wrong_ids))]
     assert set(first) == set(wrong_ids)
@@ -40,7 +34,7 @@ def test_an_upload_becomes_a_ranked_list_with_the_wrong_labels_first(
 
 
 def test_the_pages_of_a_list_join_without_gaps_or_repeats(
-    audited: AuditHandle, monkeypatch: pytest.MonkeyPatch
+    audited: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_module, "SUSPECTS_PAGE", 7)
     ranks = [one.rank for one in audited.suspects(limit=40)]
@@ -48,7 +42,7 @@ def test_the_pages_of_a_list_join_without_gaps_or_repeats(
     assert len(list(audited.suspects())) == 300
 
 
-def test_suspects_can_be_asked_for_by_tier_and_by_label(audited: AuditHandle) -> None:
+def test_suspects_can_be_asked_for_by_tier_and_by_label(audited: Audit) -> None:
     found = list(audited.suspects(tier=[Tier.obvious, Tier.possible], given_label="cat"))
     assert found
     assert {one.given_label for one in found} == {"cat"}
@@ -79,7 +73,7 @@ def test_waiting_survives_a_restart_of_the_service(
 
 
 def test_a_progress_stream_is_taken_up_behind_the_last_event_seen(
-    audited: AuditHandle,
+    audited: Audit,
 ) -> None:
     events = list(audited._events(0, float("inf")))
     assert [number for number, _ in events] == list(range(1, len(events) + 1))
@@ -99,16 +93,19 @@ def test_waiting_for_a_cancelled_audit_says_so(
     handle = client.audit(client.upload(probabilities_file).id)
     cancelled = handle.read().model_copy(update={"status": JobStatus.cancelled})
     monkeypatch.setattr(handle, "read", lambda: cancelled)
-    with pytest.raises(JobFailed, match="cancelled"):
+    with pytest.raises(JobFailedError, match="cancelled"):
         handle.wait(timeout=60)
 
 
 def test_a_rejected_upload_names_the_rows_to_mend(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "twice.csv"
     with path.open("w", newline="") as file:
-        rows = [["id", "text", "label"], *([1 + n % 20, f"t{n}", "ab"[n % 2]] for n in range(40))]
+        rows: list[list[object]] = [
+            ["id", "text", "label"],
+            *([1 + n % 20, f"t{n}", "ab"[n % 2]] for n in range(40)),
+        ]
         csv.writer(file).writerows(rows)
-    with pytest.raises(JobFailed) as caught:
+    with pytest.raises(JobFailedError) as caught:
         client.upload(path, sample_id_column="id")
     assert caught.value.errors[0]["row"]
     assert f"row {caught.value.errors[0]['row']}" in str(caught.value)
@@ -132,16 +129,19 @@ def test_uploads_report_how_much_was_sent(client: Client, probabilities_file: Pa
 def test_the_columns_that_are_named_are_used(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "texts.csv"
     with path.open("w", newline="") as file:
-        rows = [["what", "kind", "label"], *([f"text {n}", "ab"[n % 2], n] for n in range(40))]
+        rows: list[list[object]] = [
+            ["what", "kind", "label"],
+            *([f"text {n}", "ab"[n % 2], n] for n in range(40)),
+        ]
         csv.writer(file).writerows(rows)
     dataset = client.upload(path, name="mine", label_column="kind", text_column="what")
     assert (dataset.name, dataset.class_names, dataset.kind) == ("mine", ["a", "b"], "text")
 
 
 def test_a_correction_is_stored_once_however_often_it_is_sent(
-    audited: AuditHandle, monkeypatch: pytest.MonkeyPatch
+    audited: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport_module, "PATIENT_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(transport_module, "KEYED_RETRY_DELAYS", (0.0, 0.0, 0.0))
     http = audited._transport._http
     answers: list[Any] = [httpx.ReadError("cut"), httpx.Response(503), None]
     really = http.request
@@ -173,12 +173,12 @@ def test_what_may_not_be_repeated_is_sent_once(
         raise httpx.ReadError("cut")
 
     monkeypatch.setattr(client._transport._http, "request", broken)
-    with pytest.raises(NoService, match="broke"):
+    with pytest.raises(ServiceUnreachableError, match="broke"):
         client.upload(probabilities_file)
     assert calls == ["POST /v1/datasets"]
 
 
-def test_a_correction_can_be_reverted_and_made_anew(audited: AuditHandle) -> None:
+def test_a_correction_can_be_reverted_and_made_anew(audited: Audit) -> None:
     first = audited.correct("s000", "exclude")
     with pytest.raises(ApiError) as caught:
         audited.correct("s000", "keep")
@@ -188,7 +188,7 @@ def test_a_correction_can_be_reverted_and_made_anew(audited: AuditHandle) -> Non
     assert len(list(audited.corrections())) == 3
 
 
-def test_many_corrections_are_stored_together(audited: AuditHandle) -> None:
+def test_many_corrections_are_stored_together(audited: Audit) -> None:
     wanted = [
         CorrectionCreate(sample_id="s020", verdict="relabel", corrected_label="fox"),
         CorrectionCreate(sample_id="s040", verdict="exclude"),
@@ -198,7 +198,7 @@ def test_many_corrections_are_stored_together(audited: AuditHandle) -> None:
     assert stored.dataset_version == 2
 
 
-def test_what_reviewers_found_makes_a_new_ranking(audited: AuditHandle) -> None:
+def test_what_reviewers_found_makes_a_new_ranking(audited: Audit) -> None:
     with pytest.raises(ApiError) as caught:
         audited.rerank()
     assert caught.value.status == 409
@@ -209,7 +209,7 @@ def test_what_reviewers_found_makes_a_new_ranking(audited: AuditHandle) -> None:
     assert audited.summary()["ranking_id"] == ranking.ranking_id != before
 
 
-def test_the_queue_hands_out_different_samples(audited: AuditHandle) -> None:
+def test_the_queue_hands_out_different_samples(audited: Audit) -> None:
     first, second = audited.next_in_queue(2)
     (third,) = audited.next_in_queue()
     assert len({first.sample_id, second.sample_id, third.sample_id}) == 3
@@ -231,7 +231,7 @@ def test_a_sample_id_of_any_characters_can_be_asked_for(client: Client, tmp_path
     assert client.sample(handle.read().dataset_id, odd).sample_id == odd
 
 
-def test_the_ranked_list_is_saved_whole_as_csv(audited: AuditHandle, tmp_path: Path) -> None:
+def test_the_ranked_list_is_saved_whole_as_csv(audited: Audit, tmp_path: Path) -> None:
     path = audited.save_suspects(tmp_path / "list.csv")
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -240,7 +240,7 @@ def test_the_ranked_list_is_saved_whole_as_csv(audited: AuditHandle, tmp_path: P
 
 
 def test_an_export_is_saved_under_the_services_name_or_under_mine(
-    client: Client, audited: AuditHandle, tmp_path: Path
+    client: Client, audited: Audit, tmp_path: Path
 ) -> None:
     audited.correct("s020", "relabel", "fox")
     dataset_id = audited.read().dataset_id
@@ -281,9 +281,9 @@ def test_the_catalogues_are_listed(client: Client) -> None:
 
 
 def test_a_service_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport_module, "PAUSES", ())
+    monkeypatch.setattr(transport_module, "RETRY_DELAYS", ())
     url = f"http://127.0.0.1:{free_port()}"
-    with Client(url, "la_x_y") as client, pytest.raises(NoService, match=url):
+    with Client(url, "la_x_y") as client, pytest.raises(ServiceUnreachableError, match=url):
         client.me()
 
 
@@ -295,7 +295,7 @@ def test_another_program_on_the_port_is_no_crash() -> None:
 
 
 def test_without_an_address_the_client_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(NoService, match="labelaudit serve"):
+    with pytest.raises(ServiceUnreachableError, match="labelaudit serve"):
         Client(data_dir=tmp_path)
 
 
@@ -335,7 +335,7 @@ def test_a_stream_that_always_breaks_is_replaced_by_asking(
     handle = client.audit(client.upload(probabilities_file).id)
 
     def broken(*_args: object) -> Any:
-        raise NoService("no streams here")
+        raise ServiceUnreachableError("no streams here")
 
     monkeypatch.setattr(handle, "_events", broken)
     told: list[float] = []
@@ -349,4 +349,4 @@ def test_the_report_and_the_pictures_come_as_files(audited, tmp_path):
     assert report.read_text().startswith("<!doctype html>")
     picture = audited.save_plot("noise_matrix", tmp_path / "noise.png", theme="dark")
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert audited.findings().looks == 0
+    assert audited.findings().reviewed == 0

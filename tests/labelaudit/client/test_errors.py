@@ -1,6 +1,6 @@
 """How a problem reads."""
 
-from labelaudit.client import ApiError
+from labelaudit import ApiError
 
 
 def test_a_problem_reads_as_title_detail_and_its_first_errors() -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from labelaudit.client import CannotUpload
+from labelaudit import UploadSourceError
 from labelaudit.client.packing import packed
 from tests.service.ingest.uploads import shared_data, take_in
 
@@ -93,17 +93,17 @@ def test_the_only_file_of_a_folder_is_sent(tmp_path: Path, name: str) -> None:
 def test_a_folder_of_several_files_asks_which(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).touch()
-    with pytest.raises(CannotUpload, match=r"a\.csv, b\.csv"), packed(tmp_path):
+    with pytest.raises(UploadSourceError, match=r"a\.csv, b\.csv"), packed(tmp_path):
         pass
 
 
 def test_a_folder_of_nothing_says_what_would_do(tmp_path: Path) -> None:
-    with pytest.raises(CannotUpload, match="one folder for each class"), packed(tmp_path):
+    with pytest.raises(UploadSourceError, match="one folder per class"), packed(tmp_path):
         pass
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CannotUpload, match="nowhere"), packed(tmp_path / "nowhere"):
+    with pytest.raises(UploadSourceError, match="nowhere"), packed(tmp_path / "nowhere"):
         pass
 
 

@@ -1,10 +1,12 @@
 """Signing in elsewhere: the whole way there and back, and all answers not to be believed."""
 
 import time
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from labelaudit.enums import Role
@@ -64,11 +66,11 @@ def go_there(browser: TestClient) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(back.query).items()}
 
 
-def come_back(browser: TestClient, answer: dict[str, str]) -> httpx.Response:
+def come_back(browser: TestClient, answer: dict[str, str]) -> Response:
     return browser.post("/v1/sign-in/oidc/code", json=answer)
 
 
-def sign_in(browser: TestClient) -> httpx.Response:
+def sign_in(browser: TestClient) -> Response:
     return come_back(browser, go_there(browser))
 
 
@@ -308,7 +310,7 @@ def test_failures_are_counted_against_the_address(browser):
     assert answers == [401, 401, 401, 429, 429]
 
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "oidc_issuer": "https://id.example",
     "oidc_client_id": "labelaudit",
     "oidc_client_secret": "agreed on with the provider",

@@ -107,7 +107,7 @@ def test_what_was_granted_is_not_used_once_its_time_is_over(monkeypatch):
     assert asked == []
     limit.count("ann")
     later = time.monotonic() + 61
-    monkeypatch.setattr(rate_limit.time, "monotonic", lambda: later)
+    monkeypatch.setattr(rate_limit.time, "monotonic", lambda: later)  # type: ignore[attr-defined]
     limit.count("ann")
     assert asked == ["ann", "ann"]
 

@@ -94,7 +94,7 @@ def test_organisations_cannot_see_each_other_with_the_applications_filter_remove
         with store.database.write(caller) as session:
             for act in ("UPDATE dataset SET name = 'mine'", "DELETE FROM dataset"):
                 done = session.execute(text(f"{act} WHERE id = :id"), {"id": foreign})
-                assert done.rowcount == 0
+                assert done.rowcount == 0  # type: ignore[attr-defined]
             with pytest.raises(ProgrammingError, match="row-level security"):
                 session.execute(
                     text("UPDATE dataset SET tenant_id = 'another' WHERE id = :id"),

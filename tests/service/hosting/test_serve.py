@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from labelaudit.client import ApiError, Client, NoService
+from labelaudit import ApiError, Client, ServiceUnreachableError
 from labelaudit.client.session_file import read_address
 from service.core.config import Settings
 from service.hosting.embedded import _listen
@@ -218,7 +218,7 @@ def test_with_a_database_of_its_own_it_serves_http_alone(tmp_path: Path) -> None
 def answers(client: Client) -> bool:
     try:
         return bool(client.me())
-    except NoService:
+    except ServiceUnreachableError:
         return False
 
 

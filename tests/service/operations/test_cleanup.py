@@ -66,7 +66,7 @@ def test_the_memory_of_a_finished_upload_goes_and_its_dataset_stays(
     assert len(files_in(storage)) == 1
 
 
-def test_what_killed_steps_and_lost_rows_leave_is_deleted(store, storage, clean):
+def test_what_killed_jobs_and_lost_rows_leave_is_deleted(store, storage, clean):
     kept = make_dataset(store)
     gone = [
         leave(storage, "datasets/ds_gone/upload"),

@@ -3,19 +3,21 @@
 import hashlib
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from labelaudit.enums import DatasetStatus, StepState
+from labelaudit.enums import DatasetStatus, JobStatus
 from service.accounts import tenants
 from service.core.config import Settings
 from service.core.errors import UploadTooLarge
 from service.db.tables import (
     Dataset,
-    Step,
+    Job,
     Upload,
     now,
 )
@@ -52,7 +54,7 @@ def upload_bucket(bucket):
 def impatient(monkeypatch):
     """Nobody waits long for a bucket that is away."""
     monkeypatch.setattr("service.storage.upload_bucket.RETRY_DELAYS", (0.01,))
-    monkeypatch.setattr(runner, "POSTPONED_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "DEFERRED_SECONDS", 0.0)
 
 
 def announce(client, content: bytes = CONTENT, **values: object):
@@ -381,7 +383,7 @@ def test_a_connection_that_breaks_is_gone_on_with(uploader, worker, bucket, monk
     dataset_id = completed(uploader, LONG)
     ranges, read = [], UploadBucket._read_from
 
-    def noted(upload_bucket: UploadBucket, dataset_id: str, found: object, offset: int):
+    def noted(upload_bucket: UploadBucket, dataset_id: str, found: Any, offset: int):
         ranges.append(offset)
         bucket.line.limit = None if len(ranges) > 1 else 5 << 20
         return read(upload_bucket, dataset_id, found, offset)
@@ -455,11 +457,11 @@ def test_a_bucket_that_is_away_is_a_503_that_says_when_to_come_back(uploader, bu
 def test_a_dataset_waits_for_a_bucket_that_is_away(uploader, worker, bucket, database, impatient):
     dataset_id = completed(uploader)
     bucket.line.cut = True
-    for _ in range(7):  # more often than a step may fail
+    for _ in range(7):  # more often than a job may fail
         assert run_one(worker)
     with database.read() as session:
-        [step] = session.query(Step)
-        assert (step.state, step.attempt) == (StepState.ready, 0)
+        [job] = session.query(Job)
+        assert (job.status, job.attempt) == (JobStatus.queued, 0)
     bucket.line.mend()
     assert run_one(worker)
     assert dataset_of(uploader, dataset_id)["status"] == "ready"
@@ -485,9 +487,9 @@ def test_a_worker_that_is_set_up_wrongly_leaves_the_dataset_to_others(
         {"upload_bucket": "no-such-bucket"},
         {"upload_endpoint": "nowhere"},
     ):
-        worker.settings = settings.model_copy(update=wrong)
+        worker.backends = replace(worker.backends, settings=settings.model_copy(update=wrong))
         run_one(worker)
-    worker.settings = settings
+    worker.backends = replace(worker.backends, settings=settings)
     run_one(worker)
     assert dataset_of(uploader, dataset_id)["status"] == "ready"
 

@@ -1,0 +1,103 @@
+"""The client's calls about API keys, browser sessions, dataset members and organisations."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from labelaudit.client.paths import dataset_path, segment
+from labelaudit.client.transport import Transport
+from labelaudit.enums import Role
+from labelaudit.schemas import (
+    AccessEntryRead,
+    KeyCreated,
+    KeyRead,
+    Me,
+    MemberRead,
+    MembersRead,
+    SessionRead,
+    TenantCreated,
+    TenantRead,
+)
+
+
+class AccountsMixin:
+    """The part of `Client` that manages who may do what."""
+
+    _transport: Transport
+
+    def me(self) -> Me:
+        """The caller: the key that this client uses, its role and its scopes."""
+        return Me.model_validate(self._transport.get("/v1/me"))
+
+    def keys(self) -> list[KeyRead]:
+        return [KeyRead.model_validate(item) for item in self._transport.get("/v1/keys")]
+
+    def create_key(
+        self, name: str, role: Role | str = Role.annotator, *, expires_at: datetime | None = None
+    ) -> KeyCreated:
+        """Create a key. Its token appears only in this answer."""
+        body = {
+            "name": name,
+            "role": str(role),
+            "expires_at": expires_at.isoformat() if expires_at else None,
+        }
+        answer = self._transport.request("POST", "/v1/keys", json=body)
+        return KeyCreated.model_validate(answer.json())
+
+    def rotate_key(self, key_id: str) -> KeyCreated:
+        """Replace a key's token. The new one appears only in this answer; the old one is invalid
+        immediately."""
+        answer = self._transport.request("POST", f"{_key(key_id)}/rotate")
+        return KeyCreated.model_validate(answer.json())
+
+    def revoke_key(self, key_id: str) -> KeyRead:
+        return KeyRead.model_validate(self._transport.request("DELETE", _key(key_id)).json())
+
+    def access_log(self, *, limit: int | None = None) -> Iterator[AccessEntryRead]:
+        """Who did what, newest first."""
+        for item in self._transport.pages("/v1/access-log", limit=limit, page=1000):
+            yield AccessEntryRead.model_validate(item)
+
+    def members(self, dataset_id: str) -> MembersRead:
+        """The members of a dataset, and the keys that could be added. Roles that see every dataset
+        are not listed."""
+        return MembersRead.model_validate(self._transport.get(_members(dataset_id)))
+
+    def share(self, dataset_id: str, *, shared: bool = True) -> MembersRead:
+        """Share a dataset with the whole organisation, or with its members only."""
+        answer = self._transport.request("PATCH", _members(dataset_id), json={"shared": shared})
+        return MembersRead.model_validate(answer.json())
+
+    def add_member(self, dataset_id: str, key_id: str) -> MemberRead:
+        """Let a key see a dataset, and review it as far as its role allows."""
+        answer = self._transport.request("PUT", f"{_members(dataset_id)}/{segment(key_id)}")
+        return MemberRead.model_validate(answer.json())
+
+    def remove_member(self, dataset_id: str, key_id: str) -> None:
+        """Revoke a member's access to a dataset. Their decisions are kept."""
+        self._transport.request("DELETE", f"{_members(dataset_id)}/{segment(key_id)}")
+
+    def sessions(self) -> list[SessionRead]:
+        """Your signed-in browsers; an admin sees those of the whole organisation."""
+        return [SessionRead.model_validate(item) for item in self._transport.get("/v1/sessions")]
+
+    def end_session(self, session_id: str) -> None:
+        """Sign a browser out. Its next request is refused."""
+        self._transport.request("DELETE", f"/v1/sessions/{segment(session_id)}")
+
+    def tenants(self) -> list[TenantRead]:
+        """Every organisation, oldest first. Needs an operator's key."""
+        return [TenantRead.model_validate(item) for item in self._transport.get("/v1/tenants")]
+
+    def create_tenant(self, name: str, *, admin: str = "admin") -> TenantCreated:
+        """Create an organisation. Its first admin's token appears only in this answer."""
+        body = {"name": name, "admin": admin}
+        answer = self._transport.request("POST", "/v1/tenants", json=body)
+        return TenantCreated.model_validate(answer.json())
+
+
+def _key(key_id: str) -> str:
+    return f"/v1/keys/{segment(key_id)}"
+
+
+def _members(dataset_id: str) -> str:
+    return f"{dataset_path(dataset_id)}/members"
