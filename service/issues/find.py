@@ -43,19 +43,21 @@ class Issues:
             found[name] = None if unseen else int(((self.flags & flag) > 0).sum())
         return found
 
-    def row(self, index: int) -> tuple[Any, ...]:
-        """flags, ambiguous, near-duplicate and outlier score, set: as the suspect table has it."""
+    def row(self, index: int) -> dict[str, Any]:
+        """One sample's columns of the suspect table, by name."""
+        row = {
+            "issues": int(self.flags[index]),
+            "ambiguous_score": float(self.ambiguous_score[index]),
+        }
         if self.duplicate_set is None or self.outlier_score is None:
-            return int(self.flags[index]), float(self.ambiguous_score[index]), None, None, None
+            return row
         assert self.near_duplicate_score is not None
         number = int(self.duplicate_set[index])
-        return (
-            int(self.flags[index]),
-            float(self.ambiguous_score[index]),
-            float(self.near_duplicate_score[index]),
-            float(self.outlier_score[index]),
-            number if number >= 0 else None,
-        )
+        return row | {
+            "near_duplicate_score": float(self.near_duplicate_score[index]),
+            "outlier_score": float(self.outlier_score[index]),
+            "duplicate_set": number if number >= 0 else None,
+        }
 
 
 def find_issues(

@@ -31,6 +31,8 @@ class Collector(ThreadingHTTPServer):
 
 
 class Receiver(BaseHTTPRequestHandler):
+    server: Collector
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         request = ExportTraceServiceRequest.FromString(body)

@@ -131,7 +131,7 @@ def browser():
 class Visitor:
     """A page signed in to the service, and everything that it should not have said or asked for."""
 
-    page: object
+    page: Any  # playwright's, which is imported only where there is a browser
     url: str
     complaints: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)  # complaints a test provokes on purpose

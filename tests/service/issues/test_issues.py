@@ -84,7 +84,7 @@ def test_without_vectors_only_ambiguity_is_looked_for():
         "conflicting_duplicate": None,
         "outlier": None,
     }
-    assert found.row(0) == (1, 0.0, None, None, None)
+    assert found.row(0) == {"issues": 1, "ambiguous_score": 0.0}
 
 
 def test_a_handful_of_samples_and_samples_that_are_all_alike_are_no_error():
