@@ -45,7 +45,7 @@ from service.ranking import (
     Verdicts,
     rank_suspects,
 )
-from service.review.controls import drawn_by_value
+from service.review.controls import weighted_order
 from worker.training.plan import plan_shards
 from worker.training.shard import load_evidence, run_shard
 
@@ -135,7 +135,7 @@ def reviewed(pack: Pack, ranking: Ranking, count: int, seed: int, *, queue: bool
     known = np.flatnonzero(pack.truth >= 0).tolist()
     head = [row for row in ranking.order if pack.truth[row] >= 0][: count // 2 if queue else 0]
     random = Random(f"{REVIEW_SEED} {seed} {pack.name}")
-    order = drawn_by_value({row: float(ranking.p_wrong[row]) for row in known}, random)
+    order = weighted_order({row: float(ranking.p_wrong[row]) for row in known}, random)
     drawn = [row for row in order if row not in set(head)][: count - len(head)]
     rows = np.array([*head, *drawn], dtype=np.intp)
     at_random = np.arange(len(rows)) >= len(head)

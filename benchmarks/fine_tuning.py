@@ -1,4 +1,4 @@
-"""`full` against a head on the same encoder: accuracy, recovery, detection, time.
+"""`fine_tuned` against a head on the same encoder: accuracy, recovery, detection, time.
 
     python -m benchmarks.fine_tuning --images images.zip --texts banking77/samples.parquet
 
@@ -33,9 +33,9 @@ from service.options.training import TrainingConfig
 from worker.encoders import encode
 from worker.training.families import standardise
 from worker.training.plan import plan_shards
-from worker.training.shard import train_network
+from worker.training.shard import ShardRun, train_network
 
-HEAD, FULL = "auto", "full"
+HEAD, FINE_TUNED = "auto", "fine_tuned"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def measure(
         {
             "network": network,
             "objective": options.objective,
-            "replicas": options.replicas if network == FULL else None,
+            "replicas": options.replicas if network == FINE_TUNED else None,
             "replicas_per_shard": 64,  # one shard: one network to ask about the held-out samples
             "families": ("network",),
             "seed": options.seed,
@@ -88,13 +88,13 @@ def measure(
         source.parquet,
         source.upload,
         encoder=DEFAULTS[source.kind],
-        full=network == FULL,
+        fine_tuned=network == FINE_TUNED,
         destination=folder / f"{source.kind}-{network}.npy",
         positions=np.concatenate([training, held_out]),
         device=options.device,
     )
     inputs = torch.from_numpy(np.array(encoded.load()))
-    if network != FULL:
+    if network != FINE_TUNED:
         inputs = standardise(inputs.float())
     trained = time.perf_counter()
     shape = (len(training), *inputs.shape[1:])
@@ -103,15 +103,8 @@ def measure(
     )
     labels = source.given[training]
     shard = folder / f"{source.kind}-{network}"
-    fitted = train_network(
-        spec,
-        inputs[: len(training)],
-        torch.from_numpy(labels),
-        source.n_classes,
-        shard,
-        device,
-        lambda _share: None,
-    )
+    run = ShardRun(spec, source.n_classes, shard, device, lambda _share: None)
+    fitted = train_network(run, inputs[: len(training)], torch.from_numpy(labels))
     ended = time.perf_counter()
     return {
         "kind": source.kind,
@@ -189,12 +182,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("benchmarks.fine_tuning", description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=Path, help="images.zip with truth.csv beside it")
     parser.add_argument("--texts", type=Path, help="a samples.parquet with text and given_label")
-    parser.add_argument("--networks", nargs="+", choices=(HEAD, FULL), default=(HEAD, FULL))
+    parser.add_argument(
+        "--networks", nargs="+", choices=(HEAD, FINE_TUNED), default=(HEAD, FINE_TUNED)
+    )
     parser.add_argument("--noise", type=float, default=0.2, help="share of the texts' labels moved")
     parser.add_argument("--samples", type=int, default=2000, help="trained on")
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--objective", default="gce")
-    parser.add_argument("--replicas", type=int, help="of `full`; an audit's number if left out")
+    parser.add_argument(
+        "--replicas", type=int, help="of `fine_tuned`; an audit's number if left out"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)

@@ -6,7 +6,6 @@ Starts a Postgres server of its own and leaves nothing behind.
 """
 
 import argparse
-import importlib
 import multiprocessing
 import os
 import tempfile
@@ -30,6 +29,7 @@ from service.db.engine import Database
 from service.exports import records as exports
 from service.storage.local import Received
 from tests.support.servers import private_postgres
+from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
 from worker.runtime.runner import run_one
 
@@ -52,8 +52,7 @@ def main() -> None:
         bare, copied = apart.apply(copy_rows, (server.url, upload))
         apart.terminate()
         print(f"COPY of the {rows:,} sample rows: {copied:.2f} s; without foreign key {bare:.2f} s")
-        worker = Worker.open(settings, {"cpu"})
-        importlib.import_module("worker.handlers")  # as a worker has that ran a step before
+        worker = Worker.open(settings, {"cpu"}, HANDLERS)
         before = own_peak()
         with ReadersMemory() as readers:
             ingested, dataset_id = ingest(worker, database, upload)
@@ -127,7 +126,7 @@ def copy_text(connection: psycopg.Connection, text: bytes) -> float:
 
 
 def ingest(worker: Worker, database: Database, upload: Path) -> tuple[float, str]:
-    """Seconds from the queued step to the visible dataset, and its id."""
+    """Seconds from the queued job to the visible dataset, and its id."""
     from service.core.principal import Principal
 
     dataset_id = f"ds_{uuid4().hex[:20]}"

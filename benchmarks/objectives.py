@@ -40,7 +40,7 @@ from service.options.objectives import OBJECTIVES, resolve_options
 from service.ranking.trajectory import Trajectory
 from worker.training.families import standardise
 from worker.training.networks import Network
-from worker.training.shard import train_network
+from worker.training.shard import ShardRun, train_network
 from worker.training.spec import ShardSpec
 
 NOISES = ("symmetric:0.2", "symmetric:0.5", "asymmetric:0.4", "human")
@@ -151,15 +151,8 @@ def measure(job: Job) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="objectives-") as folder:
         path = Path(folder) / "shard"
         started = time.perf_counter()
-        network = train_network(
-            _spec(job, matrix),
-            inputs[training],
-            torch.from_numpy(labels),
-            data.n_classes,
-            path,
-            device,
-            lambda _share: None,
-        )
+        run = ShardRun(_spec(job, matrix), data.n_classes, path, device, lambda _share: None)
+        network = train_network(run, inputs[training], torch.from_numpy(labels))
         seconds = time.perf_counter() - started
         scores = score(path, labels, truth)
     found = accuracy(network, inputs[held_out], data.truth[held_out], device)

@@ -126,7 +126,7 @@ def neighbours(pack: Pack, seed: int) -> Scores | None:
         features = torch.from_numpy(standardised(pack.vectors))
         shares = families.neighbours(
             features, pack.labels, pack.n_classes, seed=seed, report=lambda _share: None
-        )
+        ).probabilities
     return Scores(1.0 - shares[np.arange(len(pack.labels)), pack.labels], True, cost)
 
 
@@ -247,11 +247,7 @@ def _train_one_network(pack: Pack, seed: int) -> Record:
                 objective=objective,
                 in_bag=in_bag,
                 recorder=recorder,
-                epochs=spec.epochs,
-                batch_size=spec.batch_size,
-                learning_rate=spec.learning_rate,
-                weight_decay=spec.weight_decay,
-                seed=seed,
+                hyperparameters=replace(spec.hyperparameters(epochs=spec.epochs), seed=seed),
                 device=torch.device("cpu"),
             )
         trajectory = Trajectory.load(path)

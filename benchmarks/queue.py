@@ -59,7 +59,9 @@ def hammer(url: str, *, people: int, samples: int, opinions: int) -> dict[str, A
         store = Store(database, Storage(Path(folder)))
         audit_id = make_audit(store, make_dataset(store, samples=samples))
         with database.write() as session:
-            assignments.set_review(session, audit_id, opinions=opinions, adjudicators=[])
+            assignments.update_review_settings(
+                session, audit_id, opinions=opinions, adjudicators=[]
+            )
             keys = [
                 create_key(session, name=f"p{n}", role=Role.annotator)[1] for n in range(people)
             ]

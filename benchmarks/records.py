@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from benchmarks.cost import Cost
 from benchmarks.found_curves import LOOKS
 from benchmarks.packs import Pack
-from service.ranking import TIER_NAMES, Ranking
+from service.ranking import Ranking, TierCode
 
 Floats = NDArray[np.floating]
 BINS = 15
@@ -62,7 +62,7 @@ def method_record(
 
 def _tier(pack: Pack, ranking: Ranking, name: str) -> dict[str, Any]:
     promise = ranking.summary.tiers[name]
-    chosen = (ranking.tier == TIER_NAMES.index(name)) & (pack.truth >= 0)
+    chosen = (ranking.tier == TierCode[name]) & (pack.truth >= 0)
     wrong = pack.truth != pack.labels
     return {
         "n": promise.count,

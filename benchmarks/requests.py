@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args()
-    with running(options.shape, step_lease_seconds=60, review_lease_seconds=3600) as stack:
+    with running(options.shape, job_lease_seconds=60, review_lease_seconds=3600) as stack:
         _, audit = prepare(stack, options.samples)
         settings = stack.deployment.settings.model_copy(update={"rate_limit": "1000000/minute"})
         token, ranking = keys(stack, 1)[0], newest(stack, audit)

@@ -69,7 +69,7 @@ def main() -> None:
     with running(
         options.shape,
         rate_limit="60000/minute",
-        step_lease_seconds=60,
+        job_lease_seconds=60,
         review_lease_seconds=3600,
     ) as stack:
         started = time.perf_counter()

@@ -27,7 +27,7 @@ from benchmarks.detection import evidence_of
 from benchmarks.packs import Pack, read_packs
 from benchmarks.peers import logistic_probabilities
 from benchmarks.records import calibration_error
-from service.ranking import TIER_NAMES, rank_suspects
+from service.ranking import TierCode, rank_suspects
 from service.votes import Votes, dawid_skene
 
 Floats = NDArray[np.floating[Any]]
@@ -62,7 +62,7 @@ def _methods(
         for name, given in (("labelaudit, models alone", None), ("labelaudit, with votes", votes)):
             ranking = rank_suspects(replace(evidence, votes=given), seed=seed)
             rate = ranking.summary.noise_rate
-            obvious = ranking.tier == TIER_NAMES.index("obvious")
+            obvious = ranking.tier == TierCode.obvious
             known = obvious & (pack.truth >= 0)
             precision = (pack.truth != pack.labels)[known].mean() if known.any() else np.nan
             low = ranking.summary.tiers["obvious"].lower_bound

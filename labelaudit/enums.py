@@ -26,12 +26,14 @@ class Scope(StrEnum):
     tenants = "tenants"
 
 
-class Outcome(StrEnum):
+class AccessOutcome(StrEnum):
+    """What became of a request in the access log."""
+
     done = "done"
     refused = "refused"
 
 
-class Kind(StrEnum):
+class DatasetKind(StrEnum):
     image = "image"
     text = "text"
     table = "table"
@@ -46,6 +48,8 @@ class DatasetStatus(StrEnum):
 
 
 class JobStatus(StrEnum):
+    """How far an audit, an export, a ranking or a single job is."""
+
     queued = "queued"
     running = "running"
     completed = "completed"
@@ -56,22 +60,14 @@ class JobStatus(StrEnum):
 FINISHED = (JobStatus.completed, JobStatus.failed, JobStatus.cancelled)
 
 
-class StepKind(StrEnum):
+class JobType(StrEnum):
     ingest = "ingest"
     encoding = "encode"  # `encode` is a method of str
     train = "train"
     rank = "rank"
-    model = "model"
+    classifier = "classifier"
     predict = "predict"
     export = "export"
-
-
-class StepState(StrEnum):
-    ready = "ready"
-    running = "running"
-    done = "done"
-    failed = "failed"
-    cancelled = "cancelled"
 
 
 class Tier(StrEnum):

@@ -19,18 +19,35 @@ from starlette.testclient import TestClient
 
 from labelaudit.enums import Role
 from service.accounts.api_keys import create_key
+from service.backends import Backends
 from service.core.config import Settings
 from service.db.engine import Database
 from service.db.migrate import upgrade
 from service.db.tables import Model
 from service.storage.local import Storage
 from tests.support.factories import Store
+from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
 
 pytest_plugins = ["tests.support.servers", "tests.support.bucket"]
 
 KEPT = {"LABELAUDIT_SHARED_DATA"}
+# Fixtures that build the application or start processes.
+APPLICATION = {"app", "live", "served", "deployment", "embedded", "production", "arenas", "s3_url"}
+POSTGRES = {"postgres_url", "migrated_postgres", "private_postgres"}
 CallAs = Callable[[Role | None], TestClient]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark what `make test-fast` leaves out."""
+    for item in items:
+        fixtures = set(item.fixturenames)
+        if fixtures & APPLICATION:
+            item.add_marker("application")
+        callspec = getattr(item, "callspec", None)
+        chosen = callspec.params.get("database_url") if callspec else None
+        if chosen == "postgres" or fixtures & POSTGRES:
+            item.add_marker("postgres")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -105,14 +122,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def rung() -> list[set[str]]:
-    """The doorbells rung by `database`, in order."""
+def notified() -> list[set[str]]:
+    """The queues that `database` notified, in order."""
     return []
 
 
 @pytest.fixture
-def database(database_url: str, rung: list[set[str]]) -> Iterator[Database]:
-    database = Database(database_url, ring=rung.append)
+def database(database_url: str, notified: list[set[str]]) -> Iterator[Database]:
+    database = Database(database_url, notify=notified.append)
     yield database
     database.dispose()
 
@@ -195,4 +212,5 @@ def admin(call_as: CallAs) -> TestClient:
 @pytest.fixture
 def worker(settings: Settings, database: Database, storage: Storage) -> Worker:
     """A worker for both queues that runs in the test's own thread."""
-    return Worker(settings, database, storage, {"cpu", "gpu"}, name="tester")
+    backends = Backends(settings, database, storage, notify=None)
+    return Worker(backends, {"cpu", "gpu"}, HANDLERS, name="tester")

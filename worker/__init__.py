@@ -1,4 +1,4 @@
-"""Everything that needs torch: encoders, networks, objectives, the training loop, and the steps."""
+"""Everything that needs torch: encoders, networks, objectives, the training loop, and the jobs."""
 
 import os
 

@@ -10,7 +10,7 @@ import signal
 import threading
 
 from service.core.config import settings
-from service.jobs.broker import QUEUES
+from service.jobs.graph import Queue
 from service.observability import logs
 from worker.runtime import tracing
 from worker.runtime.context import Worker
@@ -19,10 +19,10 @@ from worker.runtime.runner import poll
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
-    parser.add_argument("--queue", action="append", choices=QUEUES, help="default: all of them")
+    parser.add_argument("--queue", action="append", choices=[*Queue], help="default: all of them")
     parser.add_argument("--follow", type=int, help="the process to end with; default: the parent")
     options = parser.parse_args()
-    queues = options.queue or list(QUEUES)
+    queues = options.queue or [*Queue]
     parent = options.follow or os.getppid()
     logs.configure()
     if settings().redis_url:
@@ -30,8 +30,10 @@ def main() -> None:
 
         app.worker_main(["worker", "-Q", ",".join(queues), "--loglevel=INFO"])
         return
+    from worker.handlers.registry import HANDLERS
+
     tracing.configure()
-    worker = Worker.open(settings(), set(queues))
+    worker = Worker.open(settings(), set(queues), HANDLERS)
     stop = worker.stopping
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -1,4 +1,4 @@
-"""The Celery worker, `celery -A worker.celery worker -Q gpu`: a message is a look at the steps."""
+"""The Celery worker, `celery -A worker.celery worker -Q gpu`: a message makes it look for jobs."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from billiard import active_children
 from celery.signals import worker_process_init, worker_shutting_down
 
 from service.core.config import settings
-from service.jobs.broker import RUN_STEP, make_app
+from service.jobs.broker import RUN_JOB, make_app
 from service.observability import logs
 from worker.runtime import tracing
 from worker.runtime.context import Worker
@@ -23,28 +23,30 @@ stopping = threading.Event()
 
 @lru_cache
 def opened(queue: str) -> Worker:
+    from worker.handlers.registry import HANDLERS  # in the children alone: the parent stays small
+
     tracing.configure()
-    worker = Worker.open(settings(), {queue})
+    worker = Worker.open(settings(), {queue}, HANDLERS)
     worker.stopping = stopping
     return worker
 
 
 @worker_process_init.connect
 def listen(**_: object) -> None:
-    """In a child: be told when the worker stops, which Celery tells its parent alone."""
+    """In a child: learn that the worker must stop, which Celery tells only its parent."""
     signal.signal(STOP, lambda *_: stopping.set())
 
 
 @worker_shutting_down.connect
-def hand_back(**_: object) -> None:
-    """In the parent: have the step given back, instead of waiting for its end."""
+def release_jobs(**_: object) -> None:
+    """In the parent: have the children release their jobs instead of finishing them."""
     for child in active_children():
         if child.pid is not None:
             os.kill(child.pid, STOP)
 
 
-@app.task(name=RUN_STEP)
-def run_step(queue: str) -> None:
-    """Run one step of the queue, and ring again in case there are more."""
+@app.task(name=RUN_JOB)
+def run_job(queue: str) -> None:
+    """Run one job of the queue, and notify again in case there are more."""
     if stopping.is_set() or run_one(opened(queue)):
-        run_step.apply_async(args=(queue,), queue=queue, retry=False)
+        run_job.apply_async(args=(queue,), queue=queue, retry=False)

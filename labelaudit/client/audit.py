@@ -20,8 +20,8 @@ from labelaudit.enums import (
     FINISHED,
     Issue,
     JobStatus,
+    JobType,
     ReviewState,
-    StepKind,
     Tier,
     Verdict,
 )
@@ -48,7 +48,7 @@ class Progress(BaseModel):
     """The progress of an audit, in [0, 1]. `eta_seconds` is None until it can be estimated."""
 
     status: JobStatus
-    step: StepKind | None = None
+    job: JobType | None = None
     progress: float
     eta_seconds: float | None = None
 

@@ -39,7 +39,7 @@ class MultipartUpload:
             "sha256": self.source.sha256,
             "columns": self.source.columns,
         }
-        answer = self.transport.request("POST", "/v1/direct-uploads", json=body)
+        answer = self.transport.request("POST", "/v1/multipart-uploads", json=body)
         return UploadRead.model_validate(answer.json())
 
     def send(self, upload: UploadRead) -> str:

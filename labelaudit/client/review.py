@@ -11,10 +11,10 @@ from labelaudit.schemas import (
     AssignmentRead,
     CommentRead,
     Person,
+    RevertedRead,
     ReviewSettingsRead,
-    Story,
+    SampleHistory,
     TeamMember,
-    UndoneRead,
 )
 
 
@@ -81,18 +81,18 @@ class Review:
         return AssignmentRead.model_validate(answer.json())
 
     def end_assignment(self, assignment_id: str) -> None:
-        """End an assignment. Decisions made under it are kept."""
+        """End an assignment. Corrections made under it are kept."""
         path = f"{self._audit}/assignments/{segment(assignment_id)}"
         self._transport.request("DELETE", path)
 
     def team(self) -> list[TeamMember]:
-        """Each reviewer's decisions, pace and agreement, most active first."""
+        """Each reviewer's verdicts, pace and agreement, most active first."""
         found = self._transport.get(f"{self._audit}/team")["members"]
         return [TeamMember.model_validate(row) for row in found]
 
-    def history(self, sample_id: str) -> Story:
-        """A sample's labels, its rank in every audit, its decisions, reverts and comments."""
-        return Story.model_validate(
+    def history(self, sample_id: str) -> SampleHistory:
+        """A sample's labels, its rank in every audit, its corrections, reverts and comments."""
+        return SampleHistory.model_validate(
             self._transport.get(f"{self._audit}/history", sample_id=sample_id)
         )
 
@@ -101,13 +101,13 @@ class Review:
         answer = self._transport.request("POST", f"{self._audit}/comments", json=body)
         return CommentRead.model_validate(answer.json())
 
-    def revert_batch(self, batch_id: str) -> UndoneRead:
+    def revert_batch(self, batch_id: str) -> RevertedRead:
         """Revert the active corrections of one batch. A revert is itself a batch."""
         path = f"{self._audit}/batches/{segment(batch_id)}/revert"
-        return UndoneRead.model_validate(self._transport.request("POST", path).json())
+        return RevertedRead.model_validate(self._transport.request("POST", path).json())
 
-    def revert_reviewer(self, key_id: str, *, since: datetime | None = None) -> UndoneRead:
-        """Revert all decisions of one person in this audit, or those since a point in time."""
+    def revert_reviewer(self, key_id: str, *, since: datetime | None = None) -> RevertedRead:
+        """Revert all verdicts of one person in this audit, or those since a point in time."""
         path = f"{self._audit}/team/{segment(key_id)}/revert"
         body = {"since": None if since is None else since.isoformat()}
-        return UndoneRead.model_validate(self._transport.request("POST", path, json=body).json())
+        return RevertedRead.model_validate(self._transport.request("POST", path, json=body).json())

@@ -73,7 +73,7 @@ def _upload_resumably(
         for upload in map(UploadRead.model_validate, listed["items"])
         if source.matches(upload)
     ]
-    if direct or (direct is None and listed.get("direct")):
+    if direct or (direct is None and listed.get("multipart")):
         multipart = MultipartUpload(transport, source, on_bytes)
         resumed = next((upload for upload in unfinished if upload.part_bytes), None)
         upload = resumed or multipart.create()

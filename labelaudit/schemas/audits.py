@@ -8,8 +8,8 @@ from pydantic import Field
 from labelaudit.enums import (
     Issue,
     JobStatus,
+    JobType,
     ReviewState,
-    StepKind,
     Tier,
     Verdict,
 )
@@ -21,7 +21,7 @@ class AuditRead(Schema):
     dataset_id: str
     dataset_version: int
     status: JobStatus
-    step: StepKind | None = Field(description="What is being done now.")
+    job: JobType | None = Field(description="What is being done now.")
     progress: float = Field(ge=0, le=1)
     eta_seconds: float | None = Field(description="Null until it can be told.")
     config: dict[str, Any]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from labelaudit.enums import DatasetStatus, Kind, Verdict
+from labelaudit.enums import DatasetKind, DatasetStatus, Verdict
 from labelaudit.schemas.base import Request, Schema, Words
 
 ColumnName = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
@@ -16,11 +16,11 @@ class DatasetRead(Schema):
     name: str
     filename: str
     status: DatasetStatus
-    kind: Kind | None
+    kind: DatasetKind | None
     format: str | None = Field(description="The form it came in, e.g. imagefolder, csv, npz.")
     bytes: int
     sha256: str = Field(
-        description="Of the file. Empty while a direct upload that did not say it is fetched."
+        description="Of the file. Empty while a multipart upload that did not say it is fetched."
     )
     version: int = Field(description="Version n = the upload with its first n corrections applied.")
     sample_count: int

@@ -1,10 +1,10 @@
 """What `model.json` says of a model: all that a prediction needs, but for the weights."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # the first called `fine_tuned` `full`
 
 Cell = str | float | int | bool | None
 
@@ -96,7 +96,7 @@ class ModelDescription(BaseModel):
     class_names: list[str]
     encoder: EncoderUsed
     table: TableColumns | None = Field(description="How a row becomes a vector; tables only.")
-    network: Literal["linear", "mlp", "cnn", "full"]
+    network: Literal["linear", "mlp", "cnn", "fine_tuned"]
     input_shape: list[int]
     replicas: int = Field(description="Trained models whose logits were averaged into this one.")
     temperature: float = Field(description="Logits are divided by it; above 1 = less confident.")
@@ -107,3 +107,9 @@ class ModelDescription(BaseModel):
     held_out: Measured
     answered: Answered
     trained_on: LabelCounts
+
+    # Not an alias of the API: stored files are never rewritten, so old ones keep the old word.
+    @field_validator("network", mode="before")
+    @classmethod
+    def _as_now_called(cls, network: Any) -> Any:
+        return "fine_tuned" if network == "full" else network

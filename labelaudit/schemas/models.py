@@ -21,7 +21,7 @@ class ModelFile(Schema):
 
 
 class ModelRead(Schema):
-    """The robust model of an audit; it is trained after the ranking is published."""
+    """The classifier of an audit; it is trained after the ranking is published."""
 
     audit_id: str
     status: JobStatus

@@ -1,4 +1,4 @@
-"""What the overview of an audit shows."""
+"""The overview of an audit."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from labelaudit.schemas.base import Schema
 class PairRead(Schema):
     given_label: str
     predicted_label: str
-    open: int = Field(description="Suspects that nobody has decided.")
+    open: int = Field(description="Suspects without a verdict.")
     total: int
 
 
@@ -26,43 +26,64 @@ class RateRead(Schema):
 
 
 class CurvePoint(Schema):
-    looks: int
+    reviewed: int
     errors: int
 
 
 class TierFound(Schema):
     tier: Tier
-    looked: int
+    reviewed: int
     wrong: int
-    low: float = Field(description="Of the share of wrong labels; Wilson's interval at 95 %.")
+    low: float = Field(
+        description="Lower end of the 95 % interval (Wilson) of the share of wrong labels."
+    )
     high: float
 
 
 class PersonFound(Schema):
     annotator_id: str
     annotator: str
-    looks: int
+    reviewed: int
     errors: int
     last_at: datetime
 
 
 class FindingsRead(Schema):
-    looks: int = Field(description="Decided samples; skipped and reverted ones are none.")
-    errors: int = Field(description="Labels found wrong, excluded samples among them.")
-    chance: RateRead | None = Field(description="The noise rate: what a random look finds.")
-    curve: list[CurvePoint] = Field(description="In the order of looking; random controls not.")
+    reviewed: int = Field(description="Samples with a verdict, without skipped and reverted ones.")
+    errors: int = Field(description="Labels found wrong, including excluded samples.")
+    noise_rate: RateRead | None = Field(
+        description="The share of errors that reviewing random samples would find."
+    )
+    curve: list[CurvePoint] = Field(description="In the order of review, without controls.")
     tiers: list[TierFound]
-    people: list[PersonFound] = Field(description="Those with the most looks first.")
+    people: list[PersonFound] = Field(description="Most reviewed samples first.")
+
+
+class PlotAxes(Schema):
+    """Where the axes of a plot are, as shares of its width and height from the top left, and the
+    values at their ends. Both axes start at 0."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    x_max: float
+    y_max: float
 
 
 class DataMapRead(Schema):
-    """Columns of equal length, one entry a point, worst first."""
+    """Columns of equal length with one entry per point, worst first."""
 
-    total: int = Field(description="Samples of the ranking; the picture shows their density.")
+    total: int = Field(
+        description="Number of samples in the ranking; the plot shows their density."
+    )
+    axes: PlotAxes = Field(description="Of the plot `data_map`, to place its points.")
     rank: list[int]
     sample_id: list[str]
     given_label: list[str]
     tier: list[Tier]
     p_wrong: list[float] = Field(description="High = bad.")
     confidence: list[float] = Field(description="Mean probability of the given label; low = bad.")
-    variability: list[float] = Field(description="Its standard deviation over epochs, 0 to .5.")
+    variability: list[float] = Field(
+        description="Standard deviation of the confidence over epochs, 0 to 0.5."
+    )

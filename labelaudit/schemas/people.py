@@ -1,4 +1,4 @@
-"""Who reviews what, what they did, and the story of a sample."""
+"""Review settings, assignments, the team, reverts and the history of a sample."""
 
 from datetime import datetime
 
@@ -15,9 +15,14 @@ from labelaudit.schemas.review import CorrectionRead
 
 
 class ReviewSettings(Request):
-    opinions: int = Field(default=1, ge=1, le=9, description="Wanted of each sample not yet begun.")
+    opinions: int = Field(
+        default=1,
+        ge=1,
+        le=9,
+        description="Opinions wanted of each sample that nobody has reviewed yet.",
+    )
     adjudicators: list[Words] = Field(
-        default=[], max_length=100, description="Key ids, besides everybody who leads."
+        default=[], max_length=100, description="Key ids, in addition to everybody who leads."
     )
 
 
@@ -27,7 +32,7 @@ class ReviewSettingsRead(Schema):
 
 
 class Person(Schema):
-    id: str = Field(description="The id of their key.")
+    id: str = Field(description="The id of the person's key.")
     name: str
     role: Role
 
@@ -38,7 +43,7 @@ class AssignmentCreate(Request):
     tier: list[Tier] = Field(default=[Tier.obvious, Tier.possible], min_length=1)
     given_label: Words | None = None
     predicted_label: Words | None = None
-    split: bool = Field(default=False, description="Each of the people gets an equal share.")
+    split: bool = Field(default=False, description="Each person gets an equal share.")
     reserved: bool = Field(default=False, description="Nobody else is served these samples.")
 
 
@@ -62,39 +67,43 @@ class AssignmentRead(Schema):
 
 class Share(Schema):
     estimate: float
-    low: float = Field(description="Lower end of a 95 % interval (Wilson).")
+    low: float = Field(description="Lower end of the 95 % interval (Wilson).")
     high: float
-    n: int = Field(description="What it rests on.")
+    n: int = Field(description="Number of comparisons.")
 
 
 class TeamMember(Schema):
     id: str
     name: str
-    decisions: int
+    verdicts: int = Field(description="Without skips.")
     skips: int
-    undone: int = Field(description="Of the decisions, how many were taken back.")
+    reverted: int = Field(description="Verdicts and skips that were reverted.")
     adjudications: int
-    controls: int = Field(description="Of the decisions, how many were made blind.")
+    controls: int = Field(description="Samples drawn at random and reviewed blind.")
     first_at: datetime | None
     last_at: datetime | None
-    per_hour: float | None = Field(description="While at work: gaps over 5 minutes are pauses.")
-    seconds_per_decision: float | None = Field(description="The median.")
-    agreement: Share | None = Field(description="With others' opinions of the same samples.")
+    per_hour: float | None = Field(description="Verdicts per hour; gaps over 5 minutes are pauses.")
+    seconds_per_verdict: float | None = Field(description="Median.")
+    agreement: Share | None = Field(
+        description="Agreement with others' opinions on the same samples."
+    )
     upheld: Share | None = Field(
-        description="Own opinions that are what was decided, where several people judged."
+        description="Opinions that match the outcome, on samples that several people reviewed."
     )
 
 
 class Team(Schema):
-    members: list[TeamMember] = Field(description="The busiest first.")
+    members: list[TeamMember] = Field(description="Most verdicts first.")
 
 
 class RevertWork(Request):
-    since: Moment | None = Field(default=None, description="Only what was decided from then on.")
+    since: Moment | None = Field(default=None, description="Only verdicts from this time on.")
 
 
-class UndoneRead(Schema):
-    batch_id: str | None = Field(description="Revert this batch to have it all back.")
+class RevertedRead(Schema):
+    batch_id: str | None = Field(
+        description="Revert this batch to restore everything; null if nothing was reverted."
+    )
     reverted: int
     dataset_version: int
 
@@ -114,7 +123,7 @@ class CommentRead(Schema):
 
 
 class AuditRank(Schema):
-    """Where one audit of the dataset has the sample."""
+    """The sample's rank in one audit of the dataset."""
 
     audit_id: str
     rank: int
@@ -125,17 +134,17 @@ class AuditRank(Schema):
     created_at: datetime
 
 
-class Story(Schema):
+class SampleHistory(Schema):
     sample_id: str
     given_label: str | None
     state: str
-    wanted: int = Field(description="How many opinions it wants.")
+    wanted: int = Field(description="Number of opinions wanted.")
     verdict: Verdict | None
     corrected_label: str | None
     ranks: list[AuditRank] = Field(description="Newest audit first.")
     corrections: list[CorrectionRead] = Field(
-        description="Oldest first, of every audit of the dataset. While others are still to judge, "
-        "annotators see only their own."
+        description="Corrections in every audit of the dataset, oldest first. Until the sample has "
+        "all its opinions, annotators see only their own."
     )
-    comments: list[CommentRead] = Field(description="Oldest first, under the same rule.")
-    hidden: bool = Field(description="Whether something is kept back under that rule.")
+    comments: list[CommentRead] = Field(description="Oldest first; visible under the same rule.")
+    hidden: bool = Field(description="Whether this rule hides something.")

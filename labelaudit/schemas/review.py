@@ -19,8 +19,8 @@ from labelaudit.schemas.base import Request, Schema, Words
 class QueueNext(Request):
     purpose: Literal["review", "control", "adjudicate"] = Field(
         default="review",
-        description="`control` draws at random and hides what the machine thinks of the sample; "
-        "`adjudicate` serves samples whose opinions differ.",
+        description="`control` serves random samples and hides the model's opinion; `adjudicate` "
+        "serves samples whose opinions differ.",
     )
     count: int = Field(default=1, ge=1, le=20)
     tier: list[Tier] = Field(default=[Tier.obvious, Tier.possible])
@@ -28,14 +28,13 @@ class QueueNext(Request):
     predicted_label: Words | None = None
     issue: Issue | None = Field(
         default=None,
-        description="Only samples with this issue beside a wrong label; of all tiers unless `tier` "
-        "names some.",
+        description="Only samples with this issue; of all tiers unless `tier` is given.",
     )
     state: Literal["open", "skipped"] = "open"
     assigned: Literal["first", "only", "ignore"] = Field(
         default="first",
-        description="Whether the caller's assignments come before the rest of the queue, or alone. "
-        "A filter (`tier`, `given_label`, `predicted_label`, `issue`, `state`) looks past them.",
+        description="Whether the caller's assignments come first, come alone or are ignored. Any "
+        "filter (`tier`, `given_label`, `predicted_label`, `issue`, `state`) ignores them.",
     )
     assignment_id: Words | None = Field(default=None, description="Serve this assignment only.")
 
@@ -55,7 +54,7 @@ class LeasedSuspect(SuspectDetail):
 
 
 class Control(Schema):
-    """A sample to judge blind: its content and given label, no rank, tier or suggestion."""
+    """A sample to review blind: its content and given label, without rank, tier or suggestion."""
 
     sample_id: str
     position: int
@@ -67,25 +66,28 @@ class Control(Schema):
 
 
 class QueueItems(Schema):
-    items: list[LeasedSuspect | Control] = Field(
-        description="Empty when nothing is left to review."
-    )
+    items: list[LeasedSuspect | Control] = Field(description="Empty if nothing is left to review.")
 
 
 class CorrectionCreate(Request):
     sample_id: Words
     verdict: Verdict
-    corrected_label: Words | None = Field(default=None, description="A class name; for `relabel`.")
+    corrected_label: Words | None = Field(
+        default=None, description="A class name; only with `relabel`."
+    )
     lease_id: Words | None = None
     supersedes: Words | None = Field(
-        default=None, description="The correction this one replaces, if the sample is decided."
+        default=None,
+        description="The id of the correction that this one replaces, if the sample is decided.",
     )
     note: Words | None = Field(default=None, max_length=2000)
 
     @model_validator(mode="after")
     def _label_belongs_to_relabel(self) -> "CorrectionCreate":
         if (self.verdict is Verdict.relabel) != (self.corrected_label is not None):
-            raise ValueError("`corrected_label` is given with the verdict `relabel` and only then")
+            raise ValueError(
+                "`corrected_label` is required with the verdict `relabel` and not allowed otherwise"
+            )
         return self
 
 
@@ -101,21 +103,29 @@ class CorrectionRead(Schema):
     verdict: Verdict | None = Field(description="Null in a revert.")
     given_label: str
     corrected_label: str | None
-    reverts: str | None = Field(description="The correction, or the revert, that this undoes.")
-    batch_id: str | None = Field(description="What one request stored, and can be undone together.")
-    adjudication: bool = Field(description="Decides between or against several opinions.")
+    reverts: str | None = Field(
+        description="The id of the correction or revert that this row reverts."
+    )
+    batch_id: str | None = Field(
+        description="Shared by all rows of one request; a batch can be reverted together."
+    )
+    adjudication: bool = Field(description="Chooses between several opinions or overrules them.")
     note: str | None
     annotator: str
     annotator_id: str
-    control: bool = Field(description="Drawn at random and judged blind.")
+    control: bool = Field(description="The sample was drawn at random and reviewed blind.")
     created_at: datetime
 
 
 class RankingRead(Schema):
-    number: int = Field(description="0 is the models' own; later ones follow the verdicts.")
+    number: int = Field(
+        description="0 is by the models alone; later rankings include the verdicts."
+    )
     status: JobStatus
-    ranking_id: str | None = Field(description="Null until it is completed.")
-    verdicts: dict[str, Any] | None = Field(description="What it rests on: n, wrong, by_tier.")
+    ranking_id: str | None = Field(description="Null until the ranking is completed.")
+    verdicts: dict[str, Any] | None = Field(
+        description="The verdicts it is based on: n, wrong, by_tier."
+    )
     problem: dict[str, Any] | None
     created_at: datetime
     finished_at: datetime | None

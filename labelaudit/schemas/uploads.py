@@ -19,10 +19,10 @@ class UploadRead(Schema):
     sha256: str | None = Field(description="What the whole file should hash to, if that was said.")
     columns: dict[str, Any] | None = Field(description="The column roles that were asked for.")
     part_bytes: int | None = Field(
-        description="The size of each part but the last of a direct upload; null for all others. "
+        description="The size of each part but the last of a multipart upload; otherwise null. "
         "Its `offset` is 0 until it is complete: `GET …/parts` says which parts have arrived."
     )
-    part_count: int | None = Field(description="Of a direct upload.")
+    part_count: int | None = Field(description="Of a multipart upload.")
     dataset_id: str | None = Field(description="The dataset, once every byte is there.")
     problem: dict[str, Any] | None = Field(description="Why it was rejected; its bytes are gone.")
     expires_at: datetime = Field(description="An upload that is unfinished by then is deleted.")
@@ -30,7 +30,9 @@ class UploadRead(Schema):
 
 class UploadList(Schema):
     items: list[UploadRead]
-    direct: bool = Field(description="Whether files can go to a bucket: `POST /v1/direct-uploads`.")
+    multipart: bool = Field(
+        description="Whether files can go to a bucket: `POST /v1/multipart-uploads`."
+    )
 
 
 FileName = Annotated[Words, StringConstraints(min_length=1, max_length=400)]
@@ -49,7 +51,7 @@ class UploadMetadata(BaseModel):
     columns: ColumnRoles = ColumnRoles()
 
 
-class DirectUploadCreate(Request):
+class MultipartUploadCreate(Request):
     """A file that is to go straight to the bucket."""
 
     length: int = Field(ge=1, lt=2**63, description="Its bytes.")
@@ -71,5 +73,5 @@ class PartList(Schema):
     items: list[PartRead]
 
 
-class DirectUploadRead(UploadRead):
+class MultipartUploadRead(UploadRead):
     parts: list[PartRead] = Field(description="The first ones; `GET …/parts` has the others.")

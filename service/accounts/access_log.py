@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import Outcome
+from labelaudit.enums import AccessOutcome
 from service.core.principal import Principal
 from service.db import tenant_filter
 from service.db.tables import AccessEntry
@@ -24,7 +24,7 @@ def record(
     *,
     by: Principal | None = None,
     tenant_id: str | None = None,
-    outcome: Outcome = Outcome.done,
+    outcome: AccessOutcome = AccessOutcome.done,
     **detail: Any,
 ) -> None:
     """Note a deed of the session's caller or of `by`, else of the service itself."""

@@ -28,7 +28,7 @@ from service.db.tables import ApiKey, now
 __all__ = ["Principal", "authenticate", "create_key", "list_keys", "revoke_key", "rotate_key"]
 
 _KEY = select(*inspect(ApiKey).local_table.c).where(ApiKey.id == bindparam("key"))
-ANYONES_HASH = "0" * 64  # compared against when the id is unknown, so that both take the same time
+DUMMY_HASH = "0" * 64  # compared if the id is unknown, so that both cases take the same time
 
 
 def create_key(
@@ -40,16 +40,16 @@ def create_key(
     tenant_id: str = DEFAULT_TENANT,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its token, which is shown only now.
+    """Create a key; returns it with its token, which is never shown again.
 
-    Whoever opened the session makes keys of their own tenant; `tenant_id` is for sessions of the
-    service itself. Raises NotPermitted where somebody gives more than they have.
+    Callers create keys of their own tenant; `tenant_id` is for sessions without a caller. Raises
+    NotPermitted if the key would have scopes that its creator lacks.
     """
     creator = tenant_filter.caller_of(session)
     wanted = frozenset(ROLE_SCOPES[role] if scopes is None else scopes)
     if creator is not None and not wanted <= creator.all_scopes:
         missing = ", ".join(sorted(wanted - creator.all_scopes))
-        raise NotPermitted(f"You cannot give what you do not have yourself: {missing}.")
+        raise NotPermitted(f"You cannot grant scopes you do not have: {missing}.")
     secret = secrets.token_urlsafe(32)
     key = ApiKey(
         id=secrets.token_hex(4),
@@ -69,11 +69,13 @@ def create_key(
 def rotate_key(
     session: Session, key_id: str, *, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """A new secret for a key: who it is, and what they may see, stay as they are. The old secret
-    is refused from the next request on, and so is every browser that signed in with it."""
+    """Give a key a new secret; its identity and permissions stay. The old secret stops working with
+    the next request, and all sessions of the key end."""
     key = get_key(session, key_id)
     if key.secret_hash is None or key.revoked_at is not None:
-        raise Conflict(f"The key {key_id!r} has no secret to renew: it is revoked, or a person's.")
+        raise Conflict(
+            f"The key {key_id!r} has no secret to rotate: it is revoked, or signs in by OIDC."
+        )
     secret = secrets.token_urlsafe(32)
     key.secret_hash = hashed(secret)
     key.expires_at = expires_at or key.expires_at
@@ -88,7 +90,7 @@ def authenticate(connection: Connection, token: str) -> Principal:
     key_id, _, secret = rest.partition("_")
     key = connection.execute(_KEY, {"key": key_id}).first() if prefix == "la" else None
     stored = key.secret_hash if key is not None else None
-    matches = hmac.compare_digest(hashed(secret), stored or ANYONES_HASH)
+    matches = hmac.compare_digest(hashed(secret), stored or DUMMY_HASH)
     if key is None or stored is None or not matches or not is_valid(key):
         raise NotAuthenticated(
             "This API key is not valid. Send a key as `Authorization: Bearer la_…`."
@@ -108,7 +110,7 @@ def get_key(session: Session, key_id: str) -> ApiKey:
 
 
 def revoke_key(session: Session, key_id: str) -> ApiKey:
-    """Refuse the key, and whoever signed in with it, from the next request on."""
+    """Reject the key from the next request on, and end its sessions."""
     key = get_key(session, key_id)
     if key.revoked_at is None:
         key.revoked_at = now()
@@ -122,8 +124,8 @@ def revoke_by_name(session: Session, name: str) -> None:
         revoke_key(session, key.id)
 
 
-def note_uses(session: Session, used: Mapping[str, datetime]) -> None:
-    """Write down when keys were last used; a moment that is older than the stored one is not."""
+def record_use(session: Session, used: Mapping[str, datetime]) -> None:
+    """Store when keys were last used, unless a later time is stored already."""
     for key_id, moment in sorted(used.items()):
         session.execute(
             update(ApiKey)

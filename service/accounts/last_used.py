@@ -1,6 +1,6 @@
-"""When keys and sign-ins were last used: noted in memory, written down every half minute.
+"""When keys and sessions were last used: collected in memory, stored every half minute.
 
-Writing at each request would make every read a write. A killed process loses half a minute of it.
+Storing at each request would turn every read into a write. A killed process loses half a minute.
 """
 
 import threading
@@ -12,24 +12,24 @@ from service.db.engine import Database
 from service.db.tables import now
 
 
-class Uses:
+class LastUsed:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
         self._keys: dict[str, datetime] = {}
-        self._sign_ins: dict[str, datetime] = {}
+        self._sessions: dict[str, datetime] = {}
 
-    def note(self, caller: Principal) -> None:
+    def record(self, caller: Principal) -> None:
         with self._lock:
             self._keys[caller.key_id] = now()
-            if caller.sign_in_id is not None:
-                self._sign_ins[caller.sign_in_id] = now()
+            if caller.session_id is not None:
+                self._sessions[caller.session_id] = now()
 
-    def write_down(self) -> None:
+    def store(self) -> None:
         with self._lock:
-            used, sign_ins_used = self._keys, self._sign_ins
-            self._keys, self._sign_ins = {}, {}
+            used, sessions_used = self._keys, self._sessions
+            self._keys, self._sessions = {}, {}
         if used:
             with self._database.write() as session:
-                api_keys.note_uses(session, used)
-                sessions.note_uses(session, sign_ins_used)
+                api_keys.record_use(session, used)
+                sessions.record_use(session, sessions_used)

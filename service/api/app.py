@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.accounts import oidc
-from service.accounts.last_used import Uses
+from service.accounts.last_used import LastUsed
 from service.api import problems
 from service.api.dependencies import Resources
 from service.api.rate_limit import Limit
@@ -41,17 +41,17 @@ from service.api.routes import (
     tenants,
     uploads,
 )
-from service.audits.event_poller import LOOK_SECONDS, News
+from service.audits.event_poller import POLL_SECONDS, EventPoller
+from service.backends import open_backends
 from service.core.config import Settings
 from service.core.config import settings as default_settings
 from service.db.engine import Database
 from service.jobs import records as jobs
-from service.jobs.broker import doorbell
 from service.observability import telemetry, watching
 from service.observability.metrics import Metrics
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.storage.local import Storage
-from service.storage.upload_bucket import Inlet
+from service.storage.upload_bucket import UploadBucket
 from service.web.reference import router as reference
 from service.web.routes import router as web
 
@@ -110,7 +110,7 @@ STORY = (
     "health",
 )
 MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is held in memory; uploads have a limit of their own
-USES_SECONDS = 30.0
+STORE_LAST_USED_SECONDS = 30.0
 LOCK_SECONDS = 5.0  # for somebody else's transaction; then the caller is asked to come again
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -123,48 +123,41 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or default_settings()
-    ring = doorbell(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        storage = Storage(
-            settings.resolved_storage_dir,
-            free_space_watermark_bytes=settings.free_space_watermark_bytes,
-        )
-        database = Database(
-            settings.resolved_database_url,
-            ring=ring,
-            pool=settings.database_pool,
-            lock_seconds=LOCK_SECONDS,
-        )
-        uses, metrics, news = Uses(database), Metrics(database, storage), News(database)
-        inlet = Inlet.of(settings)
+        backends = open_backends(settings, lock_seconds=LOCK_SECONDS)
+        database, storage, bucket = backends.database, backends.storage, backends.upload_bucket
+        last_used, metrics = LastUsed(database), Metrics(database, storage)
+        event_poller = EventPoller(database)
         app.state.resources = Resources(
             settings,
             database,
             storage,
             metrics,
-            news,
-            uses,
+            event_poller,
+            last_used,
             calls=Limit("calls", settings.rate_limit_per_caller, settings.redis_url),
             failed_sign_ins=Limit(
                 "failed-sign-ins", settings.failed_sign_in_limit, settings.redis_url
             ),
             provider=oidc.Provider(settings) if settings.oidc_issuer else None,
-            inlet=inlet,
+            bucket=bucket,
         )
         tasks = [
-            asyncio.create_task(_sweep(database, ring, settings.sweep_seconds)),
-            asyncio.create_task(_tidy(database, storage, inlet, settings.tidy_seconds)),
-            asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
-            asyncio.create_task(_repeat(uses.write_down, USES_SECONDS, "uses_not_written")),
+            asyncio.create_task(_sweep(database, backends.notify, settings.sweep_seconds)),
+            asyncio.create_task(_clean_up(database, storage, bucket, settings.cleanup_seconds)),
+            asyncio.create_task(_repeat(event_poller.poll, POLL_SECONDS, "events_not_polled")),
+            asyncio.create_task(
+                _repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored")
+            ),
         ]
         yield
         app.state.closing.set()
         for task in tasks:
             task.cancel()
-        await _attempt(uses.write_down, "uses_not_written")
-        database.dispose()
+        await _attempt(last_used.store, "last_used_not_stored")
+        backends.close()
 
     app = FastAPI(
         title="labelaudit",
@@ -226,30 +219,32 @@ class Identified:
             await self.app(scope, receive, identify)
 
 
-async def _tidy(database: Database, storage: Storage, inlet: Inlet | None, seconds: float) -> None:
+async def _clean_up(
+    database: Database, storage: Storage, bucket: UploadBucket | None, seconds: float
+) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            deleted = await run_in_threadpool(tidy, database, storage, inlet)
+            deleted = await run_in_threadpool(clean_up, database, storage, bucket)
         except Exception as error:  # it must outlive a database that is away
-            log.warning("tidy_failed", error=str(error))
+            log.warning("cleanup_failed", error=str(error))
         else:
             if deleted:
-                log.info("tidied", deleted=deleted)
+                log.info("cleaned_up", deleted=deleted)
 
 
 async def _sweep(
-    database: Database, ring: Callable[[set[str]], None] | None, seconds: float
+    database: Database, notify: Callable[[set[str]], None] | None, seconds: float
 ) -> None:
-    """Ring again for work that nobody holds: what a lost doorbell costs is one round of this."""
-    if ring is None:
+    """Notify again of jobs that nobody holds: a lost notification costs one round of this."""
+    if notify is None:
         return
 
     def look() -> None:
         with database.read() as session:
             queues = jobs.waiting_queues(session)
         if queues:
-            ring(queues)
+            notify(queues)
 
     await _repeat(look, seconds, "sweep_failed")
 

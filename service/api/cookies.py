@@ -30,7 +30,7 @@ def read(request: Request) -> str | None:
 
 
 def write(request: Request, response: Response, token: str) -> None:
-    _set(request, response, SIGNED_IN, token, sessions.LONGEST)
+    _set(request, response, SIGNED_IN, token, sessions.LIFETIME)
 
 
 def clear(request: Request, response: Response) -> None:

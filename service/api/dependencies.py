@@ -15,21 +15,21 @@ from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import Outcome, Scope
+from labelaudit.enums import AccessOutcome, Scope
 from labelaudit.schemas import SignInAnswer
 from service.accounts import access_log, oidc, sessions
 from service.accounts.api_keys import authenticate
-from service.accounts.last_used import Uses
+from service.accounts.last_used import LastUsed
 from service.api import cookies
 from service.api.rate_limit import Limit
-from service.audits.event_poller import News
+from service.audits.event_poller import EventPoller
 from service.core.config import Settings
 from service.core.errors import NotAuthenticated, NotFound, NotPermitted
 from service.core.principal import Principal
 from service.db.engine import Database
 from service.observability.metrics import Metrics
 from service.storage.local import Storage
-from service.storage.upload_bucket import Inlet
+from service.storage.upload_bucket import UploadBucket
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Resources:
     database: Database
     storage: Storage
     metrics: Metrics
-    news: News
-    uses: Uses
+    event_poller: EventPoller
+    last_used: LastUsed
     calls: Limit
     failed_sign_ins: Limit
     provider: oidc.Provider | None  # of sign-ins elsewhere
-    inlet: Inlet | None  # the bucket that files may be sent to
+    bucket: UploadBucket | None  # the bucket that files may be sent to
 
     def read(self, caller: Principal) -> AbstractContextManager[Session]:
         return self.database.read(caller)
@@ -72,7 +72,7 @@ class Resources:
                 "refused",
                 f"{request.method} {request.url.path}"[:200],
                 by=caller,
-                outcome=Outcome.refused,
+                outcome=AccessOutcome.refused,
                 address=address_of(request),
                 request_id=request.state.request_id,
                 **detail,
@@ -113,14 +113,14 @@ def recognised(request: Request) -> Principal:
     cookie = None if token else cookies.read(request)
     if not token and cookie is None:
         raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
-    with resources.recognising(request), resources.database.glance() as connection:
+    with resources.recognising(request), resources.database.autocommit() as connection:
         if cookie is None:
             found = authenticate(connection, token)
         else:
             cookies.refuse_foreign(request)
             found = sessions.authenticate(connection, cookie)
     resources.calls.count(found.key_id)
-    resources.uses.note(found)
+    resources.last_used.record(found)
     return _calling(found, request)
 
 
@@ -168,8 +168,8 @@ async def settings(request: Request) -> Settings:
     return resources_of(request).settings
 
 
-async def inlet(request: Request) -> Inlet:
-    found = resources_of(request).inlet
+async def bucket(request: Request) -> UploadBucket:
+    found = resources_of(request).bucket
     if found is None:
         raise NotFound(
             "Files come through the service here: no bucket is set up. Send yours to /v1/uploads, "
@@ -193,7 +193,7 @@ IdempotencyKey = Annotated[
 ]
 StorageDep = Annotated[Storage, Depends(storage)]
 SettingsDep = Annotated[Settings, Depends(settings)]
-InletDep = Annotated[Inlet, Depends(inlet)]
+BucketDep = Annotated[UploadBucket, Depends(bucket)]
 
 
 class require(SecurityBase):

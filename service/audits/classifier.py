@@ -1,4 +1,4 @@
-"""The robust model of an audit: its files, what they say, and its head in plain numpy.
+"""The classifier that an audit leaves behind: its job, its files and its description.
 
 `audits/{id}/model/` holds `model.safetensors` (weights), `model.json` (everything else that a
 prediction needs) and, but for fine-tuned encoders, `model.onnx` (standardisation, network,
@@ -8,26 +8,16 @@ temperature and softmax in one graph).
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import (
+    DatasetKind,
     JobStatus,
-    Kind,
-    StepKind,
-    StepState,
+    JobType,
 )
 from labelaudit.schemas.model_description import ModelDescription
 from service.audits import records as audits
 from service.core.errors import NotFound, NotReady
-from service.db.tables import Step
+from service.db.tables import Job
 from service.inference import head
-from service.jobs import records as jobs
 from service.storage.local import Storage
-
-STATUS = {
-    StepState.ready: JobStatus.queued,
-    StepState.running: JobStatus.running,
-    StepState.done: JobStatus.completed,
-    StepState.failed: JobStatus.failed,
-    StepState.cancelled: JobStatus.cancelled,
-}
 
 
 def folder(audit_id: str) -> str:
@@ -38,32 +28,27 @@ def file_key(audit_id: str, name: str) -> str:
     return f"{folder(audit_id)}/{name}"
 
 
-def want_model(session: Session, audit_id: str) -> None:
-    """Have the model trained; the audit itself is completed without it."""
-    jobs.enqueue(session, subject_id=audit_id, kind=StepKind.model, queue="gpu")
-
-
-def get_step(session: Session, audit_id: str) -> Step:
-    """The step that trains an audit's model. Raises NotFound, or NotReady before the ranking."""
+def get_classifier_job(session: Session, audit_id: str) -> Job:
+    """The job that trains the classifier. Raises NotFound, or NotReady before the ranking."""
     audit = audits.get_completed_audit(session, audit_id)
-    step = session.get(Step, (audit_id, StepKind.model, 0))
-    if step is None:
+    job = session.get(Job, (audit_id, JobType.classifier, 0))
+    if job is None:
         dataset = audits.dataset_of(session, audit)
-        if dataset.kind is Kind.probabilities:
+        if dataset.kind is DatasetKind.probabilities:
             reason = "it ranked the probabilities that were uploaded."
         else:
             reason = "it is older than models are. Audit the dataset again."
         raise NotFound(f"This audit has no model: {reason}", type="no-model")
-    return step
+    return job
 
 
-def require_model(session: Session, audit_id: str) -> None:
-    """Raises NotReady unless the model's files are there, NotFound if they never will be."""
-    step = get_step(session, audit_id)
-    if step.state is StepState.failed:
-        reason = (step.problem or {}).get("detail", "no reason is known")
+def require_classifier(session: Session, audit_id: str) -> None:
+    """Raises NotReady until the classifier's files exist, NotFound if they never will."""
+    job = get_classifier_job(session, audit_id)
+    if job.status is JobStatus.failed:
+        reason = (job.problem or {}).get("detail", "no reason is known")
         raise NotFound(f"Training the model failed: {reason}", type="no-model")
-    if step.state is not StepState.done:
+    if job.status is not JobStatus.completed:
         raise NotReady("The model is still being trained; ask again when it is `completed`.")
 
 

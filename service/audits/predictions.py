@@ -1,7 +1,7 @@
-"""What an audit's model says about new samples.
+"""Predictions of an audit's classifier for new samples.
 
-Vectors and table rows are answered at once, here. Texts and images need their encoder, so they are
-written down like a small dataset and a worker reads them; the answers are kept for an hour.
+Vectors and table rows are answered immediately, here. Texts and images need their encoder, so they
+are stored like a small dataset and a worker reads them; the answers are kept for an hour.
 """
 
 import re
@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import StepKind, StepState
+from labelaudit.enums import JobStatus, JobType
 from labelaudit.schemas.model_description import Cell, ModelDescription
 from service.audits import classifier
 from service.audits import records as audits
 from service.core.errors import BadInput, NotFound
-from service.db.tables import Step, now
+from service.db.tables import Job, now
 from service.inference import head
 from service.inference.table import transform
 from service.ingest.image_files import STORED, BadImage, verify_image
@@ -123,21 +123,18 @@ def _write(storage: Storage, audit_id: str, columns: dict[str, Any], upload: byt
 
 
 def enqueue(session: Session, audit_id: str, number: int) -> list[str]:
-    """Have a worker answer; returns the storage keys of old answers, to delete after the commit.
-
-    It waits in the queue of short work, not behind training.
-    """
+    """Have a worker answer; returns the storage keys of old answers, to delete after the commit."""
     old = session.scalars(
-        select(Step).where(
-            Step.subject_id == audit_id,
-            Step.kind == StepKind.predict,
-            Step.finished_at < now() - KEPT,
+        select(Job).where(
+            Job.subject_id == audit_id,
+            Job.type == JobType.predict,
+            Job.finished_at < now() - KEPT,
         )
     ).all()
-    for step in old:
-        session.delete(step)
-    jobs.add_one(session, subject_id=audit_id, kind=StepKind.predict, shard=number)
-    return [folder(audit_id, step.shard) for step in old]
+    for job in old:
+        session.delete(job)
+    jobs.enqueue(session, subject_id=audit_id, type=JobType.predict, numbers=[number])
+    return [folder(audit_id, job.number) for job in old]
 
 
 def as_number(text: str) -> int:
@@ -147,19 +144,19 @@ def as_number(text: str) -> int:
     return int(text)
 
 
-def get_step(session: Session, audit_id: str, number: int) -> Step:
+def get_prediction_job(session: Session, audit_id: str, number: int) -> Job:
     audits.get_audit(session, audit_id)
-    step = session.get(Step, (audit_id, StepKind.predict, number))
-    if step is None:
+    job = session.get(Job, (audit_id, JobType.predict, number))
+    if job is None:
         raise NotFound(GONE)
-    return step
+    return job
 
 
-def read_answers(storage: Storage, step: Step) -> list[dict[str, Any]] | None:
+def read_answers(storage: Storage, job: Job) -> list[dict[str, Any]] | None:
     """The answers, None until they are there."""
-    if step.state is not StepState.done:
+    if job.status is not JobStatus.completed:
         return None
-    path = storage.path(f"{folder(step.subject_id, step.shard)}/{ANSWERS}")
+    path = storage.path(f"{folder(job.subject_id, job.number)}/{ANSWERS}")
     found: list[dict[str, Any]] = orjson.loads(path.read_bytes())
     return found
 

@@ -1,23 +1,22 @@
-"""Audits: start, move from step to step, tell progress, cancel, finish.
+"""Audits: start, move from job to job, report progress, cancel, finish.
 
-queued -> encode -> train (one step a shard) -> rank -> completed, and only then a step that trains
-the robust model: nobody waits for it, and its failure leaves the ranking as it is. The last shard
-to finish starts the ranking by counting `remaining` down in its own finishing transaction, which
-two shards cannot both bring to zero.
+`service.jobs.graph` says which job follows which. The last train job to finish starts the ranking:
+each counts `remaining` down in its finishing transaction, so only one can reach zero.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import (
     FINISHED,
+    DatasetKind,
     JobStatus,
-    Kind,
-    StepKind,
+    JobType,
+    ReviewState,
 )
 from service.core.errors import (
     BadInput,
@@ -28,7 +27,7 @@ from service.core.errors import (
 from service.core.principal import Principal
 from service.datasets.records import get_ready_dataset
 from service.db.bulk import bulk_insert
-from service.db.statements import find, prepared
+from service.db.statements import cached_statement, find
 from service.db.tables import (
     Audit,
     AuditEvent,
@@ -39,6 +38,7 @@ from service.db.tables import (
     now,
 )
 from service.jobs import records as jobs
+from service.jobs.graph import FIRST_OF_AUDIT, GRAPH
 from service.options.encoders import (
     DEFAULTS,
     check_encoder,
@@ -46,14 +46,11 @@ from service.options.encoders import (
     check_model_name,
 )
 
-_WITH_DATASET = prepared(
+_WITH_DATASET = cached_statement(
     select(Audit, Dataset)
     .join(Dataset, Dataset.id == Audit.dataset_id)
     .where(Audit.id == bindparam("audit"), Audit.status == JobStatus.completed)
 )
-
-# Where each step lies on the way from 0 to 1.
-SPAN = {StepKind.encoding: (0.0, 0.35), StepKind.train: (0.35, 0.95), StepKind.rank: (0.95, 1.0)}
 
 
 def folder(audit_id: str) -> str:
@@ -81,7 +78,7 @@ def start_audit(
             errors=[{"pointer": "/dataset_version", "detail": f"0 to {dataset.version}"}],
         )
     config = {**config, "encoder": chosen_encoder(dataset.kind, config["encoder"])}
-    if config.get("network") == "full":
+    if config.get("network") == "fine_tuned":
         check_fine_tunable(dataset.kind or "", config["encoder"])
     audit = Audit(
         id=new_id("au"),
@@ -93,18 +90,16 @@ def start_audit(
         created_by=principal.name,
     )
     session.add(audit)
-    if dataset.kind is Kind.probabilities:
-        jobs.enqueue(session, subject_id=audit.id, kind=StepKind.rank)
-    else:
-        jobs.enqueue(session, subject_id=audit.id, kind=StepKind.encoding, queue="gpu")
+    needs_training = dataset.kind is not DatasetKind.probabilities
+    jobs.enqueue_first(session, audit.id, FIRST_OF_AUDIT, needs_training=needs_training)
     session.flush()
-    record_event(session, audit.id, {"status": JobStatus.queued, "step": None, "progress": 0.0})
+    record_event(session, audit.id, {"status": JobStatus.queued, "job": None, "progress": 0.0})
     return audit
 
 
-def chosen_encoder(kind: Kind | None, encoder: str | None) -> str | None:
+def chosen_encoder(kind: DatasetKind | None, encoder: str | None) -> str | None:
     """The encoder's own name: `auto` becomes the default of the dataset's kind. Raises BadInput."""
-    if kind is None or kind is Kind.probabilities:
+    if kind is None or kind is DatasetKind.probabilities:
         return None
     if encoder == "auto":
         return DEFAULTS[kind]
@@ -172,7 +167,7 @@ def cancel_audit(session: Session, audit_id: str) -> Audit:
 
 
 def begin(session: Session, audit_id: str) -> None:
-    """The first step of the audit was claimed."""
+    """The first job of the audit was claimed: it runs."""
     session.execute(
         update(Audit)
         .where(Audit.id == audit_id, Audit.status == JobStatus.queued)
@@ -181,15 +176,15 @@ def begin(session: Session, audit_id: str) -> None:
 
 
 def encoded(session: Session, audit_id: str, *, plan: dict[str, Any], shards: int) -> None:
-    """The inputs are ready: train every shard."""
+    """Store the plan and train every shard."""
     audit = get_audit(session, audit_id)
     audit.plan = plan
     audit.remaining = shards
-    jobs.enqueue(session, subject_id=audit_id, kind=StepKind.train, shards=shards, queue="gpu")
+    jobs.enqueue_next(session, audit_id, JobType.encoding, count=shards)
 
 
 def shard_trained(session: Session, audit_id: str) -> None:
-    """One shard is done; the last one starts the ranking."""
+    """Count one shard as trained; the last one starts the ranking."""
     remaining = session.scalar(
         update(Audit)
         .where(Audit.id == audit_id)
@@ -197,7 +192,30 @@ def shard_trained(session: Session, audit_id: str) -> None:
         .returning(Audit.remaining)
     )
     if remaining == 0:
-        jobs.enqueue(session, subject_id=audit_id, kind=StepKind.rank)
+        jobs.enqueue_next(session, audit_id, JobType.train)
+
+
+class SuspectRow(NamedTuple):
+    """A row of the suspect table without its ranking, in the table's column order."""
+
+    rank: int  # 1 = worst
+    position: int
+    sample_id: str
+    given_label: int
+    predicted_label: int
+    suggested_label: int | None
+    suggested_label_confidence: float | None
+    p_wrong: float  # high = bad
+    p_wrong_low: float
+    p_wrong_high: float
+    tier: str
+    reason: str
+    state: str = ReviewState.open.value
+    issues: int = 0
+    ambiguous_score: float | None = None  # low = bad, as the next two
+    near_duplicate_score: float | None = None
+    outlier_score: float | None = None
+    duplicate_set: int | None = None
 
 
 def ranked(
@@ -205,11 +223,10 @@ def ranked(
     audit_id: str,
     *,
     ranking_id: str,
-    suspects: Iterable[Sequence[Any]],
+    suspects: Iterable[SuspectRow],
     summary: dict[str, Any],
 ) -> None:
-    """Publish the first ranking; `suspects` are rows in the suspect table's column order, worst
-    first."""
+    """Publish the first ranking; `suspects` are worst first."""
     audit = get_audit(session, audit_id)
     session.add(Ranking(id=ranking_id, audit_id=audit_id, summary=summary))
     session.flush()
@@ -237,16 +254,16 @@ def _end(session: Session, audit: Audit, status: JobStatus) -> None:
 
 
 def progress_of(session: Session, audit: Audit) -> dict[str, Any]:
-    """`status`, `step`, `progress` in [0, 1] and `eta_seconds` (null until it can be told)."""
+    """`status`, `job`, `progress` in [0, 1] and `eta_seconds` (null while it is unknown)."""
     if audit.status is JobStatus.completed:
-        return {"status": audit.status, "step": None, "progress": 1.0, "eta_seconds": 0.0}
-    kind, fraction, _ = jobs.progress_of(session, audit.id)
-    low, high = SPAN.get(kind, (0.0, 0.0)) if kind else (0.0, 0.0)
-    progress = low + (high - low) * fraction
+        return {"status": audit.status, "job": None, "progress": 1.0, "eta_seconds": 0.0}
+    type, done, _ = jobs.progress_of(session, audit.id)
+    low, high = (GRAPH[type].progress if type else None) or (0.0, 0.0)
+    progress = low + (high - low) * done
     running = audit.status is JobStatus.running
     return {
         "status": audit.status,
-        "step": kind if running else None,
+        "job": type if running else None,
         "progress": round(progress, 4),
         "eta_seconds": _eta(audit.started_at, progress) if running else None,
     }

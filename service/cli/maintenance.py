@@ -8,14 +8,12 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from labelaudit import LabelauditError
+from service.backends import open_backends
 from service.cli import show
 from service.cli.options import AsJson, DataDir
 from service.core.config import DATABASE, Settings
-from service.db.engine import Database
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.operations.verify import Report
-from service.storage.local import Storage
-from service.storage.upload_bucket import Inlet
 
 SHOWN = 50
 
@@ -48,21 +46,18 @@ def clean(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete orphaned files: expired uploads, refused files, leftovers of killed jobs.
+    """Delete orphaned files: expired uploads, rejected files, leftovers of killed jobs.
 
     A running service does this every ten minutes. Files younger than an hour are kept.
     """
     settings = _settings(data_dir)
-    database = Database(settings.resolved_database_url)
+    backends = open_backends(settings)
     try:
-        keys = tidy(
-            database,
-            Storage(settings.resolved_storage_dir),
-            Inlet.of(settings),
-            dry_run=dry_run,
+        keys = clean_up(
+            backends.database, backends.storage, backends.upload_bucket, dry_run=dry_run
         )
     finally:
-        database.dispose()
+        backends.close()
     if keys is None:
         raise LabelauditError("The service is already cleaning up.")
     for key in keys:
@@ -113,16 +108,16 @@ def restore(
 def verify_stored(settings: Settings, *, contents: bool) -> Report:
     from service.operations import verify
 
-    database = Database(settings.resolved_database_url)
+    backends = open_backends(settings)
     try:
-        return verify.verify(database, Storage(settings.resolved_storage_dir), contents=contents)
+        return verify.verify(backends.database, backends.storage, contents=contents)
     except DBAPIError as error:
         raise LabelauditError(
             "The database does not have the schema of this version. If it is older, run "
             f"`labelaudit migrate` first. The database reported: {error.orig}"
         ) from error
     finally:
-        database.dispose()
+        backends.close()
 
 
 def _print_report(report: Report) -> None:

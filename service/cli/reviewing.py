@@ -1,15 +1,22 @@
-"""`review …`: who reviews what, what they did, the story of a sample, undoing many decisions."""
+"""`review …`: review settings, assignments, the team, the history of a sample, reverts."""
 
-from typing import Annotated
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import typer
+from pydantic import BaseModel
 
+from labelaudit.client.review import Review
 from labelaudit.enums import Tier
 from labelaudit.schemas import (
+    AssignmentRead,
     CorrectionRead,
+    RevertedRead,
+    SampleHistory,
     Share,
     TeamMember,
-    UndoneRead,
 )
 from service.cli import show
 from service.cli.options import (
@@ -20,31 +27,50 @@ from service.cli.options import (
     connect,
 )
 
-app = typer.Typer(help="Who reviews an audit, and what they did.", no_args_is_help=True)
+app = typer.Typer(help="Manage the review of an audit.", no_args_is_help=True)
 
-People = Annotated[list[str], typer.Option("--to", help="The id of a key; repeat for each person.")]
+People = Annotated[list[str], typer.Option("--to", help="A person's key id; repeatable.")]
+Row = TypeVar("Row", bound=BaseModel)
+
+
+@contextmanager
+def _reviewers(audit_id: str, data_dir: Path | None, url: str | None) -> Generator[Review]:
+    with connect(data_dir, url) as client:
+        yield client.get_audit(audit_id).review()
+
+
+def _print_all(
+    found: Sequence[Row],
+    names: Sequence[str],
+    cells: Callable[[Row], Sequence[object]],
+    *,
+    as_json: bool,
+) -> None:
+    if as_json:
+        show.all_as_json(found)
+    else:
+        show.rows(names, map(cells, found))
 
 
 @app.command()
 def settings(
     audit_id: AuditId,
     opinions: Annotated[
-        int | None, typer.Option(min=1, max=9, help="People who judge each sample.")
+        int | None, typer.Option(min=1, max=9, help="Opinions wanted of each sample.")
     ] = None,
     adjudicator: Annotated[
         list[str] | None,
-        typer.Option(help="The id of a key; repeat for each. They replace those of before."),
+        typer.Option(help="A person's key id; repeatable. Replaces all current adjudicators."),
     ] = None,
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Show how many opinions each sample wants and who adjudicates, or change it."""
-    with connect(data_dir, url) as client:
-        people = client.get_audit(audit_id).review()
+    """Show or change how many opinions each sample wants and who adjudicates."""
+    with _reviewers(audit_id, data_dir, url) as reviewers:
         if opinions is None and adjudicator is None:
-            found = people.settings()
+            found = reviewers.settings()
         else:
-            found = people.update_settings(opinions=opinions, adjudicators=adjudicator)
+            found = reviewers.update_settings(opinions=opinions, adjudicators=adjudicator)
     named = ", ".join(found.adjudicators) or "those who lead"
     show.out.print(show.plain(f"opinions: {found.opinions}; adjudicators: {named}"))
 
@@ -53,86 +79,78 @@ def settings(
 def people(
     audit_id: AuditId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = None
 ) -> None:
-    """List who can review: the ids that the other commands take."""
-    with connect(data_dir, url) as client:
-        found = client.get_audit(audit_id).review().reviewers()
-    if as_json:
-        show.all_as_json(found)
-        return
-    show.rows(("id", "name", "role"), ((one.id, one.name, one.role) for one in found))
+    """List who can review, with the key ids that the other commands take."""
+    with _reviewers(audit_id, data_dir, url) as reviewers:
+        found = reviewers.reviewers()
+    names = ("id", "name", "role")
+    _print_all(found, names, lambda one: (one.id, one.name, one.role), as_json=as_json)
 
 
 @app.command()
 def assign(
     audit_id: AuditId,
-    name: Annotated[str, typer.Argument(help="What to call the part.")],
+    name: Annotated[str, typer.Argument(help="A name for the assignment.")],
     to: People,
-    tier: Annotated[list[Tier] | None, typer.Option(help="Repeat for several.")] = None,
+    tier: Annotated[list[Tier] | None, typer.Option(help="Repeatable.")] = None,
     given_label: Annotated[
         str | None, typer.Option(help="Only samples with this given label.")
     ] = None,
     predicted_label: Annotated[
         str | None, typer.Option(help="Only samples with this predicted label.")
     ] = None,
-    split: Annotated[bool, typer.Option("--split", help="Each gets an equal share.")] = False,
+    split: Annotated[
+        bool, typer.Option("--split", help="Give each person an equal share.")
+    ] = False,
     reserved: Annotated[
-        bool, typer.Option("--reserved", help="Nobody else is served these samples.")
+        bool, typer.Option("--reserved", help="Serve these samples to nobody else.")
     ] = False,
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Give a part of the queue to people, who are served it first."""
-    with connect(data_dir, url) as client:
-        made = (
-            client.get_audit(audit_id)
-            .review()
-            .assign(
-                name,
-                to,
-                tier=tier,
-                given_label=given_label,
-                predicted_label=predicted_label,
-                split=split,
-                reserved=reserved,
-            )
+    """Assign a part of the queue to people, who are served it first."""
+    with _reviewers(audit_id, data_dir, url) as reviewers:
+        assignment = reviewers.assign(
+            name,
+            to,
+            tier=tier,
+            given_label=given_label,
+            predicted_label=predicted_label,
+            split=split,
+            reserved=reserved,
         )
-    show.out.print(show.plain(made.id))
+    show.out.print(show.plain(assignment.id))
 
 
 @app.command()
 def assignments(
     audit_id: AuditId,
-    take_back: Annotated[
-        str | None, typer.Option(help="End this one first; what was decided under it stays.")
+    close: Annotated[
+        str | None,
+        typer.Option(help="An assignment to close first; corrections made under it are kept."),
     ] = None,
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """List the assignments in force."""
-    with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).review()
-        if take_back is not None:
-            handle.end_assignment(take_back)
-        found = handle.assignments()
-    if as_json:
-        show.all_as_json(found)
-        return
-    show.rows(
-        ("id", "name", "people", "tier", "given", "models say", "split", "reserved"),
-        (
-            (
-                one.id,
-                one.name,
-                ", ".join(person.name for person in one.people),
-                ", ".join(one.tier),
-                one.given_label or "any",
-                one.predicted_label or "any",
-                "yes" if one.split else "-",
-                "yes" if one.reserved else "-",
-            )
-            for one in found
-        ),
+    """List the open assignments."""
+    with _reviewers(audit_id, data_dir, url) as reviewers:
+        if close is not None:
+            reviewers.end_assignment(close)
+        found = reviewers.assignments()
+    names = ("id", "name", "people", "tier", "given", "predicted", "split", "reserved")
+    _print_all(found, names, _assignment, as_json=as_json)
+
+
+def _assignment(one: AssignmentRead) -> tuple[str, ...]:
+    return (
+        one.id,
+        one.name,
+        ", ".join(person.name for person in one.people),
+        ", ".join(one.tier),
+        one.given_label or "any",
+        one.predicted_label or "any",
+        "yes" if one.split else "-",
+        "yes" if one.reserved else "-",
     )
 
 
@@ -140,21 +158,16 @@ def assignments(
 def team(
     audit_id: AuditId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = None
 ) -> None:
-    """Show what each person decided, how fast, and how far they agree with the others."""
-    with connect(data_dir, url) as client:
-        found = client.get_audit(audit_id).review().team()
-    if as_json:
-        show.all_as_json(found)
-        return
-    show.rows(
-        ("id", "who", "decisions", "skipped", "undone", "per hour", "agree", "upheld"),
-        (_member(one) for one in found),
-    )
+    """Show how much each person reviewed, how fast, and how far they agree with the others."""
+    with _reviewers(audit_id, data_dir, url) as reviewers:
+        found = reviewers.team()
+    names = ("id", "who", "verdicts", "skips", "reverted", "per hour", "agreement", "upheld")
+    _print_all(found, names, _member, as_json=as_json)
 
 
 def _member(one: TeamMember) -> tuple[str, ...]:
     pace = "-" if one.per_hour is None else f"{one.per_hour:.0f}"
-    counts = (f"{one.decisions:,}", f"{one.skips:,}", f"{one.undone:,}", pace)
+    counts = (f"{one.verdicts:,}", f"{one.skips:,}", f"{one.reverted:,}", pace)
     return (one.id, one.name, *counts, _share(one.agreement), _share(one.upheld))
 
 
@@ -168,66 +181,70 @@ def _share(value: Share | None) -> str:
 def history(
     audit_id: AuditId,
     sample_id: Annotated[str, typer.Argument(help="The sample's id.")],
-    say: Annotated[str | None, typer.Option(help="Add a comment first.")] = None,
+    comment: Annotated[str | None, typer.Option(help="A comment to add first.")] = None,
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Show a sample's whole story: decisions, undoings, comments."""
-    with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).review()
-        if say is not None:
-            handle.comment(sample_id, say)
-        story = handle.history(sample_id)
+    """Show a sample's full history: corrections, reverts and comments."""
+    with _reviewers(audit_id, data_dir, url) as reviewers:
+        if comment is not None:
+            reviewers.comment(sample_id, comment)
+        found = reviewers.history(sample_id)
     if as_json:
-        show.as_json(story.model_dump(mode="json"))
-        return
-    now = story.corrected_label or story.verdict or "-"
-    show.out.print(show.plain(f"{sample_id}: given {story.given_label}, {story.state}, now {now}"))
-    told = [(row.created_at, row.annotator, row.id, _told(row)) for row in story.corrections]
-    told += [
-        (said.created_at, said.author, said.id, f"said: {said.text}") for said in story.comments
+        show.as_json(found.model_dump(mode="json"))
+    else:
+        _print_history(found)
+
+
+def _print_history(found: SampleHistory) -> None:
+    now = found.corrected_label or found.verdict or "-"
+    header = f"{found.sample_id}: given {found.given_label}, {found.state}, now {now}"
+    show.out.print(show.plain(header))
+    events = [(row.created_at, row.annotator, row.id, _describe(row)) for row in found.corrections]
+    events += [
+        (comment.created_at, comment.author, comment.id, f"comment: {comment.text}")
+        for comment in found.comments
     ]
     show.rows(
         ("when", "who", "id", "what"),
-        ((f"{when:%Y-%m-%d %H:%M:%S}", *rest) for when, *rest in sorted(told)),
+        ((f"{when:%Y-%m-%d %H:%M:%S}", *rest) for when, *rest in sorted(events)),
     )
-    if story.hidden:
-        show.out.print("What others said is kept back until everybody has judged the sample.")
+    if found.hidden:
+        show.out.print("Other people's opinions are hidden until the sample has all its opinions.")
 
 
-def _told(row: CorrectionRead) -> str:
-    what = f"undid {row.reverts}" if row.reverts else str(row.verdict)
+def _describe(row: CorrectionRead) -> str:
+    what = f"reverted {row.reverts}" if row.reverts else str(row.verdict)
     label = "" if row.corrected_label is None or row.reverts else f" {row.corrected_label}"
     note = f" ({row.note})" if row.note else ""
     return f"{what}{label}{note}" + (f", batch {row.batch_id}" if row.batch_id else "")
 
 
 @app.command()
-def undo(
+def revert(
     audit_id: AuditId,
     batch_id: Annotated[
-        str | None, typer.Argument(help="What one request stored; an undoing is a batch, too.")
+        str | None, typer.Argument(help="The batch of one request, or of an earlier revert.")
     ] = None,
     all_of: Annotated[
-        str | None, typer.Option(help="The id of a key: undo all that person decided here.")
+        str | None, typer.Option(help="A person's key id: revert all their verdicts here.")
     ] = None,
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Undo a batch of decisions, or all of a person's; the log keeps both."""
+    """Revert a batch of corrections, or all of a person's; the log keeps both."""
     if (batch_id is None) == (all_of is None):
         raise typer.BadParameter("Name either a batch or --all-of a person.")
-    with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).review()
+    with _reviewers(audit_id, data_dir, url) as reviewers:
         if batch_id is not None:
-            undone = handle.revert_batch(batch_id)
+            found = reviewers.revert_batch(batch_id)
         else:
             assert all_of is not None
-            undone = handle.revert_reviewer(all_of)
-    show.out.print(show.plain(_undone(undone)))
+            found = reviewers.revert_reviewer(all_of)
+    show.out.print(show.plain(_reverted(found)))
 
 
-def _undone(undone: UndoneRead) -> str:
-    back = f"; batch {undone.batch_id} undoes that" if undone.batch_id else ""
-    return f"{undone.reverted} undone{back}"
+def _reverted(found: RevertedRead) -> str:
+    restore = f"; batch {found.batch_id} restores them" if found.batch_id else ""
+    return f"{found.reverted} reverted{restore}"

@@ -106,7 +106,7 @@ def migrate(
         migration.upgrade(database, revision)
         if settings.app_database_url:
             app_role.grant(database, settings.app_database_url)
-    except app_role.NoSuchRole as error:
+    except app_role.InvalidRole as error:
         show.err.print(str(error))
         raise typer.Exit(1) from error
     finally:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labelaudit import Progress as AuditProgress
-from labelaudit.enums import JobStatus, StepKind
+from labelaudit.enums import JobStatus, JobType
 from labelaudit.schemas import DatasetRead, SuspectRead
 
 PIPE_WIDTH = 160
@@ -26,10 +26,10 @@ _fitted = sys.stdout.isatty() or "COLUMNS" in os.environ
 out = Console(highlight=False, width=None if _fitted else PIPE_WIDTH)
 err = Console(stderr=True, highlight=False)
 
-STEP_NAMES = {
-    StepKind.encoding: "Encoding the samples",
-    StepKind.train: "Training the models",
-    StepKind.rank: "Ranking the suspects",
+JOBS = {
+    JobType.encoding: "Encoding the samples",
+    JobType.train: "Training the models",
+    JobType.rank: "Ranking the suspects",
 }
 TIER_STYLE = {"obvious": "bold red", "possible": "yellow", "none": "dim"}
 
@@ -91,9 +91,9 @@ class ProgressDisplay:
             self.show("Importing the upload")
 
     def auditing(self, progress: AuditProgress) -> None:
-        if progress.step is not None:
-            step = STEP_NAMES.get(progress.step, progress.step.capitalize())
-            self.show(step, progress.progress, duration(progress.eta_seconds))
+        if progress.job is not None:
+            doing = JOBS.get(progress.job, progress.job.capitalize())
+            self.show(doing, progress.progress, duration(progress.eta_seconds))
         elif progress.status is JobStatus.queued:
             self.show("Waiting for a worker")
 

@@ -28,7 +28,7 @@ class Principal:
     role: Role
     tenant_id: str = DEFAULT_TENANT
     scopes: frozenset[Scope] | None = None  # None: those of the role
-    sign_in_id: str | None = None
+    session_id: str | None = None
     address: str | None = None
     request_id: str | None = None
 

@@ -5,13 +5,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import DatasetStatus, StepKind
+from labelaudit.enums import DatasetStatus, JobType
 from service.core.errors import Conflict, NotReady
 from service.datasets.records import REREAD_WITHIN, get_dataset, is_mended_by_columns
 from service.db.tables import (
     Audit,
     Dataset,
-    Step,
+    Job,
     now,
 )
 from service.jobs import records as jobs
@@ -61,9 +61,8 @@ def reread(session: Session, dataset_id: str, *, columns: dict[str, Any]) -> Dat
     dataset.status = DatasetStatus.processing
     dataset.requested_columns = columns or None
     dataset.columns = dataset.problem = None
-    jobs.add_one(
-        session, subject_id=dataset_id, kind=StepKind.ingest, shard=_next_shard(session, dataset_id)
-    )
+    number = _next_number(session, dataset_id)
+    jobs.enqueue(session, subject_id=dataset_id, type=JobType.ingest, numbers=[number])
     return dataset
 
 
@@ -77,8 +76,8 @@ def _require_bytes(dataset: Dataset) -> None:
     raise Conflict(reason, type="upload-gone")
 
 
-def _next_shard(session: Session, dataset_id: str) -> int:
-    last = select(func.max(Step.shard)).where(
-        Step.subject_id == dataset_id, Step.kind == StepKind.ingest
+def _next_number(session: Session, dataset_id: str) -> int:
+    last = select(func.max(Job.number)).where(
+        Job.subject_id == dataset_id, Job.type == JobType.ingest
     )
     return (session.scalar(last) or 0) + 1

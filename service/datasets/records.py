@@ -9,7 +9,7 @@ import pyarrow as pa
 from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import DatasetStatus, Kind, StepKind
+from labelaudit.enums import DatasetKind, DatasetStatus, JobType
 from service.accounts import access_log
 from service.core.errors import BadInput, NotFound, NotReady
 from service.core.principal import Principal
@@ -94,7 +94,7 @@ def create_dataset(
         version=0,
     )
     session.add(dataset)
-    jobs.enqueue(session, subject_id=dataset_id, kind=StepKind.ingest)
+    jobs.enqueue(session, subject_id=dataset_id, type=JobType.ingest)
     session.flush()
     return dataset
 
@@ -120,7 +120,7 @@ def publish(
         ),
     )
     dataset.status = DatasetStatus.ready
-    dataset.kind = Kind(report.kind)
+    dataset.kind = DatasetKind(report.kind)
     dataset.format = report.format
     dataset.sample_count = report.sample_count
     dataset.labeled_count = report.labeled_count
@@ -233,9 +233,9 @@ def read_row(storage: Storage, dataset_id: str, position: int) -> dict[str, Any]
 def content_of(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
     """What a person looks at: the text, the table row, the image's name or the vector's length."""
     match dataset.kind:
-        case Kind.text:
+        case DatasetKind.text:
             return {"text": row["text"]}
-        case Kind.table:
+        case DatasetKind.table:
             prefix = "feature."
             return {
                 "row": {
@@ -244,9 +244,9 @@ def content_of(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
                     if name.startswith(prefix)
                 }
             }
-        case Kind.image:
+        case DatasetKind.image:
             return {"file": row["file"]}
-        case Kind.vector:
+        case DatasetKind.vector:
             return {"dimensions": len(row["embedding"])}
         case _:
             return {"dimensions": len(row["pred_probs"])}
@@ -254,7 +254,7 @@ def content_of(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
 
 def read_picture(storage: Storage, dataset: Dataset, position: int, *, size: int) -> bytes:
     """The image made anew, at most `size` pixels a side: uploaded bytes are never served."""
-    if dataset.kind is not Kind.image:
+    if dataset.kind is not DatasetKind.image:
         raise BadInput(f"A {dataset.kind} dataset has no media.", type="no-media")
     row = read_row(storage, dataset.id, position)
     uploaded = read_media(

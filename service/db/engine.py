@@ -1,13 +1,12 @@
-"""The engine and the two kinds of transaction: `read()` and `write()`, each committed at its edge.
+"""The engine, and sessions to read and to write; `write()` commits when its block ends.
 
-Opened for a caller, a session sees what that caller may see (`service.db.tenant_filter`); opened
-for nobody, as the workers do, it sees everything.
+A session opened for a caller sees only that caller's rows (`service.db.tenant_filter`). A session
+opened without a caller, as workers do, sees everything.
 
-On Postgres a caller's read has no transaction around it, and connections of its own (decision 13).
-On SQLite a write starts with BEGIN IMMEDIATE, since a transaction that reads first and writes later
-can fail however long it waits; on Postgres it is a plain transaction. SQLite lets in one writer
-at a time and has the others try again by chance, so a process has one connection that writes, and
-who wants it queues here.
+On Postgres, a caller's read runs in autocommit mode on its own connections (decision 13). On
+SQLite, a write starts with BEGIN IMMEDIATE: a transaction that reads first and writes later can
+fail however long it waits. SQLite allows one writer at a time and makes the others poll, so each
+process has one connection for writing, and writers queue for it here.
 """
 
 import fcntl
@@ -39,22 +38,22 @@ from sqlalchemy.types import Double
 from service.core.principal import Principal
 from service.db import tenant_filter
 
-DOORBELLS = "doorbells"
-POOL_SECONDS = 3.0  # to wait for a free connection; then the caller is told to come again
-WRITE_TURN_SECONDS = 10.0  # to wait on SQLite for the one connection that writes
+PENDING_NOTIFICATIONS = "pending_notifications"  # in a session: queues that got work
+POOL_SECONDS = 3.0  # to wait for a free connection; then the caller gets a 503
+WRITER_QUEUE_SECONDS = 10.0  # to wait for the only connection that writes to SQLite
 POSTGRES_CONNECTION: dict[str, Any] = {
     "connect_timeout": 5,
-    # a peer that is gone without a word is noticed, by whoever waits for it
+    # detect a peer that disappeared without closing the connection
     "keepalives_idle": 30,
     "tcp_user_timeout": 30_000,
 }
-RESTED_SECONDS = 5.0  # after which a connection may be dead without anybody having seen it
-GONE_SECONDS = 5.0  # after which a query whose asker was killed ends, however much is left of it
-IDLE_SECONDS = 20.0  # for which a process stopped amid a transaction may hold its locks
+PING_AFTER_IDLE_SECONDS = 5.0  # a connection idle for longer is pinged before use
+CLIENT_CHECK_SECONDS = 5.0  # how often Postgres checks, during a query, that its client is alive
+IDLE_SECONDS = 20.0  # how long a process that hangs inside a transaction may hold its locks
 
 
 class clock(GenericFunction[float]):
-    """The database's own clock, seconds since 1970: a worker's clock decides nothing."""
+    """The database's clock, in seconds since 1970. Workers' clocks are never trusted."""
 
     type = Double()
     inherit_cache = True
@@ -74,7 +73,7 @@ def _clock_sqlite(*_: Any, **__: Any) -> str:
 def _configure_sqlite(engine: Engine, *, begin: str) -> None:
     @event.listens_for(engine, "connect")
     def connect(dbapi_connection: Any, _record: Any) -> None:
-        dbapi_connection.isolation_level = None  # we say BEGIN ourselves
+        dbapi_connection.isolation_level = None  # we send BEGIN ourselves
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
@@ -88,17 +87,17 @@ def _configure_sqlite(engine: Engine, *, begin: str) -> None:
         connection.exec_driver_sql(f"BEGIN {begin}")
 
 
-def _ping_the_rested(engine: Engine) -> None:
-    """Ask a connection that nobody has used for a while for a sign of life. `pool_pre_ping` asks
-    each time, which is two more turns to the database for every request."""
+def _ping_after_idle(engine: Engine) -> None:
+    """Ping connections that have been idle for a while. `pool_pre_ping` pings at every checkout,
+    which adds two round trips to each request."""
 
     @event.listens_for(engine, "checkin")
-    def rest(_connection: Any, record: ConnectionPoolEntry) -> None:
-        record.info["rests_since"] = time.monotonic()
+    def mark_idle(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
 
     @event.listens_for(engine, "checkout")
-    def wake(connection: Any, record: ConnectionPoolEntry, _lent: Any) -> None:
-        if time.monotonic() - record.info.get("rests_since", math.inf) < RESTED_SECONDS:
+    def ping(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("idle_since", math.inf) < PING_AFTER_IDLE_SECONDS:
             return
         try:
             engine.dialect.do_ping(connection)
@@ -106,22 +105,22 @@ def _ping_the_rested(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
-def _lose_together(engines: Sequence[Engine]) -> None:
-    """Once PostgreSQL was away, the first who notices has every idle connection opened anew. Else
-    each pool would have to fail somebody."""
+def _invalidate_together(engines: Sequence[Engine]) -> None:
+    """After PostgreSQL restarts, the first failure replaces the idle connections of every pool.
+    Otherwise each pool would fail one request."""
 
-    def lose_all(context: ExceptionContext) -> None:
+    def invalidate_all(context: ExceptionContext) -> None:
         if context.is_disconnect:
             for engine in engines:
-                if engine is not context.engine:  # whose pool does so by itself
+                if engine is not context.engine:  # its own pool does so by itself
                     engine.dispose()
 
     for engine in engines:
-        event.listen(engine, "handle_error", lose_all)
+        event.listen(engine, "handle_error", invalidate_all)
 
 
 def _bounded(pool: int) -> dict[str, Any]:
-    """So many connections, all of them kept: to open one costs more than a request."""
+    """At most `pool` connections, all kept open: opening one costs more than a request."""
     return {
         "pool_size": pool,
         "max_overflow": 0,
@@ -131,7 +130,7 @@ def _bounded(pool: int) -> dict[str, Any]:
 
 
 def normalised(url: str) -> str:
-    """`postgres://` and `postgresql://` as platforms hand them out, for the psycopg driver."""
+    """The URL with the psycopg driver, where it starts with `postgres://` or `postgresql://`."""
     parsed = make_url(url)
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -139,17 +138,17 @@ def normalised(url: str) -> str:
 
 
 class Database:
-    """Hands out sessions. `ring` is called with the queues to wake, only after a commit.
+    """Opens sessions. `notify` is called after a commit with the queues that got work.
 
-    At most `pool` connections are open at once. On Postgres nobody waits longer than `lock_seconds`
-    for somebody else's transaction, 0 meaning for ever; SQLite's wait is bounded anyway.
+    At most `pool` connections are open at once. On Postgres, waiting for another transaction's lock
+    fails after `lock_seconds`; 0 means no limit. SQLite's wait is always bounded.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        ring: Callable[[set[str]], None] | None = None,
+        notify: Callable[[set[str]], None] | None = None,
         pool: int = 24,
         lock_seconds: float = 0,
     ) -> None:
@@ -158,7 +157,7 @@ class Database:
             self._open_sqlite(url, pool)
         else:
             self._open_postgres(url, pool, lock_seconds)
-        self._ring = ring
+        self._notify = notify
 
     def _open_sqlite(self, url: str, pool: int) -> None:
         path = make_url(url).database
@@ -166,64 +165,69 @@ class Database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.engine = create_engine(url, **_bounded(pool))
         self._writing = create_engine(
-            url, pool_size=1, max_overflow=0, pool_timeout=WRITE_TURN_SECONDS
+            url, pool_size=1, max_overflow=0, pool_timeout=WRITER_QUEUE_SECONDS
         )
         _configure_sqlite(self.engine, begin="DEFERRED")
         _configure_sqlite(self._writing, begin="IMMEDIATE")
         self._reading: Engine = self.engine
-        self._glancing: Engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._autocommit: Engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def _open_postgres(self, url: str, pool: int, lock_seconds: float) -> None:
-        """Connections that change something, those that read for callers, and those that look who
-        is calling: whoever waits for a lock keeps nobody from being recognised."""
+        """Three pools: for writes, for callers' reads, and for authentication in autocommit mode,
+        so that requests waiting for a lock cannot block authentication."""
         options = (
             f"-c idle_in_transaction_session_timeout={round(1000 * IDLE_SECONDS)} "
-            f"-c client_connection_check_interval={round(1000 * GONE_SECONDS)} "
+            f"-c client_connection_check_interval={round(1000 * CLIENT_CHECK_SECONDS)} "
             f"-c lock_timeout={round(1000 * lock_seconds)} {tenant_filter.FOR_EVERY_TENANT}"
         )
-        given = {**POSTGRES_CONNECTION, "options": options}
-        reading, glancing = max(1, pool // 3), max(1, pool // 6)
-        # without a transaction around a read there are two turns less to the database
-        alone: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
-        rest = max(1, pool - reading - glancing)
-        self.engine = self._writing = create_engine(url, **_bounded(rest), connect_args=given)
+        connect_args = {**POSTGRES_CONNECTION, "options": options}
+        readers, autocommitters = max(1, pool // 3), max(1, pool // 6)
+        writers = max(1, pool - readers - autocommitters)
+        # a read outside a transaction saves two round trips
+        autocommit: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+        self.engine = self._writing = create_engine(
+            url, **_bounded(writers), connect_args=connect_args
+        )
         self._reading = create_engine(
             url,
-            **_bounded(reading),
-            connect_args=given,
-            **alone,
+            **_bounded(readers),
+            connect_args=connect_args,
+            **autocommit,
             execution_options={tenant_filter.KEEPS_TENANT: True},
         )
-        self._glancing = create_engine(url, **_bounded(glancing), connect_args=given, **alone)
+        self._autocommit = create_engine(
+            url, **_bounded(autocommitters), connect_args=connect_args, **autocommit
+        )
         for engine in self.engines:
-            _ping_the_rested(engine)
-        _lose_together(self.engines)
+            _ping_after_idle(engine)
+        _invalidate_together(self.engines)
 
     @property
     def engines(self) -> list[Engine]:
-        """Each with connections of its own."""
-        engines = (self._glancing, self._reading, self._writing, self.engine)
+        """Engines with separate pools."""
+        engines = (self._autocommit, self._reading, self._writing, self.engine)
         return list({id(engine.pool): engine for engine in engines}.values())
 
     @contextmanager
     def read(self, caller: Principal | None = None) -> Generator[Session]:
-        """On Postgres each query for a caller sees what is committed when it starts."""
+        """A session for reading. On Postgres, each query of a caller's session sees what was
+        committed when the query started."""
         engine = self.engine if caller is None else self._reading
         with Session(engine, info=tenant_filter.info(caller)) as session:
             yield session
 
     @contextmanager
-    def glance(self) -> Generator[Connection]:
-        """A read of one statement, for nobody."""
-        with self._glancing.connect() as connection:
+    def autocommit(self) -> Generator[Connection]:
+        """A connection for single statements outside a transaction, without a tenant filter."""
+        with self._autocommit.connect() as connection:
             yield connection
 
     @contextmanager
     def snapshot(self) -> Generator[Session]:
-        """A read whose every query sees the same moment, and which may take its time between
-        them: it holds no lock."""
+        """A session whose queries all see the same moment. It holds no lock, so it may pause
+        between queries for as long as it likes."""
         if self.engine.dialect.name != "postgresql":
-            with Session(self.engine) as session:  # one read transaction of SQLite is that anyway
+            with Session(self.engine) as session:  # an SQLite read transaction is a snapshot
                 yield session
             return
         engine = self.engine.execution_options(isolation_level="REPEATABLE READ")
@@ -233,18 +237,19 @@ class Database:
 
     @contextmanager
     def write(self, caller: Principal | None = None) -> Generator[Session]:
+        """A session whose changes are committed when the block ends without an error."""
         with Session(
             self._writing, expire_on_commit=False, info=tenant_filter.info(caller)
         ) as session:
             yield session
             session.commit()
-            doorbells: set[str] = session.info.get(DOORBELLS, set())
-        if doorbells and self._ring:
-            self._ring(doorbells)
+            pending: set[str] = session.info.get(PENDING_NOTIFICATIONS, set())
+        if pending and self._notify:
+            self._notify(pending)
 
     @contextmanager
-    def exclusively(self, *, lock_seconds: float) -> Generator[Connection]:
-        """A transaction for changes of the schema, which need whole tables."""
+    def schema_transaction(self, *, lock_seconds: float) -> Generator[Connection]:
+        """A transaction for schema changes, which lock whole tables."""
         with self._writing.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(1000 * lock_seconds)}")
@@ -252,16 +257,17 @@ class Database:
 
     @property
     def connections_in_use(self) -> int:
-        """How many connections of this process's pool are taken."""
+        """How many of this process's connections are checked out."""
         pools = [engine.pool for engine in self.engines]
         return sum(pool.checkedout() for pool in pools if isinstance(pool, QueuePool))
 
     @contextmanager
-    def alone(self, name: str) -> Generator[bool]:
-        """True for the one process that is in such a block; whoever dies in it is out of it."""
+    def try_lock(self, name: str) -> Generator[bool]:
+        """Try to take the lock `name` for the block, without waiting; yields whether it was free.
+        The lock is released even if the process dies."""
         if self.engine.dialect.name == "postgresql":
             with self.engine.connect() as connection:
-                # held until the block's transaction ends, however it does
+                # held until the transaction ends
                 locked = func.pg_try_advisory_xact_lock(func.hashtext(name))
                 yield bool(connection.scalar(select(locked)))
             return
@@ -278,7 +284,8 @@ class Database:
             engine.dispose()
 
 
-def take_turns(session: Session, name: str) -> None:
-    """Wait until no other transaction that named the same is open; SQLite has one at a time."""
+def advisory_lock(session: Session, name: str) -> None:
+    """Wait until no other transaction holds the lock `name`, then hold it until this one ends.
+    SQLite needs none: it runs one write transaction at a time."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))

@@ -1,8 +1,9 @@
-"""Statements that are made once and asked with other values each time.
+"""Cached statements: built once, executed with other parameters each time.
 
-To make a statement, and to find out that it has been compiled before, takes SQLAlchemy as long as
-to run it. What every request asks is therefore made once, with `bindparam` for its values; what
-depends on a filter is made once for each filter, by a function with `lru_cache`.
+SQLAlchemy takes as long to build a statement, and to look it up in its cache of compiled ones, as
+to execute it. Statements that every request executes are therefore built once, with `bindparam` for
+their values; those that depend on a filter are built once per filter, by a function with
+`lru_cache`.
 """
 
 from functools import lru_cache
@@ -15,24 +16,24 @@ from sqlalchemy.sql.base import Executable
 
 from service.db.tables.base import Model
 
-PREPARED = "prepared"
-KEPT = 512  # statements of a function that makes one for each filter
+CACHED = "cached_statement"
+CACHE_SIZE = 512  # statements of a function that builds one per filter
 
 Query = TypeVar("Query", bound=Executable)
 Row = TypeVar("Row", bound=Model)
 
 
-def prepared(query: Query) -> Query:
-    """Mark a query as one that is kept, so that what callers may see is added to it once.
+def cached_statement(query: Query) -> Query:
+    """Mark a query as reused, so that the tenant filter is added to it once.
 
-    Its parameters must not be named `tenant` or `member`: those say who is calling. Changes take no
-    parameters that they do not name, and so are kept without a mark.
+    Its parameters must not be named `tenant` or `member`: the filter uses those names. Inserts,
+    updates and deletes reject parameters that they do not name, so they need no mark.
     """
-    return query.execution_options(**{PREPARED: True})
+    return query.execution_options(**{CACHED: True})
 
 
 def find(session: Session, kind: type[Row], key: str) -> Row | None:
-    """What `session.get` finds."""
+    """Like `session.get`, with a cached statement."""
     known: Row | None = session.identity_map.get(identity_key(kind, key))
     return known or session.scalars(_by_key(kind), {"key": key}).one_or_none()
 
@@ -40,4 +41,4 @@ def find(session: Session, kind: type[Row], key: str) -> Row | None:
 @lru_cache
 def _by_key(kind: type[Row]) -> Select[Any]:
     (column,) = inspect(kind).primary_key
-    return prepared(select(kind).where(column == bindparam("key")))
+    return cached_statement(select(kind).where(column == bindparam("key")))

@@ -1,9 +1,9 @@
 """Which rows a caller's session sees: those of their tenant, and of the datasets shared with them.
 
-A session opened for a caller adds the condition to every ORM statement, whoever wrote it, so a
-query cannot forget it. Tables without a `tenant_id` hang on a dataset or an audit, and are reached
-through it. On PostgreSQL the same session names its tenant to the database, whose row-level
-security is the second net (`migrations/versions/0007_access.py`).
+A session opened for a caller adds the condition to every ORM statement, so no query can forget it.
+Tables without a `tenant_id` belong to a dataset or an audit, and are reached through it. On
+PostgreSQL the session also sets its tenant in the database, where row-level security is the second
+line of defence (`migrations/versions/0007_access.py`).
 """
 
 from functools import lru_cache
@@ -28,60 +28,60 @@ from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql.base import Executable
 
 from service.core.principal import Principal
-from service.db.statements import PREPARED
+from service.db.statements import CACHED
 from service.db.tables import (
     Audit,
     Dataset,
     Export,
     Membership,
-    Owned,
+    TenantOwned,
 )
 
 Value = str | BindParameter[str]
 
-CALLER, SEES = "caller", "sees"
+CALLER, VISIBLE = "caller", "visible"
 _TENANT: BindParameter[str] = bindparam("tenant", type_=String)
 _MEMBER: BindParameter[str] = bindparam("member", type_=String)
 GUC = "labelaudit.tenant"
-KEEPS_TENANT = "keeps_tenant"  # of connections on which only callers read, each query by itself
-_NAME = text(f"SELECT set_config('{GUC}', :tenant, :once)")
-# What a connection says of itself before any caller is known. One that says nothing sees no row.
+KEEPS_TENANT = "keeps_tenant"  # marks autocommit connections on which only callers read
+_SET_TENANT = text(f"SELECT set_config('{GUC}', :tenant, :local)")
+# The default of our connections, for sessions without a caller. Without it no row is visible.
 FOR_EVERY_TENANT = f"-c {GUC}=*"
 
 
 def info(caller: Principal | None) -> dict[Any, Any]:
-    """What a session must carry to show no more than the caller may see."""
+    """The `Session.info` that restricts a session to what the caller may see."""
     if caller is None:
         return {}
     member = None if caller.sees_all else caller.key_id
-    return {CALLER: caller, SEES: (caller.tenant_id, member)}
+    return {CALLER: caller, VISIBLE: (caller.tenant_id, member)}
 
 
 def caller_of(session: Session) -> Principal | None:
-    """Who opened the session; None for the service itself and its workers."""
+    """The caller the session was opened for; None for the service itself and its workers."""
     found: Principal | None = session.info.get(CALLER)
     return found
 
 
 @lru_cache(1024)
 def _criteria(tenant_id: Value, member: Value | None) -> list[LoaderCriteriaOption]:
-    """For whoever sees all of a tenant, or for a member, by the id of their key."""
-    conditions: dict[type[Owned], list[ColumnElement[bool]]] = {
-        table: [table.tenant_id == tenant_id] for table in Owned.__subclasses__()
+    """For a caller who sees the whole tenant, or for a member, given by the id of their key."""
+    conditions: dict[type[TenantOwned], list[ColumnElement[bool]]] = {
+        table: [table.tenant_id == tenant_id] for table in TenantOwned.__subclasses__()
     }
     if member is not None:
-        shown = _shown_to(tenant_id, member)
-        conditions[Dataset].append(Dataset.id.in_(shown))
-        conditions[Audit].append(Audit.dataset_id.in_(shown))
-        conditions[Export].append(Export.dataset_id.in_(shown))
+        visible = _visible_datasets(tenant_id, member)
+        conditions[Dataset].append(Dataset.id.in_(visible))
+        conditions[Audit].append(Audit.dataset_id.in_(visible))
+        conditions[Export].append(Export.dataset_id.in_(visible))
     return [with_loader_criteria(table, and_(*all_of)) for table, all_of in conditions.items()]
 
 
-def _shown_to(tenant_id: Value, key_id: Value) -> Select[str]:
-    """Ids of the tenant's shared datasets and of those the caller is a member of. Plain tables
-    under names of their own: neither the conditions above nor an outer query may touch them."""
+def _visible_datasets(tenant_id: Value, key_id: Value) -> Select[str]:
+    """Ids of the tenant's shared datasets and of those the caller is a member of. Uses aliased
+    core tables, so that neither the criteria above nor an outer query apply to them."""
     dataset, membership = inspect(Dataset).local_table, inspect(Membership).local_table
-    one, mine = dataset.alias("shown"), membership.alias("mine")
+    one, mine = dataset.alias("visible"), membership.alias("mine")
     members = select(mine.c.dataset_id).where(mine.c.key_id == key_id)
     return select(one.c.id).where(
         one.c.tenant_id == tenant_id, or_(one.c.shared, one.c.id.in_(members))
@@ -89,14 +89,14 @@ def _shown_to(tenant_id: Value, key_id: Value) -> Select[str]:
 
 
 @event.listens_for(Session, "do_orm_execute")
-def _show_only_visible(state: ORMExecuteState) -> None:
-    sees = state.session.info.get(SEES)
+def _add_tenant_criteria(state: ORMExecuteState) -> None:
+    visible = state.session.info.get(VISIBLE)
     reads_rows = state.is_select and not state.is_column_load and not state.is_relationship_load
-    if not sees or not (reads_rows or state.is_update or state.is_delete):
+    if not visible or not (reads_rows or state.is_update or state.is_delete):
         return
-    tenant_id, member = sees
-    if state.execution_options.get(PREPARED):
-        state.statement = _narrowed_once(state.statement, member is not None)
+    tenant_id, member = visible
+    if state.execution_options.get(CACHED):
+        state.statement = _with_criteria(state.statement, member is not None)
         given: Any = state.parameters or {}
         state.parameters = {**given, "tenant": tenant_id, "member": member}
     else:
@@ -104,23 +104,21 @@ def _show_only_visible(state: ORMExecuteState) -> None:
 
 
 @lru_cache(1024)
-def _narrowed_once(statement: Executable, for_member: bool) -> Executable:
-    """A statement that is kept, with the caller's conditions, whose values come as parameters."""
+def _with_criteria(statement: Executable, for_member: bool) -> Executable:
+    """A cached statement with the tenant criteria, whose values are parameters."""
     return statement.options(*_criteria(_TENANT, _MEMBER if for_member else None))
 
 
 @event.listens_for(Session, "after_begin")
-def _name_tenant(
-    session: Session, _transaction: SessionTransaction, connection: Connection
-) -> None:
-    """Tell PostgreSQL for whom it is asked: for the transaction, or where there is none until the
-    connection is used for another tenant."""
+def _set_tenant(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    """Set the tenant for PostgreSQL's row-level security: for this transaction, or in autocommit
+    mode until the connection serves another tenant."""
     caller = caller_of(session)
     if caller is None or connection.dialect.name != "postgresql":
         return
     if not connection.get_execution_options().get(KEEPS_TENANT):
-        connection.execute(_NAME, {"tenant": caller.tenant_id, "once": True})
+        connection.execute(_SET_TENANT, {"tenant": caller.tenant_id, "local": True})
     elif connection.info.get(GUC) != caller.tenant_id:
         connection.info.pop(GUC, None)
-        connection.execute(_NAME, {"tenant": caller.tenant_id, "once": False})
+        connection.execute(_SET_TENANT, {"tenant": caller.tenant_id, "local": False})
         connection.info[GUC] = caller.tenant_id

@@ -1,10 +1,10 @@
-"""Exports: ask for one, finish or fail it."""
+"""Exports: request, complete or fail one."""
 
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import JobStatus, StepKind
+from labelaudit.enums import JobStatus, JobType
 from service.accounts import access_log
 from service.core.errors import BadInput, NotFound, NotReady
 from service.core.principal import Principal
@@ -25,7 +25,7 @@ def start_export(
     dataset_version: int | None,
     principal: Principal,
 ) -> Export:
-    """Ask for the dataset with its corrections applied (the newest version by default)."""
+    """Request the dataset with its corrections applied, by default in its newest version."""
     dataset = get_ready_dataset(session, dataset_id)
     version = dataset.version if dataset_version is None else dataset_version
     if not 0 <= version <= dataset.version:
@@ -40,7 +40,7 @@ def start_export(
         created_by=principal.name,
     )
     session.add(export)
-    jobs.enqueue(session, subject_id=export.id, kind=StepKind.export)
+    jobs.enqueue(session, subject_id=export.id, type=JobType.export)
     session.flush()
     access_log.record(
         session, "export.create", export.id, dataset_id=dataset_id, version=version, format=format
@@ -62,7 +62,9 @@ def get_completed_export(session: Session, export_id: str) -> Export:
     return export
 
 
-def exported(session: Session, export_id: str, *, filename: str, bytes: int, sha256: str) -> None:
+def complete_export(
+    session: Session, export_id: str, *, filename: str, bytes: int, sha256: str
+) -> None:
     export = get_export(session, export_id)
     export.status = JobStatus.completed
     export.filename, export.bytes, export.sha256 = filename, bytes, sha256

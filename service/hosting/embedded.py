@@ -64,7 +64,7 @@ def serve_embedded(
     follow: int | None = None,
 ) -> None:
     """Run until SIGINT or SIGTERM, or until the process `follow` is gone. Raises CannotServe."""
-    if faults := settings.elsewhere_faults():
+    if faults := settings.external_errors():
         raise CannotServe(" ".join(faults))
     settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     os.umask(0o077)
@@ -114,7 +114,7 @@ def serve_only_http(settings: Settings) -> None:
 
     Raises CannotServe, also where a secret is missing or can be guessed.
     """
-    if faults := settings.faults():
+    if faults := settings.errors():
         raise CannotServe(" ".join(faults))
     with _listen(settings, port_is_fixed=True) as listener, ExitStack() as stack:
         if settings.one_core:

@@ -117,7 +117,7 @@ def _is_paused(pid: int) -> bool:
 
 
 def _end(process: "subprocess.Popen[bytes]", seconds: float) -> None:
-    """Wait, then kill: a step that was cut short is taken up again once its lease runs out."""
+    """Wait, then kill: a job that was cut short is taken up again once its lease runs out."""
     try:
         process.wait(max(0.1, seconds))
     except subprocess.TimeoutExpired:

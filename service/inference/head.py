@@ -1,5 +1,6 @@
 """The head of a classifier in plain numpy: its files, and what it says of vectors."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,19 @@ Arrays = dict[str, Array]  # by name; float32 but for what a fine-tuned encoder 
 DESCRIPTION = "model.json"
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
+BACKBONE = "backbone."  # before the names of a fine-tuned encoder's own weights
 TOP = 10  # classes in an answer
 
 
 def file_names(network: str) -> tuple[str, ...]:
     """The files of a model, by its own network or its audit's."""
-    return (DESCRIPTION, WEIGHTS) if network == "full" else (DESCRIPTION, WEIGHTS, ONNX)
+    return (DESCRIPTION, WEIGHTS) if network == "fine_tuned" else (DESCRIPTION, WEIGHTS, ONNX)
 
 
 def read_weights(folder: Path) -> Arrays:
-    return load_file(folder / WEIGHTS)
+    """The weights by name. Files of the first schema call the backbone `trunk`."""
+    weights = load_file(folder / WEIGHTS)
+    return {re.sub(r"^trunk\.", BACKBONE, name): array for name, array in weights.items()}
 
 
 def write_weights(weights: Arrays, folder: Path) -> None:

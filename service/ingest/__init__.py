@@ -6,8 +6,8 @@ from service.ingest.pipeline import ingest
 from service.ingest.report import (
     ColumnRoles,
     Columns,
+    ContentKind,
     IngestReport,
-    Kind,
     Limits,
     SeenColumn,
 )
@@ -16,8 +16,8 @@ __all__ = [
     "Allowance",
     "ColumnRoles",
     "Columns",
+    "ContentKind",
     "IngestReport",
-    "Kind",
     "Limits",
     "Origin",
     "SeenColumn",

@@ -26,7 +26,7 @@ from service.ingest.report import (
 
 GIB = 1 << 30
 POLL_SECONDS = 0.5
-# Ends that the file brought about. SIGKILL and SIGTERM come from outside: the step is tried again.
+# Ends that the file brought about. SIGKILL and SIGTERM come from outside: the job is tried again.
 CRASHES = (
     *(signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE),
     *(signal.SIGXCPU, signal.SIGSYS, signal.SIGTRAP),

@@ -6,10 +6,11 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from service.core.class_size import SMALL_CLASS
 from service.ingest.convert import to_codes, to_labels, to_strings
 from service.ingest.faults import Faults, refuse
 from service.ingest.profile import ColumnProfile
-from service.ingest.report import SMALL_CLASS, Limits
+from service.ingest.report import Limits
 
 Coding = Literal["names", "codes", "negative-is-missing"]
 

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["image", "text", "table", "vector", "probabilities"]
+ContentKind = Literal["image", "text", "table", "vector", "probabilities"]
 FeatureType = Literal["numeric", "categorical"]
-
-SMALL_CLASS = 30
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class SeenColumn:
 class IngestReport:
     """What was read. `class_counts` follows `class_names`; `sample_count` counts all samples."""
 
-    kind: Kind
+    kind: ContentKind
     format: str
     sample_count: int
     labeled_count: int

@@ -14,8 +14,8 @@ from service.ingest.profile import ColumnProfile
 from service.ingest.report import (
     ColumnRoles,
     Columns,
+    ContentKind,
     FeatureType,
-    Kind,
 )
 from service.ingest.source import RowSource
 
@@ -58,7 +58,7 @@ FEW = 40
 class Plan:
     """The roles decided on. `ignored` maps each unused column to the reason."""
 
-    kind: Kind
+    kind: ContentKind
     label: str
     sample_id: str | None = None
     text: str | None = None

@@ -28,7 +28,7 @@ from service.ingest.roles import (
 )
 from service.ingest.sample_ids import normalize
 from service.ingest.source import RowSource
-from service.ingest.writer import sync_folder
+from service.storage.atomic import publish
 
 VOTES = "votes.parquet"
 TABLE_STEMS = ("votes", "annotations")
@@ -137,8 +137,7 @@ class VoteReader:
         self._writer.close()
         part = self.folder / "votes.out"
         votes, unknown, people, samples = self._write(part, class_names)
-        part.rename(target)
-        sync_folder(destination)
+        publish(part, target)
         crowd = f"{people} annotators" if people > 1 else "annotators who are not named"
         words = [f"Read {votes:g} votes by {crowd} on {samples} samples."]
         if unmatched:

@@ -1,4 +1,4 @@
-"""Writes `samples.parquet`: row groups of 1024, and the name appears only when all is written."""
+"""Writes `samples.parquet` in row groups of 1024; the file appears only when it is complete."""
 
 import os
 import tempfile
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service.ingest.origin import Origin
+from service.storage.atomic import publish
 
 ROW_GROUP = 1024
 SAMPLES = "samples.parquet"
@@ -50,17 +51,15 @@ class SamplesWriter:
         self._held_rows = rest.num_rows
 
     def commit(self, origin: Origin) -> Path:
-        """Make the file appear under its name, durably."""
+        """Publish the file under its name."""
         if self._held_rows:
             self._flush(self._held_rows)
         self._writer.add_key_value_metadata(origin.as_metadata())
         self._writer.close()
         self._writer = None
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._file.close()
         target = self.destination / SAMPLES
-        self._part.rename(target)
-        sync_folder(self.destination)
+        publish(self._part, target)
         return target
 
     def __exit__(self, *_: object) -> None:
@@ -90,12 +89,3 @@ def _open_writer(file: Any, schema: Any) -> Any:
 
 def _leaf(schema: Any, name: str) -> str:
     return f"{name}.list.element" if pa.types.is_nested(schema.field(name).type) else name
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,1 +1,1 @@
-"""The job table and the broker that announces it."""
+"""The job table and the broker that notifies workers."""

@@ -1,5 +1,5 @@
-"""The doorbell. Celery carries one message, "look at the steps table", and nothing that matters:
-losing it costs one sweep, doubling it costs one empty look."""
+"""Notifies workers of new jobs. A Celery message says only "look at the job table": a lost one
+delays a job until the next sweep, a duplicate finds nothing to do."""
 
 from collections.abc import Callable
 
@@ -9,15 +9,14 @@ from kombu.exceptions import OperationalError
 
 from service.core.config import Settings
 
-QUEUES = ("cpu", "gpu")
-RUN_STEP = "labelaudit.run_step"
+RUN_JOB = "labelaudit.run_job"
 log = structlog.get_logger()
 
 
 def make_app(settings: Settings) -> Celery:
     app = Celery("labelaudit", broker=settings.redis_url, set_as_current=False)
     app.conf.update(
-        # The database lease is the truth: a lost message is rung again by the sweep.
+        # The database lease is the truth: the sweep sends a lost message again.
         task_acks_late=False,
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
@@ -46,17 +45,15 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
-def doorbell(settings: Settings) -> Callable[[set[str]], None] | None:
-    """What rings the queues, or None in the embedded default, where workers poll."""
-    if not settings.redis_url:
-        return None
+def notifier(settings: Settings) -> Callable[[set[str]], None]:
+    """A function that notifies the workers of the given queues."""
     app = make_app(settings)
 
-    def ring(queues: set[str]) -> None:
+    def notify(queues: set[str]) -> None:
         for queue in sorted(queues):
             try:
-                app.send_task(RUN_STEP, args=[queue], queue=queue, retry=False)
+                app.send_task(RUN_JOB, args=[queue], queue=queue, retry=False)
             except OperationalError as error:
-                log.warning("doorbell_lost", queue=queue, error=str(error))
+                log.warning("notification_lost", queue=queue, error=str(error))
 
-    return ring
+    return notify

@@ -11,7 +11,7 @@ from service.db.engine import Database
 from service.storage.local import Storage
 
 OK = "ok"
-OPTIONAL = {"broker"}  # without it steps wait for the sweep, and are not lost
+OPTIONAL = {"broker"}  # without it jobs wait for the sweep, and are not lost
 BROKER_SECONDS = 1.0
 
 Checks = dict[str, str]
@@ -50,7 +50,7 @@ def _tried(check: Callable[[], None]) -> str:
 def _takes_writes(database: Database) -> None:
     """A transaction that could write, undone: a full disk or a read-only replica shows."""
     with database.write() as session:
-        session.execute(text("UPDATE step SET attempt = attempt WHERE subject_id = ''"))
+        session.execute(text("UPDATE job SET attempt = attempt WHERE subject_id = ''"))
         session.rollback()
 
 

@@ -15,18 +15,18 @@ from sqlalchemy import case, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import JobStatus, StepState
+from labelaudit.enums import JobStatus
 from service.db.engine import Database, clock
 from service.db.tables import (
     Audit,
     Dataset,
     Export,
-    Step,
+    Job,
 )
 from service.storage.local import Storage
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-UNFINISHED = (StepState.ready, StepState.running)
+UNFINISHED = (JobStatus.queued, JobStatus.running)
 
 
 class Metrics:
@@ -94,50 +94,50 @@ class Facts(Collector):
 
 
 def _work(session: Session) -> Iterator[GaugeMetricFamily]:
-    steps = GaugeMetricFamily(
-        "labelaudit_steps", "Steps by state.", labels=("state", "kind", "queue")
+    jobs = GaugeMetricFamily(
+        "labelaudit_jobs", "Jobs by status.", labels=("status", "type", "queue")
     )
     retries = GaugeMetricFamily(
-        "labelaudit_step_retries", "Starts of steps beyond the first.", labels=("kind",)
+        "labelaudit_job_retries", "Starts of jobs beyond the first.", labels=("type",)
     )
     again: dict[str, int] = {}
     rows = session.execute(
         select(
-            Step.state,
-            Step.kind,
-            Step.queue,
+            Job.status,
+            Job.type,
+            Job.queue,
             func.count(),
-            func.sum(case((Step.attempt > 1, Step.attempt - 1), else_=0)),
-        ).group_by(Step.state, Step.kind, Step.queue)
+            func.sum(case((Job.attempt > 1, Job.attempt - 1), else_=0)),
+        ).group_by(Job.status, Job.type, Job.queue)
     )
-    for state, kind, queue, count, extra in rows:
-        steps.add_metric((state.value, kind.value, queue), count)
-        again[kind.value] = again.get(kind.value, 0) + int(extra)
-    for kind, count in again.items():
-        retries.add_metric((kind,), count)
-    yield steps
+    for status, type, queue, count, extra in rows:
+        jobs.add_metric((status.value, type.value, queue), count)
+        again[type.value] = again.get(type.value, 0) + int(extra)
+    for type, count in again.items():
+        retries.add_metric((type,), count)
+    yield jobs
     yield retries
-    yield _oldest_ready(session)
+    yield _oldest_queued(session)
     yield GaugeMetricFamily(
-        "labelaudit_steps_without_worker",
-        "Running steps whose lease has run out: their worker is gone or cut off.",
+        "labelaudit_jobs_without_worker",
+        "Running jobs whose lease has run out: their worker is gone or cut off.",
         value=session.scalar(
-            select(func.count()).where(Step.state == StepState.running, Step.lease_until < clock())
+            select(func.count()).where(Job.status == JobStatus.running, Job.lease_until < clock())
         )
         or 0,
     )
 
 
-def _oldest_ready(session: Session) -> GaugeMetricFamily:
+def _oldest_queued(session: Session) -> GaugeMetricFamily:
     oldest = GaugeMetricFamily(
-        "labelaudit_oldest_ready_step_seconds",
-        "How long the oldest step that nobody has taken has waited.",
+        "labelaudit_oldest_queued_job_seconds",
+        "How long the oldest job that nobody has taken has waited.",
         labels=("queue",),
     )
     rows = session.execute(
-        select(Step.queue, func.min(Step.created_at), func.max(clock()))
-        .where(Step.state == StepState.ready)
-        .group_by(Step.queue)
+        select(Job.queue, func.min(Job.created_at), func.max(clock()))
+        .where(Job.status == JobStatus.queued)
+        .group_by(Job.queue)
     )
     for queue, since, at in rows:
         oldest.add_metric((queue,), max(0.0, at - since.timestamp()))

@@ -1,6 +1,6 @@
 """Traces over OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT says where to; else nothing.
 
-Requests are traced by FastAPI itself. Workers have no request: each step is a span of its own. No
+Requests are traced by FastAPI itself. Workers have no request: each job is a span of its own. No
 label, no text and no SQL goes out, only names, ids and times.
 """
 

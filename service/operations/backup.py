@@ -29,6 +29,7 @@ from service.db.tables import (
 )
 from service.exports import records as exports
 from service.operations.verify import Report, verify
+from service.storage.atomic import publish
 from service.storage.local import Storage
 
 MANIFEST = "backup.json"
@@ -62,7 +63,7 @@ def back_up(settings: Settings, folder: Path) -> Backup:
     working.mkdir(mode=0o700, parents=True)
     try:
         report = _fill(settings, source, working)
-        working.rename(folder)
+        publish(working, folder, replace=False)
     finally:
         shutil.rmtree(working, ignore_errors=True)
     return Backup(folder, report)
@@ -169,7 +170,7 @@ def restore(backup: Path, data_dir: Path) -> Report:
     try:
         report = _verified(working, manifest)
         working.chmod(0o700)
-        working.replace(data_dir)
+        publish(working, data_dir, replace=False)
     finally:
         shutil.rmtree(working, ignore_errors=True)
     return report

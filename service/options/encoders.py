@@ -5,11 +5,9 @@ Nothing here computes; the worker has one implementation for each entry (`worker
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
+from labelaudit.enums import DatasetKind
 from service.core.errors import BadInput
-
-Kind = Literal["image", "text", "table", "vector"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class EncoderInfo:
     """
 
     name: str
-    kind: Kind
+    kind: DatasetKind
     description: str
     licence: str
     version: int
@@ -41,14 +39,14 @@ class EncoderInfo:
 ENCODERS: tuple[EncoderInfo, ...] = (
     EncoderInfo(
         name="efficientnet-lite0",
-        kind="image",
+        kind=DatasetKind.image,
         description="EfficientNet-Lite0 trained on ImageNet; 1,280 numbers an image, fast on a CPU",
         licence="Apache-2.0",
         version=1,
     ),
     EncoderInfo(
         name="timm:",
-        kind="image",
+        kind=DatasetKind.image,
         description="any model of the timm hub, or of the operator's models directory: timm:<name>",
         licence="the model's own",
         version=1,
@@ -57,14 +55,14 @@ ENCODERS: tuple[EncoderInfo, ...] = (
     ),
     EncoderInfo(
         name="all-minilm-l6-v2",
-        kind="text",
+        kind=DatasetKind.text,
         description="all-MiniLM-L6-v2 sentence embeddings; 384 numbers a text, English, 256 tokens",
         licence="Apache-2.0",
         version=1,
     ),
     EncoderInfo(
         name="sentence-transformers:",
-        kind="text",
+        kind=DatasetKind.text,
         description="any sentence-transformers model of the hub, or of the operator's models "
         "directory: sentence-transformers:<name>",
         licence="the model's own",
@@ -73,14 +71,14 @@ ENCODERS: tuple[EncoderInfo, ...] = (
     ),
     EncoderInfo(
         name="tabular",
-        kind="table",
+        kind=DatasetKind.table,
         description="numbers scaled and clipped softly, categories one-hot, rare ones pooled",
         licence="Apache-2.0",
         version=1,
     ),
     EncoderInfo(
         name="identity",
-        kind="vector",
+        kind=DatasetKind.vector,
         description="the uploaded embedding as it is",
         licence="Apache-2.0",
         version=1,
@@ -88,14 +86,14 @@ ENCODERS: tuple[EncoderInfo, ...] = (
 )
 
 DEFAULTS: dict[str, str] = {
-    "image": "efficientnet-lite0",
-    "text": "all-minilm-l6-v2",
-    "table": "tabular",
-    "vector": "identity",
+    DatasetKind.image: "efficientnet-lite0",
+    DatasetKind.text: "all-minilm-l6-v2",
+    DatasetKind.table: "tabular",
+    DatasetKind.vector: "identity",
 }
 
-END_TO_END_KINDS = frozenset({"image"})
-FINE_TUNED_KINDS = frozenset({"image", "text"})
+END_TO_END_KINDS = frozenset({DatasetKind.image})
+FINE_TUNED_KINDS = frozenset({DatasetKind.image, DatasetKind.text})
 MODEL_NAME = re.compile(r"(hf-hub:)?[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -125,17 +123,17 @@ def check_encoder(kind: str, name: str | None) -> None:
 
 
 def check_fine_tunable(kind: str, name: str | None) -> None:
-    """Refuse what the network `full` cannot fine-tune."""
+    """Refuse what cannot be fine-tuned."""
     if kind not in FINE_TUNED_KINDS:
         raise BadInput(
-            f"The network `full` fine-tunes the encoder of images or texts; samples of kind "
+            f"The network `fine_tuned` trains the encoder of images or texts; samples of kind "
             f"{kind!r} have none that learns. Leave `network` out, or name linear or mlp.",
             type="not-fine-tunable",
             errors=[{"pointer": "/network", "detail": "images and texts only"}],
         )
     if name is None:
         raise BadInput(
-            "The network `full` fine-tunes an encoder, and `encoder` is null. Leave `encoder` out "
+            "The network `fine_tuned` needs an encoder, and `encoder` is null. Leave `encoder` out "
             "or name one; or leave `network` out to train a small network on the pixels.",
             type="not-fine-tunable",
             errors=[{"pointer": "/encoder", "detail": "null leaves nothing to fine-tune"}],

@@ -8,7 +8,7 @@ from service.core.errors import BadInput
 from service.options.objectives.option import OptionValue
 from service.options.objectives.registry import OBJECTIVES, resolve_options
 
-NETWORKS = ("auto", "linear", "mlp", "cnn", "full")
+NETWORKS = ("auto", "linear", "mlp", "cnn", "fine_tuned")
 FAMILIES = ("network", "neighbours", "logistic", "trees")
 
 
@@ -21,16 +21,16 @@ class TrainingConfig(BaseModel):
     objective_options: dict[str, OptionValue] = Field(
         default_factory=dict, description="Dials of the objective; its defaults where left out."
     )
-    network: Literal["auto", "linear", "mlp", "cnn", "full"] = Field(
+    network: Literal["auto", "linear", "mlp", "cnn", "fine_tuned"] = Field(
         "auto",
-        description="auto: mlp on vectors, cnn on images that have no encoder. full: fine-tune the "
-        "encoder of images or texts itself; slow without a GPU.",
+        description="auto: mlp on vectors, cnn on images that have no encoder. fine_tuned: "
+        "train the encoder of images or texts itself; slow without a GPU.",
     )
     replicas: int | None = Field(
         None,
         ge=1,
         le=256,
-        description="Bootstrap models. null: 16, 8 above 10,000 samples, 4 for full.",
+        description="Bootstrap models. null: 16, 8 above 10,000 samples, 4 for fine_tuned.",
     )
     replicas_per_shard: int = Field(
         8, ge=1, le=64, description="Replicas that one task trains together as one wide network."

@@ -1,4 +1,4 @@
-"""Signals and pooled probabilities -> p_wrong of every sample, with its band.
+"""Signals and pooled probabilities -> p_wrong of every sample, with its interval.
 
 Two views of the same sample are mixed by rank: the posterior behind the noise matrix, from models
 that never saw the sample (wins on systematic confusion), and the margin over the whole training of
@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from service.ranking.evidence import Evidence
 from service.ranking.obvious_share import obvious_share
 from service.ranking.posterior import Posterior, out_of_sample_posterior
-from service.ranking.probability_intervals import banded
+from service.ranking.probability_intervals import probability_intervals
 from service.ranking.rate import Interval, noise_rate_interval
 from service.ranking.signals import Signal, family_signals, trajectory_signals
 from service.ranking.trajectory_model import fit_trajectory_model
@@ -52,7 +52,7 @@ def fuse(evidence: Evidence, *, seed: int) -> Fused:
     values = logit(np.clip(posterior.p_wrong, CERTAIN, 1 - CERTAIN))
     logits = ordered_like(_views(posterior, signals), values)
     trusted = obvious_share(posterior.clues, evidence.n_classes) > 0
-    p_wrong, low, high = banded(logits, posterior.spread, rate, trusted=trusted)
+    p_wrong, low, high = probability_intervals(logits, posterior.spread, rate, trusted=trusted)
     known = posterior.known
     return Fused(
         p_wrong=np.where(known, p_wrong, rate.estimate),
@@ -67,7 +67,7 @@ def fuse(evidence: Evidence, *, seed: int) -> Fused:
 def _views(posterior: Posterior, signals: dict[str, Signal]) -> list[tuple[float, Floats]]:
     """(weight, (N,) score with high = bad) of each view of the samples.
 
-    The margin is the replicas' word alone: it weighs as one among the other families of the pool.
+    The margin comes from the replicas alone: it weighs as one of the pool's families.
     """
     weight = 1.0 / max(1, len(posterior.weights) - 1)
     training = [(weight, -signals["aum"].astype(np.float64))] if "aum" in signals else []
@@ -75,7 +75,7 @@ def _views(posterior: Posterior, signals: dict[str, Signal]) -> list[tuple[float
 
 
 def ordered_like(views: list[tuple[float, Floats]], values: Floats) -> Floats:
-    """`values`, dealt out again so that they follow the weighted mean normal score of the views.
+    """`values`, sorted by the weighted mean normal score of the views.
 
     All arrays are (N,); high = bad. The multiset of values stays; equal scores get equal values.
     """

@@ -37,7 +37,7 @@ class Stratum:
     known: int
     known_wrong: int
     rest: Interval  # share of wrong labels among the other `size - known`
-    sampled: bool = True  # False where models say so, which err in all strata together
+    sampled: bool = True  # False where models estimate it, whose errors are shared by all strata
 
 
 def stratified(strata: Sequence[Stratum]) -> Interval:
@@ -45,14 +45,14 @@ def stratified(strata: Sequence[Stratum]) -> Interval:
 
     The ends of sampled strata, which are independent, are combined by the root of summed squares
     (MOVER; Zou & Donner, Statistics in Medicine 2008), which plain addition would make far too
-    wide; what the models said is added plainly.
+    wide; the models' are added plainly.
     """
     total = max(1, sum(stratum.size for stratum in strata))
     certain = sum(stratum.known_wrong for stratum in strata) / total
     shares = [(stratum.size - stratum.known) / total for stratum in strata]
     parts = list(zip(shares, strata, strict=True))
     estimate = certain + sum(share * stratum.rest.estimate for share, stratum in parts)
-    down, up = _Doubt(), _Doubt()
+    down, up = _HalfWidth(), _HalfWidth()
     for share, stratum in parts:
         rest = stratum.rest
         down.add(share * (rest.estimate - rest.low), stratum.sampled)
@@ -61,7 +61,7 @@ def stratified(strata: Sequence[Stratum]) -> Interval:
 
 
 @dataclass
-class _Doubt:
+class _HalfWidth:
     """Half a width, gathered from parts that are independent or not."""
 
     squares: float = 0.0

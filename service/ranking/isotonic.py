@@ -1,10 +1,10 @@
 """The share of wrong labels from blind verdicts, given that suspects higher up are no less wrong.
 
-A hundred verdicts on samples drawn alike tell a share of .2 only to within .08. The order of the
-ranking tells more: whatever P(wrong) is at a place of the list, it does not fall towards the top.
+A hundred verdicts on a simple random sample give a share of .2 to within .08 only. The order of the
+ranking adds to that: whatever P(wrong) is at a place of the list, it does not fall towards the top.
 Under that one assumption the interval holds every share whose best non-decreasing P(wrong) is not
 much less likely than the best of all (profile likelihood; isotonic regression, Ayer et al. 1955).
-Which samples were drawn may depend on their place, so they can be drawn where they tell most.
+How densely samples are drawn may depend on their place, so they can be drawn where they help most.
 """
 
 from collections.abc import Sequence
@@ -23,23 +23,23 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 LEVEL = 0.95
-MOST_BANDS, FEWEST_IN_BAND = 20, 4
+MAX_BINS, MIN_PER_BIN = 20, 4
 # Part of a hit that is added where none may have been seen, chosen on the first half of the
 # benchmark's packs (docs/detection.md): without it twenty verdicts "right" leave too little doubt.
 UNSEEN = 0.25
-PSEUDO = 2.0  # what the line counts for beside each verdict
-RELIED_ON = 25.0  # verdicts that count as much as the line alone
+PSEUDO = 2.0  # pseudo-verdicts of the old log-odds beside each verdict
+HALF_WEIGHT = 25.0  # verdicts from which on the regression outweighs the old log-odds
 TINY = 1e-300
 SMALLEST, LARGEST = -5.0, 14.0  # logarithms of the tilt that is sought
 
 
 @dataclass(frozen=True)
-class Bands:
+class Bins:
     """Neighbouring parts of the list.
 
     Attributes
     ----------
-    p_wrong : (B,) mean of what is thought of the samples, rising
+    p_wrong : (B,) mean estimated P(wrong) of the samples, ascending
     size : (B,) samples that nobody has decided
     hits, n : (B,) blind verdicts "wrong", and all blind verdicts
     """
@@ -50,8 +50,8 @@ class Bands:
     n: Floats
 
     @classmethod
-    def joined(cls, parts: Sequence["Bands"]) -> "Bands":
-        """The bands of several strata, which may lie among each other, as one list."""
+    def joined(cls, parts: Sequence["Bins"]) -> "Bins":
+        """The bins of several strata, which may lie among each other, as one list."""
         columns = [
             np.concatenate([getattr(part, name) for part in parts])
             for name in ("p_wrong", "size", "hits", "n")
@@ -60,39 +60,39 @@ class Bands:
         return cls(*(column[order] for column in columns))
 
 
-def banded_verdicts(p_wrong: Floats, drawn: NDArray[np.integer], wrong: Bools) -> Bands:
-    """One stratum cut between the drawn samples so that each band has about as many of them.
+def binned_verdicts(p_wrong: Floats, controls: NDArray[np.integer], wrong: Bools) -> Bins:
+    """One stratum cut between its controls so that each bin has about as many of them.
 
-    How densely samples are drawn may change from stratum to stratum, within one only by and by.
+    The density of controls may jump between strata; within one it changes only gradually.
 
     Parameters
     ----------
-    p_wrong : (N,) of the drawn and of all undecided samples; decides the order alone
-    drawn : (n,) distinct places in it, at least one
+    p_wrong : (N,) of the controls and of all undecided samples; decides the order alone
+    controls : (n,) distinct places in it, at least one
     wrong : (n,)
     """
     ascending = np.argsort(p_wrong, kind="stable")
     rank = np.empty(len(p_wrong), dtype=np.intp)
     rank[ascending] = np.arange(len(p_wrong))
-    order = np.argsort(rank[drawn])
-    places, hits = rank[drawn][order], wrong[order].astype(np.float64)
+    order = np.argsort(rank[controls])
+    places, hits = rank[controls][order], wrong[order].astype(np.float64)
     groups = np.array_split(
-        np.arange(len(places)), max(1, min(MOST_BANDS, len(places) // FEWEST_IN_BAND))
+        np.arange(len(places)), max(1, min(MAX_BINS, len(places) // MIN_PER_BIN))
     )
     inner = [(places[below[-1]] + places[above[0]] + 1) // 2 for below, above in pairwise(groups)]
     n = np.array([len(group) for group in groups], dtype=np.float64)
     size = np.diff([0, *inner, len(p_wrong)]) - n
     level = [part.mean() for part in np.split(p_wrong[ascending], inner)]
-    return Bands(np.array(level), size, np.array([hits[group].sum() for group in groups]), n)
+    return Bins(np.array(level), size, np.array([hits[group].sum() for group in groups]), n)
 
 
-def share_wrong(bands: Bands, *, level: float = LEVEL) -> Interval:
-    """The share of wrong labels among the undecided samples of all bands."""
-    left = bands.size > 0
+def share_wrong(bins: Bins, *, level: float = LEVEL) -> Interval:
+    """The share of wrong labels among the undecided samples of all bins."""
+    left = bins.size > 0
     if not left.any():
         return Interval(0.0, 0.0, 0.0)
-    size, hits, n = bands.size[left], bands.hits[left], bands.n[left]
-    counted = size / (size + n)  # of a band that is half decided less is unknown than its n say
+    size, hits, n = bins.size[left], bins.hits[left], bins.n[left]
+    counted = size / (size + n)  # of a bin that is half decided less is unknown than its n say
     hits, n, weights = hits * counted, n * counted, size / size.sum()
     estimate = _share(_isotonic(hits, n, weights, 0.0))
     enough = float(chdtri(1, 1 - level))
@@ -103,13 +103,13 @@ def share_wrong(bands: Bands, *, level: float = LEVEL) -> Interval:
     return Interval.ordered(estimate, low, high)
 
 
-def follow(
+def isotonic_logits(
     logits: Floats, rows: NDArray[np.integer], wrong: Bools, *, pseudo: float = PSEUDO
 ) -> Floats:
-    """(N,) log-odds bent to the isotonic regression of the verdicts on them; the order stays.
+    """(N,) log-odds moved towards the isotonic regression of the verdicts on them; order kept.
 
     The regression's blocks, in which the old log-odds count as `pseudo` verdicts beside each, are
-    the nodes of a rising line, which is relied on the more the more verdicts there are.
+    the nodes of an increasing line, which weighs the more the more verdicts there are.
 
     Parameters
     ----------
@@ -127,14 +127,14 @@ def follow(
     values = logit(np.array([block.p for block in blocks]))
     bent = np.interp(logits, centres, values)
     bent += np.minimum(logits - centres[0], 0.0) + np.maximum(logits - centres[-1], 0.0)
-    relied = len(order) / (len(order) + RELIED_ON)
-    result: Floats = (1.0 - relied) * logits + relied * bent
+    weight = len(order) / (len(order) + HALF_WEIGHT)
+    result: Floats = (1.0 - weight) * logits + weight * bent
     return result
 
 
 @dataclass
 class _Block:
-    """Neighbouring bands with one P(wrong), the best under the tilt."""
+    """Neighbouring bins with one P(wrong), the best under the tilt."""
 
     hits: float
     n: float

@@ -1,8 +1,8 @@
-"""How much of an estimated noise matrix the data bear out; the rest gives way to a simpler matrix.
+"""Shrinks an estimated noise matrix towards a simpler one as far as the data do not support it.
 
 Natural confusion and hard classes look like noise to the models. So a class has a noise rate of its
-own, or one class it is mistaken for, only as far as the labels of confident samples say so; else it
-has the common rate, spread evenly over the other classes.
+own, or one class it is mistaken for, only as far as the labels of confident samples show it;
+else it has the common rate, spread evenly over the other classes.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ PEAK, SLOPE = 0.05, 0.40  # a rate that rises between these shares is doubt, not
 EVEN, UNEVEN = 0.5, 0.3  # common rate / error: above = noise everywhere, below = on hard samples
 MINOR = 0.1  # shares of a class's noise well below this are natural confusion
 LARGEST_STRENGTH = 1e4
-FEWEST = 5  # samples of a class below which nothing is said of it alone
+FEWEST = 5  # samples of a class below which it is not judged by itself
 
 
-def borne_out(
+def shrink_noise_matrix(
     anchors: Floats,
     confidence: NDArray[np.floating],
     predicted: NDArray[np.intp],

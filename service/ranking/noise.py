@@ -10,7 +10,7 @@ Reals = NDArray[np.floating]  # float64, or float32 where speed counts
 Integers = NDArray[np.integer]
 
 ANCHOR_SHARES = (0.05, 0.10, 0.20)
-ANCHOR_MINIMUM = 50  # fewer anchors than this say more about luck than about noise
+ANCHOR_MINIMUM = 50  # fewer anchors than this show more chance than noise
 BLOCK_VALUES = 4_000_000  # a block of rows holds at most so many probabilities
 TINY = 1e-12
 LOG_FLOOR = 1e-4
@@ -100,7 +100,7 @@ def em_noise_matrix(
     """Maximum-likelihood noise matrix for class probabilities that are held fixed.
 
     EM on `sum_n log sum_k p_nk T[k, y_n]` with a Dirichlet prior of `prior` counts on the diagonal.
-    Says how far the given labels stray from `probabilities`; with a posterior that already contains
+    How far the given labels stray from `probabilities`; with a posterior that already contains
     the noise it stays near the identity, with a noise-robust one it tends to over-estimate.
 
     Parameters

@@ -27,7 +27,7 @@ class Platt:
     covariance: Floats  # (2, 2)
 
     def __call__(self, p_wrong: Floats) -> tuple[Floats, Floats, Floats]:
-        """(p', low, high), (N,) each, in [0, 1]; a 90 % band, high = bad."""
+        """(p', low, high), (N,) each, in [0, 1]; a 90 % interval, high = bad."""
         design = _design(p_wrong)
         centre = design @ np.array([self.intercept, self.slope])
         spread = ONE_SIDED * np.sqrt(np.einsum("ni,ij,nj->n", design, self.covariance, design))
@@ -42,8 +42,8 @@ def fit_platt(p_wrong: Floats, wrong: NDArray[np.bool_], weights: Floats) -> Pla
 
     Parameters
     ----------
-    p_wrong : (n,) what the models said of the samples that were decided
-    wrong : (n,) what people said
+    p_wrong : (n,) the models' P(wrong) of the samples that were decided
+    wrong : (n,) the verdicts
     weights : (n,) how many verdicts each one counts for
     """
     design = _design(p_wrong)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from service.ranking.evidence import Evidence
-from service.ranking.matrix_shrinkage import borne_out
+from service.ranking.matrix_shrinkage import shrink_noise_matrix
 from service.ranking.noise import (
     anchor_noise_matrix,
     blocks,
@@ -33,7 +33,7 @@ LARGEST_SPREAD = 4.0  # on the logit scale; families clipped at their floor say 
 
 @dataclass(frozen=True)
 class Posterior:
-    """Per sample, in sample order, unless said otherwise."""
+    """Per sample, in sample order, unless stated otherwise."""
 
     p_wrong: Floats  # (N,) high = bad
     margin: Floats  # (N,) log of the best other class over the given one, pooled; high = bad
@@ -56,7 +56,7 @@ def out_of_sample_posterior(evidence: Evidence, *, seed: int) -> Posterior:
     anchors = anchor_noise_matrix(pool, n, n_classes)
     joint = confident_joint_noise_matrix(pool, labels, n_classes)
     confidence, predicted = tops(pool, n, n_classes)
-    matrix = borne_out(anchors, confidence, predicted, labels)
+    matrix = shrink_noise_matrix(anchors, confidence, predicted, labels)
     sureness = confidence / np.diag(matrix)[predicted]  # noisy classes have low probabilities too
     kept = max(1, min(TOP_CLASSES, n_classes - 1))
     result = Posterior(

@@ -1,17 +1,17 @@
-"""Evidence -> Ranking: the whole road of this package."""
+"""Evidence -> Ranking: every stage of this package in order."""
 
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.class_size import SMALL_CLASS
 from service.ranking.evidence import Evidence
 from service.ranking.fusion import Fused, fuse
 from service.ranking.posterior import TOP_CLASSES
 from service.ranking.rate import Interval
 from service.ranking.relabelled import with_relabelled
 from service.ranking.result import (
-    TIER_NAMES,
     ClassSummary,
     Ranking,
     Summary,
@@ -20,14 +20,15 @@ from service.ranking.result import (
 from service.ranking.tiers import (
     Basis,
     Review,
+    TierCode,
     assign_tiers,
     cannot_judge,
     promises,
     small_classes,
 )
 from service.ranking.verdicts import (
-    ENOUGH,
-    VERIFIED,
+    MIN_CONTROLS,
+    VERIFIED_CONTROLS,
     Verdicts,
     recalibrate,
 )
@@ -50,7 +51,7 @@ def rank_suspects(
         Draws the rows that calibration is fitted on in datasets above 20,000 samples; smaller ones
         use every row, so the seed changes nothing.
     verdicts : Verdicts, optional
-        What reviewers decided so far: p_wrong, tiers and summary follow them, the order does not.
+        Reviewers' verdicts so far: they change p_wrong, tiers and summary, but not the order.
 
     Returns
     -------
@@ -58,21 +59,21 @@ def rank_suspects(
     """
     labels = evidence.labels.astype(np.intp)
     fused, votes = fuse(evidence, seed=seed), None
-    heard = np.zeros(len(labels), dtype=np.bool_)
+    has_human_evidence = np.zeros(len(labels), dtype=np.bool_)
     if evidence.votes is not None and len(evidence.votes):
         fused, votes = with_votes(fused, labels, evidence.votes)
-        heard[evidence.votes.sample] = True
-    withheld, tier = _tiers(fused, labels, evidence.n_classes, heard)
+        has_human_evidence[evidence.votes.sample] = True
+    withheld, tier = _tiers(fused, labels, evidence.n_classes, has_human_evidence)
     review = None
     if verdicts is not None and len(verdicts):
         review = Review(verdicts, strata=tier)
         fused = _reviewed(fused, review)
-        heard[:] = True
-        withheld, tier = _tiers(fused, labels, evidence.n_classes, heard)
+        has_human_evidence[:] = True
+        withheld, tier = _tiers(fused, labels, evidence.n_classes, has_human_evidence)
     if evidence.relabelled is not None:
         fused = replace(fused, posterior=with_relabelled(fused.posterior, evidence, labels))
     suggested, confidence = _suggestions(fused, labels, tier)
-    summary = _summary(evidence, fused, labels, tier, withheld, heard, review)
+    summary = _summary(evidence, fused, labels, tier, withheld, has_human_evidence, review)
     classes, probabilities = _top(fused, labels, evidence.n_classes)
     return Ranking(
         given=labels,
@@ -95,15 +96,17 @@ def rank_suspects(
 
 
 def _tiers(
-    fused: Fused, labels: NDArray[np.intp], n_classes: int, heard: NDArray[np.bool_]
+    fused: Fused, labels: NDArray[np.intp], n_classes: int, has_human_evidence: NDArray[np.bool_]
 ) -> tuple[list[str], NDArray[np.int8]]:
     """What cannot be judged, in words, and the tier of every sample."""
-    withheld = cannot_judge(fused, labels, n_classes, heard)
-    return withheld, assign_tiers(fused, labels, n_classes, heard, withhold=bool(withheld))
+    withheld = cannot_judge(fused, labels, n_classes, has_human_evidence)
+    return withheld, assign_tiers(
+        fused, labels, n_classes, has_human_evidence, withhold=bool(withheld)
+    )
 
 
 def _reviewed(fused: Fused, review: Review) -> Fused:
-    """The same order with the numbers that reviewers' verdicts ask for."""
+    """The same order, its numbers recalibrated by reviewers' verdicts."""
     found = recalibrate(fused.p_wrong, review.strata, review.verdicts, rate=fused.noise_rate)
     known = fused.posterior.known
     return replace(
@@ -126,7 +129,7 @@ def _suggestions(
 ) -> tuple[NDArray[np.intp], Floats]:
     """The best other class of each suspect where the models prefer it to the given one; else -1."""
     best, share = fused.posterior.others[:, 0], fused.posterior.others_share[:, 0]
-    wanted = (tier > 0) & (fused.posterior.predicted != labels) & (best != labels)
+    wanted = (tier > TierCode.none) & (fused.posterior.predicted != labels) & (best != labels)
     confidence = np.where(wanted, fused.p_wrong * share, 0.0)
     return np.where(wanted, best, -1), confidence
 
@@ -150,7 +153,7 @@ def _summary(
     labels: NDArray[np.intp],
     tier: NDArray[np.int8],
     withheld: list[str],
-    heard: NDArray[np.bool_],
+    has_human_evidence: NDArray[np.bool_],
     review: Review | None,
 ) -> Summary:
     joint = _joint(fused, labels, evidence.n_classes)
@@ -159,12 +162,12 @@ def _summary(
     if small.size:
         names = ", ".join(f"{{{k}}}" for k in small[:10])
         more = f" and {small.size - 10} more" if small.size > 10 else ""
-        words.append(f"too few samples (under 30) to judge these classes: {names}{more}")
+        words.append(f"too few samples (under {SMALL_CLASS}) to judge these classes: {names}{more}")
     return Summary(
         noise_rate=fused.noise_rate,
         noise_matrix=_row_normalised(joint),
         per_class=_per_class(fused, labels, joint),
-        tiers=promises(fused, tier, heard, review),
+        tiers=promises(fused, tier, has_human_evidence, review),
         cannot_judge=words,
         missing=_missing(evidence),
         verdicts=_counts(review),
@@ -175,19 +178,18 @@ def _summary(
 def _counts(review: Review | None) -> dict[str, VerdictCount]:
     """Verdicts by the tier that the models alone gave the sample."""
     if review is None:
-        return {name: VerdictCount(0, 0) for name in TIER_NAMES}
-    parts = [review.verdicts.within(review.strata == code) for code in range(len(TIER_NAMES))]
-    counts = [VerdictCount(len(part), int(part.wrong.sum())) for part in parts]
-    return dict(zip(TIER_NAMES, counts, strict=True))
+        return {code.name: VerdictCount(0, 0) for code in TierCode}
+    parts = {code.name: review.verdicts.within(review.strata == code) for code in TierCode}
+    return {name: VerdictCount(len(part), int(part.wrong.sum())) for name, part in parts.items()}
 
 
 def _basis(review: Review | None) -> Basis:
-    """The noise rate is verified once enough controls were drawn, also from what no tier holds."""
+    """The noise rate is verified once enough controls were decided, also outside both tiers."""
     if review is None:
         return Basis.ESTIMATED
-    drawn = review.verdicts.drawn
-    outside = review.verdicts.within(review.strata == TIER_NAMES.index("none")).drawn
-    enough = drawn.sum() >= VERIFIED and outside.sum() >= ENOUGH
+    controls = review.verdicts.is_control
+    outside = review.verdicts.within(review.strata == TierCode.none).is_control
+    enough = controls.sum() >= VERIFIED_CONTROLS and outside.sum() >= MIN_CONTROLS
     return Basis.VERIFIED if enough else Basis.ESTIMATED
 
 
@@ -218,15 +220,17 @@ def _per_class(fused: Fused, labels: NDArray[np.intp], joint: Floats) -> list[Cl
     table = []
     for k in range(n_classes):
         wrong, low, high = (float(total[k]) / max(1, counts[k]) for total in sums)
-        stolen = joint[:, k].copy()
-        stolen[k] = 0.0
+        wrong_by_class = joint[:, k].copy()
+        wrong_by_class[k] = 0.0
         table.append(
             ClassSummary(
                 class_index=k,
                 given_count=int(counts[k]),
                 wrong_count=float(sums[0][k]),
                 noise_rate=Interval.ordered(wrong, low, high),
-                most_confused_with=int(stolen.argmax()) if stolen.max() > 0 else None,
+                most_confused_with=int(wrong_by_class.argmax())
+                if wrong_by_class.max() > 0
+                else None,
             )
         )
     return table

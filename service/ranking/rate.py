@@ -11,10 +11,7 @@ Floats = NDArray[np.float64]
 
 LARGEST_SHIFT = 30.0
 # Chosen on one half of the benchmark's packs, confirmed on the other (docs/detection.md).
-EVEN, UNEVEN = (
-    0.40,
-    0.20,
-)  # error_fifth / error: above = noise everywhere, below = only where unsure
+EVEN, UNEVEN = 0.40, 0.20  # error_fifth / error: above = noise everywhere, below = where unsure
 SURE_SHARE = 0.15
 LEARNED_NOISE = 1.25
 CONFIDENT_SHARE = 0.3
@@ -42,7 +39,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class RateClues:
-    """What the pooled probabilities say about the share of wrong labels; all in [0, 1].
+    """Estimates of the share of wrong labels from the pooled probabilities; all in [0, 1].
 
     Attributes
     ----------

@@ -32,8 +32,8 @@ def reason(ranking: Ranking, index: int, class_names: Sequence[str]) -> str:
         _neighbours(ranking, index, class_names),
         _family(ranking, index, class_names),
     ]
-    said = [part for part in parts if part]
-    return "; ".join(said) if said else _fallback(ranking, index, class_names)
+    known = [part for part in parts if part]
+    return "; ".join(known) if known else _fallback(ranking, index, class_names)
 
 
 def _value(ranking: Ranking, name: str, index: int) -> float | None:

@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 
 from service.ranking.rate import Interval
 from service.ranking.signals import Signal
-from service.ranking.tiers import Basis, TierPromise
+from service.ranking.tiers import Basis, TierCode, TierPromise
 from service.ranking.votes import VoteSummary
 
 Floats = NDArray[np.float64]
-
-TIER_NAMES = ("none", "possible", "obvious")  # what the codes 0, 1, 2 in Ranking.tier mean
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ class Ranking:
     p_wrong_low: Floats  # (N,) <= p_wrong
     p_wrong_high: Floats  # (N,) >= p_wrong
     label_score: Floats  # (N,) 1 - p_wrong, low = bad
-    tier: NDArray[np.int8]  # (N,) index into TIER_NAMES
+    tier: NDArray[np.int8]  # (N,) TierCode
     predicted_label: NDArray[np.intp]  # (N,)
     suggested_label: NDArray[np.intp]  # (N,) -1 = none
     suggested_label_confidence: Floats  # (N,) in [0, 1]; 0 where there is no suggestion
@@ -119,4 +117,4 @@ class Ranking:
     @property
     def tier_names(self) -> NDArray[np.str_]:
         """(N,) names of the tiers."""
-        return np.asarray(TIER_NAMES)[self.tier]
+        return np.asarray([code.name for code in TierCode])[self.tier]

@@ -1,33 +1,34 @@
-"""p_wrong and its band -> obvious / possible / none, and when to withhold a judgement."""
+"""p_wrong and its interval -> obvious / possible / none, and when to withhold a judgement."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from service.core.class_size import SMALL_CLASS
 from service.ranking.fusion import Fused
 from service.ranking.obvious_share import CLAIM, obvious_share
 from service.ranking.verdicts import Verdicts, tier_precision
 
 Floats = NDArray[np.float64]
 
-HEARD_LOW = 0.65  # bands that verdicts or votes have narrowed are to be taken at their word
-OBVIOUS_SHARE = 0.5  # and one other class takes at least half of what the given label loses
-OBVIOUS_MINIMUM = 10  # fewer than this are luck: call them possible
-UNLUCKY = 0.05
-SMALL_CLASS = 30
+# An obvious sample's lower bound where verdicts or votes set the intervals, and what share of its
+# P(wrong) one other class has at least.
+HUMAN_LOW, OBVIOUS_SHARE = 0.65, 0.5
+MIN_OBVIOUS = 10  # fewer than this may be chance: call them possible
+TAIL = 0.05
 NOTABLE_RATE = 0.02
 TOO_NOISY = 0.5
 
 
-class Tier(StrEnum):
-    """The machine's grade of a sample."""
+class TierCode(IntEnum):
+    """`labelaudit.enums.Tier` as a number in arrays; high = bad."""
 
-    OBVIOUS = "obvious"
-    POSSIBLE = "possible"
-    NONE = "none"
+    none = 0
+    possible = 1
+    obvious = 2
 
 
 class Basis(StrEnum):
@@ -39,7 +40,7 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True)
 class TierPromise:
-    """How many samples a tier holds and how many of them should really be wrong."""
+    """How many samples a tier holds and how many of them are expected to be wrong."""
 
     count: int
     expected_precision: float | None  # None where the tier is empty
@@ -48,7 +49,7 @@ class TierPromise:
 
 
 def cannot_judge(
-    fused: Fused, labels: NDArray[np.integer], n_classes: int, heard: NDArray[np.bool_]
+    fused: Fused, labels: NDArray[np.integer], n_classes: int, has_human_evidence: NDArray[np.bool_]
 ) -> list[str]:
     """Reasons, in words, why no label may be called obviously wrong; empty = none.
 
@@ -61,7 +62,7 @@ def cannot_judge(
         words.append("there is only one class, so no other label can be suggested")
     if fused.noise_rate.estimate > TOO_NOISY:
         words.append("more than half of the labels look wrong; too noisy to audit without review")
-    doubted = not heard.any() and not obvious_share(fused.posterior.clues, n_classes)
+    doubted = not has_human_evidence.any() and not obvious_share(fused.posterior.clues, n_classes)
     if doubted and fused.noise_rate.estimate > NOTABLE_RATE:
         words.append(
             "the models disagree with labels mostly where they are unsure themselves; wrong labels"
@@ -73,7 +74,7 @@ def cannot_judge(
 
 
 def small_classes(labels: NDArray[np.integer], n_classes: int) -> NDArray[np.intp]:
-    """Classes with samples, but fewer than 30 of them."""
+    """Classes with samples, but fewer than SMALL_CLASS of them."""
     counts = np.bincount(labels, minlength=n_classes)
     return np.flatnonzero((counts > 0) & (counts < SMALL_CLASS))
 
@@ -82,24 +83,25 @@ def assign_tiers(
     fused: Fused,
     labels: NDArray[np.integer],
     n_classes: int,
-    heard: NDArray[np.bool_],
+    has_human_evidence: NDArray[np.bool_],
     *,
     withhold: bool,
 ) -> NDArray[np.int8]:
-    """(N,) int8: 0 none, 1 possible, 2 obvious; `heard` (N,) says where people set the bands."""
+    """(N,) int8 of TierCode; `has_human_evidence` (N,) marks where verdicts or votes set the
+    intervals."""
     n = len(labels)
     tiers = np.zeros(n, dtype=np.int8)
     budget = round(float(fused.p_wrong[fused.posterior.known].sum()))
     order = np.lexsort((np.arange(n), -fused.p_wrong))
     order = order[fused.posterior.known[order]]
-    tiers[order[:budget]] = 1
+    tiers[order[:budget]] = TierCode.possible
     if not withhold:
-        believed = fused.p_wrong_low >= HEARD_LOW
-        obvious = np.where(heard, believed, _surest(fused, order, budget, n_classes))
+        confident = fused.p_wrong_low >= HUMAN_LOW
+        obvious = np.where(has_human_evidence, confident, _surest(fused, order, budget, n_classes))
         obvious &= fused.posterior.others_share[:, 0] >= OBVIOUS_SHARE
         obvious &= ~np.isin(labels, small_classes(labels, n_classes))
-        if obvious.sum() >= OBVIOUS_MINIMUM:
-            tiers[obvious] = 2
+        if obvious.sum() >= MIN_OBVIOUS:
+            tiers[obvious] = TierCode.obvious
     return tiers
 
 
@@ -113,16 +115,17 @@ def _surest(
     return head & fused.posterior.unanimous & (fused.p_wrong >= CLAIM)
 
 
-def luck(count: int, expected: float) -> float:
-    """The share that so many samples, each wrong with that chance, fall below in 5 % of cases: even
-    if every P(wrong) were exact, a tier of 26 that expects .95 would have .88 or less in one of 7.
+def binomial_lower_bound(count: int, expected: float) -> float:
+    """The share of wrong labels that so many samples, each wrong with that probability, fall below
+    in 5 % of cases: even if every P(wrong) were exact, a tier of 26 that expects .95 would have .88
+    or less in one of 7.
     """
-    return float(binom.ppf(UNLUCKY, count, expected)) / count
+    return float(binom.ppf(TAIL, count, expected)) / count
 
 
 @dataclass(frozen=True)
 class Review:
-    """What people decided, and the models' own tiers, which their controls were drawn from."""
+    """Verdicts, and the models' own tiers, which the controls were drawn from."""
 
     verdicts: Verdicts
     strata: NDArray[np.int8]  # (N,)
@@ -131,25 +134,25 @@ class Review:
 def promises(
     fused: Fused,
     tiers: NDArray[np.int8],
-    heard: NDArray[np.bool_],
+    has_human_evidence: NDArray[np.bool_],
     review: Review | None = None,
 ) -> dict[str, TierPromise]:
     """Expected precision and its lower bound for each tier, by name."""
     result = {}
-    for code, tier in enumerate((Tier.NONE, Tier.POSSIBLE, Tier.OBVIOUS)):
+    for code in TierCode:
         chosen = tiers == code
         count = int(chosen.sum())
         if not count:
-            result[tier.value] = TierPromise(0, None, None)
+            result[code.name] = TierPromise(0, None, None)
             continue
         expected, low = float(fused.p_wrong[chosen].mean()), float(fused.p_wrong_low[chosen].mean())
         basis = Basis.ESTIMATED
-        if tier is Tier.OBVIOUS:
-            low = float(np.where(heard, fused.p_wrong_low, CLAIM)[chosen].mean())
-            low = min(low, luck(count, expected))
+        if code is TierCode.obvious:
+            low = float(np.where(has_human_evidence, fused.p_wrong_low, CLAIM)[chosen].mean())
+            low = min(low, binomial_lower_bound(count, expected))
         if review is not None:
             found = tier_precision(chosen, fused, review.strata, review.verdicts, bound=low)
             expected, low = found.expected, found.low
             basis = Basis.VERIFIED if found.verified else Basis.ESTIMATED
-        result[tier.value] = TierPromise(count, expected, low, basis)
+        result[code.name] = TierPromise(count, expected, low, basis)
     return result

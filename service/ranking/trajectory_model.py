@@ -19,7 +19,7 @@ from service.ranking.trajectory import Trajectory
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer]
 
-SMALL_CLASS = 50  # smaller classes are ranked together and have the pooled mixture
+MIN_OWN_MIXTURE = 50  # smaller classes are ranked together and have the pooled mixture
 # Chosen on fourteen cases of both halves of the packs: it is a signal, no part of the fusion.
 PRIOR_SAMPLES = 200.0  # a class departs from the pooled mixture as if that were so many samples
 RIDGE = 0.2  # added to each covariance's diagonal: features say much the same thing
@@ -92,7 +92,7 @@ def fit_trajectory_model(
 def class_groups(labels: Integers, n_classes: int) -> NDArray[np.intp]:
     """(N,) groups 1, 2, ... of one given class each; group 0 holds all classes below 50."""
     counts = np.bincount(labels, minlength=n_classes)
-    large = np.flatnonzero(counts >= SMALL_CLASS)
+    large = np.flatnonzero(counts >= MIN_OWN_MIXTURE)
     group_of = np.zeros(n_classes, dtype=np.intp)
     group_of[large] = np.arange(1, len(large) + 1)
     result: NDArray[np.intp] = group_of[labels]

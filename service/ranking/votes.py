@@ -1,7 +1,7 @@
-"""Several annotators' votes as evidence about a given label, beside what the models say.
+"""Several annotators' votes as evidence about a given label, beside the models'.
 
 The models' P(true class) is the prior, the votes are the likelihood (`service.votes`). The models
-have heard the given label already, as a vote of the crowd's; where annotators voted for it, it
+have seen the given label already, as a vote of the crowd's; where annotators voted for it, it
 counts as theirs instead, once. How far models and votes can be believed beside each other is fitted
 by how well both predict a vote that is left out, which needs no truth.
 """
@@ -19,7 +19,7 @@ from service.votes import (
     Agreement,
     AnnotatorQuality,
     Consensus,
-    Heard,
+    ModelEvidence,
     Votes,
     agreement,
     dawid_skene,
@@ -39,12 +39,12 @@ LIST = 200  # annotators that a summary names
 
 @dataclass(frozen=True)
 class VoteSummary:
-    """What the votes say of the people who gave them."""
+    """Agreement and quality of the people who voted."""
 
     samples: int  # that have a vote
     votes: int
     agreement: Agreement
-    power: float  # in (0, 1], what annotators' votes count for beside independent ones
+    power: float  # in (0, 1], weight of a vote relative to an independent one
     annotators: list[AnnotatorQuality]
 
     def to_dict(self, class_names: Any) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def annotator_row(row: AnnotatorQuality, class_names: Any) -> dict[str, Any]:
 
 
 def with_votes(fused: Fused, labels: Integers, votes: Votes) -> tuple[Fused, VoteSummary]:
-    """The fused evidence with the votes weighed in, and what they say of the annotators.
+    """The fused evidence with the votes weighed in, and the annotators' quality.
 
     Parameters
     ----------
@@ -86,15 +86,15 @@ def with_votes(fused: Fused, labels: Integers, votes: Votes) -> tuple[Fused, Vot
     labels : (N,) given labels
     votes : Votes over the same N samples and classes
     """
-    told = votes.totals.max(initial=0.0) > 1  # a lone vote each is what was given
-    rows = np.flatnonzero(votes.voted & fused.posterior.known & told)
+    several = votes.totals.max(initial=0.0) > 1  # one vote each is just the given label
+    rows = np.flatnonzero(votes.voted & fused.posterior.known & several)
     ours = votes.of_samples(rows)
     fitted = rows
     if len(rows) > FIT_SAMPLES:
         fitted = np.sort(np.random.default_rng(0).choice(rows, FIT_SAMPLES, replace=False))
     some = votes.of_samples(fitted)
-    heard = _heard(fused, labels, fitted, some, fused.p_wrong)
-    consensus = dawid_skene(some, heard=heard)
+    models = _model_evidence(fused, labels, fitted, some, fused.p_wrong)
+    consensus = dawid_skene(some, models=models)
     result = _copied(fused)
     for block in blocks(len(rows), 2 * votes.n_classes):
         part = ours.of_samples(np.arange(block.start, block.stop))
@@ -105,7 +105,7 @@ def with_votes(fused: Fused, labels: Integers, votes: Votes) -> tuple[Fused, Vot
         votes=int(votes.count.sum()),
         agreement=agreement(votes),
         power=float(consensus.powers(some).mean()) if len(some) else consensus.power,
-        annotators=quality(some, consensus, heard=heard),
+        annotators=quality(some, consensus, models=models),
     )
     signals = result.signals | _signals(votes, labels)
     return replace(result, noise_rate=rate, signals=signals), summary
@@ -134,7 +134,9 @@ def _weigh(
     """Write P(wrong), its ends and the likely classes of those rows into `result`."""
     every, given = np.arange(len(rows)), labels[rows]
     for name in ("p_wrong_low", "p_wrong_high", "p_wrong"):
-        true = found.posterior(votes, _heard(fused, labels, rows, votes, getattr(fused, name)))
+        true = found.posterior(
+            votes, _model_evidence(fused, labels, rows, votes, getattr(fused, name))
+        )
         getattr(result, name)[rows] = 1.0 - true[every, given]
     posterior = result.posterior
     posterior.predicted[rows] = np.where(
@@ -147,8 +149,10 @@ def _weigh(
     posterior.others_share[rows] = share / share.sum(axis=1, keepdims=True)
 
 
-def _heard(fused: Fused, labels: Integers, rows: Integers, votes: Votes, p_wrong: Floats) -> Heard:
-    """What the models say of those rows, at their P(wrong) or an end of it."""
+def _model_evidence(
+    fused: Fused, labels: Integers, rows: Integers, votes: Votes, p_wrong: Floats
+) -> ModelEvidence:
+    """The models' probabilities of those rows, at their P(wrong) or an end of it."""
     given, chance = labels[rows], np.clip(p_wrong[rows], UNSURE, 1.0 - UNSURE)
     others, share = fused.posterior.others[rows], fused.posterior.others_share[rows]
     outside = votes.n_classes - 1 - others.shape[1]
@@ -160,7 +164,7 @@ def _heard(fused: Fused, labels: Integers, rows: Integers, votes: Votes, p_wrong
     prior[every, given] = 1.0 - chance
     same = votes.label == given[votes.sample]
     voted = np.bincount(votes.sample, weights=same, minlength=len(rows)) > 0
-    return Heard(prior, np.where(voted, given, -1))
+    return ModelEvidence(prior, np.where(voted, given, -1))
 
 
 def _copied(fused: Fused) -> Fused:

@@ -1,8 +1,8 @@
-"""What reviewers have found: errors by look, tiers against verdicts, who has decided how many.
+"""What reviewers have found: errors by samples reviewed, by tier and by person.
 
-A look is a sample that somebody decided, at its first decision; what was decided last counts.
-Skipped and reverted samples are no looks. An excluded sample counts as an error found. Of a sample
-that several people judged, each has a look of their own, and all of them together have one.
+A finding is one person's verdict on one sample. Skipped and reverted verdicts are not findings, and
+an excluded sample counts as an error. A sample that several people reviewed is one finding of each
+of them, but counts once in the totals, with its last verdict.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -16,21 +16,21 @@ from sqlalchemy.orm import Session
 from labelaudit.enums import Tier, Verdict
 from service.db.tables import Correction, Suspect
 from service.ranking.intervals import wilson
-from service.review.outcome import rows_that_stand
+from service.review.outcome import rows_in_force
 
-CURVE_POINTS = 200  # more than a picture can show apart
-IN_CLAUSE = 500  # samples asked for at once
+CURVE_POINTS = 200  # more cannot be told apart in a plot
+IN_CLAUSE = 500  # samples in one query
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one person decided of a sample. `control`: drawn at random, not taken from the top of
+class Finding:
+    """What one person found at one sample. Controls were drawn at random, not taken from the top of
     the ranking."""
 
     position: int
     tier: Tier | None
     wrong: bool
-    control: bool
+    is_control: bool
     annotator_id: str
     annotator: str
     at: datetime
@@ -38,10 +38,10 @@ class Look:
 
 @dataclass(frozen=True)
 class TierFindings:
-    """How a tier fared so far; the interval is Wilson's at 95 %, (0, 1) where nobody looked."""
+    """A tier's share of wrong labels with its 95 % interval (Wilson); (0, 1) before any review."""
 
     tier: Tier
-    looked: int
+    reviewed: int
     wrong: int
     low: float
     high: float
@@ -51,50 +51,50 @@ class TierFindings:
 class Person:
     annotator_id: str
     annotator: str
-    looks: int
+    reviewed: int
     errors: int
     last_at: datetime
 
 
 @dataclass(frozen=True)
 class Findings:
-    looks: int
+    reviewed: int
     errors: int
-    curve: list[tuple[int, int]]  # (looks, errors) in the order of looking, controls left out
+    curve: list[tuple[int, int]]  # (reviewed, errors) in the order of review, without controls
     tiers: list[TierFindings]
-    people: list[Person]  # those with the most looks first
+    people: list[Person]  # most reviewed samples first
 
 
-def find(session: Session, audit_id: str, ranking_id: str) -> Findings:
-    return tell(_looks(session, audit_id, ranking_id))
+def read_findings(session: Session, audit_id: str, ranking_id: str) -> Findings:
+    return summarize(_read(session, audit_id, ranking_id))
 
 
-def tell(told: Sequence[Look]) -> Findings:
-    """Counts, curve and intervals of some looks, which lie in the order of looking."""
-    looks = list({look.position: look for look in told}.values())
+def summarize(findings: Sequence[Finding]) -> Findings:
+    """Counts, curve and intervals of findings in the order of review."""
+    by_sample = list({one.position: one for one in findings}.values())
     return Findings(
-        looks=len(looks),
-        errors=sum(look.wrong for look in looks),
-        curve=_curve([look.wrong for look in looks if not look.control]),
-        tiers=[_tier(tier, looks) for tier in Tier],
-        people=_people({(look.position, look.annotator_id): look for look in told}.values()),
+        reviewed=len(by_sample),
+        errors=sum(one.wrong for one in by_sample),
+        curve=_curve([one.wrong for one in by_sample if not one.is_control]),
+        tiers=[_tier(tier, by_sample) for tier in Tier],
+        people=_people({(one.position, one.annotator_id): one for one in findings}.values()),
     )
 
 
-def _looks(session: Session, audit_id: str, ranking_id: str) -> list[Look]:
-    decisions = _decisions(session, audit_id)
-    suspects = _suspects(session, ranking_id, {row.sample_id for row in decisions})
-    looks = []
-    for row in decisions:
+def _read(session: Session, audit_id: str, ranking_id: str) -> list[Finding]:
+    corrections = _corrections(session, audit_id)
+    suspects = _suspects(session, ranking_id, {row.sample_id for row in corrections})
+    found = []
+    for row in corrections:
         tier, given = suspects.get(row.position, (None, row.given_label))
         wrong = row.verdict is Verdict.exclude or row.corrected_label != given
         who = row.key_id, row.annotator
-        looks.append(Look(row.position, tier, wrong, row.control, *who, row.created_at))
-    return looks
+        found.append(Finding(row.position, tier, wrong, row.control, *who, row.created_at))
+    return found
 
 
-def _decisions(session: Session, audit_id: str) -> list[Any]:
-    """Those in force, in the order they came."""
+def _corrections(session: Session, audit_id: str) -> list[Any]:
+    """The verdicts in force except skips, oldest first."""
     columns = (
         Correction.id,
         Correction.position,
@@ -111,7 +111,7 @@ def _decisions(session: Session, audit_id: str) -> list[Any]:
     rows = session.execute(
         select(*columns).where(Correction.audit_id == audit_id).order_by(Correction.seq)
     ).all()
-    return [row for row in rows_that_stand(rows) if row.verdict not in (None, Verdict.skip)]
+    return [row for row in rows_in_force(rows) if row.verdict not in (None, Verdict.skip)]
 
 
 def _suspects(
@@ -134,24 +134,24 @@ def _suspects(
 def _curve(wrong: list[bool]) -> list[tuple[int, int]]:
     step = max(1, -(-len(wrong) // CURVE_POINTS))
     curve, errors = [(0, 0)], 0
-    for looks, is_wrong in enumerate(wrong, start=1):
+    for reviewed, is_wrong in enumerate(wrong, start=1):
         errors += is_wrong
-        if looks % step == 0 or looks == len(wrong):
-            curve.append((looks, errors))
+        if reviewed % step == 0 or reviewed == len(wrong):
+            curve.append((reviewed, errors))
     return curve
 
 
-def _tier(tier: Tier, looks: Sequence[Look]) -> TierFindings:
-    within = [look.wrong for look in looks if look.tier is tier]
+def _tier(tier: Tier, findings: Sequence[Finding]) -> TierFindings:
+    within = [one.wrong for one in findings if one.tier is tier]
     return TierFindings(tier, len(within), sum(within), *wilson(sum(within), len(within)))
 
 
-def _people(looks: Iterable[Look]) -> list[Person]:
-    by_person: dict[str, list[Look]] = {}
-    for look in looks:
-        by_person.setdefault(look.annotator_id, []).append(look)
+def _people(findings: Iterable[Finding]) -> list[Person]:
+    by_person: dict[str, list[Finding]] = {}
+    for one in findings:
+        by_person.setdefault(one.annotator_id, []).append(one)
     people = []
     for annotator_id, own in by_person.items():
-        errors, last_at = sum(look.wrong for look in own), max(look.at for look in own)
+        errors, last_at = sum(one.wrong for one in own), max(one.at for one in own)
         people.append(Person(annotator_id, own[-1].annotator, len(own), errors, last_at))
-    return sorted(people, key=lambda person: (-person.looks, person.annotator))
+    return sorted(people, key=lambda person: (-person.reviewed, person.annotator))

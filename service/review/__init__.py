@@ -1,65 +1,66 @@
-"""The queue and the corrections: lease the worst open suspect, decide it, undo a decision."""
+"""The queue and the corrections: lease the worst open suspect, record a verdict, revert it."""
 
 from service.audits.suspects import (
-    Ranked,
+    LIST_COLUMNS,
+    RankingInfo,
     SuspectFilter,
     duplicates_of,
     get_ranking,
     get_suspect,
+    list_columns,
     list_suspects,
-    listed,
-    newest_of_completed,
     newest_ranking,
+    newest_ranking_info,
     state_counts,
 )
-from service.review.corrections import Decision, may_adjudicate, submit
+from service.review.corrections import NewCorrection, may_adjudicate, submit
 from service.review.log import (
     corrections_at,
-    has_judged,
-    judged_by,
+    has_reviewed,
     list_corrections,
     outcome_of,
     outcomes_at,
+    reviewer_parameters,
 )
-from service.review.outcome import Outcome, by_position, outcome
+from service.review.outcome import SampleOutcome, by_position, outcome
 from service.review.queue import (
-    Held,
-    hold,
+    SuspectLease,
     lease_next,
+    lease_suspects,
     release_lease,
     renew_lease,
     seems_free,
 )
-from service.review.states import newest_rankings, settle_ranking, shown
-from service.review.undo import (
-    Undone,
+from service.review.reverts import (
+    Reverted,
     revert,
     revert_batch,
     revert_work,
 )
+from service.review.states import newest_rankings, suspect_columns, sync_ranking
 
 __all__ = [
-    "Decision",
-    "Held",
-    "Outcome",
-    "Ranked",
+    "LIST_COLUMNS",
+    "NewCorrection",
+    "RankingInfo",
+    "Reverted",
+    "SampleOutcome",
     "SuspectFilter",
-    "Undone",
+    "SuspectLease",
     "by_position",
     "corrections_at",
     "duplicates_of",
     "get_ranking",
     "get_suspect",
-    "has_judged",
-    "hold",
-    "judged_by",
+    "has_reviewed",
     "lease_next",
+    "lease_suspects",
+    "list_columns",
     "list_corrections",
     "list_suspects",
-    "listed",
     "may_adjudicate",
-    "newest_of_completed",
     "newest_ranking",
+    "newest_ranking_info",
     "newest_rankings",
     "outcome",
     "outcome_of",
@@ -69,9 +70,10 @@ __all__ = [
     "revert",
     "revert_batch",
     "revert_work",
+    "reviewer_parameters",
     "seems_free",
-    "settle_ranking",
-    "shown",
     "state_counts",
     "submit",
+    "suspect_columns",
+    "sync_ranking",
 ]

@@ -1,4 +1,4 @@
-"""Which part of an audit's queue is whose: assignments, and serving them."""
+"""Assignments: parts of an audit's queue that are given to certain people."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from service import review
 from service.audits.records import get_audit
 from service.core.errors import BadInput, NotFound, NotPermitted
 from service.core.principal import Principal
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import (
     ApiKey,
     Assignment,
@@ -19,20 +19,20 @@ from service.db.tables import (
     new_id,
     now,
 )
-from service.review import Held, SuspectFilter
+from service.review import SuspectFilter, SuspectLease
 
-_IN_FORCE = prepared(
+_OPEN = cached_statement(
     select(Assignment)
     .where(Assignment.audit_id == bindparam("audit"), Assignment.closed_at.is_(None))
     .order_by(Assignment.id)
 )
 
 
-def set_review(
+def update_review_settings(
     session: Session, audit_id: str, *, opinions: int, adjudicators: Sequence[str]
 ) -> Audit:
-    """How many opinions each sample wants from now on, and who may adjudicate besides those who
-    lead. What was begun or decided before keeps the number it was begun with."""
+    """Set how many opinions each sample wants from now on, and who may adjudicate besides those who
+    lead. Samples already begun or decided keep their number of opinions."""
     audit = get_audit(session, audit_id)
     audit.opinions = opinions
     audit.adjudicators = [key.id for key in _people(session, adjudicators, field="adjudicators")]
@@ -40,7 +40,7 @@ def set_review(
     return audit
 
 
-def assign(
+def create_assignment(
     session: Session,
     audit_id: str,
     *,
@@ -51,8 +51,8 @@ def assign(
     reserved: bool,
     principal: Principal,
 ) -> Assignment:
-    """Give a part of the queue to people, named by the ids of their keys. With `split` each of them
-    gets an equal share of its samples; `reserved` keeps it from everybody else."""
+    """Assign a part of the queue to people, named by their key ids. With `split`, each of them
+    gets an equal share of its samples; `reserved` hides it from everybody else."""
     get_audit(session, audit_id)
     assignment = Assignment(
         id=new_id("as"),
@@ -74,13 +74,13 @@ def assign(
 
 
 def list_assignments(session: Session, audit_id: str) -> Sequence[Assignment]:
-    """Those in force, oldest first."""
+    """The open assignments, oldest first."""
     get_audit(session, audit_id)
-    return session.scalars(_IN_FORCE, {"audit": audit_id}).all()
+    return session.scalars(_OPEN, {"audit": audit_id}).all()
 
 
-def close(session: Session, audit_id: str, assignment_id: str) -> None:
-    """Take an assignment back; what was decided under it stays."""
+def close_assignment(session: Session, audit_id: str, assignment_id: str) -> None:
+    """Close an assignment. Corrections made under it are kept."""
     _get(session, audit_id, assignment_id).closed_at = now()
 
 
@@ -94,39 +94,39 @@ def lease_for(
     lease_seconds: float,
     assigned: Literal["first", "only", "ignore"] = "first",
     assignment_id: str | None = None,
-) -> list[Held]:
-    """Lease from the caller's assignments, then from the rest that is not reserved for others."""
-    all_of = list_assignments(session, audit.id)
-    mine = [assignment for assignment in all_of if _share(assignment, principal) is not None]
+) -> list[SuspectLease]:
+    """Lease from the caller's assignments, then from whatever is not reserved for others."""
+    assignments = list_assignments(session, audit.id)
+    own = [assignment for assignment in assignments if _share(assignment, principal) is not None]
     if assignment_id is not None:
-        mine = [_get(session, audit.id, assignment_id)]
-        if _share(mine[0], principal) is None:
+        own = [_get(session, audit.id, assignment_id)]
+        if _share(own[0], principal) is None:
             raise NotPermitted("This assignment is for other people.")
     elif assigned == "ignore":
-        mine = []
-    looks: list[tuple[SuspectFilter, list[SuspectFilter]]] = [
-        (_filter(assignment, principal, wanted), []) for assignment in mine
+        own = []
+    searches: list[tuple[SuspectFilter, list[SuspectFilter]]] = [
+        (_filter(assignment, principal, wanted), []) for assignment in own
     ]
     if assignment_id is None and assigned != "only":
         reserved = [
             _filter(other, None, SuspectFilter())
-            for other in all_of
+            for other in assignments
             if other.reserved and _share(other, principal) is None
         ]
-        looks.append((wanted, reserved))
-    held: list[Held] = []
-    for look, but_not in looks:
-        if len(held) < count:
-            held += review.lease_next(
+        searches.append((wanted, reserved))
+    leased: list[SuspectLease] = []
+    for search, excluding in searches:
+        if len(leased) < count:
+            leased += review.lease_next(
                 session,
                 audit.id,
                 principal=principal,
-                wanted=look,
-                count=count - len(held),
+                wanted=search,
+                count=count - len(leased),
                 lease_seconds=lease_seconds,
-                but_not=but_not,
+                excluding=excluding,
             )
-    return held
+    return leased
 
 
 def lease_disputed(
@@ -137,12 +137,12 @@ def lease_disputed(
     principal: Principal,
     count: int,
     lease_seconds: float,
-) -> list[Held]:
-    """Disputed samples for an adjudicator who has not judged them before."""
+) -> list[SuspectLease]:
+    """Lease disputed samples to an adjudicator who gave no opinion on them."""
     if not review.may_adjudicate(audit, principal):
         raise NotPermitted(
-            "Only an adjudicator is served disputed samples. Whoever leads the review can name you "
-            "in the audit's review settings."
+            "Only adjudicators are served disputed samples. Somebody who leads the review can add "
+            "you in the audit's review settings."
         )
     return review.lease_next(
         session,
@@ -162,7 +162,7 @@ def _get(session: Session, audit_id: str, assignment_id: str) -> Assignment:
 
 
 def _share(assignment: Assignment, principal: Principal) -> int | None:
-    """The caller's place among the people of an assignment; None if it is not theirs."""
+    """The caller's index among the people of an assignment; None if it is not theirs."""
     ids = [person["id"] for person in assignment.people]
     return ids.index(principal.key_id) if principal.key_id in ids else None
 
@@ -182,7 +182,7 @@ def _filter(
 
 
 def _people(session: Session, key_ids: Sequence[str], *, field: str) -> list[Any]:
-    """The keys of these ids, as given. Raises BadInput where one is unknown or revoked."""
+    """The keys with these ids, in order. Raises BadInput if one is unknown or revoked."""
     found = {
         key.id: key
         for key in session.scalars(
@@ -192,8 +192,7 @@ def _people(session: Session, key_ids: Sequence[str], *, field: str) -> list[Any
     unknown = [key_id for key_id in key_ids if key_id not in found]
     if unknown:
         raise BadInput(
-            f"There is nobody with the key {unknown[0]!r}; `GET /v1/audits/{{id}}/people` lists "
-            "who can review.",
+            f"There is no key {unknown[0]!r}; `GET /v1/audits/{{id}}/people` lists who can review.",
             errors=[{"pointer": f"/{field}", "detail": f"no such key: {name}"} for name in unknown],
         )
     return [found[key_id] for key_id in dict.fromkeys(key_ids)]

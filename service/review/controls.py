@@ -1,8 +1,9 @@
-"""Controls: samples drawn at random and shown without what the machine thinks.
+"""Controls: samples drawn at random and shown without the model's opinion.
 
-What the queue serves is the worst of a tier and says nothing of the rest; controls do. They are
-drawn by the audit's first ranking, so that however often it is ranked again a sample's chance stays
-what it was: alike within the tiers that are asked for, else the larger the more a verdict tells.
+The queue serves the worst of a tier, which says nothing about the rest; controls do. They are drawn
+from the audit's first ranking, so that a sample's chance stays the same however often the audit is
+ranked again: uniform within the requested tiers, otherwise in proportion to how informative a
+verdict on the sample is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,18 +23,18 @@ from service.db.tables import (
     Suspect,
 )
 from service.review import (
-    Held,
-    has_judged,
-    hold,
-    judged_by,
+    SuspectLease,
+    has_reviewed,
+    lease_suspects,
     newest_ranking,
+    reviewer_parameters,
     seems_free,
 )
 
-DRAWS = 500  # ranks looked at in one query
-LARGEST = 10_000  # more than so many of a dataset's samples are never drawn
-ROUNDS = 4  # how often to look further where what seemed free turned out to be taken
-EVERYWHERE = 0.1  # the models may be sure and wrong, so nothing is left out
+CHUNK = 500  # ranks in one query
+MOST_DRAWS = 10_000  # samples of one audit
+ROUNDS = 4  # how often to search again if samples that seemed free turned out to be taken
+BASE_VALUE = 0.1  # the models may be confidently wrong, so every sample has a chance
 
 
 def lease_controls(
@@ -44,10 +45,10 @@ def lease_controls(
     tiers: Sequence[Tier] | None,
     count: int,
     lease_seconds: float,
-) -> list[Held]:
-    """Lease open samples in an order that chance decided once for each audit.
+) -> list[SuspectLease]:
+    """Lease open samples in a random order that is fixed for each audit.
 
-    From the whole list, by value, where no tiers are named.
+    Without `tiers` the whole ranking is sampled, weighted by `verdict_value`.
     """
     audit = get_completed_audit(session, audit_id)
     ranking = newest_ranking(session, audit_id)
@@ -61,76 +62,85 @@ def lease_controls(
         )
     )
     random = Random(audit_id)
-    order = random.sample(range(1, (total or 0) + 1), min(total or 0, LARGEST))
+    order = random.sample(range(1, (total or 0) + 1), min(total or 0, MOST_DRAWS))
     if tiers is None:
-        order = _by_value(session, first.id, order, random)
-    held: list[Held] = []
+        order = _weighted_order(session, first.id, order, random)
+    leased: list[SuspectLease] = []
     for ranks in _chunks(order):
-        drawn = _members(session, first.id, wanted, ranks)
+        sample_ids = _sample_ids(session, first.id, wanted, ranks)
         for _ in range(ROUNDS):
-            free = _free(session, audit, ranking.id, drawn, count - len(held), principal)
-            taken = hold(
-                session, audit, free, principal=principal, lease_seconds=lease_seconds, control=True
+            free = _find_free(
+                session, audit, ranking.id, sample_ids, count - len(leased), principal
             )
-            held += taken
-            if len(held) == count:
-                return held
+            taken = lease_suspects(
+                session,
+                audit,
+                free,
+                principal=principal,
+                lease_seconds=lease_seconds,
+                is_control=True,
+            )
+            leased += taken
+            if len(leased) == count:
+                return leased
             if len(taken) == len(free):
                 break
-    return held
+    return leased
 
 
 def _chunks(ranks: list[int]) -> Iterator[list[int]]:
-    return (ranks[start : start + DRAWS] for start in range(0, len(ranks), DRAWS))
+    return (ranks[start : start + CHUNK] for start in range(0, len(ranks), CHUNK))
 
 
-def _by_value(session: Session, ranking_id: str, ranks: list[int], random: Random) -> list[int]:
+def _weighted_order(
+    session: Session, ranking_id: str, ranks: list[int], random: Random
+) -> list[int]:
     p_wrong: dict[int, float] = {}
     for some in _chunks(ranks):
         query = select(Suspect.rank, Suspect.p_wrong).where(
             Suspect.ranking_id == ranking_id, Suspect.rank.in_(some)
         )
         p_wrong |= {row.rank: row.p_wrong for row in session.execute(query)}
-    return drawn_by_value({rank: p_wrong[rank] for rank in ranks if rank in p_wrong}, random)
+    return weighted_order({rank: p_wrong[rank] for rank in ranks if rank in p_wrong}, random)
 
 
-def drawn_by_value(p_wrong: Mapping[int, float], random: Random) -> list[int]:
-    """All keys in the order in which they are drawn without replacement, by their `value`."""
-    turn = {key: random.expovariate(value(p)) for key, p in p_wrong.items()}
-    return sorted(turn, key=turn.__getitem__)
+def weighted_order(p_wrong: Mapping[int, float], random: Random) -> list[int]:
+    """All keys, as drawn without replacement with their `verdict_value` as weight."""
+    arrival = {key: random.expovariate(verdict_value(p)) for key, p in p_wrong.items()}
+    return sorted(arrival, key=arrival.__getitem__)
 
 
-def value(p_wrong: float) -> float:
-    """How much a verdict tells of the share of wrong labels: the deviation that it settles (the
-    optimal allocation of Neyman, 1934)."""
-    return sqrt(p_wrong * (1.0 - p_wrong)) + EVERYWHERE
+def verdict_value(p_wrong: float) -> float:
+    """How informative a verdict is for the share of wrong labels: its standard deviation (the
+    optimal allocation of Neyman, 1934), with a minimum for every sample."""
+    return sqrt(p_wrong * (1.0 - p_wrong)) + BASE_VALUE
 
 
-def _members(
+def _sample_ids(
     session: Session, ranking_id: str, tiers: Sequence[Tier], ranks: Sequence[int]
 ) -> list[str]:
-    """Sample ids of the drawn ranks that lie in the tiers, as drawn."""
+    """The sample ids at these ranks that are in the tiers, in the order of the ranks."""
     rows = session.execute(
         select(Suspect.rank, Suspect.sample_id).where(
             Suspect.ranking_id == ranking_id, Suspect.rank.in_(ranks), Suspect.tier.in_(tiers)
         )
     )
-    names = {row.rank: row.sample_id for row in rows}
-    return [names[rank] for rank in ranks if rank in names]
+    found = {row.rank: row.sample_id for row in rows}
+    return [found[rank] for rank in ranks if rank in found]
 
 
-def _free(
+def _find_free(
     session: Session,
     audit: Audit,
     ranking_id: str,
-    names: list[str],
+    sample_ids: list[str],
     count: int,
     principal: Principal,
 ) -> Sequence[Suspect]:
-    """The first of them, in their order, that are open and seem free for the caller; locked."""
-    if not names:
+    """The first `count` of the samples that are open and seem free for the caller, locked."""
+    if not sample_ids:
         return []
-    place = {name: number for number, name in enumerate(names)}
+    place = {sample_id: number for number, sample_id in enumerate(sample_ids)}
     return session.scalars(
         select(Suspect)
         .join(
@@ -139,14 +149,14 @@ def _free(
         )
         .where(
             Suspect.ranking_id == ranking_id,
-            Suspect.sample_id.in_(names),
+            Suspect.sample_id.in_(sample_ids),
             Suspect.state == ReviewState.open,
             seems_free(),
-            ~has_judged(),
+            ~has_reviewed(),
         )
         .order_by(case(place, value=Suspect.sample_id))
         .limit(count)
         .with_for_update(of=Sample, skip_locked=True)
         .execution_options(populate_existing=True),
-        judged_by(principal.key_id, audit.dataset_id),
+        reviewer_parameters(principal.key_id, audit.dataset_id),
     ).all()

@@ -1,4 +1,4 @@
-"""Corrections: an append-only log of verdicts, stored all of a request or none of it."""
+"""Recording verdicts in the append-only log of corrections: a whole request or nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from service.core.errors import (
     NotPermitted,
 )
 from service.core.principal import Principal
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import (
     Audit,
     Correction,
@@ -32,15 +32,15 @@ from service.db.tables import (
 from service.review import leases
 from service.review.hash_chain import append
 from service.review.log import lock_samples, rows_at
-from service.review.outcome import Outcome, outcome
+from service.review.outcome import SampleOutcome, outcome
 from service.review.states import (
+    needing_opinions,
     newest_rankings,
-    settle,
-    show,
-    still_waiting,
+    sync_review_states,
+    write_review_states,
 )
 
-_SUSPECTS = prepared(
+_SUSPECTS = cached_statement(
     select(Suspect).where(
         Suspect.ranking_id == bindparam("ranking"),
         Suspect.sample_id.in_(bindparam("sample_ids", expanding=True)),
@@ -49,8 +49,8 @@ _SUSPECTS = prepared(
 
 
 @dataclass(frozen=True)
-class Decision:
-    """One verdict as submitted; `corrected_label` is a class index, given only with `relabel`."""
+class NewCorrection:
+    """One verdict to record; `corrected_label` is a class index, given only with `relabel`."""
 
     sample_id: str
     verdict: Verdict
@@ -62,46 +62,46 @@ class Decision:
 
 @dataclass(frozen=True)
 class _Subject:
-    """A sample to be decided, with all that bears on it."""
+    """A sample under review, with its log and leases."""
 
     sample: Sample
     suspect: Suspect
     log: list[Correction]
-    leases: list[Lease]  # that have not run out
+    leases: list[Lease]  # not expired
 
     @cached_property
-    def now(self) -> Outcome:
+    def outcome(self) -> SampleOutcome:
         return outcome(self.log)
 
-    def held_by(self, person: str) -> Lease | None:
-        return next((lease for lease in self.leases if lease.holder == person), None)
+    def lease_of(self, key_id: str) -> Lease | None:
+        return next((lease for lease in self.leases if lease.holder == key_id), None)
 
 
 def submit(
-    session: Session, audit_id: str, decisions: Sequence[Decision], *, principal: Principal
+    session: Session, audit_id: str, submitted: Sequence[NewCorrection], *, principal: Principal
 ) -> list[Correction]:
-    """Record verdicts, all of them or none, as one batch.
+    """Record verdicts as one batch: all of them or none.
 
     Raises
     ------
     NotFound, BadInput
         A sample is not in the ranking; a label does not fit its verdict.
     NotPermitted
-        A sample is disputed or was agreed on, and the caller is no adjudicator.
+        A sample is disputed or was agreed on, and the caller is not an adjudicator.
     Conflict, LeaseLost
-        A sample is decided already, or judged already by the caller (name the decision in
-        `supersedes` to replace it), or as many people as are wanted hold it now. `errors` lists
-        every such sample.
+        A sample is already decided, or already reviewed by the caller (name the correction in
+        `supersedes` to replace it), or others hold leases for all of its missing opinions. `errors`
+        lists every such sample.
     """
     audit = get_completed_audit(session, audit_id)
     dataset = dataset_of(session, audit)
-    subjects = _subjects(session, audit, [decision.sample_id for decision in decisions])
-    _refuse_conflicts(audit, decisions, subjects, principal)
+    subjects = _subjects(session, audit, [new.sample_id for new in submitted])
+    _refuse_conflicts(audit, submitted, subjects, principal)
     batch_id = new_id("ba")
     corrections = []
-    for decision in decisions:
-        subject = subjects[decision.sample_id]
-        suspect, lease = subject.suspect, subject.held_by(principal.key_id)
+    for new in submitted:
+        subject = subjects[new.sample_id]
+        suspect, lease = subject.suspect, subject.lease_of(principal.key_id)
         corrections.append(
             Correction(
                 id=new_id("co"),
@@ -109,17 +109,17 @@ def submit(
                 audit_id=audit_id,
                 position=suspect.position,
                 sample_id=suspect.sample_id,
-                verdict=decision.verdict,
+                verdict=new.verdict,
                 given_label=subject.sample.given_label,
-                corrected_label=_corrected_label(decision, suspect, dataset),
+                corrected_label=_corrected_label(new, suspect, dataset),
                 batch_id=batch_id,
-                wanted=_more_than_one(subject.now.wanted or audit.opinions),
-                adjudication=_rules(decision, subject.now, principal),
-                note=decision.note,
+                wanted=_more_than_one(subject.outcome.wanted or audit.opinions),
+                adjudication=_is_adjudication(new, subject.outcome, principal),
+                note=new.note,
                 annotator=principal.name,
                 key_id=principal.key_id,
                 control=(lease is not None and lease.control)
-                or _was_control(session, decision.supersedes),
+                or _was_control(session, new.supersedes),
             )
         )
     _store(session, dataset.id, corrections, subjects, principal)
@@ -133,16 +133,16 @@ def _store(
     subjects: dict[str, _Subject],
     principal: Principal,
 ) -> None:
-    """What follows from the corrections is written before they are, since to write them locks the
-    dataset: everybody who decides waits for whoever has it."""
+    """The review states are written before the corrections, because appending to the log locks the
+    dataset, and every other reviewer waits for that lock."""
     rankings = newest_rankings(session, dataset_id)
     outcomes = {row.position: outcome([*subjects[row.sample_id].log, row]) for row in corrections}
-    if waiting := still_waiting(outcomes):
-        leases.give_up(session, dataset_id, waiting, principal.key_id)
-    show(session, dataset_id, outcomes, rankings)
+    if positions := needing_opinions(outcomes):
+        leases.delete_by_holder(session, dataset_id, positions, principal.key_id)
+    write_review_states(session, dataset_id, outcomes, rankings)
     append(session, dataset_id, corrections)
-    if newest_rankings(session, dataset_id) != rankings:  # one came before the dataset was locked
-        settle(session, dataset_id, list(outcomes))
+    if newest_rankings(session, dataset_id) != rankings:  # one was published before the lock
+        sync_review_states(session, dataset_id, list(outcomes))
 
 
 def _more_than_one(opinions: int) -> int | None:
@@ -150,14 +150,14 @@ def _more_than_one(opinions: int) -> int | None:
 
 
 def may_adjudicate(audit: Audit, principal: Principal) -> bool:
-    """Whoever leads, and whom the audit names."""
+    """People who lead reviews, and those named in the audit's review settings."""
     return principal.leads or principal.key_id in audit.adjudicators
 
 
 def _subjects(session: Session, audit: Audit, sample_ids: Sequence[str]) -> dict[str, _Subject]:
-    """The samples, locked: nobody is promised one that is being decided."""
+    """The samples, locked so that nobody can lease them meanwhile."""
     if len(set(sample_ids)) != len(sample_ids):
-        raise BadInput("A sample stands twice in one request; decide each sample once.")
+        raise BadInput("A sample appears twice in the request; submit one verdict per sample.")
     suspects = {
         suspect.sample_id: suspect
         for suspect in session.scalars(
@@ -174,13 +174,13 @@ def _subjects(session: Session, audit: Audit, sample_ids: Sequence[str]) -> dict
     positions = [suspect.position for suspect in suspects.values()]
     samples = lock_samples(session, audit.dataset_id, positions)
     rows = rows_at(session, audit.dataset_id, positions)
-    held = leases.live(session, audit.dataset_id, positions)
+    live = leases.live_leases(session, audit.dataset_id, positions)
     return {
         sample.sample_id: _Subject(
             sample,
             suspects[sample.sample_id],
             rows.get(sample.position, []),
-            [lease for lease in held if lease.position == sample.position],
+            [lease for lease in live if lease.position == sample.position],
         )
         for sample in samples
     }
@@ -188,97 +188,99 @@ def _subjects(session: Session, audit: Audit, sample_ids: Sequence[str]) -> dict
 
 def _refuse_conflicts(
     audit: Audit,
-    decisions: Sequence[Decision],
+    submitted: Sequence[NewCorrection],
     subjects: dict[str, _Subject],
     principal: Principal,
 ) -> None:
-    decided, held, barred = [], [], []
-    for decision in decisions:
-        subject = subjects[decision.sample_id]
-        standing = _in_the_way(decision, subject, principal)
-        if standing is not None:
-            decided.append(_conflict(subject.suspect, standing))
-        elif _rules(decision, subject.now, principal):
+    decided, leased, reserved = [], [], []
+    for new in submitted:
+        subject = subjects[new.sample_id]
+        existing = _conflicting_correction(new, subject, principal)
+        if existing is not None:
+            decided.append(_conflict(subject.suspect, existing))
+        elif _is_adjudication(new, subject.outcome, principal):
             if not may_adjudicate(audit, principal):
-                barred.append(
-                    {"sample_id": decision.sample_id, "detail": "an adjudicator decides this"}
-                )
-        elif not _has_a_place(decision, subject, audit, principal):
-            held.append({"sample_id": decision.sample_id, "detail": "held by somebody else"})
+                reserved.append({"sample_id": new.sample_id, "detail": "needs an adjudicator"})
+        elif not _may_give_opinion(new, subject, audit, principal):
+            leased.append({"sample_id": new.sample_id, "detail": "held by somebody else"})
     if decided:
         raise Conflict(
-            "Nothing was stored: some samples are decided already. To replace a decision, name its "
-            "correction id in `supersedes`.",
+            "Nothing was stored: some samples are already decided. To replace a correction, name "
+            "its id in `supersedes`.",
             type="already-decided",
             errors=decided,
         )
-    if barred:
+    if reserved:
         raise NotPermitted(
-            "Nothing was stored: on some of these samples several people have given their opinion, "
-            "and only an adjudicator can decide otherwise.",
-            errors=barred,
+            "Nothing was stored: several people have given their opinion on some of these samples, "
+            "and only an adjudicator can overrule them.",
+            errors=reserved,
         )
-    if held:
+    if leased:
         raise LeaseLost(
-            "Nothing was stored: somebody else holds some of these samples now.", errors=held
+            "Nothing was stored: somebody else holds some of these samples now.", errors=leased
         )
 
 
-def _in_the_way(decision: Decision, subject: _Subject, principal: Principal) -> Correction | None:
-    """The correction that `supersedes` would have to name."""
-    own = subject.now.opinions.get(principal.key_id)
-    if own is not None and decision.supersedes == own.id:
+def _conflicting_correction(
+    new: NewCorrection, subject: _Subject, principal: Principal
+) -> Correction | None:
+    """The correction in force that the new one would have to name in `supersedes`."""
+    own = subject.outcome.opinions.get(principal.key_id)
+    if own is not None and new.supersedes == own.id:
         return None
-    standing = subject.now.decision
-    if subject.now.state is ReviewState.disputed:
+    if subject.outcome.state is ReviewState.disputed:
         return None
-    if subject.now.state is not ReviewState.decided:
-        standing = own
-    if standing is not None and standing.id == decision.supersedes:
+    decided = subject.outcome.state is ReviewState.decided
+    existing = subject.outcome.correction if decided else own
+    if existing is not None and existing.id == new.supersedes:
         return None
-    return standing
+    return existing
 
 
-def _rules(decision: Decision, now: Outcome, principal: Principal) -> bool:
-    """Whether the decision is an adjudication: it overrules or chooses between others' opinions."""
-    own = now.opinions.get(principal.key_id)
-    changes_mind = own is not None and decision.supersedes == own.id
-    if now.decision is not None and now.decision.adjudication:
+def _is_adjudication(new: NewCorrection, current: SampleOutcome, principal: Principal) -> bool:
+    """Whether the verdict overrules others' opinions or chooses between them."""
+    own = current.opinions.get(principal.key_id)
+    replaces_own = own is not None and new.supersedes == own.id
+    if current.correction is not None and current.correction.adjudication:
         return True
-    return not changes_mind and (now.state is ReviewState.disputed or now.agreed)
+    return not replaces_own and (current.state is ReviewState.disputed or current.agreed)
 
 
-def _has_a_place(decision: Decision, subject: _Subject, audit: Audit, principal: Principal) -> bool:
-    """Whether no more people hold or have judged the sample than opinions are wanted."""
-    if subject.now.state is ReviewState.decided or principal.key_id in subject.now.opinions:
+def _may_give_opinion(
+    new: NewCorrection, subject: _Subject, audit: Audit, principal: Principal
+) -> bool:
+    """Whether the caller holds the sample, or more opinions are missing than others hold it for."""
+    current = subject.outcome
+    if current.state is ReviewState.decided or principal.key_id in current.opinions:
         return True
-    if any(lease.holder == principal.key_id for lease in subject.leases):
+    if subject.lease_of(principal.key_id) is not None:
         return True
-    if any(lease.id == decision.lease_id for lease in subject.leases):
+    if any(lease.id == new.lease_id for lease in subject.leases):
         return True
-    wanted = subject.now.wanted or audit.opinions
+    wanted = current.wanted or audit.opinions
     others = len(subject.leases)
-    return others == 0 or len(subject.now.opinions) + others < wanted
+    return others == 0 or len(current.opinions) + others < wanted
 
 
-def _conflict(suspect: Suspect, standing: Correction) -> dict[str, Any]:
+def _conflict(suspect: Suspect, existing: Correction) -> dict[str, Any]:
     return {
         "sample_id": suspect.sample_id,
-        "detail": f"decided by {standing.annotator}",
-        "correction_id": standing.id,
-        "verdict": standing.verdict,
+        "detail": f"decided by {existing.annotator}",
+        "correction_id": existing.id,
+        "verdict": existing.verdict,
     }
 
 
 def _was_control(session: Session, correction_id: str | None) -> bool:
-    """Second thoughts about a control do not undo that chance chose it."""
+    """A control stays a control when its verdict is replaced."""
     replaced = session.get(Correction, correction_id) if correction_id else None
     return replaced is not None and replaced.control
 
 
-def _corrected_label(decision: Decision, suspect: Suspect, dataset: Dataset) -> int | None:
+def _corrected_label(new: NewCorrection, suspect: Suspect, dataset: Dataset) -> int | None:
     """The class index after the verdict: None for exclude and skip."""
-    match decision.verdict:
+    match new.verdict:
         case Verdict.keep:
             return suspect.given_label
         case Verdict.accept_suggestion:
@@ -289,9 +291,9 @@ def _corrected_label(decision: Decision, suspect: Suspect, dataset: Dataset) -> 
                 )
             return suspect.suggested_label
         case Verdict.relabel:
-            label = decision.corrected_label
+            label = new.corrected_label
             if label is None or not 0 <= label < len(dataset.class_names):
-                raise BadInput("`relabel` needs `corrected_label`, one of the dataset's classes.")
+                raise BadInput("`relabel` needs a `corrected_label`, one of the dataset's classes.")
             return label
         case _:
             return None

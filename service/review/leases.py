@@ -1,44 +1,52 @@
-"""The lease table: one row for each sample that somebody holds for a while."""
+"""The lease table: one row for each person who holds a sample for a while."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import BindParameter, Delete, bindparam, delete, select
+from sqlalchemy import ColumnElement, Delete, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from service.db.engine import clock
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import Lease
-
-_POSITIONS: BindParameter[int] = bindparam("positions", expanding=True)
-_HERE = (Lease.dataset_id == bindparam("dataset"), Lease.position.in_(_POSITIONS))
+from service.review.conditions import at_positions
 
 
-def _deletes(statement: Delete) -> Delete:
-    return statement.execution_options(synchronize_session=False)
+def _deletion(*conditions: ColumnElement[bool]) -> Delete:
+    return (
+        delete(Lease)
+        .where(at_positions(Lease), *conditions)
+        .execution_options(synchronize_session=False)
+    )
 
 
-_LIVE = prepared(select(Lease).where(*_HERE, Lease.until > clock()))
-_OF_ONE = _deletes(delete(Lease).where(*_HERE, Lease.holder == bindparam("person")))
-_ALL = _deletes(delete(Lease).where(*_HERE))
-_OVER = _deletes(delete(Lease).where(*_HERE, Lease.until <= clock()))
+_LIVE = cached_statement(select(Lease).where(at_positions(Lease), Lease.until > clock()))
+_DELETE_ALL = _deletion()
+_DELETE_BY_HOLDER = _deletion(Lease.holder == bindparam("holder"))
+_DELETE_EXPIRED = _deletion(Lease.until <= clock())
 
 
-def live(session: Session, dataset_id: str, positions: Sequence[int]) -> Sequence[Lease]:
-    """Those of these samples that have not run out."""
-    return session.scalars(_LIVE, {"dataset": dataset_id, "positions": positions}).all()
+def live_leases(session: Session, dataset_id: str, positions: Sequence[int]) -> Sequence[Lease]:
+    """The leases at these positions that have not expired."""
+    return session.scalars(_LIVE, _at(dataset_id, positions)).all()
 
 
-def give_up(session: Session, dataset_id: str, positions: Sequence[int], person: str) -> None:
-    """What one person, by key id, holds of these samples."""
-    here = {"dataset": dataset_id, "positions": positions}
-    session.execute(_OF_ONE, {**here, "person": person})
+def delete_all(session: Session, dataset_id: str, positions: Sequence[int]) -> None:
+    """Delete every lease at these positions, whoever holds it."""
+    session.execute(_DELETE_ALL, _at(dataset_id, positions))
 
 
-def let_go(session: Session, dataset_id: str, positions: Sequence[int]) -> None:
-    """Whatever anybody holds of these samples."""
-    session.execute(_ALL, {"dataset": dataset_id, "positions": positions})
+def delete_by_holder(
+    session: Session, dataset_id: str, positions: Sequence[int], holder: str
+) -> None:
+    """Delete the leases that one person, by key id, holds at these positions."""
+    session.execute(_DELETE_BY_HOLDER, {**_at(dataset_id, positions), "holder": holder})
 
 
-def forget(session: Session, dataset_id: str, positions: Sequence[int]) -> None:
-    """Those of these samples that ran out."""
-    session.execute(_OVER, {"dataset": dataset_id, "positions": positions})
+def delete_expired(session: Session, dataset_id: str, positions: Sequence[int]) -> None:
+    """Delete the leases at these positions that have expired."""
+    session.execute(_DELETE_EXPIRED, _at(dataset_id, positions))
+
+
+def _at(dataset_id: str, positions: Sequence[int]) -> dict[str, Any]:
+    return {"dataset": dataset_id, "positions": positions}

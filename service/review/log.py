@@ -1,6 +1,6 @@
-"""The log of corrections: lock it, read it, and say what stood at a version.
+"""The log of corrections: lock it, read it, and compute what applied at a version.
 
-Samples are locked first, in order of position, and the dataset last: people who decide different
+Samples are locked first, in order of position, and the dataset last: people who review different
 samples wait for each other only while they write.
 """
 
@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     String,
     and_,
@@ -25,38 +24,34 @@ from sqlalchemy.orm import Session, aliased
 
 from labelaudit.enums import ReviewState, Verdict
 from service.audits.suspects import newest_ranking
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import (
     Correction,
     Dataset,
     Sample,
     Suspect,
 )
-from service.review.outcome import Outcome, by_position, outcome
+from service.review.conditions import at_positions
+from service.review.outcome import SampleOutcome, by_position, outcome
 
-JUDGE, JUDGED_IN = bindparam("judge", type_=String), bindparam("judged_in", type_=String)
+REVIEWER = bindparam("reviewer", type_=String)
+REVIEWED_DATASET = bindparam("reviewed_dataset", type_=String)
 CHUNK = 500  # positions in one query
-# How often the queue follows a row being undone and brought back; after that the row counts as
-# standing, so that nobody is asked twice. Even, and not much more: SQLite nests no deeper.
-UNDOINGS = 6
+# How many reverts of reverts the queue follows; beyond that a row counts as in force, so that
+# nobody is asked twice. An even number, and not much larger: SQLite nests no deeper.
+MAX_REVERT_DEPTH = 6
 
 
-_POSITIONS: BindParameter[int] = bindparam("positions", expanding=True)
-_LOCKED = prepared(
-    select(Sample)
-    .where(Sample.dataset_id == bindparam("dataset"), Sample.position.in_(_POSITIONS))
-    .order_by(Sample.position)
-    .with_for_update()
+_LOCKED = cached_statement(
+    select(Sample).where(at_positions(Sample)).order_by(Sample.position).with_for_update()
 )
-_ROWS = prepared(
-    select(Correction)
-    .where(Correction.dataset_id == bindparam("dataset"), Correction.position.in_(_POSITIONS))
-    .order_by(Correction.seq)
+_ROWS = cached_statement(
+    select(Correction).where(at_positions(Correction)).order_by(Correction.seq)
 )
 
 
 def lock_dataset(session: Session, dataset_id: str) -> int:
-    """Until the transaction ends nobody else decides, reverts or publishes a ranking of this
+    """Until the transaction ends, nobody else can record corrections or publish a ranking of this
     dataset. Returns its version."""
     version: int = session.execute(
         update(Dataset)
@@ -68,8 +63,8 @@ def lock_dataset(session: Session, dataset_id: str) -> int:
 
 
 def lock_samples(session: Session, dataset_id: str, positions: Sequence[int]) -> Sequence[Sample]:
-    """Nobody is promised these samples until the transaction ends. Locked in order of position, so
-    that two batches never wait for each other in a circle."""
+    """Until the transaction ends, nobody else can lease these samples. Locked in order of position,
+    so that two batches never deadlock."""
     return session.scalars(_LOCKED, {"dataset": dataset_id, "positions": positions}).all()
 
 
@@ -81,7 +76,7 @@ def chunks(positions: Sequence[int]) -> Iterator[Sequence[int]]:
 def rows_at(
     session: Session, dataset_id: str, positions: Sequence[int]
 ) -> dict[int, list[Correction]]:
-    """Every row of these samples, oldest first."""
+    """All corrections of these samples, oldest first."""
     return by_position(
         row
         for some in chunks(positions)
@@ -89,18 +84,20 @@ def rows_at(
     )
 
 
-def outcomes_at(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, Outcome]:
-    """Where each of these samples stands."""
+def outcomes_at(
+    session: Session, dataset_id: str, positions: Sequence[int]
+) -> dict[int, SampleOutcome]:
+    """The outcome of each of these samples."""
     rows = rows_at(session, dataset_id, positions)
     return {position: outcome(rows.get(position, [])) for position in positions}
 
 
-def outcome_of(session: Session, dataset_id: str, position: int) -> Outcome:
+def outcome_of(session: Session, dataset_id: str, position: int) -> SampleOutcome:
     return outcomes_at(session, dataset_id, [position])[position]
 
 
 def corrections_at(session: Session, dataset_id: str, version: int) -> dict[int, Correction]:
-    """What is decided at a version: position -> the correction that decides."""
+    """What applies at a version of the dataset: position -> correction."""
     rows = session.scalars(
         select(Correction)
         .where(Correction.dataset_id == dataset_id, Correction.seq <= version)
@@ -108,20 +105,20 @@ def corrections_at(session: Session, dataset_id: str, version: int) -> dict[int,
     )
     found = {}
     for position, of_sample in by_position(rows).items():
-        decision = outcome(of_sample).decision
-        if decision is not None:
-            found[position] = decision
+        correction = outcome(of_sample).correction
+        if correction is not None:
+            found[position] = correction
     return found
 
 
 def list_corrections(
     session: Session, audit_id: str, *, after: int, limit: int, blind_to: str | None = None
 ) -> Sequence[Correction]:
-    """Oldest first, those after the sequence number `after`. Whoever `blind_to` names (a key id)
-    is not told what others say of samples that still wait for an opinion."""
+    """Corrections after the sequence number `after`, oldest first. The person with the key id
+    `blind_to` does not see others' opinions on samples that still need one."""
     query = select(Correction).where(Correction.audit_id == audit_id, Correction.seq > after)
     if blind_to is not None:
-        waiting = (
+        partially_reviewed = (
             select(Suspect.rank)
             .where(
                 Suspect.ranking_id == newest_ranking(session, audit_id).id,
@@ -131,44 +128,43 @@ def list_corrections(
             )
             .exists()
         )
-        query = query.where(or_(Correction.key_id == blind_to, ~waiting))
+        query = query.where(or_(Correction.key_id == blind_to, ~partially_reviewed))
     return session.scalars(query.order_by(Correction.seq).limit(limit)).all()
 
 
 @lru_cache
-def has_judged(*, or_skipped: bool = False) -> ColumnElement[bool]:
-    """Whether a person has given an opinion of the suspect of the outer query that stands: a
-    condition for `where`, of the person and dataset in the parameters `judged_by`. Made once,
-    since making it takes longer than asking it."""
+def has_reviewed(*, or_skipped: bool = False) -> ColumnElement[bool]:
+    """Whether a person has an opinion in force on the suspect of the outer query: a condition for
+    `where` that takes the `reviewer_parameters`. Cached, because building it takes longer than
+    running it."""
     row = aliased(Correction)
-    said: list[ColumnElement[bool]] = [row.verdict.is_not(None)]
+    counts: list[ColumnElement[bool]] = [row.verdict.is_not(None)]
     if not or_skipped:
-        said.append(row.verdict != Verdict.skip)
+        counts.append(row.verdict != Verdict.skip)
     return (
         select(row.id)
         .where(
-            row.dataset_id == JUDGED_IN,
+            row.dataset_id == REVIEWED_DATASET,
             row.position == Suspect.position,
-            row.key_id == JUDGE,
-            and_(*said),
-            _stands(row),
+            row.key_id == REVIEWER,
+            and_(*counts),
+            _in_force(row),
         )
         .exists()
     )
 
 
-def judged_by(key_id: str, dataset_id: str) -> dict[str, str]:
-    """The parameters of a query with `has_judged`."""
-    return {"judge": key_id, "judged_in": dataset_id}
+def reviewer_parameters(key_id: str, dataset_id: str) -> dict[str, str]:
+    """The parameters of a query with `has_reviewed`."""
+    return {"reviewer": key_id, "reviewed_dataset": dataset_id}
 
 
-def _stands(row: Any, undoings: int = UNDOINGS) -> ColumnElement[bool]:
-    """Whether no undoing that stands names the row. At most one row names each, so what nests here
-    is one look-up for every time that the row was undone or brought back. A value and no NOT
-    EXISTS: those PostgreSQL makes joins of, and on a table too small for an index each of them
-    crosses all the others: minutes for fifty rows."""
-    undo = aliased(Correction)
-    undone = _stands(undo, undoings - 1) if undoings > 1 else true()
-    return ~func.coalesce(
-        select(undone).select_from(undo).where(undo.reverts == row.id).scalar_subquery(), false()
-    )
+def _in_force(row: Any, depth: int = MAX_REVERT_DEPTH) -> ColumnElement[bool]:
+    """Whether no revert in force cancels the row. At most one revert names a row, so this nests one
+    look-up per revert in the chain. A scalar subquery instead of NOT EXISTS, because PostgreSQL
+    turns the latter into joins, and on a table too small for an index each join crosses all the
+    others: minutes for fifty rows."""
+    revert = aliased(Correction)
+    is_in_force = _in_force(revert, depth - 1) if depth > 1 else true()
+    reverted = select(is_in_force).select_from(revert).where(revert.reverts == row.id)
+    return ~func.coalesce(reverted.scalar_subquery(), false())

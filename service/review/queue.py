@@ -1,11 +1,11 @@
-"""Leases: the worst suspect that still wants an opinion is handed to one person, for a while.
+"""The queue: the worst suspect that still needs an opinion is leased to one person for a while.
 
 A sample has one lease for each person who holds it, at most as many as opinions are missing, and
-never one for somebody who has judged it. Looking for samples and promising them are two statements:
-first the worst that seem free are found and their `sample` rows locked, passing over those that
-somebody else has locked; then, with the locks held, a fresh look at the log's states and the leases
-says which are free. One statement could not do both, since it sees other tables as they were before
-it waited or passed over anything.
+never one for somebody who has already reviewed it. Finding samples and leasing them are two
+statements: the first finds the worst that seem free and locks their `sample` rows, skipping rows
+that somebody else has locked. With the locks held, the second reads the current states and leases
+and says which samples are really free. A single statement could not do both: it would see other
+tables as they were before it waited or skipped anything.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ from service.audits.suspects import SuspectFilter, newest_ranking
 from service.core.errors import LeaseLost
 from service.core.principal import Principal
 from service.db.engine import clock
-from service.db.statements import KEPT, prepared
+from service.db.statements import CACHE_SIZE, cached_statement
 from service.db.tables import (
     Audit,
     Lease,
@@ -49,23 +49,21 @@ from service.db.tables.review import (
     FRESH_FLAGGED,
 )
 from service.review import leases
+from service.review.conditions import leases_of_suspect
 from service.review.log import (
-    JUDGE,
-    JUDGED_IN,
-    has_judged,
-    judged_by,
+    REVIEWED_DATASET,
+    REVIEWER,
+    has_reviewed,
+    reviewer_parameters,
 )
-from service.review.states import mark_full, newest_rankings
+from service.review.states import newest_rankings, update_full_until
 
-ROUNDS = 4  # how often to look further where what was found turned out to be taken
+ROUNDS = 4  # how often to search again if samples that seemed free turned out to be taken
 
 
-_STANDING = prepared(
+_CURRENT_STATES = cached_statement(
     select(Suspect.position, Suspect.state, Suspect.opinions, Lease.holder, Lease.until <= clock())
-    .outerjoin(
-        Lease,
-        and_(Lease.dataset_id == bindparam("dataset"), Lease.position == Suspect.position),
-    )
+    .outerjoin(Lease, leases_of_suspect(bindparam("dataset")))
     .where(
         Suspect.ranking_id == bindparam("ranking"),
         Suspect.rank.in_(bindparam("ranks", expanding=True)),
@@ -74,7 +72,7 @@ _STANDING = prepared(
 
 
 @dataclass(frozen=True)
-class Held:
+class SuspectLease:
     """A suspect and the lease under which the caller holds it."""
 
     suspect: Suspect
@@ -89,92 +87,95 @@ def lease_next(
     wanted: SuspectFilter,
     count: int,
     lease_seconds: float,
-    but_not: Sequence[SuspectFilter] = (),
-) -> list[Held]:
-    """Hand the worst suspects that want an opinion to one person, each under its own lease.
+    excluding: Sequence[SuspectFilter] = (),
+) -> list[SuspectLease]:
+    """Lease the worst suspects that need an opinion to one person.
 
-    Samples that a colleague has begun come first, since half a judgement is worth nothing. Those
-    that fit a filter in `but_not` are left to others.
+    Samples that a colleague has begun come first, because a partial set of opinions decides
+    nothing. Samples that match a filter in `excluding` are left to others.
     """
     audit = get_completed_audit(session, audit_id)
     ranking = newest_ranking(session, audit_id)
-    held: list[Held] = []
+    parameters = {"ranking": ranking.id, **reviewer_parameters(principal.key_id, audit.dataset_id)}
 
-    def look(queries: Sequence[Select[Any]], missing: int) -> tuple[int, list[Held]]:
-        """How many seemed free, and those that were."""
-        values = {"ranking": ranking.id, **judged_by(principal.key_id, audit.dataset_id)}
-        found = _worst(session, queries, values, missing)
-        return len(found), hold(
+    def lease_found(queries: Sequence[Select[Any]], missing: int) -> tuple[int, list[SuspectLease]]:
+        """How many suspects seemed free, and the leases of those that were."""
+        found = _find_worst(session, queries, parameters, missing)
+        return len(found), lease_suspects(
             session, audit, found, principal=principal, lease_seconds=lease_seconds
         )
 
-    # Whoever found nothing but samples that somebody has locked waits for one of them, since some
-    # may yet want an opinion; for one and with none in hand, so that nobody waits in a circle.
-    for patient in (False, True, False):
-        for queries in _passes(wanted, tuple(but_not), patient):
-            if not patient:
-                for _ in range(ROUNDS):
-                    found, taken = look(queries, count - len(held))
-                    held += taken
-                    if len(held) == count or len(taken) == found:
-                        break
-            elif not held:
-                with session.begin_nested() as waiting:
-                    _, held = look(queries, 1)
-                    if not held:  # whoever waits for it too need not wait for this transaction
-                        waiting.rollback()
-        if held:
-            break
-    return held
+    def scan_unlocked() -> list[SuspectLease]:
+        """Lease samples that nobody else has locked."""
+        leased: list[SuspectLease] = []
+        for queries in _scan_queries(wanted, tuple(excluding), skip_locked=True):
+            for _ in range(ROUNDS):
+                found, taken = lease_found(queries, count - len(leased))
+                leased += taken
+                if len(leased) == count or len(taken) == found:
+                    break
+        return leased
+
+    def scan_locked() -> list[SuspectLease]:
+        """Wait for one locked sample, which may need an opinion after all. Only for one and while
+        holding none, so that nobody waits in a circle."""
+        for queries in _scan_queries(wanted, tuple(excluding), skip_locked=False):
+            with session.begin_nested() as savepoint:
+                _, leased = lease_found(queries, 1)
+                if leased:
+                    return leased
+                savepoint.rollback()  # so that others need not wait for this transaction
+        return []
+
+    return scan_unlocked() or scan_locked() or scan_unlocked()
 
 
-@lru_cache(KEPT)
-def _passes(
-    wanted: SuspectFilter, but_not: tuple[SuspectFilter, ...], patient: bool
+@lru_cache(CACHE_SIZE)
+def _scan_queries(
+    wanted: SuspectFilter, excluding: tuple[SuspectFilter, ...], *, skip_locked: bool
 ) -> tuple[tuple[Select[Any], ...], ...]:
-    """The queries of one pass after the other, each with an index made for it: the obvious first,
-    then the possible, each by rank. Where there are many, tier by tier: one walk by rank would
-    cross every sample of the tiers that are done.
+    """The queries of each pass of a scan, every pass with an index made for it: obvious suspects
+    first, then possible ones, each by rank. Passes over many suspects query tier by tier, because
+    one walk by rank would cross every sample of the tiers that are done.
 
-    They lock what they find, passing over what is locked unless `patient`, and ask for the
-    parameters `judged_by`, `ranking` and `missing`.
+    The queries lock what they find and take the `reviewer_parameters`, `ranking` and `missing`.
     """
     state = wanted.state or ReviewState.open
     free = seems_free()
-    judged = has_judged(or_skipped=state is ReviewState.disputed)
+    reviewed = has_reviewed(or_skipped=state is ReviewState.disputed)
     passes: list[tuple[tuple[ColumnElement[bool], ...], bool]]
     if state is not ReviewState.open:
-        closed = (_indexed(CLOSED), Suspect.state == literal_column(f"'{state}'"), free, ~judged)
+        closed = (_indexed(CLOSED), Suspect.state == literal_column(f"'{state}'"), free, ~reviewed)
         passes = [(closed, False)]
     else:
-        begun = (_indexed(BEGUN), Suspect.begun_by != JUDGE, free, ~judged)
+        begun = (_indexed(BEGUN), Suspect.begun_by != REVIEWER, free, ~reviewed)
         fresh = (_indexed(FRESH if wanted.issue is None else FRESH_FLAGGED), free)
         passes = [(begun, True), (fresh, False)]
     tiers = wanted.tier or tuple(Tier)
-    sample = and_(Sample.dataset_id == JUDGED_IN, Sample.position == Suspect.position)
+    sample = and_(Sample.dataset_id == REVIEWED_DATASET, Sample.position == Suspect.position)
 
-    def query(looked_for: Iterable[ColumnElement[bool]], tiers: Sequence[Tier]) -> Select[Any]:
-        return prepared(
+    def query(conditions: Iterable[ColumnElement[bool]], tiers: Sequence[Tier]) -> Select[Any]:
+        return cached_statement(
             wanted.apply(select(Suspect))
             .where(
                 Suspect.ranking_id == bindparam("ranking"),
-                *looked_for,
-                *(not_(and_(*other.conditions())) for other in but_not),
+                *conditions,
+                *(not_(and_(*other.conditions())) for other in excluding),
                 or_(*(Suspect.tier == literal_column(f"'{tier}'") for tier in tiers)),
             )
             .join(Sample, sample)
             .order_by(*([WORST_TIER] if len(tiers) > 1 else []), Suspect.rank)
             .limit(bindparam("missing", type_=Integer))
-            .with_for_update(of=Sample, skip_locked=not patient)
-            .execution_options(populate_existing=True)  # another round finds them as they are then
+            .with_for_update(of=Sample, skip_locked=skip_locked)
+            .execution_options(populate_existing=True)  # another round reads them again
         )
 
     return tuple(
         tuple(
-            query(looked_for, some)
+            query(conditions, some)
             for some in ([tiers] if few else [[tier] for tier in Tier if tier in tiers])
         )
-        for looked_for, few in passes
+        for conditions, few in passes
     )
 
 
@@ -182,118 +183,121 @@ WORST_TIER = case({tier: number for number, tier in enumerate(Tier)}, value=Susp
 
 
 def _indexed(condition: str) -> ColumnElement[bool]:
-    """As it stands in the index: with the type Boolean SQLite would be asked whether it `= 1`,
-    and would not see that the index has it."""
+    """The condition exactly as the index has it. With the type Boolean, SQLAlchemy would append
+    `= 1` on SQLite, which then would not use the index."""
     return literal_column(f"({condition})")
 
 
 @lru_cache
 def seems_free() -> ColumnElement[bool]:
-    """Whether a place is left for the caller at the suspect of the outer query, as far as one look
-    can tell; `hold` decides. It needs the parameters `judged_by`."""
-    mine = select(Lease.id).where(
-        Lease.dataset_id == JUDGED_IN,
-        Lease.position == Suspect.position,
-        Lease.holder == JUDGE,
-        Lease.until > clock(),
+    """Whether the suspect of the outer query seems to need an opinion of the caller, as far as one
+    query can tell; `lease_suspects` decides. It takes the `reviewer_parameters`."""
+    own_leases = select(Lease.id).where(
+        leases_of_suspect(REVIEWED_DATASET), Lease.holder == REVIEWER, Lease.until > clock()
     )
-    return and_(or_(Suspect.full_until.is_(None), Suspect.full_until < clock()), ~mine.exists())
+    not_full = or_(Suspect.full_until.is_(None), Suspect.full_until < clock())
+    return and_(not_full, ~own_leases.exists())
 
 
-def _worst(
+def _find_worst(
     session: Session,
     queries: Sequence[Select[Any]],
-    values: dict[str, str],
+    parameters: dict[str, str],
     count: int,
 ) -> list[Suspect]:
-    """The first so many that the queries find, their samples locked."""
+    """The first `count` suspects that the queries find, with their samples locked."""
     found: list[Suspect] = []
     for query in queries:
         if len(found) == count:
             break
-        found += session.scalars(query, {**values, "missing": count - len(found)}).all()
+        found += session.scalars(query, {**parameters, "missing": count - len(found)}).all()
     return found
 
 
-def hold(
+def lease_suspects(
     session: Session,
     audit: Audit,
     suspects: Sequence[Suspect],
     *,
     principal: Principal,
     lease_seconds: float,
-    control: bool = False,
-) -> list[Held]:
-    """Lease those of the suspects, as just read, that are free; their samples are locked."""
+    is_control: bool = False,
+) -> list[SuspectLease]:
+    """Lease those of the suspects that are free. They were just read and their samples locked."""
     if not suspects:
         return []
-    standing = _standing(session, audit.dataset_id, suspects)
-    held = []
+    current_states = _current_states(session, audit.dataset_id, suspects)
+    leased = []
     for suspect in suspects:
-        state, opinions, others = standing[suspect.position]
-        missing = (suspect.wanted or audit.opinions) - opinions - len(others)
+        state, opinions, holders = current_states[suspect.position]
+        missing = (suspect.wanted or audit.opinions) - opinions - len(holders)
         unchanged = (suspect.state, suspect.opinions) == (state, opinions)
-        # a dispute misses no opinion and is held by one adjudicator
-        if unchanged and principal.key_id not in others and (missing > 0 or not others):
-            held.append(Held(suspect, new_id("le")))
+        # a disputed sample misses no opinion and is leased to one adjudicator
+        if unchanged and principal.key_id not in holders and (missing > 0 or not holders):
+            leased.append(SuspectLease(suspect, new_id("le")))
     session.add_all(
         Lease(
-            id=promised.lease_id,
+            id=new.lease_id,
             dataset_id=audit.dataset_id,
-            position=promised.suspect.position,
+            position=new.suspect.position,
             holder=principal.key_id,
             holder_name=principal.name,
             until=clock() + lease_seconds,
-            control=control,
+            control=is_control,
         )
-        for promised in held
+        for new in leased
     )
     session.flush()
-    _mark_full(session, audit.dataset_id, [promised.suspect.position for promised in held])
-    return held
+    _update_full_until(session, audit.dataset_id, [new.suspect.position for new in leased])
+    return leased
 
 
-def _standing(
+def _current_states(
     session: Session, dataset_id: str, suspects: Sequence[Suspect]
 ) -> dict[int, tuple[ReviewState, int, set[str]]]:
-    """Of each suspect now: its state, its opinions and who holds it. Leases that ran out are
-    deleted."""
-    ranks = [suspect.rank for suspect in suspects]
-    here = {"dataset": dataset_id, "ranking": suspects[0].ranking_id, "ranks": ranks}
+    """The current state, number of opinions and holders of each suspect, by position. Expired
+    leases are deleted."""
+    parameters = {
+        "dataset": dataset_id,
+        "ranking": suspects[0].ranking_id,
+        "ranks": [suspect.rank for suspect in suspects],
+    }
     found: dict[int, tuple[ReviewState, int, set[str]]] = {}
-    over = []
-    for position, state, opinions, holder, is_over in session.execute(_STANDING, here):
+    expired = []
+    for position, state, opinions, holder, is_expired in session.execute(
+        _CURRENT_STATES, parameters
+    ):
         _, _, holders = found.setdefault(position, (state, opinions, set()))
-        if is_over:
-            over.append(position)
+        if is_expired:
+            expired.append(position)
         elif holder is not None:
             holders.add(holder)
-    if over:
-        leases.forget(session, dataset_id, over)
+    if expired:
+        leases.delete_expired(session, dataset_id, expired)
     return found
 
 
 def renew_lease(
     session: Session, audit_id: str, sample_id: str, *, lease_id: str, lease_seconds: float
 ) -> None:
-    lease = _leased(session, audit_id, sample_id, lease_id)
+    lease = _get_lease(session, audit_id, sample_id, lease_id)
     session.execute(update(Lease).where(Lease.id == lease_id).values(until=clock() + lease_seconds))
-    _mark_full(session, lease.dataset_id, [lease.position])
+    _update_full_until(session, lease.dataset_id, [lease.position])
 
 
 def release_lease(session: Session, audit_id: str, sample_id: str, *, lease_id: str) -> None:
-    lease = _leased(session, audit_id, sample_id, lease_id)
+    lease = _get_lease(session, audit_id, sample_id, lease_id)
     session.delete(lease)
     session.flush()
-    _mark_full(session, lease.dataset_id, [lease.position])
+    _update_full_until(session, lease.dataset_id, [lease.position])
 
 
-def _mark_full(session: Session, dataset_id: str, positions: Sequence[int]) -> None:
-    mark_full(session, dataset_id, positions, newest_rankings(session, dataset_id))
+def _update_full_until(session: Session, dataset_id: str, positions: Sequence[int]) -> None:
+    update_full_until(session, dataset_id, positions, newest_rankings(session, dataset_id))
 
 
-def _leased(session: Session, audit_id: str, sample_id: str, lease_id: str) -> Lease:
-    """The lease, its sample locked."""
+def _get_lease(session: Session, audit_id: str, sample_id: str, lease_id: str) -> Lease:
+    """The lease, with its sample locked."""
     audit = get_completed_audit(session, audit_id)
     sample = session.scalars(
         select(Sample)
@@ -303,7 +307,7 @@ def _leased(session: Session, audit_id: str, sample_id: str, lease_id: str) -> L
     lease = session.scalars(select(Lease).where(Lease.id == lease_id)).first()
     if sample is None or lease is None or lease.position != sample.position:
         raise LeaseLost(
-            f"You no longer hold sample {sample_id!r}: the lease ran out or the sample was "
+            f"You no longer hold sample {sample_id!r}: the lease expired or the sample was "
             "decided. Ask for the next one."
         )
     return lease

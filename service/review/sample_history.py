@@ -1,4 +1,4 @@
-"""The whole story of one sample, and what people say about it."""
+"""The full history of one sample, and its comments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,41 +18,47 @@ from service.db.tables import (
     Suspect,
     new_id,
 )
-from service.review import Outcome, newest_rankings, outcome
+from service.review import SampleOutcome, newest_rankings, outcome
 
 
 @dataclass(frozen=True)
-class Story:
-    """What is known of a sample, as far as the caller may know it."""
+class SampleHistory:
+    """What the caller may see of a sample's history."""
 
     sample: Sample
-    now: Outcome
+    outcome: SampleOutcome
     wanted: int
     ranks: Sequence[tuple[Audit, Suspect]]
     corrections: Sequence[Correction]
     comments: Sequence[Comment]
-    hidden: bool
+    hidden: bool  # whether corrections or comments are left out
 
 
-def story_of(session: Session, audit_id: str, sample_id: str, *, principal: Principal) -> Story:
-    """Given label, ranks in every audit of the dataset, decisions, undone ones, comments."""
+def read_history(
+    session: Session, audit_id: str, sample_id: str, *, principal: Principal
+) -> SampleHistory:
+    """The sample's rank in every audit of the dataset, its corrections, reverts and comments."""
     audit = get_audit(session, audit_id)
     sample = get_sample(session, audit.dataset_id, sample_id)
-    here = (audit.dataset_id, sample.position)
     rows = session.scalars(
         select(Correction)
-        .where(Correction.dataset_id == here[0], Correction.position == here[1])
+        .where(
+            Correction.dataset_id == audit.dataset_id,
+            Correction.position == sample.position,
+        )
         .order_by(Correction.seq)
     ).all()
     comments = session.scalars(
         select(Comment)
-        .where(Comment.dataset_id == here[0], Comment.position == here[1])
+        .where(Comment.dataset_id == audit.dataset_id, Comment.position == sample.position)
         .order_by(Comment.id)
     ).all()
     now = outcome(rows)
-    blind = now.waiting and not principal.leads
-    own = [row for row in rows if not blind or row.key_id == principal.key_id]
-    said = [comment for comment in comments if not blind or comment.key_id == principal.key_id]
+    blind = now.partially_reviewed and not principal.leads
+    visible_rows = [row for row in rows if not blind or row.key_id == principal.key_id]
+    visible_comments = [
+        comment for comment in comments if not blind or comment.key_id == principal.key_id
+    ]
     ranks = session.execute(
         select(Audit, Suspect)
         .join(Ranking, Ranking.audit_id == Audit.id)
@@ -63,14 +69,14 @@ def story_of(session: Session, audit_id: str, sample_id: str, *, principal: Prin
         )
         .order_by(Audit.id.desc())
     ).all()
-    return Story(
+    return SampleHistory(
         sample=sample,
-        now=now,
+        outcome=now,
         wanted=now.wanted or audit.opinions,
         ranks=[(row[0], row[1]) for row in ranks],
-        corrections=own,
-        comments=said,
-        hidden=len(own) < len(rows) or len(said) < len(comments),
+        corrections=visible_rows,
+        comments=visible_comments,
+        hidden=len(visible_rows) < len(rows) or len(visible_comments) < len(comments),
     )
 
 

@@ -1,4 +1,4 @@
-"""Who did how much of a review, how fast, and how far they agree with each other."""
+"""How much each reviewer did, how fast, and how far they agree with each other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from labelaudit.enums import Verdict
 from service.audits.records import get_audit
 from service.db.tables import ApiKey, Correction
 from service.ranking.intervals import wilson
-from service.review import by_position, outcome
+from service.review import SampleOutcome, by_position, outcome
 
-PAUSE = timedelta(minutes=5)  # a longer gap between two decisions is a pause, not work
-LEAST_SECONDS = 60.0
+PAUSE = timedelta(minutes=5)  # a longer gap between two verdicts is a pause, not work
+LEAST_SECONDS = 60.0  # less work than this gives no reliable rate
 
 
 @dataclass
@@ -26,41 +26,41 @@ class Member:
 
     id: str
     name: str
-    decisions: int = 0
+    verdicts: int = 0  # skips are counted separately
     skips: int = 0
-    undone: int = 0  # of the decisions
+    reverted: int = 0  # of the verdicts and skips
     adjudications: int = 0
-    controls: int = 0  # judged blind
+    controls: int = 0  # reviewed blind
     first_at: datetime | None = None
     last_at: datetime | None = None
-    per_hour: float | None = None  # while at work
-    seconds_per_decision: float | None = None
+    per_hour: float | None = None  # verdicts, without pauses
+    seconds_per_verdict: float | None = None
     agreement: dict[str, Any] | None = None  # with others on the same samples
-    upheld: dict[str, Any] | None = None  # own opinions that are what was decided among several
+    upheld: dict[str, Any] | None = None  # own opinions that match the outcome
     batches: dict[str, list[datetime]] = field(default_factory=dict, repr=False)
 
 
-def members_of(session: Session, audit_id: str) -> list[Member]:
-    """Everybody who decided something in the audit, the busiest first.
+def list_members(session: Session, audit_id: str) -> list[Member]:
+    """Everybody who reviewed something in the audit, most verdicts first.
 
-    `agreement` is over pairs: each opinion of the person against each other person's opinion in
-    force on the same sample. `upheld` is the share of the person's opinions on samples that several
-    people judged that are what was decided there. Both with a 95 % interval (Wilson).
+    `agreement` compares each opinion of the person with every other person's opinion in force on
+    the same sample. `upheld` is the share of the person's opinions that match the outcome, on
+    samples that several people reviewed. Both have a 95 % interval (Wilson).
     """
     get_audit(session, audit_id)
     rows = session.scalars(
         select(Correction).where(Correction.audit_id == audit_id).order_by(Correction.seq)
     ).all()
     members: dict[str, Member] = {}
-    undone = {row.reverts for row in rows if row.reverts}
+    reverted = {row.reverts for row in rows if row.reverts}
     for row in rows:
         member = members.setdefault(row.key_id, Member(row.key_id, row.annotator))
         if row.verdict is None:
             continue
         member.batches.setdefault(row.batch_id or row.id, []).append(row.created_at)
         member.skips += row.verdict is Verdict.skip
-        member.decisions += row.verdict is not Verdict.skip
-        member.undone += row.id in undone
+        member.verdicts += row.verdict is not Verdict.skip
+        member.reverted += row.id in reverted
         member.adjudications += row.adjudication
         member.controls += row.control
     agreed: dict[str, list[int]] = {}
@@ -71,26 +71,28 @@ def members_of(session: Session, audit_id: str) -> list[Member]:
         _pace(member)
         member.agreement = _share(agreed.get(member.id))
         member.upheld = _share(upheld.get(member.id))
-    return sorted(members.values(), key=lambda member: -member.decisions)
+    return sorted(members.values(), key=lambda member: -member.verdicts)
 
 
 def reviewers(session: Session) -> Sequence[ApiKey]:
-    """Everybody who can review, to assign work to."""
+    """Everybody who can review: the valid keys."""
     return session.scalars(
         select(ApiKey).where(ApiKey.revoked_at.is_(None)).order_by(ApiKey.name, ApiKey.id)
     ).all()
 
 
-def _compare(now: Any, agreed: dict[str, list[int]], upheld: dict[str, list[int]]) -> None:
-    if len(now.opinions) < 2:
+def _compare(
+    found: SampleOutcome, agreed: dict[str, list[int]], upheld: dict[str, list[int]]
+) -> None:
+    if len(found.opinions) < 2:
         return
-    for who, row in now.opinions.items():
-        for other, theirs in now.opinions.items():
+    for who, row in found.opinions.items():
+        for other, theirs in found.opinions.items():
             if other != who:
                 same = int(row.corrected_label == theirs.corrected_label)
                 agreed.setdefault(who, []).append(same)
-        if now.decision is not None:
-            same = int(row.corrected_label == now.decision.corrected_label)
+        if found.correction is not None:
+            same = int(row.corrected_label == found.correction.corrected_label)
             upheld.setdefault(who, []).append(same)
 
 
@@ -102,18 +104,17 @@ def _share(hits: list[int] | None) -> dict[str, Any] | None:
 
 
 def _pace(member: Member) -> None:
-    """Decisions made at one go took the time since the go before; what is shorter than a minute in
-    all tells no rate."""
+    """The verdicts of one batch took the time since the batch before."""
     if not member.batches:
         return
-    goes = sorted((min(moments), len(moments)) for moments in member.batches.values())
-    member.first_at, member.last_at = goes[0][0], max(max(m) for m in member.batches.values())
+    batches = sorted((min(moments), len(moments)) for moments in member.batches.values())
+    member.first_at, member.last_at = batches[0][0], max(max(m) for m in member.batches.values())
     worked = [
-        ((later - sooner).total_seconds(), count)
-        for (sooner, _), (later, count) in pairwise(goes)
-        if later - sooner <= PAUSE
+        ((later - earlier).total_seconds(), count)
+        for (earlier, _), (later, count) in pairwise(batches)
+        if later - earlier <= PAUSE
     ]
     seconds = sum(gap for gap, _ in worked)
     if seconds >= LEAST_SECONDS:
-        member.seconds_per_decision = round(median(gap / count for gap, count in worked), 2)
+        member.seconds_per_verdict = round(median(gap / count for gap, count in worked), 2)
         member.per_hour = round(3600 * sum(count for _, count in worked) / seconds, 1)

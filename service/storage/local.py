@@ -1,17 +1,16 @@
-"""Bytes and arrays by key, in a local folder. A file is complete the moment its name exists."""
+"""Bytes by key, in a local folder. A file is complete as soon as its name exists."""
 
 import hashlib
-import os
 import shutil
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
 
 from service.core.errors import BadInput, InsufficientStorage, UploadTooLarge
+from service.storage import atomic
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Received:
 
 
 class Storage:
-    """Keys are relative POSIX paths that this code makes; no name from a user is ever one."""
+    """Keys are relative POSIX paths that this code generates, never names that users supply."""
 
     def __init__(self, root: Path, *, free_space_watermark_bytes: int = 0) -> None:
         self.root = root
@@ -39,45 +38,32 @@ class Storage:
 
     @contextmanager
     def writing(self, key: str) -> Generator[Path]:
-        """A temporary path, renamed to the key's own when the block ends well, else removed."""
-        target = self.path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{uuid4().hex}.part")
-        try:
+        """A temporary path, published under the key if the block succeeds, else removed."""
+        with atomic.replacing(self.path(key)) as temporary:
             yield temporary
-            if temporary.is_file():
-                _sync(temporary)
-            elif target.is_dir():  # an earlier attempt finished the same folder
-                shutil.rmtree(target)
-            temporary.replace(target)
-            _sync(target.parent)
-        finally:
-            if temporary.is_dir():
-                shutil.rmtree(temporary, ignore_errors=True)
-            else:
-                temporary.unlink(missing_ok=True)
 
     def clear_attempts(self, key: str) -> None:
-        """Delete what killed attempts at writing this left. For whoever alone may write it."""
+        """Delete the leftovers of killed attempts to write this key. Only for its sole writer."""
         target = self.path(key)
         for left in target.parent.glob(f".{target.name}.*.part"):
             left.unlink(missing_ok=True)
 
-    @contextmanager
-    def placing(self, key: str) -> Generator[Path]:
-        """The key's own path, for a file that is renamed to it; durable when the block ends."""
+    def move(self, source: str, key: str) -> None:
+        """Rename a complete file to another key, durably, unless an earlier attempt already has."""
         target = self.path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield target
-        _sync(target.parent)
+        atomic.make_folder(target.parent)
+        try:
+            atomic.publish(self.path(source), target)
+        except FileNotFoundError:
+            atomic.sync(target.parent)  # the earlier attempt may have been killed before this
 
     async def receive(self, key: str, chunks: AsyncIterator[bytes], *, limit: int) -> Received:
-        """Stream a request body to the key, hashing and counting as it goes.
+        """Stream a request body to the key; returns its size and hash.
 
         Raises
         ------
         UploadTooLarge, InsufficientStorage, BadInput
-            Over `limit` bytes; the disk is nearly full; nothing was sent. Nothing is kept.
+            More than `limit` bytes; the disk is nearly full; the body is empty. Nothing is kept.
         """
         digest, size = hashlib.sha256(), 0
         with self.writing(key) as temporary, temporary.open("wb") as file:
@@ -90,13 +76,13 @@ class Storage:
                 await run_in_threadpool(file.write, chunk)
             if size == 0:
                 raise BadInput(
-                    "The upload is empty: send the file's bytes as the request body.",
+                    "The upload is empty. Send the file as the request body.",
                     type="empty-file",
                 )
         return Received(size, digest.hexdigest())
 
     def measure(self, key: str) -> Received | None:
-        """The size and hash of what lies there."""
+        """The size and hash of the stored file, if there is one."""
         try:
             with self.path(key).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -108,10 +94,10 @@ class Storage:
         return shutil.disk_usage(self.root).free
 
     def require_space(self, size: int = 0) -> None:
-        """Raises InsufficientStorage unless `size` more bytes leave the watermark's space free."""
+        """Raises InsufficientStorage if `size` more bytes would leave too little free space."""
         if self.free_bytes() - size < self.watermark:
             raise InsufficientStorage(
-                "The server's disk is nearly full; nothing was stored. Free some space, try again."
+                "The server's disk is nearly full; nothing was stored. Free some space, then retry."
             )
 
     def delete(self, key: str) -> None:
@@ -120,11 +106,3 @@ class Storage:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,28 +1,33 @@
-"""One row of a Parquet file, by reading the row group that it lies in and nothing else.
+"""Reads one row of a Parquet file: only the row group that contains it.
 
-A million rows have a thousand row groups, and the footer that lists them takes longer to read than
-any of them; those of the files that people look at are kept.
+A million rows have a thousand row groups, and reading the footer that lists them takes longer than
+reading one of them, so the footers of recently used files are cached.
 """
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pyarrow.parquet as pq
+from cachetools import LRUCache, cached
 
-from service.core.lru import Recent
-
-FOOTERS = 32  # some megabytes each for a million rows
-
-_footers: Recent[tuple[str, int, int], pq.FileMetaData] = Recent(FOOTERS)
+CACHED_FOOTERS = 32  # some megabytes each for a million rows
 
 
 def read_row(path: Path, row: int, *, row_group: int) -> dict[str, Any]:
-    """The row's columns by name, of a file that was written with so many rows in each group."""
+    """The row's columns by name, from a file written with `row_group` rows per group."""
     group, offset = divmod(row, row_group)
-    stat = path.stat()  # a file that is written anew is another file
-    footer = _footers.get(
-        (str(path), stat.st_ino, stat.st_mtime_ns), lambda: pq.read_metadata(path)
-    )
-    with pq.ParquetFile(path, metadata=footer) as file:
+    with pq.ParquetFile(path, metadata=_footer(path)) as file:
         found: dict[str, Any] = file.read_row_group(group).slice(offset, 1).to_pylist()[0]
     return found
+
+
+def _file_identity(path: Path) -> tuple[str, int, int]:
+    """Differs once the file is replaced."""
+    stat = path.stat()
+    return str(path), stat.st_ino, stat.st_mtime_ns
+
+
+@cached(LRUCache(CACHED_FOOTERS), key=_file_identity, lock=Lock())
+def _footer(path: Path) -> pq.FileMetaData:
+    return pq.read_metadata(path)

@@ -1,14 +1,14 @@
-"""Uploads: room for them, their bytes as they come, and the datasets that they become.
+"""Uploads: reserve space, receive bytes, and create the dataset.
 
-A row reserves the room before the first byte. The bytes lie in `incoming/` until all are there and
-their hash is right; then the file is renamed to the dataset's and the dataset's row is committed. A
-crash between the two leaves a whole file under a known name, and the next request goes on there.
-Where a bucket is set up, the bytes of a direct upload go there instead.
+A row reserves the space before the first byte is sent. Bytes are kept in `incoming/` until all have
+arrived and the hash matches; then the file is renamed to the dataset's path and the dataset's row
+is committed. A crash between the two leaves a complete file at a known path, and the next request
+continues from there. The bytes of a multipart upload go to the upload bucket instead.
 """
 
 from service.uploads.completion import complete, register
 from service.uploads.reservation import (
-    get_direct,
+    get_multipart_upload,
     get_upload,
     list_open,
     release,
@@ -27,7 +27,7 @@ __all__ = [
     "append",
     "complete",
     "discard",
-    "get_direct",
+    "get_multipart_upload",
     "get_upload",
     "list_open",
     "offset_of",

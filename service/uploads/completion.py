@@ -1,4 +1,4 @@
-"""The last byte is there: check the hash, make the file the dataset's, register it."""
+"""Completes an upload: checks the hash, moves the file into place, creates the dataset."""
 
 from typing import Any
 
@@ -8,26 +8,26 @@ from service.core.config import Settings
 from service.core.errors import BadInput, NotFound
 from service.core.principal import Principal
 from service.datasets import records as datasets
-from service.db.engine import Database, take_turns
+from service.db.engine import Database, advisory_lock
 from service.db.tables import Dataset, Upload, now
 from service.storage.local import Received, Storage
-from service.uploads.reservation import require_room
+from service.uploads.reservation import require_quota
 from service.uploads.tus import discard, part_key
 
 
 def complete(
     database: Database, storage: Storage, upload: Upload, *, principal: Principal
 ) -> dict[str, Any] | None:
-    """Make a dataset of an upload whose every byte has arrived; None, or why it was refused.
+    """Create the dataset of a fully received upload; returns None, or the problem that rejected it.
 
-    Safe to call again after a crash at any point, and from two requests at once.
+    Safe to retry after a crash at any point, and to call from two requests at once.
     """
     received = _measure(storage, upload)
-    problem = _find_fault(upload, received)
+    problem = _check_hash(upload, received)
     if problem is None:
-        _place(storage, upload)
+        storage.move(part_key(upload.id), datasets.upload_key(upload.dataset_id))
     with database.write() as session:
-        take_turns(session, upload.id)
+        advisory_lock(session, upload.id)
         known = session.get_one(Upload, upload.id)
         if known.completed_at is None and known.problem is None:
             if problem is None:
@@ -47,14 +47,14 @@ def register(
     *,
     principal: Principal,
 ) -> Dataset:
-    """The dataset of a body that came in one request. Raises UploadTooLarge, BadInput."""
-    fault = _find_fault(upload, received)
-    if fault is not None:
-        raise BadInput(fault["detail"], type="checksum-mismatch")
+    """Create the dataset of a body sent in one request. Raises UploadTooLarge, BadInput."""
+    problem = _check_hash(upload, received)
+    if problem is not None:
+        raise BadInput(problem["detail"], type="checksum-mismatch")
     known = session.get_one(Upload, upload.id)
     if known.length is None:
-        take_turns(session, "uploads")
-        require_room(session, settings, received.bytes, besides=upload.id)
+        advisory_lock(session, "uploads")
+        require_quota(session, settings, received.bytes, excluding=upload.id)
     return create(session, known, received, principal=principal)
 
 
@@ -66,7 +66,7 @@ def create(
     principal: Principal,
     in_bucket: bool = False,
 ) -> Dataset:
-    """The dataset of an upload whose bytes are here, or in the bucket."""
+    """Create the dataset of an upload whose bytes are in the storage or in the bucket."""
     upload.completed_at = now()
     return datasets.create_dataset(
         session,
@@ -84,22 +84,14 @@ def _measure(storage: Storage, upload: Upload) -> Received:
     for key in (part_key(upload.id), datasets.upload_key(upload.dataset_id)):
         if (received := storage.measure(key)) is not None:
             return received
-    raise NotFound(f"The bytes of the upload {upload.id!r} are gone. Send the file again.")
+    raise NotFound(f"The bytes of the upload {upload.id!r} no longer exist. Send the file again.")
 
 
-def _find_fault(upload: Upload, received: Received) -> dict[str, Any] | None:
+def _check_hash(upload: Upload, received: Received) -> dict[str, Any] | None:
     if upload.sha256 is None or upload.sha256 == received.sha256:
         return None
     return BadInput(
-        f"The bytes that arrived hash to {received.sha256}, not to {upload.sha256}. They were "
-        "damaged on the way, or the file changed meanwhile; nothing is kept. Send it again.",
+        f"The received bytes hash to {received.sha256}, not to {upload.sha256}. They were damaged "
+        "in transit, or the file changed during the upload. Nothing was kept; send it again.",
         type="checksum-mismatch",
     ).problem()
-
-
-def _place(storage: Storage, upload: Upload) -> None:
-    """Rename the part to the dataset's file, unless an earlier attempt has."""
-    part = storage.path(part_key(upload.id))
-    with storage.placing(datasets.upload_key(upload.dataset_id)) as target:
-        if part.exists():
-            part.replace(target)

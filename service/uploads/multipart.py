@@ -1,7 +1,7 @@
-"""Direct uploads: the parts of a file go straight to the bucket, and a worker fetches the whole.
+"""Multipart uploads: clients send the parts of a file to the bucket, and a worker fetches the file.
 
-The row is a reservation like any other's. What has arrived, and whether the parts have been joined,
-is asked of the bucket each time: it knows, whoever was killed when.
+The row is a reservation as for any other upload. Which parts have arrived, and whether they have
+been assembled, is always asked of the bucket, so a crash cannot make the two disagree.
 """
 
 from contextlib import suppress
@@ -18,20 +18,20 @@ from service.core.errors import (
     Unavailable,
 )
 from service.core.principal import Principal
-from service.db.engine import Database, take_turns
+from service.db.engine import Database, advisory_lock
 from service.db.tables import Upload, now
 from service.storage.local import Received
 from service.storage.upload_bucket import (
     Found,
-    Inlet,
     NotThere,
     Part,
+    UploadBucket,
 )
 from service.uploads.completion import create
-from service.uploads.parts import Cut
+from service.uploads.parts import PartLayout
 
-ADDRESS_SECONDS = 3600  # for one part; then it is signed again
-SHOWN = 20  # missing parts that a refusal names
+SIGNED_URL_SECONDS = 3600  # how long the signed URL of a part is valid
+MAX_LISTED = 20  # missing parts listed in an error
 
 
 @dataclass(frozen=True)
@@ -43,46 +43,46 @@ class SignedPart:
     expires_at: datetime
 
 
-def begin(database: Database, inlet: Inlet, upload: Upload) -> str:
-    """The bucket's id for the upload, made when it is first asked for."""
+def begin(database: Database, bucket: UploadBucket, upload: Upload) -> str:
+    """The bucket's id of the multipart upload, created on first use."""
     if upload.multipart_id is not None:
         return upload.multipart_id
-    made = inlet.begin(upload.dataset_id)
+    created = bucket.begin(upload.dataset_id)
     with database.write() as session:
-        known = _still(session.get(Upload, upload.id, with_for_update=True))
+        known = _require_row(session.get(Upload, upload.id, with_for_update=True))
         if known.multipart_id is None:
-            known.multipart_id = made
-        return known.multipart_id  # another request's, perhaps: the janitor takes ours away then
+            known.multipart_id = created
+        return known.multipart_id  # another request may have won; the cleanup aborts ours
 
 
 def sign(
-    database: Database, inlet: Inlet, upload: Upload, *, first: int, count: int
+    database: Database, bucket: UploadBucket, upload: Upload, *, first: int, count: int
 ) -> list[SignedPart]:
-    """Addresses for `count` parts from number `first` on, as often as somebody asks for them.
+    """Signed URLs for `count` parts, starting at number `first`. May be called repeatedly.
 
     Raises
     ------
     BadInput, Conflict, Gone
-        There is no part of that number; the upload is complete; the bucket has dropped it.
+        There is no part with that number; the upload is complete; the bucket has deleted it.
     """
-    cut = Cut.of(upload)
+    layout = PartLayout.of(upload)
     if upload.completed_at is not None:
-        raise Conflict("The upload is complete: it takes no more parts.", type="upload-complete")
-    if first > cut.count:
+        raise Conflict("The upload is complete and takes no more parts.", type="upload-complete")
+    if first > layout.count:
         raise BadInput(
-            f"The upload has {cut.count} parts; there is no number {first}.", type="no-such-part"
+            f"The upload has {layout.count} parts; there is no part {first}.", type="no-such-part"
         )
-    last = min(cut.count, first + count - 1)
-    multipart_id = begin(database, inlet, upload)
-    arrived = _arrived(inlet, upload, multipart_id, first, last)
-    expires_at = min(now() + timedelta(seconds=ADDRESS_SECONDS), upload.expires_at)
+    last = min(layout.count, first + count - 1)
+    multipart_id = begin(database, bucket, upload)
+    arrived = _arrived(bucket, upload, multipart_id, first, last)
+    expires_at = min(now() + timedelta(seconds=SIGNED_URL_SECONDS), upload.expires_at)
     seconds = max(1, int((expires_at - now()).total_seconds()))
     return [
         SignedPart(
             number,
-            size := cut.size_of(number),
-            cut.is_whole(arrived.get(number)),
-            inlet.sign(upload.dataset_id, multipart_id, number, size=size, seconds=seconds),
+            size := layout.size_of(number),
+            layout.is_whole(arrived.get(number)),
+            bucket.sign(upload.dataset_id, multipart_id, number, size=size, seconds=seconds),
             expires_at,
         )
         for number in range(first, last + 1)
@@ -90,98 +90,99 @@ def sign(
 
 
 def _arrived(
-    inlet: Inlet, upload: Upload, multipart_id: str, first: int, last: int
+    bucket: UploadBucket, upload: Upload, multipart_id: str, first: int, last: int
 ) -> dict[int, Part]:
     try:
-        coming = inlet.parts(upload.dataset_id, multipart_id, after=first - 1)
-        return {part.number: part for part in takewhile(lambda part: part.number <= last, coming)}
+        parts = bucket.parts(upload.dataset_id, multipart_id, after=first - 1)
+        return {part.number: part for part in takewhile(lambda part: part.number <= last, parts)}
     except NotThere:
-        if inlet.find(upload.dataset_id) is None:
-            raise _vanished() from None
+        if bucket.find(upload.dataset_id) is None:
+            raise _lost() from None
         raise Conflict(
-            "Every part has arrived and they are joined. Complete the upload.",
+            "All parts have arrived and are assembled. Complete the upload.",
             type="upload-complete",
         ) from None
 
 
 def complete(
-    database: Database, inlet: Inlet, upload: Upload, *, principal: Principal
+    database: Database, bucket: UploadBucket, upload: Upload, *, principal: Principal
 ) -> dict[str, Any] | None:
-    """Make a dataset of an upload whose every part is in the bucket; None, or why it was refused.
+    """Create the dataset of an upload whose parts are all in the bucket; returns None, or the
+    problem that rejected it.
 
-    Safe to call again after a crash at any point, and from two requests at once. Raises Conflict
+    Safe to retry after a crash at any point, and to call from two requests at once. Raises Conflict
     while parts are missing.
     """
-    found = inlet.find(upload.dataset_id) or _join(database, inlet, upload)
-    problem = _find_fault(upload, found)
+    found = bucket.find(upload.dataset_id) or _assemble(database, bucket, upload)
+    problem = _check_size(upload, found)
     with database.write() as session:
-        take_turns(session, upload.id)
-        known = _still(session.get(Upload, upload.id, with_for_update=True))
+        advisory_lock(session, upload.id)
+        known = _require_row(session.get(Upload, upload.id, with_for_update=True))
         if known.completed_at is None and known.problem is None:
             if problem is None:
-                received = Received(Cut.of(known).length, known.sha256 or "")
+                received = Received(PartLayout.of(known).length, known.sha256 or "")
                 create(session, known, received, principal=principal, in_bucket=True)
             known.problem = problem
         problem = known.problem
     if problem is not None:
-        discard(inlet, upload)
+        discard(bucket, upload)
     return problem
 
 
-def discard(inlet: Inlet, upload: Upload) -> None:
-    """Delete what has arrived; if the bucket is away, the janitor comes back to it."""
+def discard(bucket: UploadBucket, upload: Upload) -> None:
+    """Delete what has arrived. If the bucket is unavailable, the cleanup does it later."""
     with suppress(Unavailable):
         if upload.multipart_id is not None:
-            inlet.abort(upload.dataset_id, upload.multipart_id)
-        inlet.delete(upload.dataset_id)
+            bucket.abort(upload.dataset_id, upload.multipart_id)
+        bucket.delete(upload.dataset_id)
 
 
-def _join(database: Database, inlet: Inlet, upload: Upload) -> Found | None:
-    """Make the object of its parts; None if the bucket has neither it nor them."""
-    multipart_id = begin(database, inlet, upload)
+def _assemble(database: Database, bucket: UploadBucket, upload: Upload) -> Found | None:
+    """Assemble the parts into the object; None if the bucket has neither."""
+    multipart_id = begin(database, bucket, upload)
     try:
-        parts = list(inlet.parts(upload.dataset_id, multipart_id))
-        _require_all(Cut.of(upload), parts)
-        inlet.join(upload.dataset_id, multipart_id, parts)
-    except NotThere:  # another request has joined them, or the bucket has dropped them
+        parts = list(bucket.parts(upload.dataset_id, multipart_id))
+        _require_all(PartLayout.of(upload), parts)
+        bucket.assemble(upload.dataset_id, multipart_id, parts)
+    except NotThere:  # another request has assembled them, or the bucket has deleted them
         pass
-    return inlet.find(upload.dataset_id)
+    return bucket.find(upload.dataset_id)
 
 
-def _require_all(cut: Cut, parts: list[Part]) -> None:
+def _require_all(layout: PartLayout, parts: list[Part]) -> None:
     arrived = {part.number: part for part in parts}
-    missing = [one for one in range(1, cut.count + 1) if not cut.is_whole(arrived.get(one))]
+    missing = [one for one in range(1, layout.count + 1) if not layout.is_whole(arrived.get(one))]
     if missing:
         raise Conflict(
-            f"{len(missing)} of {cut.count} parts have not arrived, or not whole. Send them, then "
+            f"{len(missing)} of {layout.count} parts are missing or incomplete. Send them, then "
             "complete the upload.",
             type="upload-incomplete",
             errors=[
-                {"part": number, "detail": f"{cut.size_of(number)} bytes are to come."}
-                for number in missing[:SHOWN]
+                {"part": number, "detail": f"{layout.size_of(number)} bytes expected."}
+                for number in missing[:MAX_LISTED]
             ],
         )
 
 
-def _find_fault(upload: Upload, found: Found | None) -> dict[str, Any] | None:
+def _check_size(upload: Upload, found: Found | None) -> dict[str, Any] | None:
     if found is None:
-        return _vanished().problem()
+        return _lost().problem()
     if found.bytes == upload.length:
         return None
     return Gone(
-        f"{found.bytes} bytes arrived in the bucket, {upload.length} were declared. Nothing is "
+        f"The bucket received {found.bytes} bytes, but you declared {upload.length}. Nothing was "
         "kept; start a new upload.",
         type="upload-size-mismatch",
     ).problem()
 
 
-def _vanished() -> Gone:
+def _lost() -> Gone:
     return Gone(
-        "The bucket has dropped what had arrived. Start a new upload.", type="upload-vanished"
+        "The bucket no longer has the uploaded parts. Start a new upload.", type="upload-vanished"
     )
 
 
-def _still(known: Upload | None) -> Upload:
+def _require_row(known: Upload | None) -> Upload:
     if known is None:
-        raise NotFound("The upload was deleted meanwhile. Start a new one.")
+        raise NotFound("The upload was deleted in the meantime. Start a new one.")
     return known

@@ -1,4 +1,4 @@
-"""How a file is cut into the parts of a direct upload."""
+"""How a file is split into the parts of a multipart upload."""
 
 from dataclasses import dataclass
 
@@ -7,36 +7,37 @@ from service.core.errors import UploadTooLarge
 from service.db.tables import Upload
 from service.storage.upload_bucket import Part
 
-MOST = 10_000  # of one object, by the protocol
-LARGEST = 5 * 2**30
+MAX_PARTS = 10_000  # per object, a limit of the S3 protocol
+MAX_PART_BYTES = 5 * 2**30
 MIB = 2**20
 
 
 @dataclass(frozen=True)
-class Cut:
-    """Parts of one size, numbered from 1, and a last one of what is left."""
+class PartLayout:
+    """Parts of equal size, numbered from 1; the last one holds the remainder."""
 
     length: int
     part_bytes: int
 
     @classmethod
-    def plan(cls, settings: Settings, length: int) -> "Cut":
-        """Parts of the setting's size, or larger where there would be too many.
+    def plan(cls, settings: Settings, length: int) -> "PartLayout":
+        """Parts of the configured size, or larger if there would be too many.
 
-        Raises UploadTooLarge if no allowed number and size of parts holds the file.
+        Raises UploadTooLarge if the file does not fit in the allowed number and size of parts.
         """
-        least = -(-length // MOST)
-        part_bytes = max(settings.upload_part_bytes, -(-least // MIB) * MIB)
-        if part_bytes > LARGEST:
+        minimum = -(-length // MAX_PARTS)
+        part_bytes = max(settings.upload_part_bytes, -(-minimum // MIB) * MIB)
+        if part_bytes > MAX_PART_BYTES:
             raise UploadTooLarge(
-                f"A bucket takes {MOST} parts of {LARGEST} bytes each; {length} bytes are more.",
+                f"The file has {length} bytes. A bucket takes at most {MAX_PARTS} parts of "
+                f"{MAX_PART_BYTES} bytes each.",
                 type="too-many-parts",
             )
         return cls(length, part_bytes)
 
     @classmethod
-    def of(cls, upload: Upload) -> "Cut":
-        assert upload.length is not None  # it was said when the direct upload was begun
+    def of(cls, upload: Upload) -> "PartLayout":
+        assert upload.length is not None  # a multipart upload always has a length
         assert upload.part_bytes is not None
         return cls(upload.length, upload.part_bytes)
 

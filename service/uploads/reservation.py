@@ -1,4 +1,4 @@
-"""Room for an upload: quotas are checked, and held, before a byte is sent."""
+"""Reservations: quotas are checked and space is reserved before the first byte is sent."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -17,7 +17,7 @@ from service.core.errors import (
     UploadTooLarge,
 )
 from service.core.principal import Principal
-from service.db.engine import take_turns
+from service.db.engine import advisory_lock
 from service.db.tables import (
     Dataset,
     Upload,
@@ -38,21 +38,21 @@ def reserve(
     principal: Principal,
     part_bytes: int | None = None,
 ) -> Upload:
-    """Hold room for an upload of `length` bytes, or of a length not yet known; for a direct one, of
+    """Reserve space for an upload of `length` bytes, or of unknown length. A multipart upload has
     parts of `part_bytes`.
 
     Raises
     ------
     UploadTooLarge, TooManyRequests
-        More than one file may have, or than is left of the quota; too many uploads are open.
+        Larger than one file may be, or than what is left of the quota; too many open uploads.
     """
     if length is not None and length > settings.max_upload_bytes:
         raise UploadTooLarge(
             f"The upload has {length} bytes; the limit is {settings.max_upload_bytes}."
         )
-    take_turns(session, "uploads")
-    _require_slot(session, settings, principal)
-    require_room(session, settings, length or 0)
+    advisory_lock(session, "uploads")
+    _require_open_slot(session, settings, principal)
+    require_quota(session, settings, length or 0)
     upload = Upload(
         id=new_id("up"),
         tenant_id=principal.tenant_id,
@@ -71,25 +71,27 @@ def reserve(
     return upload
 
 
-def require_room(
-    session: Session, settings: Settings, length: int, *, besides: str | None = None
+def require_quota(
+    session: Session, settings: Settings, length: int, *, excluding: str | None = None
 ) -> None:
-    """Raises UploadTooLarge unless `length` bytes more, and one dataset more, are allowed.
+    """Raises UploadTooLarge unless `length` more bytes and one more dataset fit the quotas.
 
-    `besides` is an upload that is counted in `length` already.
+    `excluding` is an upload that is not counted, because `length` is its own.
     """
     stored, count = _total(session, Dataset.bytes, Dataset.status != DatasetStatus.rejected)
-    coming, under_way = _total(session, Upload.length, _open() & (Upload.id != (besides or "")))
-    if settings.quota_bytes and stored + coming + length > settings.quota_bytes:
-        left = max(0, settings.quota_bytes - stored - coming)
+    reserved, open_count = _total(
+        session, Upload.length, _open() & (Upload.id != (excluding or ""))
+    )
+    if settings.quota_bytes and stored + reserved + length > settings.quota_bytes:
+        left = max(0, settings.quota_bytes - stored - reserved)
         raise UploadTooLarge(
-            f"{left} bytes are left of the quota of {settings.quota_bytes}. Delete datasets that "
-            "are no longer needed, or ask the operator for more.",
+            f"Only {left} bytes of the quota of {settings.quota_bytes} are left. Delete datasets "
+            "that you no longer need, or ask the operator for a larger quota.",
             type="quota-exceeded",
         )
-    if settings.quota_datasets and count + under_way >= settings.quota_datasets:
+    if settings.quota_datasets and count + open_count >= settings.quota_datasets:
         raise UploadTooLarge(
-            f"There are {count} datasets, and {settings.quota_datasets} may be. Delete one first.",
+            f"You have {count} of at most {settings.quota_datasets} datasets. Delete one first.",
             type="quota-exceeded",
         )
 
@@ -99,12 +101,12 @@ def _total(session: Session, column: Any, where: Any) -> tuple[int, int]:
     return int(total or 0), int(count)
 
 
-def _require_slot(session: Session, settings: Settings, principal: Principal) -> None:
+def _require_open_slot(session: Session, settings: Settings, principal: Principal) -> None:
     busy = session.scalar(select(func.count()).where(_open(), Upload.key_id == principal.key_id))
     if (busy or 0) >= settings.open_uploads:
         raise TooManyRequests(
-            f"{busy} of your uploads are under way, and {settings.open_uploads} may be. Finish or "
-            "delete one of them.",
+            f"You have {busy} open uploads; the limit is {settings.open_uploads}. Finish or delete "
+            "one of them.",
             retry_after=10,
         )
 
@@ -114,21 +116,19 @@ def _open() -> Any:
 
 
 def get_upload(session: Session, upload_id: str, *, principal: Principal) -> Upload:
-    """An upload of the caller's own; anybody else's is not found."""
-    upload = session.get(Upload, upload_id)
-    if upload is None or upload.key_id != principal.key_id or upload.expires_at < now():
-        raise NotFound(f"There is no upload {upload_id!r}; it may have expired. Start a new one.")
+    """The caller's own upload. Raises NotFound, also for other people's and expired ones."""
+    upload = _own(session, upload_id, principal)
+    if upload.expires_at < now():
+        raise _not_found(upload_id)
     return upload
 
 
-def get_direct(session: Session, upload_id: str, *, principal: Principal) -> Upload:
-    """A direct upload of the caller's own. Raises NotFound, Conflict, Gone."""
-    upload = session.get(Upload, upload_id)
-    if upload is None or upload.key_id != principal.key_id:
-        raise NotFound(f"There is no upload {upload_id!r}. Start a new one.")
+def get_multipart_upload(session: Session, upload_id: str, *, principal: Principal) -> Upload:
+    """The caller's own multipart upload. Raises NotFound, Conflict, Gone."""
+    upload = _own(session, upload_id, principal)
     if upload.part_bytes is None:
         raise Conflict(
-            "The bytes of this upload go to the service, by tus.", type="upload-not-direct"
+            "Send the bytes of this upload to the service, by tus.", type="upload-not-multipart"
         )
     if upload.expires_at < now():
         raise Gone(
@@ -138,8 +138,19 @@ def get_direct(session: Session, upload_id: str, *, principal: Principal) -> Upl
     return upload
 
 
+def _own(session: Session, upload_id: str, principal: Principal) -> Upload:
+    upload = session.get(Upload, upload_id)
+    if upload is None or upload.key_id != principal.key_id:
+        raise _not_found(upload_id)
+    return upload
+
+
+def _not_found(upload_id: str) -> NotFound:
+    return NotFound(f"There is no upload {upload_id!r}; it may have expired. Start a new one.")
+
+
 def list_open(session: Session, *, principal: Principal) -> Sequence[Upload]:
-    """The caller's announced uploads that are under way, oldest first."""
+    """The caller's open uploads, oldest first, without those of unknown length."""
     query = select(Upload).where(
         _open(), Upload.key_id == principal.key_id, Upload.length.is_not(None)
     )
@@ -147,7 +158,7 @@ def list_open(session: Session, *, principal: Principal) -> Sequence[Upload]:
 
 
 def release(session: Session, upload_id: str) -> bool:
-    """Give the room back; False if the upload has become a dataset, whose bytes are now its own."""
+    """Release the reserved space; False if the upload is a dataset now, which keeps its bytes."""
     upload = session.get(Upload, upload_id, with_for_update=True)
     if upload is None:
         return True

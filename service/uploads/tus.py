@@ -1,4 +1,4 @@
-"""The bytes of an upload: appended as they come, and counted by the file that holds them."""
+"""The bytes of a tus upload: appended as they arrive. The file's size is the offset."""
 
 import asyncio
 import fcntl
@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from starlette.concurrency import run_in_threadpool
@@ -19,15 +20,16 @@ from service.core.errors import (
 )
 from service.datasets.records import upload_key
 from service.db.tables import Upload
+from service.storage.atomic import make_folder, sync
 from service.storage.local import Storage
 
 BLOCK = 1 << 20
-SILENT_SECONDS = 15.0  # a connection that is gone without a word lets go after this long
+IDLE_SECONDS = 15.0  # a request that sends nothing for this long ends and releases its lock
 
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a client says one request's bytes hash to."""
+    """The hash that a client sent for one request's bytes."""
 
     algorithm: str
     digest: bytes
@@ -38,7 +40,7 @@ def part_key(upload_id: str) -> str:
 
 
 def offset_of(storage: Storage, upload: Upload) -> int:
-    """Bytes that have arrived and would survive a power cut."""
+    """How many bytes have arrived and are durable."""
     for key in (part_key(upload.id), upload_key(upload.dataset_id)):
         try:
             descriptor = os.open(storage.path(key), os.O_RDONLY)
@@ -65,24 +67,26 @@ async def append(
     offset: int,
     checksum: Checksum | None = None,
 ) -> int:
-    """Write a request's body behind the bytes that are there; returns the new offset.
+    """Append a request's body to the upload; returns the new offset.
 
-    What arrived before the connection broke is kept, unless the request came with a checksum.
+    If the connection breaks, the bytes that have arrived are kept, unless the request has a
+    checksum.
 
     Raises
     ------
     Conflict, Locked
-        `offset` is not where the upload stands; another request is writing.
+        `offset` is not the upload's offset; another request is writing.
     UploadTooLarge, ChecksumMismatch
-        More than was declared came, and all is deleted; this request's bytes are damaged, and
-        they alone are dropped.
+        The client sent more than it declared, and everything is deleted; this request's bytes are
+        damaged, and only they are dropped.
     """
     await run_in_threadpool(storage.require_space)
     with await run_in_threadpool(_open, storage, upload) as file, _locked(file):
         size = os.fstat(file.fileno()).st_size
         if size != offset:
             raise Conflict(
-                f"The upload stands at byte {size}, not {offset}. Ask with HEAD, go on there.",
+                f"The upload is at byte {size}, not {offset}. Get the offset with HEAD and resume "
+                "there.",
                 type="upload-offset-conflict",
             )
         try:
@@ -91,7 +95,7 @@ async def append(
             discard(storage, upload)
             raise
         finally:
-            await run_in_threadpool(_settle, file)
+            await run_in_threadpool(_flush, file, storage.path(part_key(upload.id)))
 
 
 async def _write(
@@ -102,66 +106,68 @@ async def _write(
     checksum: Checksum | None,
 ) -> int:
     digest = hashlib.new(checksum.algorithm) if checksum else None
-    start, held = offset, bytearray()
-    proven = checksum is None
+    start, buffer = offset, bytearray()
+    valid = checksum is None
     try:
-        async for chunk in _patiently(chunks):
+        async for chunk in _until_idle(chunks):
             offset += len(chunk)
             if offset > (upload.length or 0):
                 raise UploadTooLarge(
-                    f"More came than the {upload.length} bytes that were declared. Nothing is "
-                    "kept; start a new upload.",
+                    f"You sent more than the {upload.length} bytes you declared. Nothing was kept; "
+                    "start a new upload.",
                     type="upload-exceeds-declared-size",
                 )
             if digest is not None:
                 digest.update(chunk)
-            held += chunk
-            if len(held) >= BLOCK:
-                await run_in_threadpool(file.write, bytes(held))
-                held.clear()
-        proven = proven or (digest is not None and digest.digest() == checksum.digest)  # type: ignore[union-attr]
+            buffer += chunk
+            if len(buffer) >= BLOCK:
+                await run_in_threadpool(file.write, bytes(buffer))
+                buffer.clear()
+        valid = valid or (digest is not None and digest.digest() == checksum.digest)  # type: ignore[union-attr]
     finally:
-        file.write(held)
-        if not proven:
+        file.write(buffer)
+        if not valid:
             file.flush()
             file.truncate(start)
-    if not proven:
+    if not valid:
         raise ChecksumMismatch(
-            "These bytes do not have the checksum that was sent with them; they were dropped. "
-            f"Send them again from byte {start}."
+            "The bytes do not match the checksum sent with them and were dropped. Send them again "
+            f"from byte {start}."
         )
     return offset
 
 
-async def _patiently(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same chunks; a caller that says nothing for too long is taken to be gone."""
+async def _until_idle(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same chunks; ends early if the client sends nothing for too long."""
     iterator = aiter(chunks)
     while True:
         try:
-            yield await asyncio.wait_for(anext(iterator), SILENT_SECONDS)
+            yield await asyncio.wait_for(anext(iterator), IDLE_SECONDS)
         except (StopAsyncIteration, TimeoutError):
             return
 
 
 def _open(storage: Storage, upload: Upload) -> IO[bytes]:
     path = storage.path(part_key(upload.id))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     return path.open("ab")
 
 
 @contextmanager
 def _locked(file: IO[bytes]) -> Generator[None]:
-    """Held by one request at a time, whichever process answers it; let go however that ends."""
+    """Locks the file for one request, across processes. Closing the file releases the lock."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise Locked(
-            "Another request is writing to this upload. Wait until it ends, ask for the offset.",
+            "Another request is writing to this upload. Wait until it ends, then get the offset.",
             retry_after=2,
         ) from None
     yield
 
 
-def _settle(file: IO[bytes]) -> None:
+def _flush(file: IO[bytes], path: Path) -> None:
+    """Make the file's bytes durable, and its name in case it is new."""
     file.flush()
     os.fsync(file.fileno())
+    sync(path.parent)

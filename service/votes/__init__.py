@@ -11,7 +11,7 @@ Pure numpy: nothing here knows a database. Why not a library: docs/decisions/000
 from service.votes.agreement import Agreement, Estimate, agreement
 from service.votes.consensus import (
     Consensus,
-    Heard,
+    ModelEvidence,
     dawid_skene,
     majority,
 )
@@ -23,7 +23,7 @@ __all__ = [
     "AnnotatorQuality",
     "Consensus",
     "Estimate",
-    "Heard",
+    "ModelEvidence",
     "Votes",
     "agreement",
     "dawid_skene",

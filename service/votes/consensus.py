@@ -2,11 +2,11 @@
 
 Each annotator has a confusion matrix `P(says l | true k)`. Plain maximum likelihood (Dawid & Skene,
 Applied Statistics 1979) gives somebody with three votes a matrix of zeros and ones; here a few
-pseudo-votes pull every annotator towards the crowd's matrix, and the crowd's towards a coin that
-is right at a common rate. Annotators are also not independent: they miss the same hard samples. So
-the votes' joint likelihood is raised to a power that is fitted by how well the other votes of a
-sample predict each vote; neither needs a truth. Where models speak too, the votes of one sample
-count for no more than their correlation allows (`correlation.py`).
+pseudo-votes pull every annotator towards the crowd's matrix, and the crowd's towards one with a
+common accuracy and uniform errors. Annotators are also not independent: they miss the same hard
+samples. So the votes' joint likelihood is raised to a power that is fitted by how well the other
+votes of a sample predict each vote; neither needs a truth. Where there are models too, the votes of
+one sample count for no more than their correlation allows (`correlation.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ Integers = NDArray[np.intp]
 
 OWN, CROWD = 4.0, 4.0  # pseudo-votes for each true class
 POWERS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-TRUSTS = (0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
+MODEL_POWERS = (0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
 ITERATIONS, TOLERANCE = 100, 1e-4
 LARGEST_TABLE = 20_000_000  # numbers in all confusion matrices together; beyond it, one rate each
 SURELY = 1.0 - 1e-6
@@ -31,8 +31,8 @@ FLOOR = 1e-9
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What models say of the samples, and the given label that they have heard already.
+class ModelEvidence:
+    """The models' probabilities, and the given labels that they have used already.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Consensus:
-    """What the votes say, sample by sample.
+    """P(true class) by the votes, and the fitted annotators.
 
     Attributes
     ----------
@@ -58,8 +58,8 @@ class Consensus:
     prior : (C,) class frequencies
     power : in (0, 1], 1 where votes are independent given the truth
     rho : in [0, 1], how much votes on one sample repeat each other beyond the truth
-    given : (C, C), P(given | true) of the given labels that models have heard; None without models
-    trust : power of the models' evidence once the given label is taken out of it
+    given : (C, C), P(given | true) of the given labels that models have used; None without models
+    model_power : power of the models' evidence once the given label is taken out of it
     """
 
     probabilities: Floats
@@ -70,7 +70,7 @@ class Consensus:
     power: float = 1.0
     rho: float = 0.0
     given: Floats | None = None
-    trust: float = 1.0
+    model_power: float = 1.0
 
     @property
     def label(self) -> NDArray[np.intp]:
@@ -78,39 +78,39 @@ class Consensus:
         label: NDArray[np.intp] = self.probabilities.argmax(axis=1)
         return label
 
-    def posterior(self, votes: Votes, heard: Heard | None = None) -> Floats:
+    def posterior(self, votes: Votes, models: ModelEvidence | None = None) -> Floats:
         """(n_samples, C) P(true class) by any votes of the same annotators, and the models."""
-        total = votes.summed(self.said(votes) * votes.count[:, None])
-        return _normalised(self.start(votes, heard) + self.powers(votes)[:, None] * total)
+        total = votes.summed(self.log_likelihoods(votes) * votes.count[:, None])
+        return _normalised(self.log_prior(votes, models) + self.powers(votes)[:, None] * total)
 
     def powers(self, votes: Votes) -> Floats:
         """(n_samples,) the power that each sample's votes count with."""
         return np.minimum(self.power, independent_share(votes.totals, self.rho))
 
-    def others_say(self, votes: Votes, heard: Heard | None = None) -> Floats:
+    def leave_one_out(self, votes: Votes, models: ModelEvidence | None = None) -> Floats:
         """(V, C) P(true class) by the models and the other votes of the sample; one is left out."""
-        said = self.said(votes)
-        total = votes.summed(said * votes.count[:, None])[votes.sample]
-        return _normalised(self.start(votes, heard)[votes.sample] + self.power * (total - said))
+        own = self.log_likelihoods(votes)
+        total = votes.summed(own * votes.count[:, None])[votes.sample]
+        return _normalised(self.log_prior(votes, models)[votes.sample] + self.power * (total - own))
 
-    def predicts(self, votes: Votes, heard: Heard | None = None) -> float:
+    def log_score(self, votes: Votes, models: ModelEvidence | None = None) -> float:
         """Mean log probability of each vote given the models and the other votes of its sample."""
-        others = np.log(np.maximum(self.others_say(votes, heard), FLOOR))
-        by_vote = logsumexp(others + self.said(votes), axis=1)
+        others = np.log(np.maximum(self.leave_one_out(votes, models), FLOOR))
+        by_vote = logsumexp(others + self.log_likelihoods(votes), axis=1)
         return float(np.average(by_vote, weights=votes.count)) if len(votes) else 0.0
 
-    def start(self, votes: Votes, heard: Heard | None) -> Floats:
+    def log_prior(self, votes: Votes, models: ModelEvidence | None) -> Floats:
         """(n_samples, C) log P(true class) before the votes and any given label of theirs."""
-        if heard is None:
+        if models is None:
             shape = (votes.n_samples, votes.n_classes)
             return np.broadcast_to(np.log(np.maximum(self.prior, FLOOR)), shape)
-        logs = np.log(np.maximum(heard.prior, FLOOR))
+        logs = np.log(np.maximum(models.prior, FLOOR))
         if self.given is not None:
-            rows = np.flatnonzero(heard.given >= 0)
-            logs[rows] -= np.log(np.maximum(self.given, FLOOR))[:, heard.given[rows]].T
-        return self.trust * logs
+            rows = np.flatnonzero(models.given >= 0)
+            logs[rows] -= np.log(np.maximum(self.given, FLOOR))[:, models.given[rows]].T
+        return self.model_power * logs
 
-    def said(self, votes: Votes) -> Floats:
+    def log_likelihoods(self, votes: Votes) -> Floats:
         """(V, C) log P(what was said | true class) of each vote."""
         if self.confusion is not None:
             chosen = self.confusion[votes.annotator, :, votes.label]
@@ -132,7 +132,7 @@ def majority(votes: Votes) -> tuple[NDArray[np.intp], Floats]:
 def dawid_skene(
     votes: Votes,
     *,
-    heard: Heard | None = None,
+    models: ModelEvidence | None = None,
     own: float = OWN,
     crowd: float = CROWD,
     tempered: bool = True,
@@ -142,32 +142,32 @@ def dawid_skene(
     Parameters
     ----------
     votes : Votes
-    heard : Heard, optional
-        What models say of each sample. Class frequencies take its place if left out.
+    models : ModelEvidence, optional
+        Class frequencies take their place if omitted.
     own, crowd : float, >= 0
-        Pseudo-votes of a true class that pull an annotator to the crowd, and the crowd to a coin
-        with one rate. Both 0 and `tempered=False` is Dawid and Skene's own estimate.
+        Pseudo-votes of a true class that pull an annotator to the crowd, and the crowd to uniform
+        errors at one rate. Both 0 and `tempered=False` is Dawid and Skene's own estimate.
     tempered : bool
         Fit the powers of the votes' likelihood and of the models'; else both are 1.
     """
     posterior = (votes.counts() + FLOOR) / (votes.totals[:, None] + FLOOR * votes.n_classes)
-    if heard is not None:
-        posterior = np.where(votes.voted[:, None], posterior, 1.0) * np.maximum(heard.prior, FLOOR)
+    if models is not None:
+        posterior = np.where(votes.voted[:, None], posterior, 1.0) * np.maximum(models.prior, FLOOR)
         posterior /= posterior.sum(axis=1, keepdims=True)
     for _ in range(ITERATIONS):
-        found = _maximise(votes, posterior, heard, own, crowd)
-        after = found.posterior(votes, heard)
+        found = _maximise(votes, posterior, models, own, crowd)
+        after = found.posterior(votes, models)
         change = float(np.abs(after - posterior).max(initial=0.0))
         posterior = after
         if change < TOLERANCE:
             break
     if tempered:
-        found = _tempered(found, votes, heard)
-    return replace(found, probabilities=found.posterior(votes, heard))
+        found = _tempered(found, votes, models)
+    return replace(found, probabilities=found.posterior(votes, models))
 
 
 def _maximise(
-    votes: Votes, posterior: Floats, heard: Heard | None, own: float, crowd: float
+    votes: Votes, posterior: Floats, models: ModelEvidence | None, own: float, crowd: float
 ) -> Consensus:
     """The M step."""
     n_classes, people = votes.n_classes, len(votes.annotators)
@@ -178,8 +178,8 @@ def _maximise(
     np.add.at(said.T, votes.label, weight)
     right = np.take_along_axis(weight, votes.label[:, None], axis=1)[:, 0]
     rate = (float(right.sum()) + 0.5) / (float(votes.count.sum()) + 1.0)
-    everyone = _rows(said + crowd * _coin(rate, n_classes))
-    given = None if heard is None else _given(posterior, heard, everyone, own)
+    everyone = _rows(said + crowd * _uniform_confusion(rate, n_classes))
+    given = None if models is None else _given(posterior, models, everyone, own)
     if people * n_classes**2 > LARGEST_TABLE:
         by_person = np.bincount(votes.annotator, weights=right, minlength=people)
         totals = np.bincount(votes.annotator, weights=votes.count, minlength=people)
@@ -195,30 +195,30 @@ def _maximise(
     return Consensus(posterior, everyone, matrices, accuracy, prior, given=given)
 
 
-def _given(posterior: Floats, heard: Heard, everyone: Floats, own: float) -> Floats:
+def _given(posterior: Floats, models: ModelEvidence, everyone: Floats, own: float) -> Floats:
     """P(given | true) of the labels that may be votes themselves."""
-    rows = np.flatnonzero(heard.given >= 0)
+    rows = np.flatnonzero(models.given >= 0)
     counts = np.zeros_like(everyone)
-    np.add.at(counts.T, heard.given[rows], posterior[rows])
+    np.add.at(counts.T, models.given[rows], posterior[rows])
     return _rows(counts + own * everyone)
 
 
-def _tempered(found: Consensus, votes: Votes, heard: Heard | None) -> Consensus:
+def _tempered(found: Consensus, votes: Votes, models: ModelEvidence | None) -> Consensus:
     """The powers under which models and other votes predict each vote best."""
-    told = votes
-    if heard is None:
-        told = votes.of_samples(np.flatnonzero(votes.totals > 1), renumber=False)
-    if not len(told):
+    checked = votes
+    if models is None:
+        checked = votes.of_samples(np.flatnonzero(votes.totals > 1), renumber=False)
+    if not len(checked):
         return found
-    for _ in range(1 if heard is None else 2):
+    for _ in range(1 if models is None else 2):
         tried = [replace(found, power=power) for power in POWERS]
-        found = max(tried, key=lambda one: one.predicts(told, heard))
-        if heard is not None:
-            tried = [replace(found, trust=trust) for trust in TRUSTS]
-            found = max(tried, key=lambda one: one.predicts(told, heard))
-    if heard is not None:
-        unheard = replace(found, trust=1.0).start(votes, heard)
-        found = replace(found, rho=correlation(votes, _normalised(unheard), found.crowd))
+        found = max(tried, key=lambda one: one.log_score(checked, models))
+        if models is not None:
+            tried = [replace(found, model_power=power) for power in MODEL_POWERS]
+            found = max(tried, key=lambda one: one.log_score(checked, models))
+    if models is not None:
+        untempered = replace(found, model_power=1.0).log_prior(votes, models)
+        found = replace(found, rho=correlation(votes, _normalised(untempered), found.crowd))
     return found
 
 
@@ -234,7 +234,7 @@ def _rows(counts: Floats) -> Floats:
     return result
 
 
-def _coin(rate: float, n_classes: int) -> Floats:
-    coin = np.full((n_classes, n_classes), (1 - rate) / max(1, n_classes - 1))
-    np.fill_diagonal(coin, rate)
-    return coin
+def _uniform_confusion(rate: float, n_classes: int) -> Floats:
+    confusion = np.full((n_classes, n_classes), (1 - rate) / max(1, n_classes - 1))
+    np.fill_diagonal(confusion, rate)
+    return confusion

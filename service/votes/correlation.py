@@ -1,9 +1,9 @@
 """How much annotators of one sample have in common beyond the truth.
 
-Annotators confuse the same classes for the same pictures, so the fifth vote tells less than the
-first. Which pairs of them agree shows it, where models say apart from the votes what the truth may
-be: with the chance `rho` the second of two votes repeats the first, else both are independent given
-the truth. Of `n` such votes `n / (1 + (n - 1) rho)` count (the design effect of Kish, 1965).
+Annotators confuse the same classes for the same pictures, so the fifth vote adds less than the
+first. Pairs that agree show it where models estimate the truth without the votes: with the chance
+`rho` the second of two votes repeats the first, else both are independent given the truth. Of `n`
+such votes `n / (1 + (n - 1) rho)` count (the design effect of Kish, 1965).
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def correlation(votes: Votes, chances: Floats, crowd: Floats) -> float:
     Parameters
     ----------
     votes : Votes
-    chances : (n_samples, C) P(true class) by what has not heard the votes
+    chances : (n_samples, C) P(true class) by models that have not seen the votes
     crowd : (C, C) P(said | true) to begin with; fitted to single votes, which know nothing of rho
     """
     chances, said = _as_single_votes_say(votes, chances, crowd)
@@ -50,7 +50,7 @@ def independent_share(totals: Floats, rho: float) -> Floats:
 
 
 def _as_single_votes_say(votes: Votes, chances: Floats, crowd: Floats) -> tuple[Floats, Floats]:
-    """The chances, no surer than single votes bear out, and P(said | true) of single votes.
+    """The chances, no surer than single votes support, and P(said | true) of single votes.
 
     Each vote counts as if it were its sample's only one. Models that are sure and wrong would make
     votes that agree against them look like copies.
@@ -65,8 +65,8 @@ def _as_single_votes_say(votes: Votes, chances: Floats, crowd: Floats) -> tuple[
         by_vote = (tempered(power)[votes.sample] * crowd.T[votes.label]).sum(axis=1)
         return float(votes.count @ np.log(np.maximum(by_vote, FLOOR)))
 
-    borne_out = tempered(max(POWERS, key=fit))
-    return borne_out, _crowd_of_single_votes(votes, borne_out, crowd)
+    tempered_chances = tempered(max(POWERS, key=fit))
+    return tempered_chances, _crowd_of_single_votes(votes, tempered_chances, crowd)
 
 
 def _crowd_of_single_votes(votes: Votes, chances: Floats, crowd: Floats) -> Floats:

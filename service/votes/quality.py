@@ -1,11 +1,11 @@
-"""How good each annotator is, as the others' votes have it."""
+"""How good each annotator is, judged by the others' votes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
 
-from service.votes.consensus import Consensus, Heard
+from service.votes.consensus import Consensus, ModelEvidence
 from service.votes.table import Votes
 
 NOTABLE = 0.05  # a confusion rarer than this of a true class is not worth naming
@@ -37,18 +37,17 @@ class AnnotatorQuality:
 
 
 def quality(
-    votes: Votes, consensus: Consensus, *, heard: Heard | None = None
+    votes: Votes, consensus: Consensus, *, models: ModelEvidence | None = None
 ) -> list[AnnotatorQuality]:
     """Every annotator, those with the most votes first.
 
-    `heard` is what models say of each sample; with it, a vote on a sample that nobody else voted on
-    is checked too.
+    With `models`, a vote on a sample that nobody else voted on is checked too.
     """
     people = len(votes.annotators)
-    others = consensus.others_say(votes, heard)
+    others = consensus.leave_one_out(votes, models)
     holds = np.take_along_axis(others, votes.label[:, None], axis=1)[:, 0]
-    told = (votes.totals[votes.sample] > 1) | (heard is not None)
-    weight = votes.count * told
+    has_check = (votes.totals[votes.sample] > 1) | (models is not None)
+    weight = votes.count * has_check
     totals = np.bincount(votes.annotator, weights=votes.count, minlength=people)
     checked = np.bincount(votes.annotator, weights=weight, minlength=people)
     held = np.bincount(votes.annotator, weights=weight * holds, minlength=people)

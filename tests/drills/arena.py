@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from labelaudit.enums import Role, StepKind, StepState
+from labelaudit.enums import JobStatus, JobType, Role
 from service.accounts.api_keys import create_key
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.operations.verify import verify
 from tests.drills.ledger import Caller, Ledger
 from tests.drills.stack import PATIENCE, Stack, until
@@ -25,7 +25,7 @@ from tests.support import road
 TRAINING = {"epochs": 300, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
 # One shard of some ten seconds, of which each epoch takes one or two.
 FINE_TUNING = {
-    "network": "full",
+    "network": "fine_tuned",
     "encoder": "efficientnet-lite0",
     "families": ["network"],
     "epochs": 10,
@@ -56,7 +56,7 @@ class Arena:
 
     def new_client(self, name: str, role: Role = Role.annotator) -> Caller:
         token = until(lambda: self._key(name, role))
-        return Caller(self.by_way_of or self.stack.url, self.ledger, token)
+        return Caller(self.by_way_of or self.stack.url, self.ledger, token)  # type: ignore[arg-type]
 
     def _key(self, name: str, role: Role) -> str | None:
         """None where the database is away, which a soak may have it."""
@@ -117,7 +117,7 @@ class Arena:
         assert digest == self.undisturbed[name][1], "the shards' bytes differ"
 
     def _calm(self, workload: dict[str, Any], dataset: dict[str, Any]) -> str:
-        """An audit whose every step ran once. A starved machine may let a lease of these few
+        """An audit whose every job ran once. A starved machine may let a lease of these few
         seconds lapse with nobody hurt, so one that was disturbed is started again."""
         for _ in range(CALM_TRIES):
             calm = self.start(workload, dataset)
@@ -174,7 +174,7 @@ class Arena:
             until(lambda audit=audit: self.stack.finished(audit))  # type: ignore[misc]
             until(
                 lambda audit=audit: (
-                    not self.stack.steps(  # type: ignore[misc]
+                    not self.stack.jobs(  # type: ignore[misc]
                         audit, _unfinished()
                     )
                 )
@@ -187,13 +187,13 @@ class Arena:
         assert not (lost := self.ledger.lost(self.stack)), f"lost: {lost}"
         assert not (doubled := self.ledger.doubled(self.stack)), f"twice: {doubled}"
         with self.stack.deployment.database() as database:
-            tidy(database, self.stack.storage, settled_seconds=0)
-            report = verify(database, self.stack.storage, settled_seconds=0)
+            clean_up(database, self.stack.storage, min_age_seconds=0)
+            report = verify(database, self.stack.storage, min_age_seconds=0)
         assert report.whole, [str(one) for one in report.violations]
         assert not report.leftovers, report.leftovers
 
 
 def _unfinished() -> Any:
-    from service.db.tables import Step
+    from service.db.tables import Job
 
-    return Step.state.in_([StepState.ready, StepState.running]) & (Step.kind != StepKind.predict)
+    return Job.status.in_([JobStatus.queued, JobStatus.running]) & (Job.type != JobType.predict)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from service.db.tables import Step
+from service.db.tables import Job
 from tests.drills.arena import TRAINING, Arena
 from tests.drills.ledger import Ledger
 from tests.drills.registry import CannotRun, drill
@@ -141,8 +141,8 @@ def disk_full_amid_checkpoints(arena: Arena) -> None:
         inner.completed(audit)
         inner.ledger.recovered(since)
         inner.expect_undisturbed(audit)
-        again = stack.steps(audit, Step.attempt > 1)
-        inner.notes.append(f"{len(again)} of the audit's steps ran again")
+        again = stack.jobs(audit, Job.attempt > 1)
+        inner.notes.append(f"{len(again)} of the audit's jobs ran again")
         inner.check()
         arena.ledger.recoveries += inner.ledger.recoveries
         arena.notes += inner.notes

@@ -16,7 +16,7 @@ from sqlalchemy import inspect, text
 
 from service.db import migrate
 from service.db.engine import Database
-from service.db.tables import Step
+from service.db.tables import Job
 from tests.drills.arena import TRAINING, Arena
 from tests.drills.registry import PRODUCTION, drill
 from tests.drills.stack import (
@@ -57,17 +57,17 @@ def with_wrong_clock(process: Process, seconds: float) -> Iterator[None]:
 
 @drill(shapes=PRODUCTION)
 def clock_skew(arena: Arena) -> None:
-    """One worker's clock is three hours ahead, the other's three behind: neither takes a step from
-    the other before its time, and a dead one's step does not stay taken for ever."""
+    """One worker's clock is three hours ahead, the other's three behind: neither takes a job from
+    the other before its time, and a dead one's job does not stay taken for ever."""
     ahead, behind = arena.stack.workers
     with with_wrong_clock(ahead, 3 * HOURS), with_wrong_clock(behind, -3 * HOURS):
         peaceful = _in_which_both_work(arena)
         audit = arena.start(TRAINING)
-        step = victim(arena, audit)
-        assert step is not None
+        job = victim(arena, audit)
+        assert job is not None
         since = time.monotonic()
-        arena.stack.kill_worker_of(step)
-        until(lambda: taken_up(arena.stack, step), seconds=20 * LEASE_SECONDS)
+        arena.stack.kill_worker_of(job)
+        until(lambda: taken_up(arena.stack, job), seconds=20 * LEASE_SECONDS)
         arena.ledger.recovered(since)
         arena.completed(audit)
     arena.expect_undisturbed(peaceful)
@@ -75,15 +75,15 @@ def clock_skew(arena: Arena) -> None:
 
 
 def _in_which_both_work(arena: Arena) -> str:
-    """An undisturbed audit with a step of either worker, as the times that they wrote show."""
+    """An undisturbed audit with a job of either worker, as the times that they wrote show."""
     for _ in range(TRIES):
         audit = arena.start(TRAINING)
         arena.completed(audit)
-        assert not arena.stack.run_again(audit), "a step was stolen"
-        began = [step.started_at for step in arena.stack.steps(audit) if step.started_at]
+        assert not arena.stack.run_again(audit), "a job was stolen"
+        began = [job.started_at for job in arena.stack.jobs(audit) if job.started_at]
         if max(began) - min(began) > timedelta(hours=2):
             return audit
-    raise AssertionError("the clocks were not wrong, or one worker never took a step")
+    raise AssertionError("the clocks were not wrong, or one worker never took a job")
 
 
 LATER = '''"""Adds columns to the busiest tables, and a table, as a later version would."""
@@ -95,7 +95,7 @@ revision = "drill"
 down_revision = "{head}"
 branch_labels = None
 depends_on = None
-TABLES = ("step", "suspect", "correction", "dataset")
+TABLES = ("job", "suspect", "correction", "dataset")
 
 
 def upgrade() -> None:
@@ -136,13 +136,13 @@ def migration_under_load(arena: Arena) -> None:
             ):
                 time.sleep(arena.rng.uniform(0.2, 1.0))
                 since = time.monotonic()
-                migrate.run(database, lambda config, act=act, to=revision: act(config, to), config)
+                migrate.run(database, lambda config, act=act, to=revision: act(config, to), config)  # type: ignore[misc]
                 arena.ledger.recovered(since)
                 columns = {one["name"] for one in inspect(database.engine).get_columns("suspect")}
                 assert ("drill" in columns) is there
                 assert arena.client.call("GET", "/readyz").status_code == 200
     arena.expect_undisturbed(audit)
-    assert arena.stack.steps(audit, Step.attempt > 1) == []
+    assert arena.stack.jobs(audit, Job.attempt > 1) == []
 
 
 @contextlib.contextmanager

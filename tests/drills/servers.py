@@ -6,7 +6,7 @@ import time
 import psycopg
 import redis
 
-from service.db.tables import Step
+from service.db.tables import Job
 from tests.drills.arena import QUICK, TRAINING, Arena
 from tests.drills.registry import PRODUCTION, drill
 from tests.drills.stack import until
@@ -15,23 +15,23 @@ CLIENTS = 60
 
 
 @drill(shapes=PRODUCTION)
-def duplicate_doorbells(arena: Arena) -> None:
-    """Every queue is rung five times a tenth of a second: each step still runs once."""
-    from service.jobs.broker import QUEUES, doorbell
+def duplicate_notifications(arena: Arena) -> None:
+    """Every queue is notified five times in each tenth of a second: each job still runs once."""
+    from service.jobs.broker import notifier
+    from service.jobs.graph import Queue
 
-    ring = doorbell(arena.stack.deployment.settings)
-    assert ring is not None
+    notify = notifier(arena.stack.deployment.settings)
     audit = arena.start(QUICK)
     while not arena.stack.finished(audit):
         for _ in range(5):
-            ring(set(QUEUES))
+            notify(set(Queue))
         time.sleep(0.1)
     arena.expect_undisturbed(audit)
     assert arena.stack.run_again(audit) == []
 
 
 @drill(shapes=PRODUCTION)
-def lost_doorbells(arena: Arena) -> None:
+def lost_notifications(arena: Arena) -> None:
     """Redis forgets everything, every half second."""
     assert arena.stack.redis is not None
     since = time.monotonic()
@@ -123,4 +123,4 @@ def postgres_pause(arena: Arena) -> None:
         arena.ledger.recovered(since)
     assert threading.active_count() <= threads
     arena.expect_undisturbed(audit)
-    assert arena.stack.steps(audit, Step.attempt > 3) == []
+    assert arena.stack.jobs(audit, Job.attempt > 3) == []

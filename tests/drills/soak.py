@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from labelaudit.enums import StepState
-from service.db.tables import Step
+from labelaudit.enums import JobStatus
+from service.db.tables import Job
 from tests.drills.arena import Arena
 from tests.drills.registry import drill
 from tests.drills.stack import Stack
@@ -48,9 +48,9 @@ def _hurt(arena: Arena, end: float) -> None:
         since = time.monotonic()
         harm = arena.rng.choice([*harms, "service"] if since < half else harms)
         if harm == "worker":
-            for step in _running(stack):
-                if step.attempt <= 3:
-                    stack.kill_worker_of(step)
+            for job in _running(stack):
+                if job.attempt <= 3:
+                    stack.kill_worker_of(job)
                     break
         elif harm == "service":
             stack.service.kill9()
@@ -67,13 +67,13 @@ def _hurt(arena: Arena, end: float) -> None:
         arena.ledger.outcomes[f"harm: {harm}"] += 1
 
 
-def _running(stack: Stack) -> list[Step]:
+def _running(stack: Stack) -> list[Job]:
     with (
         contextlib.suppress(Exception),
         stack.deployment.database() as database,
         database.read() as session,
     ):
-        return list(session.scalars(select(Step).where(Step.state == StepState.running)))
+        return list(session.scalars(select(Job).where(Job.status == JobStatus.running)))
     return []
 
 

@@ -15,10 +15,10 @@ import httpx2
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
-from labelaudit.enums import FINISHED, StepKind, StepState
+from labelaudit.enums import FINISHED, JobStatus, JobType
 from service.db import app_role, migrate
 from service.db.engine import Database
-from service.db.tables import Audit, Step
+from service.db.tables import Audit, Job
 from service.storage.local import Storage
 from tests.support import servers
 from tests.support.processes import (
@@ -31,7 +31,7 @@ from tests.support.processes import (
 SHAPES = ("embedded", "production")
 LEASE_SECONDS = 6.0  # a busy machine may hold up a heartbeat for three
 SETTINGS = {
-    "step_lease_seconds": LEASE_SECONDS,
+    "job_lease_seconds": LEASE_SECONDS,
     "sweep_seconds": 0.5,
     "checkpoint_seconds": 0.2,
     "device": "cpu",
@@ -83,22 +83,22 @@ class Stack:
                 process.start()
         self.wait_ready()
 
-    def steps(self, audit: str, *where: Any) -> list[Step]:
+    def jobs(self, audit: str, *where: Any) -> list[Job]:
         with self.deployment.database() as database, database.read() as session:
-            query = select(Step).where(Step.subject_id == audit.rsplit("/", 1)[-1], *where)
-            return list(session.scalars(query.order_by(Step.kind, Step.shard)))
+            query = select(Job).where(Job.subject_id == audit.rsplit("/", 1)[-1], *where)
+            return list(session.scalars(query.order_by(Job.type, Job.number)))
 
-    def run_again(self, audit: str) -> list[Step]:
-        """The audit's steps that were run more than once. (The kept model's may still wait.)"""
-        return self.steps(audit, Step.attempt > 1)
+    def run_again(self, audit: str) -> list[Job]:
+        """The audit's jobs that were run more than once. (The classifier's may still wait.)"""
+        return self.jobs(audit, Job.attempt > 1)
 
-    def training(self, audit: str) -> Step | None:
-        """A train step of the audit that is under way and has told some progress."""
-        found = self.steps(
+    def training(self, audit: str) -> Job | None:
+        """A train job of the audit that is under way and has told some progress."""
+        found = self.jobs(
             audit,
-            Step.kind == StepKind.train,
-            Step.state == StepState.running,
-            Step.progress > 0,
+            Job.type == JobType.train,
+            Job.status == JobStatus.running,
+            Job.progress > 0,
         )
         return found[0] if found else None
 
@@ -107,10 +107,10 @@ class Stack:
             status = session.scalar(select(Audit.status).where(Audit.id == audit.rsplit("/", 1)[1]))
         return status in FINISHED
 
-    def kill_worker_of(self, step: Step) -> None:
-        """SIGKILL to the whole worker that runs a step. In production somebody else starts it
+    def kill_worker_of(self, job: Job) -> None:
+        """SIGKILL to the whole worker that runs a job. In production somebody else starts it
         again a second later; embedded, the supervisor does."""
-        pid = pid_of(step)
+        pid = pid_of(job)
         for worker in self.workers:
             if pid in (worker.pid, *children(worker.pid)):
                 worker.kill9()
@@ -127,10 +127,10 @@ def answers(url: str) -> bool:
     return False
 
 
-def pid_of(step: Step) -> int:
-    """The process that holds the step, as its owner's name tells."""
-    assert step.owner is not None
-    return int(step.owner.rsplit(":", 1)[1])
+def pid_of(job: Job) -> int:
+    """The process that holds the job, as its owner's name tells."""
+    assert job.owner is not None
+    return int(job.owner.rsplit(":", 1)[1])
 
 
 def children(pid: int) -> list[int]:

@@ -4,8 +4,8 @@ import signal
 import time
 from pathlib import Path
 
-from labelaudit.enums import JobStatus, StepKind, StepState
-from service.db.tables import Step
+from labelaudit.enums import JobStatus, JobType
+from service.db.tables import Job
 from service.hosting import embedded, supervisor
 from tests.drills.api import EventReader
 from tests.drills.arena import (
@@ -31,28 +31,28 @@ STOP_SECONDS = 15.0
 GRACE_SECONDS = embedded.SHUTDOWN_SECONDS + supervisor.SHUTDOWN_SECONDS + 4.0
 
 
-def victim(arena: Arena, audit: str) -> Step | None:
-    """A running train step that may still lose a worker, or None once the audit has ended."""
+def victim(arena: Arena, audit: str) -> Job | None:
+    """A running train job that may still lose a worker, or None once the audit has ended."""
 
-    def look() -> Step | str | None:
+    def look() -> Job | str | None:
         if arena.stack.finished(audit):
             return "ended"
-        step = arena.stack.training(audit)
-        return step if step is not None and step.attempt <= KILLS else None
+        job = arena.stack.training(audit)
+        return job if job is not None and job.attempt <= KILLS else None
 
     found = until(look)
-    return found if isinstance(found, Step) else None
+    return found if isinstance(found, Job) else None
 
 
-def taken_up(stack: Stack, step: Step) -> bool:
-    """Somebody runs the step again, or it has ended: perhaps before the blow fell."""
-    (now,) = stack.steps(step.subject_id, Step.kind == step.kind, Step.shard == step.shard)
-    again = now.fence > step.fence and now.state is StepState.running
-    return again or now.state is StepState.done
+def taken_up(stack: Stack, job: Job) -> bool:
+    """Somebody runs the job again, or it has ended: perhaps before the blow fell."""
+    (now,) = stack.jobs(job.subject_id, Job.type == job.type, Job.number == job.number)
+    again = now.fence > job.fence and now.status is JobStatus.running
+    return again or now.status is JobStatus.completed
 
 
 def expect_struck(arena: Arena, audit: str) -> None:
-    """The audit came to what it comes to undisturbed, though somebody had to run a step again."""
+    """The audit came to what it comes to undisturbed, though somebody had to run a job again."""
     arena.expect_undisturbed(audit)
     assert arena.stack.run_again(audit), "the blow fell when nothing ran"
 
@@ -62,13 +62,13 @@ def kill_workers(arena: Arena) -> None:
     """SIGKILL to the worker that trains, at random moments, three times in one audit."""
     audit = arena.start(TRAINING)
     for _ in range(KILLS):
-        step = victim(arena, audit)
-        if step is None:
+        job = victim(arena, audit)
+        if job is None:
             break
         time.sleep(arena.rng.uniform(0, 1.0))
         since = time.monotonic()
-        arena.stack.kill_worker_of(step)
-        until(lambda step=step: taken_up(arena.stack, step))
+        arena.stack.kill_worker_of(job)
+        until(lambda job=job: taken_up(arena.stack, job))  # type: ignore[misc]
         arena.ledger.recovered(since)
     expect_struck(arena, audit)
 
@@ -79,41 +79,41 @@ def kill_fine_tuning(arena: Arena) -> None:
     audit = arena.start(FINE_TUNING, arena.upload(road.images(48)))
     folder = arena.stack.storage.path(f"audits/{audit.rsplit('/', 1)[1]}/shards")
     until(lambda: list(folder.glob(f".*/{FILE}")))
-    step = victim(arena, audit)
-    assert step is not None
-    assert step.progress < 1.0, "it was too late to be killed"
+    job = victim(arena, audit)
+    assert job is not None
+    assert job.progress < 1.0, "it was too late to be killed"
     since = time.monotonic()
-    arena.stack.kill_worker_of(step)
-    until(lambda: taken_up(arena.stack, step))
+    arena.stack.kill_worker_of(job)
+    until(lambda: taken_up(arena.stack, job))
     arena.ledger.recovered(since)
     expect_struck(arena, audit)
 
 
 @drill(shapes=PRODUCTION)
 def kill_pool_child(arena: Arena) -> None:
-    """SIGKILL to the child in which Celery runs the step, as the kernel does when memory ends."""
+    """SIGKILL to the child in which Celery runs the job, as the kernel does when memory ends."""
     audit = arena.start(TRAINING)
-    step = victim(arena, audit)
-    assert step is not None
+    job = victim(arena, audit)
+    assert job is not None
     time.sleep(arena.rng.uniform(0, 1.0))
     since = time.monotonic()
-    kill(pid_of(step))
-    until(lambda: taken_up(arena.stack, step))
+    kill(pid_of(job))
+    until(lambda: taken_up(arena.stack, job))
     arena.ledger.recovered(since)
     expect_struck(arena, audit)
 
 
 @drill()
 def zombie_worker(arena: Arena) -> None:
-    """SIGSTOP until the lease has run out and somebody else took the step over, then SIGCONT."""
+    """SIGSTOP until the lease has run out and somebody else took the job over, then SIGCONT."""
     audit = arena.start(TRAINING)
-    step = victim(arena, audit)
-    assert step is not None
-    pid = pid_of(step)
+    job = victim(arena, audit)
+    assert job is not None
+    pid = pid_of(job)
     since = time.monotonic()
     kill(pid, signal.SIGSTOP)
     try:
-        until(lambda: taken_up(arena.stack, step))
+        until(lambda: taken_up(arena.stack, job))
         arena.ledger.recovered(since)
     finally:
         kill(pid, signal.SIGCONT)
@@ -129,8 +129,8 @@ def cancel(arena: Arena) -> None:
     since = time.monotonic()
     assert arena.client.call("POST", f"{audit}/cancel").json()["status"] == JobStatus.cancelled
     following = arena.start(QUICK)
-    trains = (Step.kind == StepKind.train, Step.state != StepState.ready)
-    until(lambda: arena.stack.steps(following, *trains))
+    trains = (Job.type == JobType.train, Job.status != JobStatus.queued)
+    until(lambda: arena.stack.jobs(following, *trains))
     arena.ledger.recovered(since)
     arena.completed(following)
     assert arena.client.call("GET", audit).json()["status"] == JobStatus.cancelled
@@ -138,16 +138,16 @@ def cancel(arena: Arena) -> None:
 
 
 @drill()
-def poison_step(arena: Arena) -> None:
-    """A step that kills every worker that runs it is given up with a reason; others go on."""
+def poison_job(arena: Arena) -> None:
+    """A job that kills every worker that runs it is given up with a reason; others go on."""
     poison = arena.start({**TRAINING, "epochs": 1000, "replicas": 4})
     killed: set[int] = set()
     calm = ""
     while not arena.stack.finished(poison):
-        for step in arena.stack.steps(poison, Step.state == StepState.running):
-            if step.kind == StepKind.train and step.fence not in killed:
-                killed.add(step.fence)
-                kill(pid_of(step))
+        for job in arena.stack.jobs(poison, Job.status == JobStatus.running):
+            if job.type == JobType.train and job.fence not in killed:
+                killed.add(job.fence)
+                kill(pid_of(job))
         if killed and not calm:
             calm = arena.start(QUICK)
         time.sleep(0.05)
@@ -160,23 +160,23 @@ def poison_step(arena: Arena) -> None:
 
 @drill()
 def worker_told_to_stop(arena: Arena) -> None:
-    """SIGTERM to the worker that trains: its step is given back, not finished and not counted."""
+    """SIGTERM to the worker that trains: its job is given back, not finished and not counted."""
     audit = arena.start(TRAINING)
-    step = victim(arena, audit)
-    assert step is not None
+    job = victim(arena, audit)
+    assert job is not None
     since = time.monotonic()
-    stop_worker_of(arena.stack, step)
+    stop_worker_of(arena.stack, job)
     arena.ledger.recovered(since)
-    (now,) = arena.stack.steps(audit, Step.kind == step.kind, Step.shard == step.shard)
-    assert now.fence > step.fence or now.state is StepState.ready, "it ended by itself"
+    (now,) = arena.stack.jobs(audit, Job.type == job.type, Job.number == job.number)
+    assert now.fence > job.fence or now.status is JobStatus.queued, "it ended by itself"
     arena.expect_undisturbed(audit)
-    again = [(step.kind, step.shard, step.attempt) for step in arena.stack.run_again(audit)]
+    again = [(job.type, job.number, job.attempt) for job in arena.stack.run_again(audit)]
     assert not again, arena.stack.said(f"ran more than once: {again}")
 
 
-def stop_worker_of(stack: Stack, step: Step) -> None:
-    """SIGTERM to the worker that holds the step, until it has ended; then it is started again."""
-    pid = pid_of(step)
+def stop_worker_of(stack: Stack, job: Job) -> None:
+    """SIGTERM to the worker that holds the job, until it has ended; then it is started again."""
+    pid = pid_of(job)
     for worker in stack.workers:
         if pid in (worker.pid, *children(worker.pid)):
             worker.stop(seconds=STOP_SECONDS)
@@ -200,9 +200,9 @@ def rolling_restart(arena: Arena) -> None:
     reviewed, audit = arena.reviewable(), arena.start(TRAINING)
     reader = EventReader(arena, audit)
     with arena.annotators(reviewed, 4):
-        step = victim(arena, audit)
-        if step is not None and arena.stack.workers:
-            stop_worker_of(arena.stack, step)
+        job = victim(arena, audit)
+        if job is not None and arena.stack.workers:
+            stop_worker_of(arena.stack, job)
         time.sleep(arena.rng.uniform(0.2, 1.0))
         since = time.monotonic()
         assert arena.stack.service.stop(seconds=GRACE_SECONDS) in (0, -signal.SIGTERM)

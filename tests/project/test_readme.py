@@ -12,7 +12,7 @@ SHOWN = ("labelaudit", "service", "worker", "migrations", "benchmarks")
 
 def tree_of_the_readme() -> set[str]:
     """The folders in the README's tree, put together from its indentation."""
-    block = (ROOT / "README.md").read_text().rpartition("## What lies where")[2].split("```")[1]
+    block = (ROOT / "README.md").read_text().rpartition("## Project layout")[2].split("```")[1]
     found, folders = set(), dict[int, str]()
     for line in block.splitlines():
         match = re.match(r"( *)(\S+/) ", line)

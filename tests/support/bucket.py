@@ -21,7 +21,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.core.config import Settings
-from service.storage.upload_bucket import Inlet
+from service.storage.upload_bucket import UploadBucket
 from tests.support.servers import Server, _running
 
 # Read before any fixture clears the environment.
@@ -121,13 +121,13 @@ class Bucket:
 
     line: Line
     s3: Any
-    inlet: Inlet
+    upload_bucket: UploadBucket
 
     def holds(self) -> list[str]:
-        return [one.dataset_id for one in self.inlet.everything()]
+        return [one.dataset_id for one in self.upload_bucket.everything()]
 
     def put(self, dataset_id: str, content: bytes) -> None:
-        key = self.inlet.key(dataset_id)
+        key = self.upload_bucket.key(dataset_id)
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
 
 
@@ -152,14 +152,14 @@ def bucket(settings: Settings, s3_url: str) -> Iterator[Bucket]:
     settings.upload_access_key = SecretStr(ACCESS_KEY)
     settings.upload_secret_key = SecretStr(SECRET_KEY)
     settings.upload_part_bytes = PART_BYTES
-    inlet = Inlet(settings.model_copy(update={"upload_endpoint": s3_url}))
-    with contextlib.suppress(inlet._s3.exceptions.BucketAlreadyOwnedByYou):
-        inlet._s3.create_bucket(Bucket=BUCKET)
-    bucket = Bucket(line, inlet._s3, inlet)
+    upload_bucket = UploadBucket(settings.model_copy(update={"upload_endpoint": s3_url}))
+    with contextlib.suppress(upload_bucket._s3.exceptions.BucketAlreadyOwnedByYou):
+        upload_bucket._s3.create_bucket(Bucket=BUCKET)
+    bucket = Bucket(line, upload_bucket._s3, upload_bucket)
     yield bucket
-    for one in list(inlet.everything()):
+    for one in list(upload_bucket.everything()):
         if one.multipart_id is None:
-            inlet.delete(one.dataset_id)
+            upload_bucket.delete(one.dataset_id)
         else:
-            inlet.abort(one.dataset_id, one.multipart_id)
+            upload_bucket.abort(one.dataset_id, one.multipart_id)
     line.close()

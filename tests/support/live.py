@@ -19,6 +19,7 @@ from service.api.app import create_app
 from service.core.config import Settings
 from service.db.engine import Database
 from service.db.migrate import upgrade
+from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
 from worker.runtime.runner import poll
 
@@ -76,7 +77,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     database.dispose()
     service = LiveService(settings, free_port(), token)
     service.start()
-    worker = Worker.open(settings, {"cpu", "gpu"})
+    worker = Worker.open(settings, {"cpu", "gpu"}, HANDLERS)
     thread = threading.Thread(target=poll, args=(worker,), kwargs={"idle_seconds": 0.05})
     thread.start()
     yield service

@@ -63,7 +63,8 @@ def _schemas(old: Document, new: Document, sent: set[str]) -> Iterator[str]:
 
 def _values(where: str, old: Document, new: Document) -> Iterator[str]:
     """Another type, or fewer of an enum's values."""
-    if "enum" in old and (gone := set(old["enum"]) - set(new.get("enum", old["enum"]))):
+    values: list[object] = old.get("enum", [])
+    if gone := set(values) - set(new.get("enum", values)):
         yield f"narrowed enum {where}: without {', '.join(sorted(map(str, gone)))}"
     if old.get("type") != new.get("type"):
         yield f"changed type of {where}: {old.get('type')} became {new.get('type')}"

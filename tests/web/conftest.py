@@ -15,10 +15,12 @@ import uvicorn
 
 from labelaudit.enums import Role
 from service.accounts.api_keys import create_key
+from service.backends import Backends
 from service.core.config import Settings
 from service.db.engine import Database
 from service.storage.local import Storage
 from tests.support.factories import Store, make_audit, make_dataset
+from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
 from worker.runtime.runner import run_one
 
@@ -53,13 +55,17 @@ class Served:
     store: Store
     settings: Settings
 
+    @property
+    def backends(self) -> Backends:
+        return Backends(self.settings, self.store.database, self.store.storage, notify=None)
+
     def key(self, role: Role = Role.annotator, name: str = "Ann") -> str:
         with self.store.database.write() as session:
             return create_key(session, name=name, role=role)[1]
 
     def work(self) -> None:
-        """Do every step that is waiting, as a worker would."""
-        worker = Worker(self.settings, self.store.database, self.store.storage, {"cpu", "gpu"})
+        """Do every job that is waiting, as a worker would."""
+        worker = Worker(self.backends, {"cpu", "gpu"}, HANDLERS)
         while run_one(worker):
             pass
 
@@ -125,7 +131,7 @@ def browser():
 class Visitor:
     """A page signed in to the service, and everything that it should not have said or asked for."""
 
-    page: object
+    page: Any  # playwright's, which is imported only where there is a browser
     url: str
     complaints: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)  # complaints a test provokes on purpose

@@ -62,7 +62,7 @@ def test_the_form_to_sign_in(served, visit, scheme):
 def test_datasets_and_the_dialogs_over_them(served, visit, scheme, audit):
     make_dataset(served.store)
     visitor = visit(role=Role.uploader, color_scheme=scheme)
-    visitor.page.wait_for_selector(".understood[open]")
+    visitor.page.wait_for_selector(".detected-columns[open]")
     assert faults(visitor.page) == []
     visitor.page.click("text=People … >> nth=0")
     visitor.page.wait_for_selector("#share-all")
@@ -89,8 +89,8 @@ def test_the_queue(visit, summarised, scheme, key, expected):
 
 def test_the_grid(visit, summarised, scheme):
     visitor = visit(color_scheme=scheme)
-    visitor.go(f"/audits/{summarised}/grid", ".tile")
-    visitor.page.click(".tile")
+    visitor.go(f"/audits/{summarised}/grid", ".thumbnail")
+    visitor.page.click(".thumbnail")
     assert faults(visitor.page) == []
 
 
@@ -129,7 +129,7 @@ def test_a_row_of_a_table(served, visit):
             "#file", {"name": "trees.csv", "mimeType": "text/csv", "buffer": content}
         )
     served.work()
-    visitor.page.wait_for_selector(".understood")
+    visitor.page.wait_for_selector(".detected-columns")
     with served.store.database.read() as session:
         dataset_id = session.scalars(select(Dataset.id)).one()
     visitor.review(make_audit(served.store, dataset_id))

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from labelaudit.enums import Role
 from service.db.tables import Dataset, Upload
-from service.storage.upload_bucket import Inlet
+from service.storage.upload_bucket import UploadBucket
 from tests.support.bucket import (
     ACCESS_KEY,
     BUCKET,
@@ -41,13 +41,13 @@ def settings_at(s3_url: str) -> Callable[[str], dict[str, Any]]:
 
 
 @pytest.fixture
-def bucket(served: Served) -> Inlet:
+def bucket(served: Served) -> UploadBucket:
     """Pages of all origins may put objects there."""
-    inlet = Inlet(served.settings)
-    inlet._s3.create_bucket(Bucket=BUCKET)
+    upload_bucket = UploadBucket(served.settings)
+    upload_bucket._s3.create_bucket(Bucket=BUCKET)
     rule = {"AllowedOrigins": ["*"], "AllowedMethods": ["PUT"], "AllowedHeaders": ["*"]}
-    inlet._s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [rule]})
-    return inlet
+    upload_bucket._s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [rule]})
+    return upload_bucket
 
 
 def choose_file(visitor: Visitor) -> None:
@@ -62,7 +62,7 @@ def stored(served: Served) -> Dataset:
 
 
 def test_a_large_file_goes_to_the_bucket_and_a_part_that_failed_is_sent_again(
-    served: Served, visit: Visit, bucket: Inlet
+    served: Served, visit: Visit, bucket: UploadBucket
 ) -> None:
     visitor = visit(role=Role.uploader)
     visitor.expected += [f"another host: {bucket.origin}", "ERR_CONNECTION_RESET"]
@@ -91,13 +91,13 @@ def test_a_large_file_goes_to_the_bucket_and_a_part_that_failed_is_sent_again(
 
 
 def test_where_the_bucket_takes_nothing_the_file_goes_through_the_service_and_the_page_says_so(
-    served: Served, visit: Visit, bucket: Inlet
+    served: Served, visit: Visit, bucket: UploadBucket
 ) -> None:
     visitor = visit(role=Role.uploader)
     visitor.expected += [f"another host: {bucket.origin}", "ERR_FAILED"]
     visitor.page.route(f"{bucket.origin}/**", lambda route: route.abort())
     visitor.page.set_input_files("#file", FILE)
-    visitor.page.wait_for_selector("text=the file goes through the service", timeout=60_000)
+    visitor.page.wait_for_selector("text=uploading through the service", timeout=60_000)
     visitor.page.wait_for_selector(".dataset", timeout=60_000)
     dataset = stored(served)
     assert dataset.sha256 == hashlib.sha256(CONTENT).hexdigest()
@@ -108,7 +108,7 @@ def test_where_the_bucket_takes_nothing_the_file_goes_through_the_service_and_th
 
 
 def test_the_page_may_call_the_bucket_and_nobody_else(
-    served: Served, visit: Visit, bucket: Inlet
+    served: Served, visit: Visit, bucket: UploadBucket
 ) -> None:
     visitor = visit(role=Role.uploader)
     policy = visitor.page.request.get(served.url).headers["content-security-policy"]

@@ -11,7 +11,9 @@ from tests.support.factories import person, sample_id
 pytestmark = pytest.mark.browser
 
 WRITTEN = "!Object.keys(sessionStorage).some((name) => name.startsWith('labelaudit.outbox'))"
-SETTLED = "document.querySelector('.tile') && !document.querySelector('.grid-place[aria-busy]')"
+SETTLED = (
+    "document.querySelector('.thumbnail') && !document.querySelector('.grid-content[aria-busy]')"
+)
 
 
 def log_of(served):
@@ -22,28 +24,28 @@ def log_of(served):
 
 def selected(visitor):
     return visitor.page.eval_on_selector_all(
-        ".tile[aria-selected=true]", "tiles => tiles.map((tile) => tile.dataset.id)"
+        ".thumbnail[aria-selected=true]", "found => found.map((one) => one.dataset.id)"
     )
 
 
 @pytest.fixture
 def grid(visit, audit):
     visitor = visit()
-    visitor.go(f"/audits/{audit}/grid", ".tile")
+    visitor.go(f"/audits/{audit}/grid", ".thumbnail")
     visitor.until(SETTLED)
     return visitor
 
 
 def test_one_decision_serves_all_that_are_selected_and_one_undo_takes_it_back(served, grid):
-    grid.page.click(".tile:nth-child(1)")
-    grid.page.click(".tile:nth-child(12)", modifiers=["Shift"])
+    grid.page.click(".thumbnail:nth-child(1)")
+    grid.page.click(".thumbnail:nth-child(12)", modifiers=["Shift"])
     assert selected(grid) == [sample_id(number) for number in range(12)]
     grid.page.keyboard.press("1")
     grid.until(WRITTEN)
     accepted = [(sample_id(n), Verdict.accept_suggestion, False) for n in range(12)]
     assert log_of(served) == accepted
     assert "12 samples: suggestions accepted" in grid.said()
-    assert grid.page.locator(".tile").count() == 8
+    assert grid.page.locator(".thumbnail").count() == 8
     reverts = []
     grid.page.on(
         "request", lambda asked: asked.url.endswith("/revert") and reverts.append(asked.url)
@@ -53,7 +55,7 @@ def test_one_decision_serves_all_that_are_selected_and_one_undo_takes_it_back(se
     assert [("/batches/" in url) for url in reverts] == [True]
     assert {row[2] for row in log_of(served)[12:]} == {True}
     assert len(log_of(served)) == 24
-    assert grid.page.locator(".tile").count() == 20
+    assert grid.page.locator(".thumbnail").count() == 20
     assert selected(grid) == [sample_id(number) for number in range(12)]
     with served.store.database.read() as session:
         states = set(session.scalars(select(Suspect.state)).all())
@@ -63,11 +65,11 @@ def test_one_decision_serves_all_that_are_selected_and_one_undo_takes_it_back(se
 def test_a_decision_of_many_is_stored_whole_or_not_at_all(served, grid, audit):
     with served.store.database.write() as session:  # a lease that ran out, taken by a colleague
         session.execute(update(Lease).values(until=0.0))
-        decision = review.Decision(sample_id=sample_id(1), verdict=Verdict.keep)
-        review.submit(session, audit, [decision], principal=person("Bob"))
+        correction = review.NewCorrection(sample_id=sample_id(1), verdict=Verdict.keep)
+        review.submit(session, audit, [correction], principal=person("Bob"))
     grid.expected.append("409")
     for number in (1, 2, 3):
-        grid.page.click(f".tile:nth-child({number})")
+        grid.page.click(f".thumbnail:nth-child({number})")
     grid.page.keyboard.press("x")
     grid.page.wait_for_selector(".notice.bad")
     assert "decided by Bob" in grid.text(".notice.bad")
@@ -81,7 +83,7 @@ def test_a_decision_of_many_is_stored_whole_or_not_at_all(served, grid, audit):
 
 
 def test_arrows_move_space_selects_and_shift_extends(grid):
-    grid.page.focus(".tile:nth-child(1)")
+    grid.page.focus(".thumbnail:nth-child(1)")
     grid.page.keyboard.press("Space")
     grid.page.keyboard.press("Shift+ArrowRight")
     grid.page.keyboard.press("Shift+ArrowRight")
@@ -95,8 +97,8 @@ def test_arrows_move_space_selects_and_shift_extends(grid):
 
 
 def test_a_drag_selects_what_it_touches(grid):
-    first = grid.page.locator(".tile:nth-child(1)").bounding_box()
-    second = grid.page.locator(".tile:nth-child(2)").bounding_box()
+    first = grid.page.locator(".thumbnail:nth-child(1)").bounding_box()
+    second = grid.page.locator(".thumbnail:nth-child(2)").bounding_box()
     grid.page.mouse.move(first["x"] + 5, first["y"] + 5)
     grid.page.mouse.down()
     grid.page.mouse.move(second["x"] + 20, second["y"] + 20, steps=4)
@@ -108,11 +110,11 @@ def test_the_picker_leads_to_one_class_pair(grid):
     grid.page.wait_for_function("() => document.querySelector('#pair').options.length > 1")
     grid.page.select_option("#pair", label="cat → dog: 7")
     grid.page.wait_for_selector(".filter-chip")
-    grid.until("document.querySelectorAll('.tile').length === 7")
-    assert grid.page.locator(".tile-labels").first.inner_text().startswith("cat → dog")
+    grid.until("document.querySelectorAll('.thumbnail').length === 7")
+    assert grid.page.locator(".thumbnail-labels").first.inner_text().startswith("cat → dog")
 
 
 def test_nothing_selected_decides_nothing(served, grid):
     grid.page.keyboard.press("x")
-    assert "Nothing is selected" in grid.said()
+    assert "No sample is selected" in grid.said()
     assert log_of(served) == []

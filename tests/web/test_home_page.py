@@ -53,7 +53,7 @@ def upload(visitor, served, file):
     with visitor.page.expect_response(lambda answer: answer.request.method == "POST"):
         visitor.page.set_input_files("#file", file)
     served.work()
-    visitor.page.wait_for_selector(".understood, .dataset .notice.bad")
+    visitor.page.wait_for_selector(".detected-columns, .dataset .notice.bad")
     with served.store.database.read() as session:
         return session.scalars(select(Dataset.id)).one()
 
@@ -65,14 +65,14 @@ def table(rows):
     return {"name": "words.csv", "mimeType": "text/csv", "buffer": text.encode()}
 
 
-def test_an_upload_shows_how_its_columns_were_understood(served, visit):
+def test_an_upload_shows_how_its_columns_were_detected(served, visit):
     visitor = visit(role=Role.uploader)
     upload(visitor, served, table((number, "ab"[number % 2]) for number in range(40)))
-    shown = visitor.text(".understood")
+    shown = visitor.text(".detected-columns")
     for words in (
-        "texts, from csv",
+        "texts in a CSV file",
         "Label\nlabel",
-        "Sample id\nid",
+        "Sample ID\nid",
         "Text\ntext",
         "Classes\na\nb",
     ):
@@ -120,30 +120,30 @@ def test_a_column_read_wrongly_is_corrected_without_sending_the_file_again(serve
     content = f"id,text,mood,label\n{rows}".encode()
     file = {"name": "reviews.csv", "mimeType": "text/csv", "buffer": content}
     upload(visitor, served, file)
-    assert "Label\nlabel" in visitor.text(".understood")
-    visitor.page.click("text=Correct the columns")
+    assert "Label\nlabel" in visitor.text(".detected-columns")
+    visitor.page.click("text=Edit the columns")
     assert faults_in_both(visitor.page) == []
-    visitor.page.select_option("select[aria-label='What mood is']", "label")
-    assert visitor.page.input_value("select[aria-label='What label is']") == ""
-    visitor.page.select_option("select[aria-label='What label is']", "ignored")
+    visitor.page.select_option("select[aria-label='Use mood as']", "label")
+    assert visitor.page.input_value("select[aria-label='Use label as']") == ""
+    visitor.page.select_option("select[aria-label='Use label as']", "ignored")
     with visitor.page.expect_request("**/columns") as asked:
-        visitor.page.click("text=Read it again")
+        visitor.page.click("text=Apply")
     assert json.loads(asked.value.post_data)["ignored"] == ["label"]
     visitor.page.wait_for_selector(".working")
     served.work()
-    visitor.page.wait_for_selector(".understood")
-    assert "Label\nmood" in visitor.text(".understood")
-    assert "Classes\nbad\ngood" in visitor.text(".understood")
+    visitor.page.wait_for_selector(".detected-columns")
+    assert "Label\nmood" in visitor.text(".detected-columns")
+    assert "Classes\nbad\ngood" in visitor.text(".detected-columns")
 
 
 def test_a_refused_upload_names_its_rows(served, visit):
     visitor = visit(role=Role.uploader)
     rows = [(number, "ab"[number % 2]) for number in range(20)]
-    visitor.page.click("text=Name the columns")
+    visitor.page.click("text=Specify columns")
     visitor.page.fill("#sample_id_column", "id")
     upload(visitor, served, table([*rows, (3, "a"), (7, "b")]))
-    assert "row 21, column id" in visitor.text(".offenders")
-    assert "row 22, column id" in visitor.text(".offenders")
+    assert "row 21, column id" in visitor.text(".error-list")
+    assert "row 22, column id" in visitor.text(".error-list")
 
 
 def test_an_annotator_is_not_offered_what_the_role_may_not_do(served, visit, audit):
@@ -160,9 +160,9 @@ def test_progress_arrives_by_itself(served, visit):
     with served.store.database.write() as session:
         audits.begin(session, audit_id)
         audits.record_event(
-            session, audit_id, {"status": "running", "step": "train", "progress": 0.5}
+            session, audit_id, {"status": "running", "job": "train", "progress": 0.5}
         )
-    visitor.page.wait_for_selector("text=Training and watching every sample")
+    visitor.page.wait_for_selector("text=Training and tracking every sample")
     assert visitor.page.evaluate("document.querySelector('progress').value") == 0.5
     with served.store.database.write() as session:
         audits.get_audit(session, audit_id).status = JobStatus.completed
@@ -246,7 +246,7 @@ def test_an_uploader_chooses_who_sees_a_dataset(served, visit):
     assert "Ben" in visitor.text(".member-list")
     stranger.go("/", ".dataset h2")
     visitor.page.click("[aria-label='Remove Ben']")
-    visitor.page.wait_for_selector("text=Nobody but admins yet.")
+    visitor.page.wait_for_selector("text=Only admins can see it so far.")
     stranger.go("/", ".empty")
     visitor.page.check("#share-all")
     visitor.page.wait_for_selector("#new-member", state="detached")

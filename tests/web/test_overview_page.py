@@ -20,16 +20,16 @@ def test_the_overview_says_how_noisy_and_what_it_cannot_judge(visit, summarised)
     assert "4.0% – 20%" in visitor.text(".noise-rate")
     assert "Too few samples (under 30) to judge these classes: fox." in visitor.text(".notice")
     assert "93%" in visitor.text(".tiers")
-    assert "low end 81%" in visitor.text(".tiers")
+    assert "lower bound 81%" in visitor.text(".tiers")
 
 
 def test_a_cell_of_the_noise_matrix_leads_to_its_queue(visit, summarised):
     visitor = visit()
     visitor.go(f"/audits/{summarised}/overview", ".overview")
-    visitor.page.click("a[aria-label='10% of cat given as dog']")
+    visitor.page.click("a[aria-label='dog → cat: 10% of cat']")
     visitor.page.wait_for_selector(".filter-chip")
     assert "given dog" in visitor.text(".filters")
-    assert "models say cat" in visitor.text(".filters")
+    assert "predicted cat" in visitor.text(".filters")
 
 
 def test_an_issue_leads_to_its_queue_and_the_queue_chooser_counts_them(served, visit, summarised):
@@ -83,8 +83,8 @@ def test_a_point_of_the_data_map_opens_its_sample(visit, summarised):
     # the worst sample: confidence 0, variability 0, at the lower left corner of the axes
     at = {"x": place["width"] * 0.1, "y": place["height"] * (0.09 + 0.78)}
     visitor.page.hover(".map-overlay", position=at)
-    visitor.page.wait_for_selector(".map-words:not([hidden])")
-    assert visitor.text(".map-words").startswith("sample-00000, given cat")
+    visitor.page.wait_for_selector(".map-label:not([hidden])")
+    assert visitor.text(".map-label").startswith("sample-00000, given cat")
     visitor.page.click(".map-overlay", position=at)
     visitor.page.wait_for_selector(".decision")
     assert visitor.text(".sample-id") == "sample-00000"
@@ -98,4 +98,4 @@ def test_verdicts_appear_beside_what_the_tiers_promised(visit, summarised):
     visitor.until("!Object.keys(sessionStorage).some((n) => n.startsWith('labelaudit.outbox'))")
     visitor.go(f"/audits/{summarised}/overview", ".overview")
     assert "1 of 2" in visitor.text(".tiers")
-    assert "1 error in 2 looks: 50 per hundred" in visitor.text(".overview")
+    assert "1 error found in 2 reviewed: 50 per 100" in visitor.text(".overview")

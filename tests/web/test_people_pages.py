@@ -7,7 +7,7 @@ import pytest
 from labelaudit.enums import Role, Verdict
 from service import review
 from service.audits import records as audits
-from service.review import Decision, assignments
+from service.review import NewCorrection, assignments
 from tests.support.factories import person, sample_id
 from tests.web.test_access import faults_in_both
 
@@ -17,13 +17,13 @@ BEN = person("Ben")
 SHOTS = os.environ.get("LABELAUDIT_SHOTS")
 
 
-def decide(served, audit, who, *decisions):
+def decide(served, audit, who, *corrections):
     with served.store.database.write() as session:
-        return review.submit(session, audit, decisions, principal=who)
+        return review.submit(session, audit, corrections, principal=who)
 
 
 def test_the_history_of_a_sample_is_one_key_away_and_takes_a_comment(served, visit, audit):
-    [row] = decide(served, audit, BEN, Decision(sample_id(0), Verdict.keep, note="clear"))
+    [row] = decide(served, audit, BEN, NewCorrection(sample_id(0), Verdict.keep, note="clear"))
     with served.store.database.write() as session:
         review.revert(session, audit, row.id, principal=BEN)
     visitor = visit()
@@ -34,16 +34,18 @@ def test_the_history_of_a_sample_is_one_key_away_and_takes_a_comment(served, vis
     assert faults_in_both(visitor.page) == []
     visitor.page.fill("#comment", "A fox, surely")
     visitor.page.keyboard.press("Enter")
-    visitor.page.wait_for_selector(".event.said")
-    assert "A fox, surely" in visitor.text(".event.said")
-    shoot(visitor, "story")
+    visitor.page.wait_for_selector(".event.comment")
+    assert "A fox, surely" in visitor.text(".event.comment")
+    shoot(visitor, "sample-history")
 
 
 def test_the_team_page_undoes_a_persons_work_and_brings_it_back(served, visit, audit):
     with served.store.database.write() as session:
-        assignments.set_review(session, audit, opinions=2, adjudicators=[])
+        assignments.update_review_settings(session, audit, opinions=2, adjudicators=[])
     for who in (BEN, person("Ann")):
-        decide(served, audit, who, *(Decision(sample_id(n), Verdict.exclude) for n in range(4)))
+        decide(
+            served, audit, who, *(NewCorrection(sample_id(n), Verdict.exclude) for n in range(4))
+        )
     visitor = visit(role=Role.uploader)
     visitor.go(f"/audits/{audit}/team", ".team table")
     assert "100%" in visitor.text(".team tbody tr:first-child")
@@ -51,8 +53,8 @@ def test_the_team_page_undoes_a_persons_work_and_brings_it_back(served, visit, a
     assert faults_in_both(visitor.page) == []
     visitor.page.on("dialog", lambda dialog: dialog.accept())
     visitor.page.click("text=Undo all … >> nth=0")
-    visitor.page.click("text=Bring them back")
-    visitor.until("document.querySelector('#announcer').textContent === 'They are back.'")
+    visitor.page.click("text=Restore them")
+    visitor.until("document.querySelector('#announcer').textContent === 'Decisions restored.'")
     with served.store.database.read() as session:
         states = {review.get_suspect(session, audit, sample_id(n)).state for n in range(4)}
     assert states == {"decided"}
@@ -60,9 +62,9 @@ def test_the_team_page_undoes_a_persons_work_and_brings_it_back(served, visit, a
 
 def test_a_dispute_shows_the_adjudicator_what_each_person_said(served, visit, audit):
     with served.store.database.write() as session:
-        assignments.set_review(session, audit, opinions=2, adjudicators=[])
-    decide(served, audit, BEN, Decision(sample_id(0), Verdict.keep, note="clear"))
-    decide(served, audit, person("Ann"), Decision(sample_id(0), Verdict.exclude))
+        assignments.update_review_settings(session, audit, opinions=2, adjudicators=[])
+    decide(served, audit, BEN, NewCorrection(sample_id(0), Verdict.keep, note="clear"))
+    decide(served, audit, person("Ann"), NewCorrection(sample_id(0), Verdict.exclude))
     visitor = visit(role=Role.uploader)
     visitor.review(audit, "?queue=disputed")
     said = visitor.text(".opinions")
@@ -86,11 +88,11 @@ def test_a_part_of_the_queue_is_assigned_and_taken_back_on_the_team_page(served,
     shoot(visitor, "assign")
     visitor.page.click("text='Assign'")
     visitor.page.wait_for_selector(".event")
-    assert "given cat, for nobody else" in visitor.text(".event")
+    assert "given cat, reserved" in visitor.text(".event")
     with served.store.database.read() as session:
         [part] = assignments.list_assignments(session, audit)
     assert part.reserved
-    visitor.page.click("text=Take back")
+    visitor.page.click("text=Remove")
     visitor.page.wait_for_selector(".event", state="detached")
     visitor.page.check(".people >> text=Eve >> nth=0")
     visitor.until("document.querySelector('#announcer').textContent.trim() === 'Saved.'")

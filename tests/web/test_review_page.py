@@ -94,7 +94,7 @@ def test_the_counters_follow_the_decisions(served, visit, audit):
     for key in "1kx1":
         visitor.press(key)
     assert "4 decided, 6 left" in visitor.text(".count.obvious")
-    assert "75 3 in 4 looks" in visitor.text(".count.rate")
+    assert "75 3 of 4" in visitor.text(".count.rate")
     visitor.until(WRITTEN)
     visitor.review(audit)  # counted from the log after a reload
     visitor.until("document.querySelector('#rate').textContent === '75'")
@@ -181,7 +181,7 @@ def test_the_end_of_the_queue_offers_the_corrected_dataset(served, visit):
     for _ in range(4):  # the last two of the six are not suspected
         visitor.press("1")
     visitor.page.wait_for_selector(".end")
-    assert "4 errors found in 4 looks" in visitor.text(".end")
+    assert "4 errors found in 4 reviewed" in visitor.text(".end")
     visitor.page.click(".end .button.primary")
     visitor.page.click("dialog [value=csv]")
     with visitor.page.expect_response("**/exports"):
@@ -222,7 +222,7 @@ def test_a_decision_that_meets_a_colleagues_is_shown_and_can_replace_it(served, 
     ann.press("x")
     ann.page.wait_for_selector(".notice.bad")
     assert "decided by Ben (keep)" in ann.text(".notices")
-    ann.page.click("text=Use mine instead")
+    ann.page.click("text=Use my decision")
     ann.until(WRITTEN)
     assert [line[1] for line in log_of(served)] == [Verdict.keep, Verdict.exclude]
     assert ann.text(".notices") == ""
@@ -232,7 +232,7 @@ def decide_as_ben(served, audit, sample):
     """Ben keeps a sample that Ann has on her page, since her lease has run out."""
     with served.store.database.write() as session:
         session.execute(update(Lease).values(until=0.0))
-        kept = review.Decision(sample_id=sample, verdict=Verdict.keep)
+        kept = review.NewCorrection(sample_id=sample, verdict=Verdict.keep)
         review.submit(session, audit, [kept], principal=person("Ben"))
 
 
@@ -323,7 +323,7 @@ def test_a_sample_opens_by_its_address_and_the_queue_goes_on_behind_it(served, v
     visitor.until(WRITTEN)
     assert log_of(served) == [(sample_id(25), Verdict.keep, 1, False)]
     visitor.review(audit, f"?sample={sample_id(25)}")  # decided, and it can be decided anew
-    assert "kept" in visitor.text(".standing")
+    assert "kept" in visitor.text(".current-verdict")
     visitor.press("x")
     visitor.until(WRITTEN)
     assert log_of(served)[1] == (sample_id(25), Verdict.exclude, None, False)

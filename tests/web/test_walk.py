@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from labelaudit.enums import JobStatus, Role, Verdict
 from service.db.tables import Audit, Correction
+from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
 from worker.runtime.runner import run_one
 
@@ -39,8 +40,8 @@ def forest():
 
 
 def work_until_completed(served):
-    """Every step up to the ranking, as a worker would, while the page looks on."""
-    worker = Worker(served.settings, served.store.database, served.store.storage, {"cpu", "gpu"})
+    """Every job up to the ranking, as a worker would, while the page looks on."""
+    worker = Worker(served.backends, {"cpu", "gpu"}, HANDLERS)
     while run_one(worker):
         with served.store.database.read() as session:
             if session.scalars(select(Audit.status)).first() is JobStatus.completed:
@@ -64,8 +65,8 @@ def test_from_a_key_to_the_corrected_dataset(served, visit):
     page.set_input_files("#file", file)
     page.wait_for_selector(".working")
     served.work()
-    page.wait_for_selector(".understood")
-    assert "Label\nlabel" in visitor.text(".understood")
+    page.wait_for_selector(".detected-columns")
+    assert "Label\nlabel" in visitor.text(".detected-columns")
     page.click("text=Start audit")
     page.click("dialog summary")
     page.fill("#replicas", "4")  # enough for trees that plainly differ
@@ -91,10 +92,10 @@ def test_from_a_key_to_the_corrected_dataset(served, visit):
     assert [row.verdict for row in corrections(served)][10:] == [None, Verdict.keep]
 
     page.click("text=Grid")
-    page.wait_for_selector(".tile:nth-child(20)")
-    visitor.until("!document.querySelector('.grid-place[aria-busy]')")
-    page.click(".tile:nth-child(1)")
-    page.click(".tile:nth-child(20)", modifiers=["Shift"])
+    page.wait_for_selector(".thumbnail:nth-child(20)")
+    visitor.until("!document.querySelector('.grid-content[aria-busy]')")
+    page.click(".thumbnail:nth-child(1)")
+    page.click(".thumbnail:nth-child(20)", modifiers=["Shift"])
     with page.expect_request("**/corrections") as sent:
         page.keyboard.press("1")
     assert len(sent.value.post_data_json["corrections"]) == 20
@@ -107,7 +108,7 @@ def test_from_a_key_to_the_corrected_dataset(served, visit):
 
     page.click("text=Overview")
     page.wait_for_selector(".plot.findings img")
-    assert "29 errors in 30 looks: 97 per hundred" in visitor.text(".overview")
+    assert "29 errors found in 30 reviewed: 97 per 100" in visitor.text(".overview")
     assert re.search(r"\d+ of \d+, \d+% – ", visitor.text(".tiers"))
 
     page.click("text=Export the corrected dataset")

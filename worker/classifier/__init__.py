@@ -1,1 +1,1 @@
-"""The robust model that an audit ends with: trained on cleaned labels, calibrated, written out."""
+"""The classifier that an audit ends with: trained on cleaned labels, calibrated, written out."""

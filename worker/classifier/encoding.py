@@ -62,7 +62,7 @@ def encode_like(
             "dataset again to have a model that fits.",
             type="encoder-changed",
         )
-    elif model.network == "full":
+    elif model.network == "fine_tuned":
         edge = model.input_shape[-1] if model.kind == "image" else None
         name = located(encoder.name, models_dir) or ""
         encoding = stored(model.kind, samples, name, BATCH_SIZE, edge=edge)
@@ -82,5 +82,5 @@ def encode_like(
         encoded[rows] = values
     if not np.isfinite(encoded).all():
         raise BadInput("The encoder gave NaN or infinity for a sample.", type="not-finite")
-    heads = encoder.name is not None and model.network != "full"
+    heads = encoder.name is not None and model.network != "fine_tuned"
     return encoded.astype(np.float32) if heads else encoded

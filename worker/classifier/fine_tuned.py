@@ -1,4 +1,4 @@
-"""The final model of the network `full`: one fine-tuned encoder with its linear layer.
+"""The classifier of the network `fine_tuned`: one fine-tuned encoder with its linear layer.
 
 Several of its size would be dear to keep and to ask, and cannot be merged into one. So one is
 trained, on three quarters of the samples, and calibrated on the quarter that it never saw: what is
@@ -14,21 +14,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from service.core.errors import BadInput
-from service.inference.head import Array, Arrays
+from service.inference.head import BACKBONE, Array, Arrays
 from worker.classifier.labels import CleanedLabels
 from worker.classifier.training import train_on_cleaned
-from worker.encoders.backbones import load_trunk
+from worker.encoders.fine_tuned import load_backbone
 from worker.training.checkpoint import Checkpoints
-from worker.training.fine_tuned import FineTuned
+from worker.training.fine_tuned import FineTunedNetwork
 from worker.training.spec import ShardSpec
 
 REPLICAS = 1
 EVALUATED_AT_ONCE = 32
-TRUNK = "trunk."
 WEIGHT, BIAS = "output.weight", "output.bias"
 
 
-def fit_full(
+def fit_fine_tuned(
     spec: ShardSpec,
     inputs: Array,
     cleaned: CleanedLabels,
@@ -52,14 +51,14 @@ def fit_full(
         report=report,
         checkpoints=checkpoints,
     )
-    assert isinstance(network, FineTuned)
+    assert isinstance(network, FineTunedNetwork)
     rows = np.flatnonzero(left_out[:, 0])
     held_out = np.zeros((len(features), n_classes))
     held_out[rows] = _logits(network, features, rows, device)
     return _weights(network), held_out, left_out[:, 0]
 
 
-def full_logits(
+def fine_tuned_logits(
     weights: Arrays, encoder: str, n_classes: int, inputs: Array, device: torch.device
 ) -> NDArray[np.float64]:
     """Logits (n, C) of inputs (n, ...) by the kept weights of this encoder.
@@ -69,11 +68,15 @@ def full_logits(
     BadInput
         The encoder cannot be loaded, or is no longer the one that was trained.
     """
-    network = FineTuned(load_trunk(encoder), n_classes, REPLICAS, torch.Generator())
+    network = FineTunedNetwork(load_backbone(encoder), n_classes, REPLICAS, torch.Generator())
     tensors = {name: torch.from_numpy(array) for name, array in weights.items()}
-    trunk = {name[len(TRUNK) :]: t for name, t in tensors.items() if name.startswith(TRUNK)}
+    backbone = {
+        name.removeprefix(BACKBONE): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(BACKBONE)
+    }
     try:
-        network.trunks[0].load_state_dict(trunk)
+        network.backbones[0].load_state_dict(backbone)
     except RuntimeError as error:  # other layers, or of other sizes
         raise BadInput(
             f"The encoder {encoder} has changed since this model was trained. Audit the dataset "
@@ -87,7 +90,7 @@ def full_logits(
 
 
 def _logits(
-    network: FineTuned, features: Tensor, rows: NDArray[np.int64], device: torch.device
+    network: FineTunedNetwork, features: Tensor, rows: NDArray[np.int64], device: torch.device
 ) -> NDArray[np.float64]:
     """(len(rows), C) logits of those rows, in batches that fit."""
     network.eval()
@@ -100,8 +103,8 @@ def _logits(
     return found
 
 
-def _weights(network: FineTuned) -> Arrays:
-    tensors = {f"{TRUNK}{name}": t for name, t in network.trunks[0].state_dict().items()}
+def _weights(network: FineTunedNetwork) -> Arrays:
+    tensors = {f"{BACKBONE}{name}": t for name, t in network.backbones[0].state_dict().items()}
     tensors |= {WEIGHT: network.weight_out[0], BIAS: network.bias_out.flatten()}
     return {name: _as_array(tensor) for name, tensor in tensors.items()}
 

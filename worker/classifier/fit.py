@@ -1,4 +1,4 @@
-"""Trains the final model: eight replicas, each leaving out a quarter of the samples.
+"""Trains the classifier: eight replicas, each leaving out a quarter of the samples.
 
 Why several: their averaged logits are more accurate than one network's, and what each left out
 gives held-out predictions of every sample from the same training. Averaging logits, not
@@ -32,7 +32,7 @@ from worker.training.plan import plan_shards
 from worker.training.spec import ShardSpec, threads_for
 
 REPLICAS = 8
-LEFT_OUT = 2  # replicas that never trained on a sample, by how `deal_out` deals to eight
+LEFT_OUT = 2  # replicas that never trained on a sample, by `holdout_masks` of eight
 EVALUATED_AT_ONCE = 512
 
 Weights = dict[str, NDArray[np.float32]]
@@ -48,12 +48,12 @@ class Fitted:
     left_out: NDArray[np.bool_]  # (N,) where those logits are
 
 
-def plan_final(
+def plan_classifier(
     config: TrainingConfig, shape: tuple[int, ...], n_classes: int, encoder: str | None = None
 ) -> ShardSpec:
     """The audit's network and its dials, with cross entropy: the labels are clean by now, and it is
-    the loss whose probabilities mean something. The encoder is for the network `full` to change."""
-    replicas = fine_tuned.REPLICAS if config.network == "full" else REPLICAS
+    the loss whose probabilities mean something. The encoder is what `fine_tuned` trains."""
+    replicas = fine_tuned.REPLICAS if config.network == "fine_tuned" else REPLICAS
     plain = config.model_copy(
         update={
             "families": ("network",),
@@ -77,9 +77,9 @@ def fit(
     checkpoints: Checkpoints | None = None,
 ) -> Fitted:
     """Train on inputs (N, D) or (N, channels, H, W), or what the encoder reads; `report(share)` may
-    raise to stop, which for the network `full` leaves a checkpoint to go on from."""
-    if spec.network == "full":
-        found = fine_tuned.fit_full(
+    raise to stop, which for the network `fine_tuned` leaves a checkpoint to go on from."""
+    if spec.network == "fine_tuned":
+        found = fine_tuned.fit_fine_tuned(
             spec,
             inputs,
             cleaned,
@@ -107,7 +107,7 @@ def _fit(
     )
     with torch.inference_mode():
         if isinstance(network, WideCnn):
-            network.settle(features[rows].to(device) for rows in _blocks(len(features)))
+            network.update_bn(features[rows].to(device) for rows in _blocks(len(features)))
         held_out = _held_out_logits(network, features, torch.from_numpy(left_out), device)
         merged = {**standardisation, **merge(network)}
     unseen = np.asarray(left_out.any(axis=1))
@@ -118,7 +118,7 @@ def merge(network: Network) -> Weights:
     """The weights of the one network whose logits are the mean of the replicas' logits."""
     match network:
         case WideLinear():
-            shape = (network.features, network.replicas, network.n_classes)
+            shape = (network.n_features, network.replicas, network.n_classes)
             tensors = {
                 "output.weight": network.weight.view(shape).mean(1),  # (D, K*C) -> (D, C)
                 "output.bias": network.bias.view(shape[1:]).mean(0),

@@ -1,4 +1,4 @@
-"""The final model as an ONNX graph: what it reads in, calibrated probabilities out.
+"""The classifier as an ONNX graph: what it reads in, calibrated probabilities out.
 
 Built node by node, which needs neither a tracer nor torch: the networks are a handful of nodes.
 """

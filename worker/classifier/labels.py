@@ -1,4 +1,4 @@
-"""The labels that the final model is trained on and measured by."""
+"""The labels that the classifier is trained on and measured by."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelaudit.schemas.model_description import LabelCounts
-from service.ranking import TIER_NAMES
-
-POSSIBLE, OBVIOUS = TIER_NAMES.index("possible"), TIER_NAMES.index("obvious")
+from service.ranking import TierCode
 
 
 @dataclass(frozen=True)
 class Judgement:
     """What ranking and people said about the N samples of an audit, in sample order."""
 
-    tier: NDArray[np.int8]  # (N,) index into TIER_NAMES
+    tier: NDArray[np.int8]  # (N,) TierCode
     suggested: NDArray[np.int64]  # (N,) -1 = none
     suggested_confidence: NDArray[np.float64]  # (N,) in [0, 1]
     p_wrong: NDArray[np.float64]  # (N,) in [0, 1], high = bad
@@ -45,8 +43,8 @@ def clean(
     models much like this one.
     """
     machine = ~judgement.decided
-    obvious = machine & (judgement.tier == OBVIOUS)
-    possible = machine & (judgement.tier == POSSIBLE)
+    obvious = machine & (judgement.tier == TierCode.obvious)
+    possible = machine & (judgement.tier == TierCode.possible)
     replaced = obvious & (judgement.suggested >= 0)
     left_out = obvious & (judgement.suggested < 0)
     targets = np.where(replaced, judgement.suggested, labels).astype(np.int64)

@@ -9,13 +9,12 @@ from torch import Tensor
 
 from worker.classifier.labels import CleanedLabels
 from worker.training.checkpoint import Checkpoints
-from worker.training.loop import deal_out
+from worker.training.loop import holdout_masks, train
 from worker.training.networks import Network
 from worker.training.spec import (
     ShardSpec,
     build_network,
     build_objective,
-    train_stage,
 )
 
 
@@ -34,18 +33,18 @@ def train_on_cleaned(
     targets = torch.from_numpy(cleaned.targets)
     generator = torch.Generator().manual_seed(spec.seed)
     network = build_network(spec, tuple(features.shape[1:]), n_classes, generator)
-    left_out = deal_out(cleaned.targets, spec.replicas, spec.seed + 1)
+    left_out = holdout_masks(cleaned.targets, spec.replicas, spec.seed + 1)
     saved = None
     if checkpoints is not None:
         saved = checkpoints.restore()
         checkpoints.work.mkdir(parents=True, exist_ok=True)
-    train_stage(
-        spec,
+    train(
         network,
-        build_objective(spec, network, targets, n_classes, generator),
         features,
         targets,
-        torch.from_numpy(cleaned.weights)[:, None] * ~torch.from_numpy(left_out),
+        objective=build_objective(spec, network, targets, n_classes, generator),
+        in_bag=torch.from_numpy(cleaned.weights)[:, None] * ~torch.from_numpy(left_out),
+        hyperparameters=spec.hyperparameters(epochs=spec.epochs),
         device=device,
         on_progress=report,
         on_epoch=checkpoints.save_if_due if checkpoints is not None else None,

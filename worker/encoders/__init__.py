@@ -47,7 +47,7 @@ def encode(
     upload: Path,
     *,
     encoder: str | None,
-    full: bool = False,
+    fine_tuned: bool = False,
     destination: Path,
     positions: NDArray[np.integer] | None = None,
     device: str = "cpu",
@@ -57,10 +57,11 @@ def encode(
     """Encode the samples at `positions` (all if None) to `destination`, row i for position i.
 
     `samples` is the dataset's samples.parquet and `upload` the file it came from; `encoder` a name
-    of `service.options.encoders`, or None for pixels to train on end to end; with `full` the
+    of `service.options.encoders`, or None for pixels to train on end to end; with `fine_tuned` the
     encoder is to be fine-tuned, and what it reads is written: (N, 3, S, S) uint8 pixels, (N, L)
-    int32 tokens. A destination that exists is complete and is used again. `on_progress(done, total)`
-    is called after each batch and may raise to stop; then nothing is left behind.
+    int32 tokens. A destination that exists is complete and is used again.
+    `on_progress(done, total)` is called after each batch and may raise to stop; then nothing is
+    left behind.
 
     Raises
     ------
@@ -76,7 +77,7 @@ def encode(
     target = torch.device(device)
     if batch_size is None:
         batch_size = BATCH_SIZES.get(kind, {}).get(target.type, 64)
-    if full:
+    if fine_tuned:
         encoding = stored(kind, chosen, encoder or "", batch_size)
     else:
         encoding = start(chosen, encoder, target, batch_size)

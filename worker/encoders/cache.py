@@ -18,7 +18,7 @@ def cache_key(
     *,
     upload_sha256: str,
     encoder: str | None,
-    full: bool = False,
+    fine_tuned: bool = False,
     positions: NDArray[np.integer] | None,
 ) -> str:
     """The storage key of an encoding: `encodings/<sha256 of everything that decides it>.npy`.
@@ -31,7 +31,7 @@ def cache_key(
         "kind": kind,
         "encoder": encoder,
         "version": PIXELS_VERSION if encoder is None else get_encoder(kind, encoder).version,
-        "full": full,
+        "fine_tuned": fine_tuned,
         "folder": _folder_state(encoder),
         "positions": None if positions is None else _digest(positions),
     }

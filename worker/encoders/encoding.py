@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.storage.atomic import replacing
 from service.storage.memmap import new_array
 from worker.encoders.samples import Positions
 
@@ -30,12 +30,7 @@ def writing_array(
     destination: Path, shape: tuple[int, ...], dtype: type[np.generic]
 ) -> Generator[NDArray[Any]]:
     """An .npy file on disk to fill; it gets its name only when the block ends well."""
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    temporary = destination.with_name(f".{destination.name}.{uuid4().hex}.part")
-    try:
+    with replacing(destination) as temporary:
         array = new_array(temporary, dtype=dtype, shape=shape)
         yield array
         array.flush()
-        temporary.replace(destination)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,28 +1,6 @@
-"""The steps themselves: load, compute, say what to save. Torch is imported only where it is used.
+"""The jobs themselves: load, compute, return what to commit. Torch is imported only where used.
 
-Each handler may be killed anywhere and run again: files appear by rename under names that depend on
-what they hold, and rows are written by the function that it returns, in the finishing transaction.
+A handler may be killed at any point and run again: files appear by rename under names that depend
+on what they hold, and rows are written by the function that it returns, in the finishing
+transaction.
 """
-
-from collections.abc import Callable
-
-from labelaudit.enums import StepKind
-from service.jobs.records import Claim
-from worker.handlers.classifier import run_model, run_predict
-from worker.handlers.export import run_export
-from worker.handlers.ingest import run_ingest
-from worker.handlers.rank import run_rank
-from worker.handlers.train import run_encode, run_train
-from worker.runtime.context import Hold, Save, Worker
-
-Handler = Callable[[Worker, Claim, Hold], Save]
-
-HANDLERS: dict[StepKind, Handler] = {
-    StepKind.ingest: run_ingest,
-    StepKind.encoding: run_encode,
-    StepKind.train: run_train,
-    StepKind.rank: run_rank,
-    StepKind.model: run_model,
-    StepKind.predict: run_predict,
-    StepKind.export: run_export,
-}

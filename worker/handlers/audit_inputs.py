@@ -1,4 +1,4 @@
-"""What the steps of one audit read and write in common."""
+"""What the jobs of one audit share: its rows, its labels, its arrays."""
 
 from pathlib import Path
 from typing import Any

@@ -1,11 +1,10 @@
-"""The bytes of a direct upload: from the bucket into the storage, hashed on the way."""
+"""The bytes of a multipart upload: from the bucket into the storage, hashed on the way."""
 
 import hashlib
 from collections.abc import Callable
 
 import structlog
 
-from service.core.config import Settings
 from service.core.disk_full import is_disk_full
 from service.core.errors import (
     BadInput,
@@ -16,70 +15,72 @@ from service.core.errors import (
 from service.datasets import records as datasets
 from service.db.tables import Dataset
 from service.storage.local import Received, Storage
-from service.storage.upload_bucket import Inlet, NotThere
-from worker.runtime.context import Postponed, Worker
+from service.storage.upload_bucket import NotThere, UploadBucket
+from worker.runtime.context import Deferred, Worker
 
 log = structlog.get_logger()
 
-CHECKED_BYTES = 64 << 20  # between looks at the free space
+CHECKED_BYTES = 64 << 20  # between checks of the free space
 
 
 def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]) -> None:
-    """Bring an upload here that lies in the bucket, and delete it there.
+    """Copy an upload from the bucket into the storage, and delete it in the bucket.
 
-    An attempt that was killed is made again from the start; a file appears when it is whole.
+    A killed attempt starts over; a file appears only once it is complete.
 
     Raises
     ------
     BadInput, Gone
-        It is not what was declared; it is no longer in the bucket.
-    Postponed
-        The bucket is away, or the disk nearly full: the file is safe where it is.
+        The file is not what was declared; it is no longer in the bucket.
+    Deferred
+        The bucket is unavailable, or the disk is nearly full: the file stays in the bucket.
     """
-    inlet = _open(worker.settings)
+    bucket = _open(worker)
     key = datasets.upload_key(dataset.id)
     try:
-        received = worker.storage.measure(key) or _copy(inlet, worker.storage, dataset, on_progress)
+        received = worker.storage.measure(key) or _copy(
+            bucket, worker.storage, dataset, on_progress
+        )
     except BadInput:
-        _delete(inlet, dataset)
+        _delete(bucket, dataset)
         raise
     with worker.database.write() as session:
         datasets.fetched(session, dataset.id, received)
-    _delete(inlet, dataset)
+    _delete(bucket, dataset)
 
 
-def _open(settings: Settings) -> Inlet:
-    """A worker that is set up wrongly must not cost anybody their file."""
+def _open(worker: Worker) -> UploadBucket:
+    """A misconfigured worker must not cost anybody their file."""
     try:
-        inlet = Inlet.of(settings)
+        bucket = worker.backends.upload_bucket
     except Exception as error:
-        raise Postponed(f"the bucket cannot be opened: {error}") from error
-    if inlet is None:
-        raise Postponed("this worker's settings name no bucket")
-    return inlet
+        raise Deferred(f"the bucket cannot be opened: {error}") from error
+    if bucket is None:
+        raise Deferred("this worker's settings name no bucket")
+    return bucket
 
 
 def _copy(
-    inlet: Inlet, storage: Storage, dataset: Dataset, on_progress: Callable[[float], None]
+    bucket: UploadBucket, storage: Storage, dataset: Dataset, on_progress: Callable[[float], None]
 ) -> Received:
     try:
-        return _stream(inlet, storage, dataset, on_progress)
+        return _stream(bucket, storage, dataset, on_progress)
     except NotThere:
         raise Gone(
             "The file is no longer in the bucket. Upload it again.", type="upload-vanished"
         ) from None
     except (Unavailable, InsufficientStorage) as error:
-        raise Postponed(error.detail) from error
+        raise Deferred(error.detail) from error
     except OSError as error:
         if not is_disk_full(error):
             raise
-        raise Postponed(str(error)) from error
+        raise Deferred(str(error)) from error
 
 
 def _stream(
-    inlet: Inlet, storage: Storage, dataset: Dataset, on_progress: Callable[[float], None]
+    bucket: UploadBucket, storage: Storage, dataset: Dataset, on_progress: Callable[[float], None]
 ) -> Received:
-    found = inlet.find(dataset.id)
+    found = bucket.find(dataset.id)
     if found is None or found.bytes != dataset.bytes:
         raise NotThere
     digest, size, checked = hashlib.sha256(), 0, 0
@@ -87,7 +88,7 @@ def _stream(
     storage.require_space(found.bytes)
     with storage.writing(datasets.upload_key(dataset.id)) as temporary:
         with temporary.open("wb") as file:
-            for chunk in inlet.read(dataset.id, found):
+            for chunk in bucket.read(dataset.id, found):
                 file.write(chunk)
                 digest.update(chunk)
                 size += len(chunk)
@@ -99,9 +100,9 @@ def _stream(
     return Received(size, digest.hexdigest())
 
 
-def _delete(inlet: Inlet, dataset: Dataset) -> None:
+def _delete(bucket: UploadBucket, dataset: Dataset) -> None:
     try:
-        inlet.delete(dataset.id)
+        bucket.delete(dataset.id)
     except Unavailable:
         log.info("object_left_to_the_janitor", dataset=dataset.id)
 

@@ -1,4 +1,4 @@
-"""The two steps of a model: train it once the ranking is there, and ask it about new samples."""
+"""The two jobs of a classifier: train it after the ranking, and run it on new samples."""
 
 from typing import Any, TypeVar
 
@@ -14,37 +14,36 @@ from service.datasets import records as datasets
 from service.db.tables import Audit, Suspect
 from service.inference import head
 from service.jobs.records import Claim
-from service.options.training import TrainingConfig
-from service.ranking import TIER_NAMES
+from service.ranking import TierCode
 from worker.classifier.labels import Judgement, clean
-from worker.runtime.context import Hold, Save, Worker
+from worker.handlers.audit_inputs import load_audit, training_config
+from worker.runtime.context import Commit, Worker
+from worker.runtime.lease import JobLease
 
 Value = TypeVar("Value")
 
 
-def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
-    """Ranking and encoding -> the files of the robust model."""
+def run_classifier(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
+    """Ranking and encoding -> the files of the classifier."""
     import torch
 
     from worker.classifier.calibration import TARGET_ACCURACY, calibrate
     from worker.classifier.encoding import describe_encoder
-    from worker.classifier.fit import fit, plan_final
+    from worker.classifier.fit import fit, plan_classifier
     from worker.classifier.graph import write_onnx
     from worker.encoders.hub import located
     from worker.encoders.samples import Samples
     from worker.training.checkpoint import Checkpoints
 
-    with worker.database.read() as session:
-        audit = audits.get_audit(session, claim.subject_id)
-        dataset = audits.dataset_of(session, audit)
+    audit, dataset = load_audit(worker, claim.subject_id)
     assert audit.plan is not None
     folder = audits.folder(audit.id)
     labels = np.load(worker.storage.path(f"{folder}/labels.npy"))
     positions = np.load(worker.storage.path(f"{folder}/positions.npy"))
     inputs = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="c")
     cleaned = clean(labels, _judgement(worker, audit, positions), dataset.class_names)
-    spec = plan_final(
-        _training_config(audit),
+    spec = plan_classifier(
+        training_config(audit),
         inputs.shape,
         len(dataset.class_names),
         located(audit.config["encoder"], worker.settings.models_dir),
@@ -60,7 +59,7 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
         cleaned,
         len(dataset.class_names),
         device=torch.device(worker.device),
-        report=lambda share: hold(0.9 * share),
+        report=lambda share: lease.report(0.9 * share),
         checkpoints=checkpoints,
     )
     judged = np.where(fitted.left_out, cleaned.judged, 0.0)
@@ -71,7 +70,7 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
         positions,
     )
     encoder, table = describe_encoder(str(dataset.kind), audit.config["encoder"], samples)
-    hold(0.95)
+    lease.report(0.95)
     model = ModelDescription(
         audit_id=audit.id,
         dataset_id=dataset.id,
@@ -96,8 +95,8 @@ def run_model(worker: Worker, claim: Claim, hold: Hold) -> Save:
         if head.ONNX in head.file_names(model.network):
             write_onnx(model, fitted.weights, path / head.ONNX)
         (path / head.DESCRIPTION).write_text(model.model_dump_json(indent=1))
-    checkpoints.forget()
-    return lambda _session: None  # the step's own state says that the files are there
+    checkpoints.delete()
+    return lambda _session: None  # the job's status says that the files exist
 
 
 def _judgement(worker: Worker, audit: Audit, positions: NDArray[np.int64]) -> Judgement:
@@ -116,7 +115,7 @@ def _judgement(worker: Worker, audit: Audit, positions: NDArray[np.int64]) -> Ju
         ).all()
         decided = review.corrections_at(session, audit.dataset_id, audit.dataset_version)
     return Judgement(
-        tier=np.array([TIER_NAMES.index(row.tier) for row in rows], np.int8),
+        tier=np.array([TierCode[row.tier] for row in rows], np.int8),
         suggested=np.array([_or(row.suggested_label, -1) for row in rows], np.int64),
         suggested_confidence=np.array([_or(row.suggested_label_confidence, 0.0) for row in rows]),
         p_wrong=np.array([row.p_wrong for row in rows]),
@@ -128,18 +127,13 @@ def _or(value: Value | None, otherwise: Value) -> Value:
     return otherwise if value is None else value
 
 
-def _training_config(audit: Audit) -> TrainingConfig:
-    known = TrainingConfig.model_fields
-    return TrainingConfig(**{key: value for key, value in audit.config.items() if key in known})
-
-
-def run_predict(worker: Worker, claim: Claim, hold: Hold) -> Save:
-    """New texts or images -> what the audit's model says about them."""
+def run_predict(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
+    """New texts or images -> the classifier's predictions."""
     from worker.classifier.encoding import encode_like
 
     audit_id, storage = claim.subject_id, worker.storage
     model = classifier.read_description(storage, audit_id)
-    asked = predictions.folder(audit_id, claim.shard)
+    asked = predictions.folder(audit_id, claim.number)
     inputs = encode_like(
         model,
         storage.path(f"{asked}/{predictions.SAMPLES}"),
@@ -147,10 +141,10 @@ def run_predict(worker: Worker, claim: Claim, hold: Hold) -> Save:
         device=worker.device,
         models_dir=worker.settings.models_dir,
     )
-    hold(0.8)
+    lease.report(0.8)
     weights = head.read_weights(storage.path(classifier.folder(audit_id)))
     found = head.answers(model, _logits(worker, model, weights, inputs))
-    predictions.write_answers(storage, audit_id, claim.shard, found)
+    predictions.write_answers(storage, audit_id, claim.number, found)
     return lambda _session: None
 
 
@@ -162,13 +156,13 @@ def _logits(
             from worker.classifier.fit import cnn_logits
 
             return cnn_logits(weights, inputs)
-        case "full":
+        case "fine_tuned":
             import torch
 
-            from worker.classifier.fine_tuned import full_logits
+            from worker.classifier.fine_tuned import fine_tuned_logits
             from worker.encoders.hub import located
 
             encoder = located(model.encoder.name, worker.settings.models_dir) or ""
             classes, device = len(model.class_names), torch.device(worker.device)
-            return full_logits(weights, encoder, classes, inputs, device)
+            return fine_tuned_logits(weights, encoder, classes, inputs, device)
     return head.head_logits(weights, inputs)

@@ -10,10 +10,11 @@ from service.db.tables import Dataset, Export
 from service.exports import records as exports
 from service.exports.formats import Correction, export
 from service.jobs.records import Claim
-from worker.runtime.context import Hold, Save, Worker
+from worker.runtime.context import Commit, Worker
+from worker.runtime.lease import JobLease
 
 
-def run_export(worker: Worker, claim: Claim, hold: Hold) -> Save:
+def run_export(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """The dataset with its corrections applied -> one file."""
     with worker.database.read() as session:
         wanted = exports.get_export(session, claim.subject_id)
@@ -31,11 +32,11 @@ def run_export(worker: Worker, claim: Claim, hold: Hold) -> Save:
             },
             path,
             format=wanted.format,
-            on_progress=hold,
+            on_progress=lease.report,
         )
         size, digest = _measure(path)
     filename = _export_name(dataset, wanted, extension)
-    return lambda session: exports.exported(
+    return lambda session: exports.complete_export(
         session, wanted.id, filename=filename, bytes=size, sha256=digest
     )
 

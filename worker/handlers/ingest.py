@@ -17,27 +17,28 @@ from service.ingest import (
 )
 from service.jobs.records import Claim
 from worker.handlers.bucket_fetch import fetch
-from worker.runtime.context import Hold, Save, Worker
+from worker.runtime.context import Commit, Worker
+from worker.runtime.lease import JobLease
 
 BATCH = 16_384  # rows on their way into the database at once
 FETCHING = 0.5  # of the progress of an upload that lies in the bucket
 
 
-def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
+def run_ingest(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """Upload -> samples.parquet and the sample rows."""
     dataset_id = claim.subject_id
     with worker.database.read() as session:
         dataset = datasets.get_dataset(session, dataset_id)
     done = 0.0
     if dataset.in_bucket:
-        fetch(worker, dataset, lambda share: hold(FETCHING * share))
+        fetch(worker, dataset, lambda share: lease.report(FETCHING * share))
         done = FETCHING
     requested = dict(dataset.requested_columns or {})
     for role in ("features", "ignored"):
         if role in requested:
             requested[role] = tuple(requested[role])
 
-    def tell_columns(columns: list[SeenColumn]) -> None:
+    def store_columns(columns: list[SeenColumn]) -> None:
         with worker.database.write() as session:
             datasets.saw_columns(session, dataset_id, columns)
 
@@ -48,8 +49,8 @@ def run_ingest(worker: Worker, claim: Claim, hold: Hold) -> Save:
         roles=ColumnRoles(**requested),
         destination=worker.storage.path(datasets.folder(dataset_id)),
         allowance=Allowance(settings.ingest_memory_bytes, settings.ingest_seconds),
-        on_progress=lambda share: hold(done + (1 - done) * share),
-        on_columns=tell_columns,
+        on_progress=lambda share: lease.report(done + (1 - done) * share),
+        on_columns=store_columns,
     )
     votes.write_annotators(worker.storage, dataset_id, report.class_names, report.sample_count)
     samples = worker.storage.path(datasets.samples_key(dataset_id))

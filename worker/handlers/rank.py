@@ -1,4 +1,4 @@
-"""What the shards say -> the ranking, its file, and the suspects' rows."""
+"""The shards' evidence -> the ranking, its file, and the suspects' rows."""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,10 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from labelaudit.enums import Kind, Tier
+from labelaudit.enums import DatasetKind, JobType
 from service import review
-from service.audits import class_profiles, classifier, ranking_files
+from service.audits import class_profiles, ranking_files
 from service.audits import records as audits
+from service.audits.records import SuspectRow
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
 from service.db.tables import (
@@ -25,12 +26,13 @@ from service.db.tables import (
     Sample,
     new_id,
 )
-from service.issues import Issues, find_issues
+from service.issues import Issues, find_issues, project
+from service.jobs import records as jobs
 from service.jobs.records import Claim
 from service.ranking import (
-    TIER_NAMES,
     Evidence,
     Ranking,
+    TierCode,
     Verdicts,
     rank_suspects,
     reason,
@@ -44,56 +46,58 @@ from worker.handlers.audit_inputs import (
     load_audit,
     shard_folders,
 )
-from worker.runtime.context import Hold, Save, Worker
+from worker.runtime.context import Commit, Worker
+from worker.runtime.lease import JobLease
 
 NO_VECTORS = "no encodings: near duplicates and outliers were not looked for"
 
 
-def run_rank(worker: Worker, claim: Claim, hold: Hold) -> Save:
+def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """Trajectories and probabilities -> a ranking, its file, and the suspects' rows.
 
     Shard 0 is the ranking that completes the audit; those after it follow the verdicts so far.
     """
     audit, dataset = load_audit(worker, claim.subject_id)
     evidence, positions = _evidence(worker, audit, dataset)
-    hold(0.1)
-    verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.shard else None
+    lease.report(0.1)
+    verdicts = _verdicts(worker, audit, evidence.labels, positions) if claim.number else None
     # Many small products: BLAS threads that spin while they wait cost three times the work itself.
     with threadpool_limits(1, user_api="blas"):
         ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
-    hold(0.6)
+    lease.report(0.6)
     for pruned in _pruned(worker, audit):
         worker.storage.delete(ranking_files.ranking_key(audit.id, pruned))
     ranking_id = new_id("ra")
     with worker.storage.writing(ranking_files.ranking_key(audit.id, ranking_id)) as path:
         ranking_files.write_ranking(ranking, path)
-    if dataset.kind is Kind.table:
+    if dataset.kind is DatasetKind.table:
         _write_typical(worker, audit, dataset)
-    issues = find_issues(model_families(evidence), evidence.labels, _vectors(worker, audit))
+    vectors, graph = _vectors(worker, audit)
+    issues = find_issues(model_families(evidence), evidence.labels, vectors, graph)
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
     summary = ranking.summary.to_dict(dataset.class_names)
     summary["issues"] = issues.counts()
     if issues.outlier_score is None:
         summary["missing"].append(NO_VECTORS)
     summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
-    hold(0.8)
-    if claim.shard:
-        return lambda session: reranking.reranked(
+    lease.report(0.8)
+    if claim.number:
+        return lambda session: reranking.publish_ranking(
             session,
             audit.id,
-            number=claim.shard,
+            number=claim.number,
             ranking_id=ranking_id,
             suspects=rows,
             summary=summary,
         )
 
-    def save(session: Session) -> None:
+    def commit(session: Session) -> None:
         audits.ranked(session, audit.id, ranking_id=ranking_id, suspects=rows, summary=summary)
-        review.settle_ranking(session, audit.dataset_id, ranking_id)
-        if dataset.kind is not Kind.probabilities:
-            classifier.want_model(session, audit.id)
+        review.sync_ranking(session, audit.dataset_id, ranking_id)
+        needs_training = dataset.kind is not DatasetKind.probabilities
+        jobs.enqueue_next(session, audit.id, JobType.rank, needs_training=needs_training)
 
-    return save
+    return commit
 
 
 def _write_typical(worker: Worker, audit: Audit, dataset: Dataset) -> None:
@@ -103,7 +107,7 @@ def _write_typical(worker: Worker, audit: Audit, dataset: Dataset) -> None:
 
 
 def _learned_matrix(worker: Worker, audit: Audit) -> list[list[float]] | None:
-    """What the objective itself learned or was told of the noise, beside the ranking's estimate."""
+    """The noise matrix that the objective learned or was given, besides the ranking's estimate."""
     if audit.plan is None:
         return None
     from worker.training.shard import learned_noise_matrix
@@ -127,13 +131,13 @@ def _verdicts(
     return Verdicts(
         rows=rows,
         wrong=corrected != labels[rows],
-        drawn=np.array([row.control for row in corrections], np.bool_),
+        is_control=np.array([row.control for row in corrections], np.bool_),
     )
 
 
 def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence, NDArray[np.int64]]:
     n_classes = len(dataset.class_names)
-    if dataset.kind is Kind.probabilities:
+    if dataset.kind is DatasetKind.probabilities:
         labels, positions = analysed_labels(worker, audit)
         check_trainable(labels)
         samples = worker.storage.path(datasets.samples_key(dataset.id))
@@ -157,12 +161,20 @@ def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence,
     return evidence, positions
 
 
-def _vectors(worker: Worker, audit: Audit) -> NDArray[Any] | None:
-    """What the samples were encoded to; None where they came as probabilities."""
+def _vectors(worker: Worker, audit: Audit) -> tuple[NDArray[Any] | None, NDArray[np.int32] | None]:
+    """What the samples were encoded to, and the graph of their nearest neighbours; None where they
+    came as probabilities."""
     if audit.plan is None:
-        return None
+        return None, None
+    import torch
+
+    from worker.training.neighbours import load_graph, nearest_neighbours
+
     vectors: NDArray[Any] = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r")
-    return vectors
+    graph = load_graph(shard_folders(worker, audit))
+    if graph is None:  # no shard had vectors to search, or the neighbours family was not wanted
+        graph = nearest_neighbours(torch.from_numpy(project(vectors)))
+    return vectors, graph
 
 
 def _pred_probs(samples: Path, positions: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:
@@ -187,7 +199,7 @@ def _suspect_rows(
     ranking: Ranking,
     positions: NDArray[np.int64],
     issues: Issues,
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[SuspectRow]:
     """Rows of the suspect table, worst first."""
     with worker.database.read() as session:
         names = dict(
@@ -197,27 +209,27 @@ def _suspect_rows(
                 )
             ).all()
         )
-    tiers = [Tier(name) for name in TIER_NAMES]
 
-    def rows() -> Iterator[tuple[Any, ...]]:
+    def rows() -> Iterator[SuspectRow]:
         for rank, row in enumerate(ranking.order.tolist(), start=1):
             position = int(positions[row])
             suggested = int(ranking.suggested_label[row])
-            yield (
-                rank,
-                position,
-                names[position],
-                int(ranking.given[row]),
-                int(ranking.predicted_label[row]),
-                suggested if suggested >= 0 else None,
-                float(ranking.suggested_label_confidence[row]) if suggested >= 0 else None,
-                float(ranking.p_wrong[row]),
-                float(ranking.p_wrong_low[row]),
-                float(ranking.p_wrong_high[row]),
-                tiers[ranking.tier[row]].value,
-                reason(ranking, row, dataset.class_names),
-                "open",
-                *issues.row(row),
+            yield SuspectRow(
+                rank=rank,
+                position=position,
+                sample_id=names[position],
+                given_label=int(ranking.given[row]),
+                predicted_label=int(ranking.predicted_label[row]),
+                suggested_label=suggested if suggested >= 0 else None,
+                suggested_label_confidence=(
+                    float(ranking.suggested_label_confidence[row]) if suggested >= 0 else None
+                ),
+                p_wrong=float(ranking.p_wrong[row]),
+                p_wrong_low=float(ranking.p_wrong_low[row]),
+                p_wrong_high=float(ranking.p_wrong_high[row]),
+                tier=TierCode(ranking.tier[row]).name,
+                reason=reason(ranking, row, dataset.class_names),
+                **issues.row(row),
             )
 
     return rows()
@@ -225,4 +237,4 @@ def _suspect_rows(
 
 def _pruned(worker: Worker, audit: Audit) -> list[str]:
     with worker.database.read() as session:
-        return reranking.pruned(session, audit.id)
+        return reranking.pruned_rankings(session, audit.id)

@@ -1,4 +1,4 @@
-"""Samples -> the arrays that training reads -> what each shard makes of them."""
+"""Samples -> the arrays that training reads -> the evidence of each shard."""
 
 import json
 from dataclasses import replace
@@ -16,10 +16,11 @@ from worker.handlers.audit_inputs import (
     save_array,
     training_config,
 )
-from worker.runtime.context import Hold, Save, Worker
+from worker.runtime.context import Commit, Worker
+from worker.runtime.lease import JobLease
 
 
-def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
+def run_encode(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """Samples -> the arrays that training reads: labels, positions, and vectors or pixels."""
     from worker.encoders import cache_key, encode
     from worker.training.plan import plan_shards
@@ -28,12 +29,12 @@ def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
     labels, positions = analysed_labels(worker, audit)
     check_trainable(labels)
     config = training_config(audit)
-    encoder, full = _located(worker, audit), config.network == "full"
+    encoder, fine_tuned = _located(worker, audit), config.network == "fine_tuned"
     key = cache_key(
         str(dataset.kind),
         upload_sha256=dataset.sha256,
         encoder=encoder,
-        full=full,
+        fine_tuned=fine_tuned,
         positions=positions,
     )
     inputs = encode(
@@ -41,11 +42,11 @@ def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
         worker.storage.path(datasets.samples_key(dataset.id)),
         worker.storage.path(datasets.upload_key(dataset.id)),
         encoder=encoder,
-        full=full,
+        fine_tuned=fine_tuned,
         destination=worker.storage.path(key),
         positions=positions,
         device=worker.device,
-        on_progress=lambda done, total: hold(done / max(1, total)),
+        on_progress=lambda done, total: lease.report(done / max(1, total)),
     )
     specs = plan_shards(
         config,
@@ -59,18 +60,18 @@ def run_encode(worker: Worker, claim: Claim, hold: Hold) -> Save:
     return lambda session: audits.encoded(session, audit.id, plan=plan, shards=len(specs))
 
 
-def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
-    """One shard: train its replicas, or fit its family, and write what they say."""
+def run_train(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
+    """One shard: train its replicas, or fit its model family, and write the evidence."""
     from worker.training.checkpoint import Checkpoints
     from worker.training.shard import run_shard
     from worker.training.spec import ShardSpec
 
     audit, dataset = load_audit(worker, claim.subject_id)
     assert audit.plan is not None
-    spec = ShardSpec(**audit.plan["shards"][claim.shard])
+    spec = ShardSpec(**audit.plan["shards"][claim.number])
     if spec.encoder:  # this machine's models may lie elsewhere than those of the one that planned
         spec = replace(spec, encoder=_located(worker, audit) or "")
-    folder = worker.storage.path(audits.shard_key(audit.id, claim.shard))
+    folder = worker.storage.path(audits.shard_key(audit.id, claim.number))
     run_shard(
         spec,
         np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="c"),
@@ -78,7 +79,7 @@ def run_train(worker: Worker, claim: Claim, hold: Hold) -> Save:
         len(dataset.class_names),
         folder,
         device=worker.device,
-        on_progress=hold,
+        on_progress=lease.report,
         checkpoints=Checkpoints(
             folder, fence=claim.fence, every_seconds=worker.settings.checkpoint_seconds
         ),

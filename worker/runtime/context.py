@@ -1,141 +1,77 @@
-"""What a handler is given: the worker that runs it, and the lease of its job."""
+"""What runs jobs: a worker, and for each type of job the functions that it calls."""
 
-import faulthandler
-import os
-import sys
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service.audits import records as audits
+from labelaudit.enums import JobType
+from service.backends import Backends, open_backends
 from service.core.config import Settings
 from service.db.engine import Database
-from service.jobs import records as jobs
-from service.jobs.records import Claim, StepLost
+from service.jobs.records import Claim
 from service.storage.local import Storage
+from worker.runtime.lease import JobLease
 from worker.runtime.owner import own_name
 
-log = structlog.get_logger()
-
-PROGRESS_SECONDS = 1.0
-GRACE_SECONDS = 10.0  # a fenced step that does not stop by itself is ended with its process
-
-Save = Callable[[Session], None]
+Problem = dict[str, Any]
+Commit = Callable[[Session], None]  # writes what a job made, in its finishing transaction
 
 
-class Stopping(Exception):
-    """This worker was told to stop: its step goes back for somebody else."""
+class Deferred(Exception):
+    """Something that the job needs is unavailable: it is tried later, and this attempt does not
+    count."""
 
 
-class Postponed(Exception):
-    """Something that the step needs is away or full: it is tried later, as if it had not been."""
+@dataclass(frozen=True)
+class JobHandler:
+    """The functions for one type of job. `on_*` are called in the transaction that claims, renews,
+    finishes or fails the job, with the id of its subject."""
+
+    run: Callable[["Worker", Claim, JobLease], Commit]
+    on_start: Callable[[Session, str], None]
+    on_progress: Callable[[Session, str], None]
+    on_failure: Callable[[Session, str, Problem], None]
+    # after the job failed, with its problem, or was lost, without one
+    cleanup: Callable[["Worker", str, Problem | None], None]
+
+
+Handlers = Mapping[JobType, JobHandler]
 
 
 @dataclass
 class Worker:
-    """What every step needs, opened once in the process that runs it."""
+    """What every job needs, opened once per process."""
 
-    settings: Settings
-    database: Database
-    storage: Storage
+    backends: Backends
     queues: set[str]
+    handlers: Handlers
     name: str = field(default_factory=own_name)
     stopping: threading.Event = field(default_factory=threading.Event)
 
+    @classmethod
+    def open(cls, settings: Settings, queues: set[str], handlers: Handlers) -> "Worker":
+        return cls(open_backends(settings), queues, handlers)
+
+    @property
+    def settings(self) -> Settings:
+        return self.backends.settings
+
+    @property
+    def database(self) -> Database:
+        return self.backends.database
+
+    @property
+    def storage(self) -> Storage:
+        return self.backends.storage
+
     @property
     def device(self) -> str:
-        """Where to compute: the setting's device, `auto` meaning CUDA where there is one."""
+        """Where to compute: the setting's device, `auto` meaning CUDA if there is one."""
         if self.settings.device != "auto":
             return self.settings.device
         import torch
 
         return "cuda" if torch.cuda.is_available() else "cpu"
-
-    @classmethod
-    def open(cls, settings: Settings, queues: set[str]) -> "Worker":
-        from service.jobs.broker import doorbell
-
-        database = Database(settings.resolved_database_url, ring=doorbell(settings))
-        storage = Storage(
-            settings.resolved_storage_dir,
-            free_space_watermark_bytes=settings.free_space_watermark_bytes,
-        )
-        return cls(settings, database, storage, queues)
-
-
-class Hold:
-    """Keeps a claimed step's lease from a thread of its own, and carries its progress.
-
-    Calling it with a share in [0, 1] tells how far the step is; it raises StepLost once the step
-    has been cancelled or taken over, and Stopping once the worker was told to stop, which is how a
-    handler learns of it.
-    """
-
-    def __init__(self, worker: Worker, claim: Claim) -> None:
-        self.worker, self.claim = worker, claim
-        self.progress = 0.0
-        self._lost = threading.Event()
-        self._done = threading.Event()
-        self._told = time.monotonic()
-        self._thread = threading.Thread(target=self._beat, daemon=True, name="lease")
-
-    def __enter__(self) -> "Hold":
-        self._watch()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        faulthandler.cancel_dump_traceback_later()
-        self._done.set()
-        self._thread.join()
-
-    def __call__(self, share: float) -> None:
-        self.progress = max(self.progress, min(1.0, share))
-        if self._lost.is_set():
-            raise StepLost(self.claim)
-        if self.worker.stopping.is_set():
-            raise Stopping
-        if time.monotonic() - self._told >= PROGRESS_SECONDS:
-            self._told = time.monotonic()
-            self._watch()
-            try:
-                self._renew(tell=True)
-            except SQLAlchemyError as error:  # the work goes on; the lease decides
-                log.warning("progress_not_told", error=str(error))
-
-    def _watch(self) -> None:
-        """Renewing proves that a thread lives, not that work moves: a step that tells no progress
-        for this long ends with its process and a traceback, even where it never lets go of
-        Python's lock, and its lease with it."""
-        limit = self.worker.settings.step_stall_seconds
-        faulthandler.dump_traceback_later(limit, exit=True, file=sys.__stderr__ or 2)
-
-    def _renew(self, *, tell: bool) -> None:
-        with self.worker.database.write() as session:
-            jobs.renew(
-                session,
-                self.claim,
-                lease_seconds=self.worker.settings.step_lease_seconds,
-                progress=self.progress,
-            )
-            if tell and self.claim.kind in audits.SPAN:
-                audits.report_progress(session, self.claim.subject_id)
-
-    def _beat(self) -> None:
-        every = self.worker.settings.step_lease_seconds / 3
-        while not self._done.wait(every):
-            try:
-                self._renew(tell=False)
-            except StepLost:
-                self._lost.set()
-                if not self._done.wait(GRACE_SECONDS):
-                    log.error("step_would_not_stop", step=self.claim)
-                    os._exit(1)
-                return
-            except Exception as error:  # the database may be away; the lease decides
-                log.warning("heartbeat_failed", error=str(error))

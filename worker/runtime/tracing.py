@@ -1,4 +1,4 @@
-"""One span for each step that runs, where traces are asked for."""
+"""One span per job, if tracing is on."""
 
 from contextlib import AbstractContextManager
 
@@ -9,7 +9,7 @@ from service.observability import telemetry
 
 
 def configure() -> None:
-    """Send spans to where the standard OTEL_* variables say. Needs the extra `telemetry`."""
+    """Send spans to what the standard OTEL_* variables name. Needs the extra `telemetry`."""
     if not telemetry.enabled():
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -23,10 +23,10 @@ def configure() -> None:
 
 def span(claim: Claim) -> AbstractContextManager[trace.Span]:
     return trace.get_tracer("labelaudit").start_as_current_span(
-        f"step {claim.kind}",
+        f"job {claim.type}",
         attributes={
             "labelaudit.subject_id": claim.subject_id,
-            "labelaudit.shard": claim.shard,
+            "labelaudit.number": claim.number,
             "labelaudit.attempt": claim.attempt,
         },
     )

@@ -1,12 +1,11 @@
-"""Where a shard's training stands, on disk, so that a killed worker costs seconds, not the shard.
+"""Checkpoints of a shard's training, so that a killed worker costs seconds, not the shard.
 
 Every holder of the step writes a working folder of its own, named by its fence: recorded epochs,
 and beside them `checkpoint.pt`, replaced by rename. The next holder copies what the newest
-checkpoint covers and removes the rest, so a worker that lost its lease and does not know it writes
+checkpoint covers and removes the rest, so a worker that lost its lease without noticing writes
 where nobody reads. On one machine's CPU the continued training gives the same bytes.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -18,11 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from service.core.disk_full import is_disk_full
+from service.storage.atomic import replacing
 
 log = structlog.get_logger()
 
 FILE = "checkpoint.pt"
-SHARE = 0.05  # of the time, at most, goes into checkpoints
+VERSION = 2  # of what it holds; a training that an older version began starts over
+SHARE = 0.05  # largest share of the time spent on checkpoints
 State = dict[str, Any]
 
 
@@ -31,9 +32,9 @@ class Checkpoints:
 
     Parameters
     ----------
-    folder : where the shard's result will lie
+    folder : the shard's result
     fence : the holder's; later holders have larger ones
-    every_seconds : at least so long between two checkpoints, and longer where writing one is slow
+    every_seconds : least time between two checkpoints, longer where writing one is slow
     """
 
     def __init__(self, folder: Path, *, fence: int = 0, every_seconds: float = 5.0) -> None:
@@ -59,7 +60,7 @@ class Checkpoints:
         return [p for p in self.folder.parent.glob(f".{self.folder.name}-*") if p < self.work]
 
     def save_if_due(self, state: Callable[[], State]) -> None:
-        """Write a checkpoint, unless the last was a moment ago. If the disk is full that stands."""
+        """Write a checkpoint unless the last is recent. On a full disk the older one stays."""
         began = time.monotonic()
         if began - self._saved_at < max(self._every, self._cost / SHARE):
             return
@@ -73,22 +74,16 @@ class Checkpoints:
         self._cost = self._saved_at - began
 
     def _write(self, state: State) -> None:
-        temporary = self.work / f".{FILE}"
-        try:
-            with temporary.open("wb") as file:
-                torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.work / FILE)
-        finally:
-            temporary.unlink(missing_ok=True)
+        # to an open file, whose errors say when the disk is full
+        with replacing(self.work / FILE) as temporary, temporary.open("wb") as file:
+            torch.save({"version": VERSION, **state}, file)
 
-    def done(self) -> None:
-        """The working folder is about to become the result."""
+    def finish(self) -> None:
+        """Remove the checkpoint from the working folder, which is about to become the result."""
         (self.work / FILE).unlink(missing_ok=True)
 
-    def forget(self) -> None:
-        """The result is there already."""
+    def delete(self) -> None:
+        """Remove every working folder: the result exists."""
         for path in (*self._earlier(), self.work):
             shutil.rmtree(path, ignore_errors=True)
 
@@ -98,18 +93,18 @@ def _load(path: Path) -> State | None:
         state: State = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
-    except Exception as error:  # of another version, or from a disk that lies: begin anew
+    except Exception as error:  # damaged: start over
         log.warning("checkpoint_unreadable", path=str(path), error=str(error))
         return None
-    return state
+    return state if state.get("version") == VERSION else None
 
 
-def state_of(module: nn.Module) -> State:
-    """Every parameter and buffer, which parameters learn, and what submodules keep besides."""
+def module_state(module: nn.Module) -> State:
+    """Every parameter and buffer, which parameters are trained, and submodules' extra state."""
     tensors = dict(module.named_parameters()) | dict(module.named_buffers())
     return {
         "tensors": {name: tensor.detach().cpu() for name, tensor in tensors.items()},
-        "learning": {name: p.requires_grad for name, p in module.named_parameters()},
+        "trained": {name: p.requires_grad for name, p in module.named_parameters()},
         "extra": {
             name: part.get_extra_state()
             for name, part in module.named_modules()
@@ -119,9 +114,9 @@ def state_of(module: nn.Module) -> State:
 
 
 @torch.no_grad()
-def bring_to(module: nn.Module, state: State) -> None:
-    """Give the module the state that `state_of` told of one built alike; buffers may have been made
-    or resized since it was built."""
+def load_module_state(module: nn.Module, state: State) -> None:
+    """Load what `module_state` gave of a module built alike, whose buffers may have been added or
+    resized since it was built, which torch's own `load_state_dict` refuses."""
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     for name, tensor in state["tensors"].items():
         owner, _, leaf = name.rpartition(".")
@@ -129,15 +124,15 @@ def bring_to(module: nn.Module, state: State) -> None:
         parameter = part._parameters.get(leaf)
         if parameter is not None:
             parameter.copy_(tensor)
-            parameter.requires_grad_(state["learning"][name])
+            parameter.requires_grad_(state["trained"][name])
         else:
-            before = _like_before(part, leaf, tensor).to(device)
-            kept = leaf not in part._non_persistent_buffers_set
-            part.register_buffer(leaf, before, persistent=kept)
+            buffer = _buffer_like(part, leaf, tensor).to(device)
+            persistent = leaf not in part._non_persistent_buffers_set
+            part.register_buffer(leaf, buffer, persistent=persistent)
     for name, extra in state["extra"].items():
         module.get_submodule(name).set_extra_state(extra)
 
 
-def _like_before(part: nn.Module, leaf: str, tensor: Tensor) -> Tensor:
-    before = part._buffers.get(leaf)
-    return tensor if before is None else tensor.to(before.dtype)
+def _buffer_like(part: nn.Module, leaf: str, tensor: Tensor) -> Tensor:
+    present = part._buffers.get(leaf)
+    return tensor if present is None else tensor.to(present.dtype)

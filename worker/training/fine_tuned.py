@@ -1,4 +1,4 @@
-"""`full` training: replicas of a whole encoder, each with a linear layer on top."""
+"""Fine-tuning: replicas of a whole encoder, each with a linear layer on top."""
 
 import copy
 from collections.abc import Iterator
@@ -8,17 +8,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from worker.encoders.backbones import Trunk
+from worker.encoders.fine_tuned import FineTunedBackbone
 from worker.encoders.precision import compute_dtype
-from worker.training.networks import Network, read_out, uniform
+from worker.training.networks import LinearHeadNetwork
 
-TRUNK_RATE = 0.1  # of the top layer's learning rate: what is trained already moves little
+BACKBONE_RATE = 0.1  # of the top layer's learning rate: what is trained already moves little
 CPU_BUDGET = 2 * 2**30
 CUDA_SHARE = 0.5  # of the memory that is free
 
 
-class FineTuned(Network):
-    """K copies of one trunk under K linear layers, on inputs that stay on disk.
+class FineTunedNetwork(LinearHeadNetwork):
+    """K copies of one backbone under K linear layers, on inputs that stay on disk.
 
     Where the activations of all replicas fit in memory they are kept for the backward pass; where
     not, only one replica's are at any time, and its forward pass is computed twice. What is learned
@@ -28,45 +28,46 @@ class FineTuned(Network):
     streams = True
 
     def __init__(
-        self, trunk: Trunk, n_classes: int, replicas: int, generator: torch.Generator
+        self, backbone: FineTunedBackbone, n_classes: int, replicas: int, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.replicas, self.features = replicas, trunk.features
-        shared = {id(parameter): parameter for parameter in trunk.frozen()}
-        copies = [copy.deepcopy(trunk, dict(shared)) for _ in range(replicas)]
-        self.trunks = nn.ModuleList(copies)
-        self.weight_out = uniform((replicas, self.features, n_classes), self.features, generator)
-        self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
-        self._largest, self._saved = 0, 0  # input numbers looked at, and bytes a replica keeps
+        self.replicas, self.n_features = replicas, backbone.features
+        shared = {id(parameter): parameter for parameter in backbone.frozen()}
+        copies = [copy.deepcopy(backbone, dict(shared)) for _ in range(replicas)]
+        self.backbones = nn.ModuleList(copies)
+        self._add_head(n_classes, generator)
+        self._largest, self._saved = (
+            0,
+            0,
+        )  # values of the largest batch so far, and bytes a replica keeps of it
 
-    def train(self, mode: bool = True) -> "FineTuned":
+    def train(self, mode: bool = True) -> "FineTunedNetwork":
         super().train(mode)
-        self.trunks.eval()
+        self.backbones.eval()
         return self
 
-    def rates(self) -> Iterator[tuple[list[nn.Parameter], float]]:
+    def param_groups(self) -> Iterator[tuple[list[nn.Parameter], float]]:
         yield [self.weight_out, self.bias_out], 1.0
-        yield [p for p in self.trunks.parameters() if p.requires_grad], TRUNK_RATE
+        yield [p for p in self.backbones.parameters() if p.requires_grad], BACKBONE_RATE
 
-    def represent(self, inputs: Tensor) -> Tensor:
-        trunks = [trunk for trunk in self.trunks if isinstance(trunk, Trunk)]
-        inputs = trunks[0].prepare(inputs)
+    def features(self, inputs: Tensor) -> Tensor:
+        backbones = [module for module in self.backbones if isinstance(module, FineTunedBackbone)]
+        inputs = backbones[0].prepare(inputs)
         device = inputs.device
         with torch.autocast(device.type, compute_dtype(device), enabled=device.type == "cuda"):
-            if torch.is_grad_enabled() and not self._fits(trunks[0], inputs):
-                parts = [checkpoint(trunk, inputs, use_reentrant=False) for trunk in trunks]
+            if torch.is_grad_enabled() and not self._fits(backbones[0], inputs):
+                parts = [
+                    checkpoint(backbone, inputs, use_reentrant=False) for backbone in backbones
+                ]
             else:
-                parts = [trunk(inputs) for trunk in trunks]
+                parts = [backbone(inputs) for backbone in backbones]
         # Encoders differ in scale, from unit length to six: the top layer sees one.
-        return F.layer_norm(torch.stack(parts, 1).float(), (self.features,))
+        return F.layer_norm(torch.stack(parts, 1).float(), (self.n_features,))
 
-    def classify(self, representation: Tensor) -> Tensor:
-        return read_out(representation, self.weight_out, self.bias_out)
-
-    def _fits(self, trunk: Trunk, inputs: Tensor) -> bool:
+    def _fits(self, backbone: FineTunedBackbone, inputs: Tensor) -> bool:
         """Whether all replicas' activations may be kept; measured again for each larger batch."""
         if inputs.numel() > self._largest:
-            self._largest, self._saved = inputs.numel(), saved_bytes(trunk, inputs)
+            self._largest, self._saved = inputs.numel(), saved_bytes(backbone, inputs)
             self._budget = budget(inputs.device)
         return self.replicas * self._saved <= self._budget
 
@@ -78,7 +79,7 @@ def budget(device: torch.device) -> float:
     return CPU_BUDGET
 
 
-def saved_bytes(trunk: Trunk, inputs: Tensor) -> int:
+def saved_bytes(backbone: FineTunedBackbone, inputs: Tensor) -> int:
     """What a backward pass would keep of one forward pass."""
     total = 0
 
@@ -88,5 +89,5 @@ def saved_bytes(trunk: Trunk, inputs: Tensor) -> int:
         return kept
 
     with torch.autograd.graph.saved_tensors_hooks(count, lambda kept: kept):
-        trunk(inputs)
+        backbone(inputs)
     return total

@@ -2,8 +2,8 @@
 
 Every network maps a batch to logits of shape (B, K, C): replica k sees the same batch as the others
 but owns its own slice of every parameter, so one step of an elementwise optimiser (SGD, AdamW) on
-the summed losses is exactly one step of each replica by itself. It does so in two halves, of which
-the first gives the representation (B, K, F) that the last layer reads.
+the summed losses is exactly one step of each replica by itself. It has two
+parts: `features` gives (B, K, F), and `head`, the last layer, reads them.
 """
 
 import math
@@ -19,7 +19,7 @@ from worker.encoders.precision import compute_dtype
 BATCH_NORM_EPS = 1e-5
 # Training takes products of at least so many samples and features in bfloat16 where that is native:
 # half the time. Smaller ones cost as much to round as that saves.
-ROUNDED_SAMPLES, ROUNDED_FEATURES = 500, 128
+MIN_BFLOAT16_SAMPLES, MIN_BFLOAT16_FEATURES = 500, 128
 
 
 def uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> nn.Parameter:
@@ -30,57 +30,71 @@ def uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> 
 
 def _is_large(inputs: Tensor) -> bool:
     samples, features = inputs.shape
-    return samples >= ROUNDED_SAMPLES and features >= ROUNDED_FEATURES
+    return samples >= MIN_BFLOAT16_SAMPLES and features >= MIN_BFLOAT16_FEATURES
 
 
-class _ReadOut(torch.autograd.Function):
+class _LinearHead(torch.autograd.Function):
     """A linear layer of each replica's own, (B, K, F) x (K, F, C) -> (B, K, C) contiguous.
 
     The same as a batched product and its derivatives, but with few classes a product whose result
-    has C columns takes four to ten times as long as its transpose, so C is kept to the rows.
+    has C columns takes four to ten times as long as its transpose, so C stays in the rows.
     """
 
     @staticmethod
-    def forward(context: Any, representation: Tensor, weight: Tensor) -> Tensor:
-        context.save_for_backward(representation, weight)
-        by_class = torch.bmm(weight.transpose(1, 2), representation.permute(1, 2, 0))  # (K, C, B)
+    def forward(context: Any, features: Tensor, weight: Tensor) -> Tensor:
+        context.save_for_backward(features, weight)
+        by_class = torch.bmm(weight.transpose(1, 2), features.permute(1, 2, 0))  # (K, C, B)
         return by_class.permute(2, 0, 1).contiguous()
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
-        representation, weight = context.saved_tensors
+        features, weight = context.saved_tensors
         of_logits = gradients[0].transpose(0, 1).contiguous()  # (K, B, C)
-        of_representation = torch.bmm(of_logits, weight.transpose(1, 2))  # (K, B, F)
-        of_weight = torch.bmm(of_logits.transpose(1, 2), representation.transpose(0, 1))
-        return of_representation.transpose(0, 1), of_weight.transpose(1, 2)
+        of_features = torch.bmm(of_logits, weight.transpose(1, 2))  # (K, B, F)
+        of_weight = torch.bmm(of_logits.transpose(1, 2), features.transpose(0, 1))
+        return of_features.transpose(0, 1), of_weight.transpose(1, 2)
 
 
-def read_out(representation: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def linear_head(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Logits (B, K, C) of each replica's last layer: (B, K, F), (K, F, C), (K, 1, C)."""
-    logits: Tensor = _ReadOut.apply(representation, weight)  # type: ignore[no-untyped-call]
+    logits: Tensor = _LinearHead.apply(features, weight)  # type: ignore[no-untyped-call]
     return logits + bias.transpose(0, 1)
 
 
 class Network(nn.Module):
-    """What the training loop asks of a network."""
+    """What the training loop needs of a network."""
 
-    features: int  # width F of the representation
-    streams: bool = False  # whether inputs stay where they are and come batch by batch
+    n_features: int  # F, what the head reads of each replica
+    streams: bool = False  # whether inputs stay on disk and are read batch by batch
 
-    def rates(self) -> Iterator[tuple[list[nn.Parameter], float]]:
+    def param_groups(self) -> Iterator[tuple[list[nn.Parameter], float]]:
         """Parameters, and their learning rate as a multiple of the run's."""
         yield list(self.parameters()), 1.0
 
-    def represent(self, inputs: Tensor) -> Tensor:
+    def features(self, inputs: Tensor) -> Tensor:
         """(B, ...) -> (B, K, F)."""
         raise NotImplementedError
 
-    def classify(self, representation: Tensor) -> Tensor:
+    def head(self, features: Tensor) -> Tensor:
         """(B, K, F) -> logits (B, K, C)."""
         raise NotImplementedError
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.classify(self.represent(inputs))
+        return self.head(self.features(inputs))
+
+
+class LinearHeadNetwork(Network):
+    """A network whose head is one linear layer a replica."""
+
+    replicas: int
+
+    def _add_head(self, n_classes: int, generator: torch.Generator) -> None:
+        shape = (self.replicas, self.n_features, n_classes)
+        self.weight_out = uniform(shape, self.n_features, generator)
+        self.bias_out = nn.Parameter(torch.zeros(self.replicas, 1, n_classes))
+
+    def head(self, features: Tensor) -> Tensor:
+        return linear_head(features, self.weight_out, self.bias_out)
 
 
 class WideLinear(Network):
@@ -90,20 +104,20 @@ class WideLinear(Network):
         self, shape: tuple[int, ...], n_classes: int, replicas: int, generator: torch.Generator
     ) -> None:
         super().__init__()
-        (features,) = shape
-        self.features, self.replicas, self.n_classes = features, replicas, n_classes
-        self.weight = uniform((features, replicas * n_classes), features, generator)
+        (width,) = shape
+        self.n_features, self.replicas, self.n_classes = width, replicas, n_classes
+        self.weight = uniform((width, replicas * n_classes), width, generator)
         self.bias = nn.Parameter(torch.zeros(replicas * n_classes))
 
-    def represent(self, inputs: Tensor) -> Tensor:
+    def features(self, inputs: Tensor) -> Tensor:
         return inputs.unsqueeze(1).expand(-1, self.replicas, -1)  # the same for every replica
 
-    def classify(self, representation: Tensor) -> Tensor:
-        logits = torch.addmm(self.bias, representation[:, 0], self.weight)
+    def head(self, features: Tensor) -> Tensor:
+        logits = torch.addmm(self.bias, features[:, 0], self.weight)
         return logits.view(-1, self.replicas, self.n_classes)  # (B, K*C) -> (B, K, C)
 
 
-class WideMlp(Network):
+class WideMlp(LinearHeadNetwork):
     """K perceptrons with one hidden layer: (B, D) x (D, K*H), ReLU, then a batched (K, H, C).
 
     Weights are float32 always; a large first product is rounded in training, never in evaluation.
@@ -119,30 +133,26 @@ class WideMlp(Network):
         hidden: int = 128,
     ) -> None:
         super().__init__()
-        (features,) = shape
-        self.features, self.replicas, self.hidden = hidden, replicas, hidden
-        self.weight_in = uniform((features, replicas * hidden), features, generator)
+        (width,) = shape
+        self.n_features, self.replicas = hidden, replicas
+        self.weight_in = uniform((width, replicas * hidden), width, generator)
         self.bias_in = nn.Parameter(torch.zeros(replicas * hidden))
-        self.weight_out = uniform((replicas, hidden, n_classes), hidden, generator)
-        self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
+        self._add_head(n_classes, generator)
 
-    def represent(self, inputs: Tensor) -> Tensor:
+    def features(self, inputs: Tensor) -> Tensor:
         rounded = self.training and _is_large(inputs)
         dtype = compute_dtype(inputs.device) if rounded else torch.float32
         bias, inputs, weight = (x.to(dtype) for x in (self.bias_in, inputs, self.weight_in))
         hidden = F.relu(torch.addmm(bias, inputs, weight)).float()
-        return hidden.view(-1, self.replicas, self.hidden)  # (B, K*H) -> (B, K, H)
-
-    def classify(self, representation: Tensor) -> Tensor:
-        return read_out(representation, self.weight_out, self.bias_out)
+        return hidden.view(-1, self.replicas, self.n_features)  # (B, K*H) -> (B, K, H)
 
 
-class WideCnn(Network):
+class WideCnn(LinearHeadNetwork):
     """K small convolutional networks on uint8 images (B, channels, height, width).
 
     The first convolution is shared work (all replicas read the same image), the later ones are
-    grouped by replica. Batch normalisation uses the batch alone until `settle` has fixed its means
-    and variances: an audit looks at the training pass, only a model that is kept is asked later.
+    grouped by replica. Batch normalisation uses the batch alone until `update_bn` has fixed its
+    means and variances: an audit records the training pass, only the classifier predicts later.
     """
 
     def __init__(
@@ -156,7 +166,7 @@ class WideCnn(Network):
     ) -> None:
         super().__init__()
         channels, _, _ = shape
-        self.replicas, self.features = replicas, 4 * width
+        self.replicas, self.n_features = replicas, 4 * width
         sizes = [(channels, width, 1), (width, 2 * width, replicas)]
         sizes += [(2 * width, 4 * width, replicas)]
         self.groups = [groups for _, _, groups in sizes]
@@ -169,30 +179,29 @@ class WideCnn(Network):
         self.shifts = nn.ParameterList(
             nn.Parameter(torch.zeros(replicas * c_out)) for _, c_out, _ in sizes
         )
-        self.weight_out = uniform((replicas, self.features, n_classes), self.features, generator)
-        self.bias_out = nn.Parameter(torch.zeros(replicas, 1, n_classes))
-        self.settled: list[tuple[Tensor, Tensor]] | None = None  # mean and variance by layer
+        self._add_head(n_classes, generator)
+        self.bn_statistics: list[tuple[Tensor, Tensor]] | None = None  # mean and variance by layer
 
-    def represent(self, inputs: Tensor) -> Tensor:
-        return self._represent(inputs, self.settled, training=self.settled is None)
+    def features(self, inputs: Tensor) -> Tensor:
+        return self._features(inputs, self.bn_statistics, training=self.bn_statistics is None)
 
-    def settle(self, batches: Iterable[Tensor]) -> None:
+    def update_bn(self, batches: Iterable[Tensor]) -> None:
         """Fix the means and variances of batch normalisation at their averages over `batches`."""
         found = [(torch.zeros_like(s), torch.ones_like(s)) for s in self.scales]
         for number, batch in enumerate(batches, start=1):
-            self._represent(batch, found, training=True, momentum=1.0 / number)
-        self.settled = found
+            self._features(batch, found, training=True, momentum=1.0 / number)
+        self.bn_statistics = found
 
     def folded(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Each convolution's kernel and bias with the settled normalisation folded in."""
-        assert self.settled is not None
+        """Each convolution's kernel and bias with the fixed normalisation folded in."""
+        assert self.bn_statistics is not None
         for kernel, scale, shift, (mean, variance) in zip(
-            self.kernels, self.scales, self.shifts, self.settled, strict=True
+            self.kernels, self.scales, self.shifts, self.bn_statistics, strict=True
         ):
             factor = scale / torch.sqrt(variance + BATCH_NORM_EPS)
             yield kernel * factor.view(-1, 1, 1, 1), shift - mean * factor
 
-    def _represent(
+    def _features(
         self,
         inputs: Tensor,
         running: list[tuple[Tensor, Tensor]] | None,
@@ -213,10 +222,7 @@ class WideCnn(Network):
             )
             maps = F.relu(maps)
             maps = F.max_pool2d(maps, 2)
-        return maps.mean(dim=(2, 3)).view(-1, self.replicas, self.features)  # (B, K, F)
-
-    def classify(self, representation: Tensor) -> Tensor:
-        return read_out(representation, self.weight_out, self.bias_out)
+        return maps.mean(dim=(2, 3)).view(-1, self.replicas, self.n_features)  # (B, K, F)
 
 
 NETWORKS: dict[str, Callable[..., Network]] = {

@@ -15,8 +15,8 @@ _MEDIUM, _LARGE, _FEW_EPOCHS_LARGE, _STEPS_LARGE = 10_000, 20_000, 10, 480
 # nearly linear ones, which a longer training only memorises.
 _STEPS, _STEPS_FEW_FEATURES, _FEW_FEATURES = 1000, 4500, 128
 # Fine-tuning starts from what is trained already: few passes, and few replicas, for each is dear.
-_REPLICAS_FULL, _BATCH_FULL, _STEPS_FULL = 4, 32, 300
-_FEW_EPOCHS_FULL, _MOST_EPOCHS_FULL = 6, 20
+_FINE_TUNED_REPLICAS, _FINE_TUNED_BATCH, _FINE_TUNED_STEPS = 4, 32, 300
+_FINE_TUNED_FEW_EPOCHS, _FINE_TUNED_MOST_EPOCHS = 6, 20
 _LOGIT_BUDGET = 2**25  # B * K * C: bounds a batch's activations to about 128 MiB each
 
 
@@ -24,7 +24,7 @@ def plan_shards(
     config: TrainingConfig, *, shape: tuple[int, ...], n_classes: int, encoder: str | None = None
 ) -> list[ShardSpec]:
     """The shards of an audit of inputs of `shape`: (N, D) vectors, (N, channels, H, W) images, or
-    what the `encoder` reads where the network is `full`.
+    what the `encoder` reads where the network is `fine_tuned`.
 
     Raises
     ------
@@ -32,21 +32,21 @@ def plan_shards(
         The network or the families asked for cannot read such inputs.
     """
     images = len(shape) == 4
-    full = config.network == "full"
-    chosen = config.families or (("network",) if full else _suitable_families(shape))
-    if (images or full) and set(chosen) != {"network"}:
-        without = "A fine-tuned encoder leaves" if full else "Images without an encoder leave"
+    fine_tuned = config.network == "fine_tuned"
+    chosen = config.families or (("network",) if fine_tuned else _suitable_families(shape))
+    if (images or fine_tuned) and set(chosen) != {"network"}:
+        without = "A fine-tuned encoder leaves" if fine_tuned else "Images without an encoder leave"
         raise BadInput(f"{without} no vectors to read: the only family is network.")
     shards: list[ShardSpec] = []
     if "network" in chosen:
-        few = _REPLICAS_FULL if full else 8
-        wanted = config.replicas or (few if full or images or shape[0] > _MEDIUM else 16)
+        few = _FINE_TUNED_REPLICAS if fine_tuned else 8
+        wanted = config.replicas or (few if fine_tuned or images or shape[0] > _MEDIUM else 16)
         for first in range(0, wanted, config.replicas_per_shard):
             replicas = min(config.replicas_per_shard, wanted - first)
             place = len(shards)
             shards.append(
-                _full_shard(config, place, replicas, shape[0], encoder)
-                if full
+                _fine_tuned_shard(config, place, replicas, shape[0], encoder)
+                if fine_tuned
                 else _network_shard(config, place, replicas, shape, n_classes)
             )
     for family in families.FAMILIES:
@@ -82,12 +82,12 @@ def _network_shard(
     )
 
 
-def _full_shard(
+def _fine_tuned_shard(
     config: TrainingConfig, number: int, replicas: int, n_samples: int, encoder: str | None
 ) -> ShardSpec:
     if not encoder:
-        raise BadInput("The network full fine-tunes an encoder: name one.")
-    batch = config.batch_size or _BATCH_FULL
+        raise BadInput("The network fine_tuned trains an encoder: name one.")
+    batch = config.batch_size or _FINE_TUNED_BATCH
     steps = -(-n_samples // batch)
     return ShardSpec(
         number=number,
@@ -95,10 +95,11 @@ def _full_shard(
         seed=config.seed + 1000 * number,
         objective=config.objective,
         options=resolve_options(config.objective, config.objective_options),
-        network="full",
+        network="fine_tuned",
         encoder=encoder,
         replicas=replicas,
-        epochs=config.epochs or min(_MOST_EPOCHS_FULL, max(_FEW_EPOCHS_FULL, _STEPS_FULL // steps)),
+        epochs=config.epochs
+        or min(_FINE_TUNED_MOST_EPOCHS, max(_FINE_TUNED_FEW_EPOCHS, _FINE_TUNED_STEPS // steps)),
         batch_size=batch,
         learning_rate=config.learning_rate * (batch / 256) ** 0.5,
         weight_decay=config.weight_decay,

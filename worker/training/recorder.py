@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from service.ranking.trajectory import EPOCH_ARRAYS, SCHEMA_VERSION
+from service.storage.atomic import publish
 from service.storage.memmap import new_array
 
 _FLOAT16_MAX = 65504.0
@@ -151,7 +152,7 @@ class Recorder:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on behind the epochs that were recorded when `state` was told."""
+        """Continue after the epochs that were recorded when `state` was taken."""
         self.epoch = state["epoch"]
         self._sum_in.copy_(state["sum_in"])
         self._sum_out.copy_(state["sum_out"])
@@ -199,7 +200,7 @@ class Recorder:
             "first_late_epoch": self.first_late,
         } | self.header
         (self.work / "trajectory.json").write_text(json.dumps(header, indent=1, sort_keys=True))
-        publish_folder(self.work, self.folder)
+        publish(self.work, self.folder)
 
 
 def _mean_rows(sums: Tensor, replicas: Tensor) -> NDArray[np.float32]:
@@ -207,31 +208,3 @@ def _mean_rows(sums: Tensor, replicas: Tensor) -> NDArray[np.float32]:
     probs = sums / sums.sum(1, keepdim=True)
     probs[replicas == 0] = torch.nan
     return probs.cpu().numpy()
-
-
-def publish_folder(work: Path, folder: Path) -> None:
-    """Make a finished working folder appear as `folder`, at once and durably.
-
-    A folder that is there already is replaced; of two processes that finish the same shard, the
-    later one wins, and both wrote the same bytes.
-    """
-    for path in (*sorted(work.iterdir()), work):
-        _sync(path)
-    work.chmod(0o755)
-    while True:
-        try:
-            work.rename(folder)
-            break
-        except OSError:
-            if not folder.is_dir():
-                raise
-            shutil.rmtree(folder, ignore_errors=True)
-    _sync(folder.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

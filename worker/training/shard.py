@@ -1,4 +1,4 @@
-"""Running one shard of an audit, and reading what all of them found.
+"""Runs one shard of an audit, and reads the results of all of them.
 
 A shard is the unit of distribution: it needs only its spec, the inputs and the labels, writes one
 folder, and writes the same bytes whenever it runs and on whatever CPU of the same kind.
@@ -7,7 +7,7 @@ folder, and writes the same bytes whenever it runs and on whatever CPU of the sa
 import json
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from torch import Tensor
 
 from service.ranking.evidence import Evidence
 from service.ranking.trajectory import Trajectory
+from service.storage.atomic import publish
 from worker.objectives import Objective
-from worker.training import families
+from worker.training import families, neighbours
 from worker.training.checkpoint import Checkpoints, State
-from worker.training.loop import deal_out, poisson_bootstrap
+from worker.training.loop import holdout_masks, poisson_bootstrap, train
 from worker.training.networks import Network
-from worker.training.recorder import Recorder, first_late_epoch, publish_folder
+from worker.training.recorder import Recorder, first_late_epoch
 from worker.training.spec import (
     OnEpoch,
     OnProgress,
@@ -31,12 +32,23 @@ from worker.training.spec import (
     build_network,
     build_objective,
     threads_for,
-    train_stage,
 )
 
 SHARD_FILE = "shard.json"
 PROBABILITIES_FILE = "probabilities.npy"
 SOFT_LABELS_FILE = "soft_labels.npy"
+
+
+@dataclass(frozen=True)
+class ShardRun:
+    """One shard, the folder it writes, and the device that computes it."""
+
+    spec: ShardSpec
+    n_classes: int
+    folder: Path
+    device: torch.device
+    report: OnProgress
+    checkpoints: Checkpoints | None = None
 
 
 def run_shard(
@@ -59,19 +71,19 @@ def run_shard(
     """
     if is_complete(spec, folder):
         if checkpoints is not None:
-            checkpoints.forget()
+            checkpoints.delete()
         return
     if len(inputs) != len(labels):
         raise ValueError(f"{len(inputs)} inputs but {len(labels)} labels")
     report = on_progress or (lambda _share: None)
-    place = torch.device(device)
+    run = ShardRun(spec, n_classes, folder, torch.device(device), report, checkpoints)
     with threads_for(spec, inputs.shape):
         if spec.family != "network":
-            _run_family(spec, inputs, labels, n_classes, folder, place, report, checkpoints)
+            _run_family(run, inputs, labels)
             return
         targets = torch.from_numpy(labels.astype(np.int64))
-        features = _in_place(inputs) if spec.network == "full" else _as_tensor(inputs)
-        train_network(spec, features, targets, n_classes, folder, place, report, checkpoints)
+        features = _in_place(inputs) if spec.network == "fine_tuned" else _as_tensor(inputs)
+        train_network(run, features, targets)
 
 
 def is_complete(spec: ShardSpec, folder: Path) -> bool:
@@ -85,7 +97,7 @@ def is_complete(spec: ShardSpec, folder: Path) -> bool:
 def load_evidence(
     folders: Iterable[Path], labels: NDArray[np.integer[Any]], n_classes: int
 ) -> Evidence:
-    """What ranking reads, from the folders that `run_shard` wrote."""
+    """The ranking's evidence from the folders that `run_shard` wrote."""
     folders = list(folders)
     trajectories: list[Trajectory] = []
     probabilities: dict[str, NDArray[np.float32]] = {}
@@ -119,7 +131,7 @@ def _relabelled(folders: list[Path]) -> NDArray[np.floating] | None:
 
 
 def learned_noise_matrix(folders: Iterable[Path]) -> NDArray[np.float64] | None:
-    """The mean of what the objectives with a noise matrix learned or were told, over the shards;
+    """The mean of the noise matrices that the objectives learned or were given, over the shards;
     None where no objective had one. (C, C), rows = true class, each sums to 1."""
     matrices = [
         np.load(path) for folder in folders if (path := folder / "noise_matrix.npy").exists()
@@ -127,17 +139,9 @@ def learned_noise_matrix(folders: Iterable[Path]) -> NDArray[np.float64] | None:
     return np.mean(matrices, axis=0) if matrices else None
 
 
-def train_network(
-    spec: ShardSpec,
-    features: Tensor,
-    targets: Tensor,
-    n_classes: int,
-    folder: Path,
-    device: torch.device,
-    report: OnProgress,
-    checkpoints: Checkpoints | None = None,
-) -> Network:
-    """Every stage of the spec's objective, recorded into `folder`; the last stage's network."""
+def train_network(run: ShardRun, features: Tensor, targets: Tensor) -> Network:
+    """Train every stage of the spec's objective, recorded into the folder; the last network."""
+    spec, n_classes, checkpoints = run.spec, run.n_classes, run.checkpoints
     generator = torch.Generator().manual_seed(spec.seed)
     shape = tuple(features.shape[1:])
     network = build_network(spec, shape, n_classes, generator)
@@ -146,11 +150,11 @@ def train_network(
     stages = objective.stages
     saved = checkpoints.restore() if checkpoints is not None else None
     with Recorder(
-        folder,
+        run.folder,
         in_bag=in_bag,
         n_classes=n_classes,
         epochs=spec.epochs,
-        device=device,
+        device=run.device,
         header={
             "objective": spec.objective,
             "seed": spec.seed,
@@ -166,17 +170,19 @@ def train_network(
         number = 0
         while stage is not None:
             if saved is None or number == saved["stage"]:
-                train_stage(
-                    spec,
+                train(
                     network,
-                    stage,
                     features,
                     targets,
-                    in_bag,
-                    device=device,
+                    objective=stage,
+                    in_bag=in_bag,
+                    hyperparameters=spec.hyperparameters(epochs=stage.stages[0]),
+                    device=run.device,
                     recorder=recorder,
-                    on_progress=_part(report, sum(stages[:number]), stages[number], spec.epochs),
-                    on_epoch=_keeper(checkpoints, recorder, number),
+                    on_progress=_share_of(
+                        run.report, sum(stages[:number]), stages[number], spec.epochs
+                    ),
+                    on_epoch=_checkpointing(checkpoints, recorder, number),
                     resume=saved["training"] if saved is not None else None,
                 )
                 saved = None
@@ -186,70 +192,62 @@ def train_network(
             if stage is not None:
                 network = build_network(spec, shape, n_classes, generator)
         if checkpoints is not None:
-            checkpoints.done()
+            checkpoints.finish()
     return network
 
 
-def _keeper(checkpoints: Checkpoints | None, recorder: Recorder, stage: int) -> OnEpoch | None:
-    """What keeps a checkpoint after an epoch of a stage, if any are kept."""
+def _checkpointing(
+    checkpoints: Checkpoints | None, recorder: Recorder, stage: int
+) -> OnEpoch | None:
+    """Saves a checkpoint after an epoch of a stage, if there are any."""
     if checkpoints is None:
         return None
 
-    def keep(training: Callable[[], State]) -> None:
+    def save(training: Callable[[], State]) -> None:
         checkpoints.save_if_due(
             lambda: {"stage": stage, "recorder": recorder.state(), "training": training()}
         )
 
-    return keep
+    return save
 
 
 def _in_bag(spec: ShardSpec, targets: Tensor) -> Tensor:
-    """(N, K) uint8. A bootstrap; few and dear replicas share the samples out instead, so that each
-    sample is left out by one of them."""
-    if spec.network != "full":
+    """(N, K) uint8. A bootstrap; the few replicas of a fine-tuned encoder use holdout masks
+    instead, so that each sample is left out by one of them."""
+    if spec.network != "fine_tuned":
         return poisson_bootstrap(len(targets), spec.replicas, spec.seed + 1)
-    left_out = deal_out(targets.numpy(), spec.replicas, spec.seed + 1)
+    left_out = holdout_masks(targets.numpy(), spec.replicas, spec.seed + 1)
     return torch.from_numpy(~left_out).to(torch.uint8)
 
 
-def _part(report: OnProgress, first: int, epochs: int, total: int) -> OnProgress:
-    """What reports the shares of some `epochs`, from `first` on, as shares of `total`."""
+def _share_of(report: OnProgress, first: int, epochs: int, total: int) -> OnProgress:
+    """Reports the progress of `epochs` epochs from `first` on as a share of `total`."""
     return lambda share: report((first + epochs * share) / total)
 
 
-def _run_family(
-    spec: ShardSpec,
-    inputs: NDArray[Any],
-    labels: NDArray[Any],
-    n_classes: int,
-    folder: Path,
-    device: torch.device,
-    report: OnProgress,
-    checkpoints: Checkpoints | None,
-) -> None:
-    features = _as_tensor(inputs).float().to(device)
-    kept: dict[str, NDArray[Any]] = {}
-    probs = families.FAMILIES[spec.family](
+def _run_family(run: ShardRun, inputs: NDArray[Any], labels: NDArray[Any]) -> None:
+    spec, checkpoints = run.spec, run.checkpoints
+    features = _as_tensor(inputs).float().to(run.device)
+    result = families.FAMILIES[spec.family](
         features,
         labels.astype(np.int64),
-        n_classes,
+        run.n_classes,
         seed=spec.seed,
-        report=report,
-        keep=kept.__setitem__,
+        report=run.report,
     )
-    work = Checkpoints(folder).work if checkpoints is None else checkpoints.work
+    work = Checkpoints(run.folder).work if checkpoints is None else checkpoints.work
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        np.save(work / PROBABILITIES_FILE, probs.astype(np.float32))
-        for name, values in kept.items():
-            np.save(work / f"{name}.npy", values)
+        np.save(work / PROBABILITIES_FILE, result.probabilities.astype(np.float32))
+        if result.graph is not None:
+            np.save(work / neighbours.FILE, result.graph)
         header = json.dumps({"spec": asdict(spec)}, indent=1, sort_keys=True)
         (work / SHARD_FILE).write_text(header)
-        publish_folder(work, folder)
+        publish(work, run.folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    report(1.0)
+    run.report(1.0)
 
 
 def _in_place(inputs: NDArray[Any]) -> Tensor:

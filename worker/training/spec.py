@@ -1,6 +1,6 @@
-"""One shard, fully decided: its spec, the network and objective that it describes, their training.
+"""One shard, fully decided: its spec, and the network and the objective that it describes.
 
-The shards of an audit and the final model are built and trained by these same functions.
+The shards of an audit and the classifier are built by the same functions.
 """
 
 import json
@@ -16,9 +16,8 @@ from torch import Tensor
 from worker import objectives
 from worker.objectives import Objective
 from worker.training.checkpoint import State
-from worker.training.loop import train
+from worker.training.loop import Hyperparameters
 from worker.training.networks import NETWORKS, Network
-from worker.training.recorder import Recorder
 
 OnProgress = Callable[[float], None]
 OnEpoch = Callable[[Callable[[], State]], None]
@@ -36,13 +35,23 @@ class ShardSpec:
     objective: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     network: str = ""
-    encoder: str = ""  # what the network `full` fine-tunes
+    encoder: str = ""  # what the network `fine_tuned` fine-tunes
     replicas: int = 0
     epochs: int = 0
     hidden: int = 0
     batch_size: int = 0
     learning_rate: float = 0.0
     weight_decay: float = 0.0
+
+    def hyperparameters(self, *, epochs: int) -> Hyperparameters:
+        """Of a training of `epochs` epochs, which may be one of several stages."""
+        return Hyperparameters(
+            epochs=epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            seed=self.seed + 2,
+        )
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -56,11 +65,11 @@ def build_network(
     spec: ShardSpec, shape: tuple[int, ...], n_classes: int, generator: torch.Generator
 ) -> Network:
     """A fresh network for one sample's `shape`; what is random comes from the generator alone."""
-    if spec.network == "full":
-        from worker.encoders.backbones import load_trunk
-        from worker.training.fine_tuned import FineTuned
+    if spec.network == "fine_tuned":
+        from worker.encoders.fine_tuned import load_backbone
+        from worker.training.fine_tuned import FineTunedNetwork
 
-        return FineTuned(load_trunk(spec.encoder), n_classes, spec.replicas, generator)
+        return FineTunedNetwork(load_backbone(spec.encoder), n_classes, spec.replicas, generator)
     sized = {"hidden": spec.hidden} if spec.network == "mlp" else {}
     return NETWORKS[spec.network](shape, n_classes, spec.replicas, generator, **sized)
 
@@ -82,41 +91,7 @@ def build_objective(
         epochs=spec.epochs,
         targets=targets,
         generator=generator,
-        features=network.features,
-    )
-
-
-def train_stage(
-    spec: ShardSpec,
-    network: Network,
-    objective: Objective,
-    features: Tensor,
-    targets: Tensor,
-    in_bag: Tensor,
-    *,
-    device: torch.device,
-    recorder: Recorder | None = None,
-    on_progress: OnProgress,
-    on_epoch: OnEpoch | None = None,
-    resume: State | None = None,
-) -> None:
-    """Train the network through the objective's first stage; `on_progress(share)` of that stage."""
-    train(
-        network,
-        features,
-        targets,
-        objective=objective,
-        in_bag=in_bag,
-        recorder=recorder,
-        epochs=objective.stages[0],
-        batch_size=spec.batch_size,
-        learning_rate=spec.learning_rate,
-        weight_decay=spec.weight_decay,
-        seed=spec.seed + 2,
-        device=device,
-        on_progress=on_progress,
-        on_epoch=on_epoch,
-        resume=resume,
+        features=network.n_features,
     )
 
 

@@ -16,7 +16,7 @@ from service.accounts.principals import is_valid, principal_of
 from service.core.config import Settings
 from service.core.errors import NotPermitted
 from service.core.principal import ROLE_SCOPES, Principal
-from service.db.engine import take_turns
+from service.db.engine import advisory_lock
 from service.db.tables import ApiKey, Tenant
 
 
@@ -25,7 +25,7 @@ def person_of(session: Session, claims: dict[str, Any], settings: Settings) -> P
     email, role = _email(claims, settings), _role(claims, settings)
     tenant_id = _tenant(session, claims, settings)
     issuer, subject = settings.oidc_issuer, str(claims["sub"])[:400]
-    take_turns(session, f"person:{issuer}:{subject}")
+    advisory_lock(session, f"person:{issuer}:{subject}")
     person = session.scalars(
         select(ApiKey).where(ApiKey.issuer == issuer, ApiKey.subject == subject)
     ).first()

@@ -16,14 +16,8 @@ from service.api.dependencies import (
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
-from service.core.lru import Recent
 
 router = TransactionRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
-
-PAGE = 5_000
-KEPT_PAGES = 256  # of suspects, some twenty kilobytes each
-
-_pages: Recent[str, bytes] = Recent(KEPT_PAGES)
 
 
 @router.get("", response_model=Page[AuditRead], responses=documented(400))
@@ -45,7 +39,7 @@ def list_audits(
 
 @router.get("/{audit_id}", response_model=AuditRead)
 def read_audit(session: ReadSession, caller: Reader, audit_id: str) -> dict[str, Any]:
-    """Status, step, progress and the time left."""
+    """Status, job, progress and the time left."""
     audit = audits.get_audit(session, audit_id)
     return {**audit.to_dict(), **audits.progress_of(session, audit)}
 

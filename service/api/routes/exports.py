@@ -16,7 +16,7 @@ router = TransactionRouter(prefix="/v1/exports", tags=["exports"], responses=doc
 
 @router.get("/{export_id}", response_model=ExportRead)
 def read_export(session: ReadSession, caller: Exporter, export_id: str) -> dict[str, Any]:
-    """One export; `download_url` is set once it is completed."""
+    """One export; `download_url` is set when it is completed."""
     export = exports.get_export(session, export_id)
     done = export.status is JobStatus.completed
     return {**export.to_dict(), "download_url": f"/v1/exports/{export_id}/file" if done else None}

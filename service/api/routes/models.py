@@ -36,22 +36,21 @@ MEDIA_TYPES = {head.DESCRIPTION: "application/json"}
 def read_model(
     session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
 ) -> dict[str, Any]:
-    """The robust model: whether it is trained yet, how accurate it is, and where its files are.
+    """The classifier: whether it is trained yet, how accurate it is, and where its files are.
 
     It is trained on the cleaned labels once the ranking is published: an obvious suspect counts
     with its suggested label, a possible one as far as its label is believed, a person's decision in
     full. The accuracies were measured on samples left out of training.
     """
-    step = classifier.get_step(session, audit_id)
-    status = classifier.STATUS[step.state]
+    job = classifier.get_classifier_job(session, audit_id)
     description = None
-    if status is JobStatus.completed:
+    if job.status is JobStatus.completed:
         description = classifier.read_description(storage, audit_id)
     return {
         "audit_id": audit_id,
-        "status": status,
-        "progress": step.progress,
-        "problem": step.problem,
+        "status": job.status,
+        "progress": job.progress,
+        "problem": job.problem,
         "description": description,
         "files": [
             {
@@ -76,7 +75,7 @@ def download_model(
     fine-tuned encoder does not have."""
     storage = resources.storage
     with resources.read(caller) as session:
-        classifier.require_model(session, audit_id)
+        classifier.require_classifier(session, audit_id)
         names = head.file_names(classifier.read_description(storage, audit_id).network)
     if file not in names:
         raise NotFound(f"This model has the files {', '.join(names)}, not {file!r}.")
@@ -141,7 +140,7 @@ def _ask(
     """The answer, or the number under which a worker will give it."""
     storage = resources.storage
     with resources.read(caller) as session:
-        classifier.require_model(session, audit_id)
+        classifier.require_classifier(session, audit_id)
     model = classifier.read_description(storage, audit_id)
     predictions.check_form(model, wanted.form)
     if wanted.texts is not None:
@@ -160,9 +159,9 @@ def _ask(
 
 def _look(resources: Resources, caller: Principal, audit_id: str, number: int) -> dict[str, Any]:
     with resources.read(caller) as session:
-        step = predictions.get_step(session, audit_id, number)
-    found = predictions.read_answers(resources.storage, step)
-    return _as_read(audit_id, classifier.STATUS[step.state], found, step.problem)
+        job = predictions.get_prediction_job(session, audit_id, number)
+    found = predictions.read_answers(resources.storage, job)
+    return _as_read(audit_id, job.status, found, job.problem)
 
 
 def _as_read(

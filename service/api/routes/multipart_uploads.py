@@ -1,18 +1,18 @@
-"""/v1/direct-uploads: files that go straight to the bucket, in parts."""
+"""/v1/multipart-uploads: upload a file to the bucket in parts."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
 from labelaudit.schemas import (
-    DirectUploadCreate,
-    DirectUploadRead,
+    MultipartUploadCreate,
+    MultipartUploadRead,
     PartList,
     UploadRead,
 )
 from service import uploads
 from service.api.dependencies import (
-    InletDep,
+    BucketDep,
     Resources,
     ResourcesDep,
     Uploader,
@@ -22,38 +22,38 @@ from service.api.routes.uploads import described, require_open, reserve
 from service.core.principal import Principal
 from service.db.tables import Upload
 from service.uploads import multipart
-from service.uploads.parts import Cut
+from service.uploads.parts import PartLayout
 
 router = APIRouter(prefix="/v1", tags=["uploads"], responses=documented())
 
-SIGNED_AT_FIRST = 100
-UNKEPT = {"Cache-Control": "no-store"}  # whoever has an address can use it
+INITIALLY_SIGNED = 100
+NO_STORE = {"Cache-Control": "no-store"}  # anybody who has a signed URL can use it
 
 
-@router.post("/direct-uploads", status_code=201, response_model=DirectUploadRead,
+@router.post("/multipart-uploads", status_code=201, response_model=MultipartUploadRead,
              responses=documented(413, 429, 503, 507))  # fmt: skip
-def create_direct_upload(
+def create_multipart_upload(
     resources: ResourcesDep,
     response: Response,
     caller: Uploader,
-    inlet: InletDep,
-    asked: DirectUploadCreate,
+    bucket: BucketDep,
+    wanted: MultipartUploadCreate,
 ) -> dict[str, Any]:
-    """Announce a file that you will send to the bucket: its size is reserved, as by tus.
+    """Create an upload whose parts you send to the bucket. Its size is reserved, as for tus.
 
-    PUT each part's bytes to its `url`, in any order, several at a time, again where it failed, with
-    no API key. `GET …/parts` tells which have arrived and signs addresses anew. Then
-    `POST …/complete`. 404 `no-bucket` where no bucket is set up.
+    PUT each part's bytes to its `url`, without an API key: in any order, in parallel, retrying
+    failures. `GET …/parts` returns which parts have arrived, and fresh URLs. Then
+    `POST …/complete`. 404 `no-bucket` if no bucket is configured.
     """
-    cut = Cut.plan(resources.settings, asked.length)
-    upload = reserve(resources, caller, asked, asked.length, part_bytes=cut.part_bytes)
+    layout = PartLayout.plan(resources.settings, wanted.length)
+    upload = reserve(resources, caller, wanted, wanted.length, part_bytes=layout.part_bytes)
     try:
-        parts = multipart.sign(resources.database, inlet, upload, first=1, count=SIGNED_AT_FIRST)
+        parts = multipart.sign(resources.database, bucket, upload, first=1, count=INITIALLY_SIGNED)
     except Exception:
         with resources.write(caller) as session:
             uploads.release(session, upload.id)
         raise
-    response.headers.update({"Location": f"/v1/uploads/{upload.id}", **UNKEPT})
+    response.headers.update({"Location": f"/v1/uploads/{upload.id}", **NO_STORE})
     return {**described(upload, 0), "parts": parts}
 
 
@@ -64,38 +64,38 @@ def sign_parts(
     resources: ResourcesDep,
     response: Response,
     caller: Uploader,
-    inlet: InletDep,
+    bucket: BucketDep,
     upload_id: str,
     first: Annotated[int, Query(ge=1, le=10_000, description="The first part's number.")] = 1,
     count: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
-    """Which of these parts have arrived, and a fresh address for each."""
+    """Which of these parts have arrived, and a fresh signed URL for each."""
     upload = _get(resources, caller, upload_id)
-    response.headers.update(UNKEPT)
-    parts = multipart.sign(resources.database, inlet, upload, first=first, count=count)
+    response.headers.update(NO_STORE)
+    parts = multipart.sign(resources.database, bucket, upload, first=first, count=count)
     return {"items": parts}
 
 
 @router.post("/uploads/{upload_id}/complete", response_model=UploadRead,
              responses=documented(409, 410, 503))  # fmt: skip
 def complete_upload(
-    resources: ResourcesDep, caller: Uploader, inlet: InletDep, upload_id: str
+    resources: ResourcesDep, caller: Uploader, bucket: BucketDep, upload_id: str
 ) -> dict[str, Any]:
-    """Every part has been sent: the upload becomes the dataset that `dataset_id` names.
+    """Complete the upload once you have sent all parts; `dataset_id` is the new dataset.
 
-    What has arrived is asked of the bucket; 409 `upload-incomplete` names parts that are missing.
-    Sent again, it answers the same. The file is fetched and read by a worker: the dataset is
-    `rejected` if it does not have the declared hash.
+    409 `upload-incomplete` lists missing parts. Repeating the request returns the same answer. A
+    worker then fetches and reads the file; the dataset is `rejected` if its hash is not the
+    declared one.
     """
     upload = _get(resources, caller, upload_id)
     if upload.completed_at is None:
-        multipart.complete(resources.database, inlet, upload, principal=caller)
+        multipart.complete(resources.database, bucket, upload, principal=caller)
         upload = _get(resources, caller, upload_id)
     return described(upload, upload.length or 0)
 
 
 def _get(resources: Resources, caller: Principal, upload_id: str) -> Upload:
     with resources.read(caller) as session:
-        upload = uploads.get_direct(session, upload_id, principal=caller)
+        upload = uploads.get_multipart_upload(session, upload_id, principal=caller)
     require_open(upload)
     return upload

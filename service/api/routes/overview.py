@@ -1,4 +1,4 @@
-"""/v1/audits/{id}: what the overview shows beside the summary."""
+"""/v1/audits/{id}: class pairs, findings, the data map, plots and the report."""
 
 from typing import Annotated, Any, Literal
 
@@ -25,8 +25,8 @@ def list_pairs(
     tier: Annotated[list[Tier] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> dict[str, Any]:
-    """Pairs of given and predicted class, those with the most open suspects first: each is a queue
-    or a grid of its own. Of the obvious and possible tiers unless `tier` names others."""
+    """List pairs of given and predicted class, most open suspects first. Covers the obvious and
+    possible tiers unless `tier` names others."""
     audit = audits.get_completed_audit(session, audit_id)
     names = audits.dataset_of(session, audit).class_names
     found = reports.list_pairs(
@@ -50,17 +50,17 @@ def list_pairs(
 
 @router.get("/findings", response_model=FindingsRead)
 def read_findings(session: ReadSession, caller: Reader, audit_id: str) -> dict[str, Any]:
-    """What reviewers have found so far: errors by look in the order of looking, each tier's share
-    of wrong labels with its interval (95 %), and who has decided how many. Beside it `chance`: what
-    as many random looks would find."""
+    """What reviewers have found so far: errors by the number of samples reviewed, each tier's share
+    of wrong labels with its 95 % interval, and how much each person reviewed. `noise_rate` is the
+    share of errors that reviewing random samples would find."""
     audit = audits.get_completed_audit(session, audit_id)
     ranking = review.newest_ranking(session, audit_id)
-    found = reports.find(session, audit_id, ranking.id)
+    found = reports.read_findings(session, audit_id, ranking.id)
     return {
-        "looks": found.looks,
+        "reviewed": found.reviewed,
         "errors": found.errors,
-        "chance": (ranking.summary or audit.summary or {}).get("noise_rate"),
-        "curve": [{"looks": looks, "errors": errors} for looks, errors in found.curve],
+        "noise_rate": (ranking.summary or audit.summary or {}).get("noise_rate"),
+        "curve": [{"reviewed": reviewed, "errors": errors} for reviewed, errors in found.curve],
         "tiers": found.tiers,
         "people": found.people,
     }
@@ -70,13 +70,14 @@ def read_findings(session: ReadSession, caller: Reader, audit_id: str) -> dict[s
 def read_data_map(
     session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
 ) -> dict[str, Any]:
-    """Single points of the data map, column by column: the worst ranks one by one and the rest
-    evenly, at most 2,000 of `total` samples. Confidence is low = bad."""
+    """Points of the data map, column by column: all of the worst ranks and an even selection of the
+    rest, at most 2,000 of `total` samples. Confidence is low = bad."""
     dataset = audits.dataset_of(session, audits.get_completed_audit(session, audit_id))
     ranking = review.newest_ranking(session, audit_id)
     found = reports.read_data_map(session, storage, audit_id, ranking.id)
     return {
         "total": len(found.confidence),
+        "axes": reports.AXES,
         "rank": [point.rank for point in found.points],
         "sample_id": [point.sample_id for point in found.points],
         "given_label": [dataset.class_names[point.given_label] for point in found.points],
@@ -97,10 +98,10 @@ def read_plot(
     format: Literal["svg", "png"],
     theme: Literal["light", "dark"] = "light",
 ) -> Response:
-    """A picture of the overview, drawn anew from what is known now."""
-    subject = reports.gather(session, storage, audit_id)
+    """A plot of the overview, drawn from the current state."""
+    plot_data = reports.read_plot_data(session, storage, audit_id)
     return Response(
-        reports.draw(name, subject, format=format, theme=theme),
+        reports.draw(name, plot_data, format=format, theme=theme),
         media_type="image/svg+xml" if format == "svg" else "image/png",
         headers={
             "Content-Disposition": f'inline; filename="{name}-{audit_id}.{format}"',
@@ -113,10 +114,10 @@ def read_plot(
 def read_report(
     session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
 ) -> Response:
-    """The overview as one HTML file: figures, pictures and the worst suspects, without a script
-    and without a reference to anything outside."""
+    """The overview as one self-contained HTML file with figures, plots and the worst suspects. It
+    has no scripts and no external references."""
     return Response(
-        reports.report(session, storage, audit_id),
+        reports.build_report(session, storage, audit_id),
         media_type="text/html; charset=utf-8",
         headers={
             "Content-Disposition": f'inline; filename="report-{audit_id}.html"',

@@ -1,4 +1,4 @@
-"""/v1/audits/{id}: who reviews what, what they did, undoing it, and the story of a sample."""
+"""/v1/audits/{id}: review settings, assignments, the team, reverts and sample histories."""
 
 from typing import Annotated, Any
 
@@ -10,12 +10,12 @@ from labelaudit.schemas import (
     CommentCreate,
     CommentRead,
     Person,
+    RevertedRead,
     RevertWork,
     ReviewSettings,
     ReviewSettingsRead,
-    Story,
+    SampleHistory,
     Team,
-    UndoneRead,
     Words,
 )
 from service import review
@@ -39,39 +39,39 @@ router = TransactionRouter(
 
 
 @router.put("/review-settings", response_model=ReviewSettingsRead)
-def set_review(
+def set_review_settings(
     session: WriteSession, caller: Auditor, audit_id: str, wanted: ReviewSettings
 ) -> Any:
-    """How many people judge each sample, and who decides where they differ. Applies to samples that
-    nobody has begun; what was begun or decided keeps the number it was begun with."""
-    return assignments.set_review(
+    """Set how many opinions each sample wants and who adjudicates when they differ. Applies to
+    samples that nobody has reviewed yet; others keep their number of opinions."""
+    return assignments.update_review_settings(
         session, audit_id, opinions=wanted.opinions, adjudicators=wanted.adjudicators
     )
 
 
 @router.get("/review-settings", response_model=ReviewSettingsRead)
-def read_review(session: ReadSession, caller: Reader, audit_id: str) -> Any:
-    """How many people judge each sample, and who adjudicates besides those who lead."""
+def read_review_settings(session: ReadSession, caller: Reader, audit_id: str) -> Any:
+    """How many opinions each sample wants, and who adjudicates besides those who lead."""
     return audits.get_audit(session, audit_id)
 
 
 @router.get("/people", response_model=list[Person])
 def list_people(session: ReadSession, caller: Auditor, audit_id: str) -> Any:
-    """Who can review: to be named in assignments and as adjudicators."""
+    """List who can review: the people to name in assignments and as adjudicators."""
     audits.get_audit(session, audit_id)
     return team.reviewers(session)
 
 
 @router.get("/team", response_model=Team)
 def read_team(session: ReadSession, caller: Reader, audit_id: str) -> dict[str, Any]:
-    """What each person decided, how fast, and how far they agree with the others. Annotators see
-    their own line."""
-    members = team.members_of(session, audit_id)
-    shown = [member for member in members if caller.leads or member.id == caller.key_id]
-    return {"members": shown}
+    """How much each person reviewed, how fast, and how far they agree with the others. Annotators
+    see only their own line."""
+    members = team.list_members(session, audit_id)
+    visible = [member for member in members if caller.leads or member.id == caller.key_id]
+    return {"members": visible}
 
 
-@router.post("/team/{key_id}/revert", response_model=UndoneRead)
+@router.post("/team/{key_id}/revert", response_model=RevertedRead)
 def revert_work(
     session: WriteSession,
     caller: Annotator,
@@ -79,21 +79,21 @@ def revert_work(
     key_id: str,
     options: Annotated[RevertWork | None, Body()] = None,
 ) -> Any:
-    """Undo all that a person decided in this audit, or since a moment: one's own, or anybody's for
-    those who lead. The undoing is a batch, which can be undone in its turn."""
+    """Revert all of a person's verdicts in this audit, or those since a given time: your own, or
+    anybody's if you lead. The revert is a batch, which can itself be reverted."""
     since = options.since if options else None
     return review.revert_work(session, audit_id, key_id, since=since, principal=caller)
 
 
-@router.post("/batches/{batch_id}/revert", response_model=UndoneRead)
+@router.post("/batches/{batch_id}/revert", response_model=RevertedRead)
 def revert_batch(session: WriteSession, caller: Annotator, audit_id: str, batch_id: str) -> Any:
-    """Undo what still stands of one request's corrections, or of an undoing."""
+    """Revert the corrections, or reverts, of one request that are still in force."""
     return review.revert_batch(session, audit_id, batch_id, principal=caller)
 
 
 @router.get("/assignments", response_model=list[AssignmentRead])
 def list_assignments(session: ReadSession, caller: Reader, audit_id: str) -> Any:
-    """Those in force, oldest first."""
+    """List the open assignments, oldest first."""
     dataset = _dataset(session, audit_id)
     found = assignments.list_assignments(session, audit_id)
     return [_assignment(assignment, dataset) for assignment in found]
@@ -103,13 +103,10 @@ def list_assignments(session: ReadSession, caller: Reader, audit_id: str) -> Any
 def create_assignment(
     session: WriteSession, caller: Auditor, audit_id: str, wanted: AssignmentCreate
 ) -> Any:
-    """Give a part of the queue to people: they are served it first."""
+    """Assign a part of the queue to people, who are served it first."""
     dataset = _dataset(session, audit_id)
-    given, predicted = (
-        presenters.class_index(dataset, getattr(wanted, name), field=name)
-        for name in ("given_label", "predicted_label")
-    )
-    assignment = assignments.assign(
+    given, predicted = presenters.label_pair(dataset, wanted)
+    assignment = assignments.create_assignment(
         session,
         audit_id,
         name=wanted.name,
@@ -126,26 +123,26 @@ def create_assignment(
 def close_assignment(
     session: WriteSession, caller: Auditor, audit_id: str, assignment_id: str
 ) -> None:
-    """Take an assignment back; what was decided under it stays."""
-    assignments.close(session, audit_id, assignment_id)
+    """Close an assignment. Corrections made under it are kept."""
+    assignments.close_assignment(session, audit_id, assignment_id)
 
 
-@router.get("/history", response_model=Story)
-def read_story(
+@router.get("/history", response_model=SampleHistory)
+def read_sample_history(
     session: ReadSession, caller: Reader, audit_id: str, sample_id: Words
 ) -> dict[str, Any]:
-    """Everything about one sample: its label as given, where each audit of the dataset ranks it,
-    every decision and undoing with who and when, and the comments."""
-    found = sample_history.story_of(session, audit_id, sample_id, principal=caller)
+    """The full history of one sample: its given label, its rank in each audit of the dataset, every
+    correction and revert with its author and time, and the comments."""
+    found = sample_history.read_history(session, audit_id, sample_id, principal=caller)
     names = _dataset(session, audit_id).class_names
-    given, decision = found.sample.given_label, found.now.decision
-    corrected = decision.corrected_label if decision else None
+    given, applied = found.sample.given_label, found.outcome.correction
+    corrected = applied.corrected_label if applied else None
     return {
         "sample_id": sample_id,
         "given_label": None if given is None else names[given],
-        "state": found.now.state,
+        "state": found.outcome.state,
         "wanted": found.wanted,
-        "verdict": decision.verdict if decision else None,
+        "verdict": applied.verdict if applied else None,
         "corrected_label": None if corrected is None else names[corrected],
         "ranks": [
             presenters.suspect_row(suspect, names)
@@ -162,7 +159,7 @@ def read_story(
 def add_comment(
     session: WriteSession, caller: Annotator, audit_id: str, wanted: CommentCreate
 ) -> Any:
-    """Say something about a sample; it stands in the sample's story."""
+    """Add a comment to a sample; it appears in the sample's history."""
     return _comment(
         sample_history.add_comment(
             session, audit_id, wanted.sample_id, wanted.text, principal=caller

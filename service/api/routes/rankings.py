@@ -1,4 +1,4 @@
-"""/v1/audits/{id}/rankings: the same samples ranked with what reviewers have found."""
+"""/v1/audits/{id}/rankings: the same samples ranked with the reviewers' verdicts."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ router = TransactionRouter(
 def create_ranking(
     session: WriteSession, caller: Annotator, audit_id: str, response: Response
 ) -> Any:
-    """Ask for a new ranking from the verdicts so far.
+    """Request a new ranking from the verdicts so far.
 
-    The order of the samples stays. `p_wrong`, the tiers, their expected precision and the noise
-    rate follow what reviewers found; leases and review states move to the new ranking, and pages of
-    the old one can still be walked. 409 where nobody has decided anything yet.
+    The order of the samples stays the same. `p_wrong`, the tiers, their expected precision and the
+    noise rate are updated; leases and review states move to the new ranking, and pages of the old
+    one remain readable. Answers 409 if nobody has reviewed a sample yet.
     """
     job = reranking.request_ranking(session, audit_id)
     response.headers["Location"] = f"/v1/audits/{audit_id}/rankings/{job.number}"
@@ -37,11 +37,11 @@ def create_ranking(
 
 @router.get("", response_model=list[RankingRead])
 def list_rankings(session: ReadSession, caller: Reader, audit_id: str) -> Any:
-    """Every ranking of the audit, newest first, those still being made included."""
+    """List the rankings of the audit, newest first, including unfinished ones."""
     return reranking.list_rankings(session, audit_id)
 
 
 @router.get("/{number}", response_model=RankingRead)
 def read_ranking(session: ReadSession, caller: Reader, audit_id: str, number: str) -> Any:
-    """One ranking and whether it is made."""
-    return reranking.get_ranking_job(session, audit_id, reranking.as_number(number))
+    """One ranking and its status."""
+    return reranking.get_ranking_job(session, audit_id, reranking.parse_number(number))

@@ -1,4 +1,4 @@
-"""/v1/audits/{id}/queue and /corrections: what annotators use."""
+"""/v1/audits/{id}/queue and /corrections: leasing suspects and recording verdicts."""
 
 from typing import Annotated, Any
 
@@ -38,7 +38,7 @@ router = TransactionRouter(
     prefix="/v1/audits/{audit_id}", tags=["review"], responses=documented(409)
 )
 
-NARROWING = {"tier", "given_label", "predicted_label", "issue", "state"}
+FILTERS = {"tier", "given_label", "predicted_label", "issue", "state"}
 
 
 @router.post("/queue/next", response_model=QueueItems)
@@ -50,22 +50,22 @@ def next_in_queue(
     audit_id: str,
     options: Annotated[QueueNext | None, Body()] = None,
 ) -> dict[str, Any]:
-    """Lease the worst suspects that still want an opinion: each goes to as many different people as
-    the audit wants opinions, never twice to one. An item comes back to the queue when its lease is
-    released or runs out. Without a filter the caller's assignments come first; samples that a
-    colleague has begun come before fresh ones, and nothing tells what the colleague said.
+    """Lease the worst suspects that need an opinion. Each goes to as many different people as the
+    audit wants opinions, and never twice to the same person. An item returns to the queue when its
+    lease is released or expires. Without a filter, the caller's assignments come first. Samples
+    that a colleague has begun come before new ones; the colleague's opinion stays hidden.
 
     With the purpose `adjudicate`, samples whose opinions differ are served to adjudicators.
 
-    With the purpose `control`, random samples are served instead, without the machine's opinion:
-    from the whole list, the likelier the more a verdict on them tells, or from the tiers that
-    `tier` names, all alike. They tell how many labels are wrong, which no suspect can.
+    With the purpose `control`, random samples are served without the model's opinion: from the
+    whole list, weighted by how informative a verdict is, or uniformly from the tiers in `tier`.
+    Controls show how many labels are wrong; suspects cannot, because they are not a random sample.
     """
     options = options or QueueNext()
     audit, dataset = audits.completed_with_dataset(session, audit_id)
     lease = {"expires_in_seconds": settings.review_lease_seconds}
     if options.purpose == "control":
-        drawn = controls.lease_controls(
+        leased = controls.lease_controls(
             session,
             audit_id,
             principal=caller,
@@ -75,17 +75,17 @@ def next_in_queue(
         )
         return {
             "items": [
-                presenters.blind(storage, dataset, held.suspect)
-                | {"lease": {"lease_id": held.lease_id, **lease}}
-                for held in drawn
+                presenters.blind(storage, dataset, one.suspect)
+                | {"lease": {"lease_id": one.lease_id, **lease}}
+                for one in leased
             ]
         }
     leased = _lease(session, audit, dataset, options, caller, settings.review_lease_seconds)
     return {
         "items": [
-            presenters.suspect_detail(session, storage, audit, dataset, held.suspect)
-            | {"lease": {"lease_id": held.lease_id, **lease}}
-            for held in leased
+            presenters.suspect_detail(session, storage, audit, dataset, one.suspect)
+            | {"lease": {"lease_id": one.lease_id, **lease}}
+            for one in leased
         ]
     }
 
@@ -97,24 +97,21 @@ def _lease(
     options: QueueNext,
     caller: Annotator,
     seconds: float,
-) -> list[review.Held]:
-    given, predicted = (
-        presenters.class_index(dataset, getattr(options, name), field=name)
-        for name in ("given_label", "predicted_label")
-    )
-    narrowed = bool(NARROWING & options.model_fields_set)
-    adjudicates = options.purpose == "adjudicate"
-    everywhere = (adjudicates and not narrowed) or (
+) -> list[review.SuspectLease]:
+    given, predicted = presenters.label_pair(dataset, options)
+    filtered = bool(FILTERS & options.model_fields_set)
+    adjudicating = options.purpose == "adjudicate"
+    all_tiers = (adjudicating and not filtered) or (
         options.issue is not None and "tier" not in options.model_fields_set
     )
     wanted = review.SuspectFilter(
-        tier=list(Tier) if everywhere else options.tier,
+        tier=list(Tier) if all_tiers else options.tier,
         given_label=given,
         predicted_label=predicted,
-        state=ReviewState.disputed if adjudicates else ReviewState(options.state),
+        state=ReviewState.disputed if adjudicating else ReviewState(options.state),
         issue=options.issue,
     )
-    if adjudicates:
+    if adjudicating:
         return queues.lease_disputed(
             session, audit, wanted, principal=caller, count=options.count, lease_seconds=seconds
         )
@@ -125,7 +122,7 @@ def _lease(
         principal=caller,
         count=options.count,
         lease_seconds=seconds,
-        assigned="ignore" if narrowed else options.assigned,
+        assigned="ignore" if filtered else options.assigned,
         assignment_id=options.assignment_id,
     )
 
@@ -138,7 +135,7 @@ def renew_lease(
     audit_id: str,
     held: LeaseRequest,
 ) -> dict[str, Any]:
-    """Hold a sample longer."""
+    """Extend the lease of a sample."""
     seconds = settings.review_lease_seconds
     review.renew_lease(
         session, audit_id, held.sample_id, lease_id=held.lease_id, lease_seconds=seconds
@@ -153,7 +150,7 @@ def release_lease(
     audit_id: str,
     held: LeaseRequest,
 ) -> None:
-    """Give a sample back undecided."""
+    """Return a sample to the queue without a verdict."""
     review.release_lease(session, audit_id, held.sample_id, lease_id=held.lease_id)
 
 
@@ -165,11 +162,11 @@ def submit_corrections(
     submitted: CorrectionsCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
-    """Record one verdict or many: all are stored, or none.
+    """Record one or more verdicts: all are stored, or none.
 
-    Sent again with the same `Idempotency-Key`, the request answers as it did the first time and
-    stores nothing new. A sample that is decided already is refused with 409, unless the correction
-    names the one it `supersedes`.
+    A request repeated with the same `Idempotency-Key` returns the first answer and stores nothing
+    new. A sample that is already decided is refused with 409, unless the new correction names the
+    one that it `supersedes`.
     """
     fingerprint = idempotency.fingerprint_of(audit_id, submitted.model_dump_json())
     with idempotency.once(session, caller, idempotency_key, fingerprint) as answer:
@@ -182,28 +179,28 @@ def _record(
     session: Session, audit_id: str, submitted: CorrectionsCreate, caller: Annotator
 ) -> dict[str, Any]:
     audit, dataset = audits.completed_with_dataset(session, audit_id)
-    decisions = [
-        review.Decision(
-            sample_id=given.sample_id,
-            verdict=given.verdict,
+    corrections = [
+        review.NewCorrection(
+            sample_id=new.sample_id,
+            verdict=new.verdict,
             corrected_label=presenters.class_index(
-                dataset, given.corrected_label, field=f"corrections/{index}/corrected_label"
+                dataset, new.corrected_label, field=f"corrections/{index}/corrected_label"
             ),
-            lease_id=given.lease_id,
-            supersedes=given.supersedes,
-            note=given.note,
+            lease_id=new.lease_id,
+            supersedes=new.supersedes,
+            note=new.note,
         )
-        for index, given in enumerate(submitted.corrections)
+        for index, new in enumerate(submitted.corrections)
     ]
-    rows = review.submit(session, audit.id, decisions, principal=caller)
-    shown = CorrectionList(
+    rows = review.submit(session, audit.id, corrections, principal=caller)
+    answer = CorrectionList(
         corrections=[
             CorrectionRead.model_validate(presenters.correction(row, dataset.class_names))
             for row in rows
         ],
         dataset_version=rows[-1].seq,
     )
-    return shown.model_dump(mode="json")
+    return answer.model_dump(mode="json")
 
 
 @router.get("/corrections", response_model=Page[CorrectionRead], responses=documented(400))
@@ -214,8 +211,8 @@ def list_corrections(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
-    """Every correction of the audit, reverts included, oldest first. An annotator is not told what
-    others said of samples that still wait for an opinion."""
+    """List every correction of the audit, including reverts, oldest first. Annotators do not see
+    others' opinions on samples that still need one."""
     audit = audits.get_audit(session, audit_id)
     names = audits.dataset_of(session, audit).class_names
     after = int(cursors.decode(cursor, int)[0]) if cursor else 0
@@ -231,8 +228,8 @@ def list_corrections(
 def revert_correction(
     session: WriteSession, caller: Annotator, audit_id: str, correction_id: str
 ) -> dict[str, Any]:
-    """Undo a correction. The log keeps both; the sample is as it was before. Undoing a revert
-    brings back what it had undone. Annotators undo what they did themselves."""
+    """Revert a correction. The log keeps both, and the sample returns to its previous state.
+    Reverting a revert restores the original. Annotators can revert only their own corrections."""
     row = review.revert(session, audit_id, correction_id, principal=caller)
     audit = audits.get_audit(session, audit_id)
     return presenters.correction(row, audits.dataset_of(session, audit).class_names)

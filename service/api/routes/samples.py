@@ -47,11 +47,11 @@ def read_sample(
     dataset_id: str,
     sample_id: str,
 ) -> dict[str, Any]:
-    """One sample: its content, the label it came with, and what was decided about it."""
+    """One sample: its content, its given label and its corrected label."""
     dataset = datasets.get_ready_dataset(session, dataset_id)
     sample = datasets.get_sample(session, dataset_id, sample_id)
     row = datasets.read_row(storage, dataset_id, sample.position)
-    correction = review.outcome_of(session, dataset_id, sample.position).decision
+    correction = review.outcome_of(session, dataset_id, sample.position).correction
     names = dataset.class_names
     corrected = correction.corrected_label if correction else None
     return {

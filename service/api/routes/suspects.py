@@ -1,13 +1,16 @@
-"""/v1/audits/{id}/suspects: the ranked list, its pages, downloads and samples."""
+"""/v1/audits/{id}/suspects: the ranked list, page by page or as a download, and its samples."""
 
 import hashlib
 from collections.abc import Iterator
 from tempfile import TemporaryFile
+from threading import Lock
 from typing import IO, Annotated, Any, Literal
 
 import orjson
+from cachetools import LRUCache, cached
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
+from sqlalchemy.orm import Session
 
 from labelaudit.enums import Issue, ReviewState, Tier
 from labelaudit.schemas import Neighbours, SuspectDetail, SuspectPage
@@ -24,8 +27,8 @@ from service.api.dependencies import (
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
-from service.core.lru import Recent
 from service.core.principal import Principal
+from service.db.tables import Audit, Dataset, Suspect
 from service.exports.formats import write_suspects
 
 router = TransactionRouter(
@@ -33,9 +36,9 @@ router = TransactionRouter(
 )
 
 PAGE = 5_000
-KEPT_PAGES = 256  # of suspects, some twenty kilobytes each
 
-_pages: Recent[str, bytes] = Recent(KEPT_PAGES)
+_pages: LRUCache[str, bytes] = LRUCache(256)  # some twenty kilobytes each
+_pages_lock = Lock()
 
 
 @router.get("", response_model=SuspectPage, responses=documented(400))
@@ -52,11 +55,10 @@ def list_suspects(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Response:
-    """The ranked list, worst first. Pages never shift: the ranking they walk is immutable. A page
-    that nobody's decision has changed since is 304 for whoever sends its `ETag` back as
-    `If-None-Match`.
+    """The ranked list, worst first. Pages never shift, because a ranking is immutable. Send the
+    `ETag` of a page back as `If-None-Match` to get 304 if no verdict has changed it since.
     """
-    newest = review.newest_of_completed(session, audit_id)
+    newest = review.newest_ranking_info(session, audit_id)
     ranking_id, after = newest.ranking_id, 0
     if cursor:
         named, rank = cursors.decode(cursor, str, int)
@@ -70,19 +72,20 @@ def list_suspects(
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
 
+    @cached(_pages, key=lambda: etag, lock=_pages_lock)
     def page() -> bytes:
         found = review.list_suspects(session, ranking_id, wanted=wanted, after=after, limit=limit)
         more = len(found) == limit
-        # as it is: checking what comes from our own columns would cost more than the query
+        # Without validation, which would cost more than the query; the columns are our own.
         return orjson.dumps(
             {
                 "ranking_id": ranking_id,
-                "items": [presenters.listed_row(suspect, newest.class_names) for suspect in found],
+                "items": [presenters.list_row(suspect, newest.class_names) for suspect in found],
                 "next_cursor": cursors.encode(ranking_id, found[-1].rank) if more else None,
             }
         )
 
-    return Response(_pages.get(etag, page), media_type="application/json", headers=headers)
+    return Response(page(), media_type="application/json", headers=headers)
 
 
 @router.get(".{format}", response_class=Response)
@@ -122,7 +125,7 @@ def _rows(
             page = review.list_suspects(
                 session, ranking_id, wanted=review.SuspectFilter(), after=after, limit=PAGE
             )
-            yield from (presenters.listed_row(suspect, names) for suspect in page)
+            yield from (presenters.list_row(suspect, names) for suspect in page)
         if len(page) < PAGE:
             return
         after = page[-1].rank
@@ -136,9 +139,8 @@ def read_neighbours(
     audit_id: str,
     sample_id: str,
 ) -> dict[str, Any]:
-    """The samples most like this one, with the labels they were given."""
-    audit, dataset = audits.completed_with_dataset(session, audit_id)
-    suspect = review.get_suspect(session, audit_id, sample_id)
+    """The samples most similar to this one, with their given labels."""
+    audit, dataset, suspect = _find(session, audit_id, sample_id)
     return {"items": presenters.neighbours(session, storage, audit, dataset, suspect)}
 
 
@@ -150,14 +152,18 @@ def read_suspect(
     audit_id: str,
     sample_id: str,
 ) -> dict[str, Any]:
-    """One suspect: its content, signals, likely classes and trajectory, replica by replica."""
-    audit, dataset = audits.completed_with_dataset(session, audit_id)
-    suspect = review.get_suspect(session, audit_id, sample_id)
+    """One suspect: its content, signals, likely classes, and the trajectory of each replica."""
+    audit, dataset, suspect = _find(session, audit_id, sample_id)
     return presenters.suspect_detail(session, storage, audit, dataset, suspect)
 
 
+def _find(session: Session, audit_id: str, sample_id: str) -> tuple[Audit, Dataset, Suspect]:
+    audit, dataset = audits.completed_with_dataset(session, audit_id)
+    return audit, dataset, review.get_suspect(session, audit_id, sample_id)
+
+
 def _filter(
-    dataset: review.Ranked,
+    dataset: review.RankingInfo,
     tier: list[Tier] | None,
     given_label: str | None,
     predicted_label: str | None,

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from labelaudit.schemas import (
     ColumnRoles,
-    DirectUploadCreate,
+    MultipartUploadCreate,
     UploadList,
     UploadMetadata,
     UploadRead,
@@ -30,7 +30,7 @@ from service.core.errors import (
 from service.core.principal import Principal
 from service.db.tables import Upload
 from service.uploads import Checksum, multipart
-from service.uploads.parts import Cut
+from service.uploads.parts import PartLayout
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"], responses=documented())
 
@@ -43,7 +43,7 @@ Tus = Annotated[str, Header(description=f"The protocol's version, `{VERSION}`.")
 
 @router.options("", status_code=204, response_class=Response)
 def describe_uploads(resources: ResourcesDep, caller: Uploader) -> Response:
-    """What this service speaks of tus: version, extensions, largest size, checksums."""
+    """The tus version, extensions, maximum size and checksums that this service supports."""
     headers = {
         "Tus-Version": VERSION,
         "Tus-Extension": EXTENSIONS,
@@ -68,10 +68,10 @@ def create_upload(
     ] = "",
     tus_resumable: Tus = VERSION,
 ) -> Response:
-    """Announce a file: its size is reserved, and `Location` says where to send its bytes.
+    """Create an upload: reserves the file's size; `Location` is where to send its bytes.
 
-    Send them with PATCH, in one request or many. After a broken connection HEAD tells how many
-    arrived. The last byte makes the dataset, whose id `Upload-Dataset` names.
+    Send them with PATCH, in one or more requests. After a broken connection, HEAD returns the
+    offset to resume from. The last byte creates the dataset, whose id is in `Upload-Dataset`.
     """
     _require_version(tus_resumable)
     metadata = _metadata(upload_metadata)
@@ -82,16 +82,16 @@ def create_upload(
 
 @router.get("", response_model=UploadList)
 def list_uploads(resources: ResourcesDep, caller: Uploader) -> dict[str, Any]:
-    """Your uploads that are under way: what a program that was stopped can go on with."""
+    """Your open uploads, which you can resume."""
     with resources.read(caller) as session:
         found = uploads.list_open(session, principal=caller)
     items = [described(one, uploads.offset_of(resources.storage, one)) for one in found]
-    return {"items": items, "direct": resources.inlet is not None}
+    return {"items": items, "multipart": resources.bucket is not None}
 
 
 @router.get("/{upload_id}", response_model=UploadRead)
 def read_upload(resources: ResourcesDep, caller: Uploader, upload_id: str) -> dict[str, Any]:
-    """How far an upload is, the dataset that it became, or why it was rejected."""
+    """An upload's offset, the dataset it became, or why it was rejected."""
     upload = _get(resources, caller, upload_id)
     offset = _advance(resources, caller, upload)
     upload = _get(resources, caller, upload_id)
@@ -102,11 +102,11 @@ def read_upload(resources: ResourcesDep, caller: Uploader, upload_id: str) -> di
 def locate_upload(
     resources: ResourcesDep, caller: Uploader, upload_id: str, tus_resumable: Tus = VERSION
 ) -> Response:
-    """`Upload-Offset`: where to go on sending. 410 if the upload was rejected; GET says why."""
+    """`Upload-Offset`: where to resume. 410 if the upload was rejected; GET returns the reason."""
     upload = _get(resources, caller, upload_id)
     _require_version(tus_resumable)
     offset = _advance(resources, caller, upload)
-    return _standing(resources, caller, upload_id, offset, status=200)
+    return _offset_response(resources, caller, upload_id, offset, status=200)
 
 
 @router.patch(
@@ -117,7 +117,7 @@ def locate_upload(
     openapi_extra={
         "requestBody": {
             "required": True,
-            "description": "The file's bytes from `Upload-Offset` on, as many as you like.",
+            "description": "The file's bytes, starting at `Upload-Offset`; any number of them.",
             "content": {BODY_TYPE: {"schema": {"type": "string", "format": "binary"}}},
         }
     },
@@ -132,7 +132,7 @@ async def append_to_upload(
     upload_checksum: Annotated[str | None, Header(description="`sha256 <base64>`")] = None,
     tus_resumable: Tus = VERSION,
 ) -> Response:
-    """Send bytes from `Upload-Offset` on. What arrives is kept, however the request ends."""
+    """Send bytes, starting at `Upload-Offset`. Received bytes are kept if the request fails."""
     upload = await run_in_threadpool(_get, resources, caller, upload_id)
     _require_version(tus_resumable)
     if request.headers.get("content-type") != BODY_TYPE:
@@ -140,8 +140,8 @@ async def append_to_upload(
     require_open(upload)
     if upload.part_bytes is not None:
         raise Conflict(
-            "The bytes of a direct upload go to the bucket: ask for the parts' addresses.",
-            type="upload-is-direct",
+            "Send the parts of a multipart upload to the bucket; GET `…/parts` returns their URLs.",
+            type="upload-is-multipart",
         )
     if upload.completed_at is None:
         await uploads.append(
@@ -152,7 +152,9 @@ async def append_to_upload(
             checksum=_checksum(upload_checksum),
         )
     offset = await run_in_threadpool(_advance, resources, caller, upload)
-    return await run_in_threadpool(_standing, resources, caller, upload_id, offset, status=204)
+    return await run_in_threadpool(
+        _offset_response, resources, caller, upload_id, offset, status=204
+    )
 
 
 @router.delete("/{upload_id}", status_code=204, response_class=Response,
@@ -160,22 +162,22 @@ async def append_to_upload(
 def delete_upload(
     resources: ResourcesDep, caller: Uploader, upload_id: str, tus_resumable: Tus = VERSION
 ) -> Response:
-    """Give up an upload: its bytes are deleted and its room is given back. A dataset that it has
-    already become stays."""
+    """Cancel an upload: deletes its bytes and releases the reserved space. If it is already a
+    dataset, the dataset stays."""
     upload = _get(resources, caller, upload_id)
     _require_version(tus_resumable)
     with resources.write(caller) as session:
-        given_up = uploads.release(session, upload_id)
+        cancelled = uploads.release(session, upload_id)
     uploads.discard(resources.storage, upload)
-    if given_up and upload.part_bytes is not None and resources.inlet is not None:
-        multipart.discard(resources.inlet, upload)
+    if cancelled and upload.part_bytes is not None and resources.bucket is not None:
+        multipart.discard(resources.bucket, upload)
     return Response(status_code=204, headers={"Tus-Resumable": VERSION})
 
 
 def reserve(
     resources: Resources,
     caller: Principal,
-    wanted: UploadMetadata | DirectUploadCreate,
+    wanted: UploadMetadata | MultipartUploadCreate,
     length: int,
     *,
     part_bytes: int | None = None,
@@ -192,7 +194,7 @@ def reserve(
             principal=caller,
             part_bytes=part_bytes,
         )
-        resources.storage.require_space(length)  # after the limits: they say more
+        resources.storage.require_space(length)  # after the quotas, whose errors say more
     return upload
 
 
@@ -202,7 +204,7 @@ def _get(resources: Resources, caller: Principal, upload_id: str) -> Upload:
 
 
 def _advance(resources: Resources, caller: Principal, upload: Upload) -> int:
-    """The durable offset; an upload that is all there becomes its dataset before this returns."""
+    """The durable offset. If all bytes have arrived, creates the dataset first."""
     if upload.completed_at is not None:
         return upload.length or 0
     offset = uploads.offset_of(resources.storage, upload)
@@ -211,7 +213,7 @@ def _advance(resources: Resources, caller: Principal, upload: Upload) -> int:
     return offset
 
 
-def _standing(
+def _offset_response(
     resources: Resources, caller: Principal, upload_id: str, offset: int, *, status: int
 ) -> Response:
     upload = _get(resources, caller, upload_id)
@@ -223,13 +225,13 @@ def _standing(
 
 
 def described(upload: Upload, offset: int) -> dict[str, Any]:
-    """An upload as the API shows it."""
+    """An upload as the API returns it."""
     done = upload.completed_at is not None
     return {
         **upload.to_dict(),
         "status": "rejected" if upload.problem else "complete" if done else "receiving",
         "offset": offset,
-        "part_count": Cut.of(upload).count if upload.part_bytes else None,
+        "part_count": PartLayout.of(upload).count if upload.part_bytes else None,
         "dataset_id": upload.dataset_id if done else None,
     }
 
@@ -251,12 +253,12 @@ def _expiry(upload: Upload) -> dict[str, str]:
 def _require_version(version: str) -> None:
     if version != VERSION:
         raise PreconditionFailed(
-            f"This service speaks tus {VERSION}, not {version!r}.", type="tus-version"
+            f"This service supports tus {VERSION}, not {version!r}.", type="tus-version"
         )
 
 
 def _metadata(header: str) -> UploadMetadata:
-    """The pairs of `Upload-Metadata`. What tus clients add of their own is passed over."""
+    """Parse `Upload-Metadata`. Keys that tus clients add themselves are ignored."""
     values: dict[str, Any] = {}
     try:
         for pair in filter(None, header.split(",")):
@@ -284,5 +286,7 @@ def _checksum(header: str | None) -> Checksum | None:
     except binascii.Error:
         digest = b""
     if algorithm not in ALGORITHMS or not digest:
-        raise BadInput(f"Upload-Checksum is one of {', '.join(ALGORITHMS)}, a space, and base64.")
+        raise BadInput(
+            f"Upload-Checksum must be one of {', '.join(ALGORITHMS)}, a space, and base64."
+        )
     return Checksum(algorithm, digest)

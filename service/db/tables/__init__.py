@@ -3,9 +3,9 @@
 from service.db.tables.access import (
     AccessEntry,
     ApiKey,
+    BrowserSession,
     Idempotency,
     Membership,
-    SignIn,
     Tenant,
 )
 from service.db.tables.audits import Audit, AuditEvent
@@ -13,14 +13,14 @@ from service.db.tables.base import (
     BigInt,
     Json,
     Model,
-    Owned,
+    TenantOwned,
     UtcDateTime,
     new_id,
     now,
     one_of,
 )
 from service.db.tables.datasets import Dataset, Export, Sample
-from service.db.tables.jobs import Step
+from service.db.tables.jobs import Job
 from service.db.tables.people import Assignment, Comment, Lease
 from service.db.tables.review import Correction, Ranking, Suspect
 from service.db.tables.uploads import Upload
@@ -32,22 +32,22 @@ __all__ = [
     "Audit",
     "AuditEvent",
     "BigInt",
+    "BrowserSession",
     "Comment",
     "Correction",
     "Dataset",
     "Export",
     "Idempotency",
+    "Job",
     "Json",
     "Lease",
     "Membership",
     "Model",
-    "Owned",
     "Ranking",
     "Sample",
-    "SignIn",
-    "Step",
     "Suspect",
     "Tenant",
+    "TenantOwned",
     "Upload",
     "UtcDateTime",
     "new_id",

@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from labelaudit.enums import Outcome, Role
+from labelaudit.enums import AccessOutcome, Role
 from service.db.tables.base import (
     BigInt,
     Model,
-    Owned,
+    TenantOwned,
     new_id,
     now,
     one_of,
@@ -27,7 +27,7 @@ class Tenant(Model):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class ApiKey(Owned, Model):
+class ApiKey(TenantOwned, Model):
     """Who may call. With a secret, of which only a hash is kept, it is an API key; without one it
     is a person who signs in elsewhere, known by `issuer` and `subject`."""
 
@@ -49,7 +49,7 @@ class ApiKey(Owned, Model):
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
 
 
-class Membership(Owned, Model):
+class Membership(TenantOwned, Model):
     """Somebody whose role sees no dataset by itself may see this one."""
 
     __tablename__ = "membership"
@@ -64,12 +64,12 @@ class Membership(Owned, Model):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class SignIn(Owned, Model):
-    """A browser that is signed in. Only a hash of its cookie is kept."""
+class BrowserSession(TenantOwned, Model):
+    """A signed-in browser. Only a hash of its cookie is stored."""
 
-    __tablename__ = "sign_in"
+    __tablename__ = "browser_session"
 
-    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("si"))
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("se"))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     key_id: Mapped[str] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), index=True)
     address: Mapped[str | None] = mapped_column(String(64))
@@ -89,7 +89,7 @@ class AccessEntry(Model):
     tenant_id: Mapped[str | None] = mapped_column(String(40))
     at: Mapped[datetime] = mapped_column(default=now)
     action: Mapped[str] = mapped_column(String(40))
-    outcome: Mapped[Outcome] = mapped_column(one_of(Outcome))
+    outcome: Mapped[AccessOutcome] = mapped_column(one_of(AccessOutcome))
     key_id: Mapped[str | None] = mapped_column(String(16))
     name: Mapped[str | None] = mapped_column(String(200))
     subject: Mapped[str | None] = mapped_column(String(200))  # the object acted upon

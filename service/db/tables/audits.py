@@ -14,13 +14,13 @@ from labelaudit.enums import JobStatus
 from service.db.tables.base import (
     BigInt,
     Model,
-    Owned,
+    TenantOwned,
     now,
     one_of,
 )
 
 
-class Audit(Owned, Model):
+class Audit(TenantOwned, Model):
     """One training and ranking pass over one dataset version."""
 
     __tablename__ = "audit"

@@ -1,4 +1,4 @@
-"""What every table shares: ids, moments, naming, column types."""
+"""What all tables share: ids, timestamps, naming conventions, column types."""
 
 import secrets
 import time
@@ -27,7 +27,7 @@ BigInt = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def new_id(prefix: str) -> str:
-    """A random id that sorts by the time it was made: `ds_0197c2f3a1b2` + 16 random hex digits."""
+    """A random id that sorts by creation time: `ds_0197c2f3a1b2` + 16 random hex digits."""
     return f"{prefix}_{int(time.time() * 1000):012x}{secrets.token_hex(8)}"
 
 
@@ -36,7 +36,7 @@ def now() -> datetime:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite forgets the zone, so it is put back."""
+    """A timestamp in UTC. SQLite drops the time zone, so it is restored on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -50,14 +50,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def one_of(kind: type[StrEnum]) -> Enum:
-    """A text column that holds only the enum's values, checked by the database."""
+def one_of(kind: type[StrEnum], *, name: str | None = None) -> Enum:
+    """A text column that holds only the enum's values, checked by the database.
+
+    `name` is the check constraint's, where the enum is called otherwise today.
+    """
     return Enum(
         kind,
         native_enum=False,
         create_constraint=True,
         length=20,
-        name=kind.__name__.lower(),
+        name=name or kind.__name__.lower(),
         values_callable=lambda members: [member.value for member in members],
     )
 
@@ -81,14 +84,14 @@ class Model(DeclarativeBase):
     }
 
     def to_dict(self) -> dict[str, Any]:
-        """Every column that comes with its row, by its name; `vars` lacks those that a new row has
-        not read back yet."""
+        """The columns by name, without deferred ones. `vars` would lack server-side defaults of new
+        rows."""
         columns = self.__mapper__.column_attrs
         return {column.key: getattr(self, column.key) for column in columns if not column.deferred}
 
 
-class Owned:
-    """What belongs to one tenant. A session that a caller opened sees that tenant's rows alone.
+class TenantOwned:
+    """Rows that belong to one tenant. A caller's session sees only that caller's tenant.
 
     No foreign key: SQLite cannot add one to a table that holds rows.
     """

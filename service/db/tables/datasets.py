@@ -11,18 +11,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from labelaudit.enums import DatasetStatus, JobStatus, Kind
+from labelaudit.enums import DatasetKind, DatasetStatus, JobStatus
 from service.db.tables.base import (
     BigInt,
     Json,
     Model,
-    Owned,
+    TenantOwned,
     now,
     one_of,
 )
 
 
-class Dataset(Owned, Model):
+class Dataset(TenantOwned, Model):
     """One upload. Version n is the upload with its first n corrections applied, uncopied."""
 
     __tablename__ = "dataset"
@@ -31,7 +31,7 @@ class Dataset(Owned, Model):
     name: Mapped[str] = mapped_column(String(200))
     filename: Mapped[str] = mapped_column(String(400))
     status: Mapped[DatasetStatus] = mapped_column(one_of(DatasetStatus))
-    kind: Mapped[Kind | None] = mapped_column(one_of(Kind))
+    kind: Mapped[DatasetKind | None] = mapped_column(one_of(DatasetKind, name="kind"))
     format: Mapped[str | None] = mapped_column(String(40))
     bytes: Mapped[int] = mapped_column(BigInt)
     sha256: Mapped[str] = mapped_column(String(64))  # while `in_bucket` what was said, or empty
@@ -65,7 +65,7 @@ class Sample(Model):
     __table_args__ = (UniqueConstraint("dataset_id", "sample_id"),)
 
 
-class Export(Owned, Model):
+class Export(TenantOwned, Model):
     """A corrected dataset, written to a file."""
 
     __tablename__ = "export"

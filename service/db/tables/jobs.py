@@ -1,4 +1,4 @@
-"""Units of work."""
+"""The job queue."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from labelaudit.enums import StepKind, StepState
+from labelaudit.enums import JobStatus, JobType
 from service.db.tables.base import (
     BigInt,
     Model,
@@ -19,16 +19,16 @@ from service.db.tables.base import (
 )
 
 
-class Step(Model):
+class Job(Model):
     """A unit of work: claimed under a lease, fenced, safe to run again."""
 
-    __tablename__ = "step"
+    __tablename__ = "job"
 
     subject_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    kind: Mapped[StepKind] = mapped_column(one_of(StepKind), primary_key=True)
-    shard: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    type: Mapped[JobType] = mapped_column(one_of(JobType), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     queue: Mapped[str] = mapped_column(String(20))
-    state: Mapped[StepState] = mapped_column(one_of(StepState), default=StepState.ready)
+    status: Mapped[JobStatus] = mapped_column(one_of(JobStatus), default=JobStatus.queued)
     attempt: Mapped[int] = mapped_column(default=0)
     fence: Mapped[int] = mapped_column(BigInt, default=0)
     owner: Mapped[str | None] = mapped_column(String(200))
@@ -42,10 +42,10 @@ class Step(Model):
 
     __table_args__ = (
         Index(
-            "step_unfinished_ix",
+            "job_unfinished_ix",
             "queue",
             "created_at",
-            postgresql_where=text("state IN ('ready', 'running')"),
-            sqlite_where=text("state IN ('ready', 'running')"),
+            postgresql_where=text("status IN ('queued', 'running')"),
+            sqlite_where=text("status IN ('queued', 'running')"),
         ),
     )

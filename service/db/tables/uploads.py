@@ -9,16 +9,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 from service.db.tables.base import (
     BigInt,
     Model,
-    Owned,
+    TenantOwned,
     now,
 )
 
 
-class Upload(Owned, Model):
+class Upload(TenantOwned, Model):
     """Bytes on their way: a reservation while they come, for a day the memory of what they became.
 
     How many have arrived is not here: the file itself tells, and cannot disagree with itself. Of a
-    direct upload, which has parts of `part_bytes`, the bucket tells.
+    multipart upload, which has parts of `part_bytes`, the bucket tells.
     """
 
     __tablename__ = "upload"

@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 from labelaudit.enums import (
     DatasetStatus,
     JobStatus,
-    StepKind,
-    StepState,
+    JobType,
 )
 from service.audits import classifier, ranking_files
 from service.audits import records as audits
@@ -23,8 +22,8 @@ from service.db.tables import (
     Audit,
     Dataset,
     Export,
+    Job,
     Ranking,
-    Step,
     Suspect,
     Upload,
 )
@@ -52,7 +51,7 @@ def missing(session: Session, storage: Storage, *, contents: bool) -> Iterator[V
         path = storage.path(ranking_files.ranking_key(audit_id, ranking_id))
         for detail in _rows_differ(path, count or 0):
             yield Violation("files", audit_id, f"the file of the ranking {ranking_id} {detail}")
-    yield from _of_steps(session, storage)
+    yield from _of_jobs(session, storage)
 
 
 def _dataset(storage: Storage, dataset: Dataset, contents: bool) -> Iterator[str]:
@@ -67,28 +66,28 @@ def _dataset(storage: Storage, dataset: Dataset, contents: bool) -> Iterator[str
             yield f"the file of its samples {detail}"
 
 
-def _of_steps(session: Session, storage: Storage) -> Iterator[Violation]:
-    """What a finished step of an audit says that it wrote."""
+def _of_jobs(session: Session, storage: Storage) -> Iterator[Violation]:
+    """What a finished job of an audit says that it wrote."""
     done = (
-        select(Step.subject_id, Step.kind, Step.shard, Audit.config)
-        .join(Audit, Audit.id == Step.subject_id)
-        .where(Step.state == StepState.done)
+        select(Job.subject_id, Job.type, Job.number, Audit.config)
+        .join(Audit, Audit.id == Job.subject_id)
+        .where(Job.status == JobStatus.completed)
     )
     for audit_id, kind, shard, config in session.execute(done):
         match kind:
-            case StepKind.encoding:
+            case JobType.encoding:
                 inputs = ("labels.npy", "positions.npy")
                 keys = [f"{audits.folder(audit_id)}/{name}" for name in inputs]
-            case StepKind.train:
+            case JobType.train:
                 keys = [audits.shard_key(audit_id, shard)]
-            case StepKind.model:
+            case JobType.classifier:
                 names = head.file_names(config.get("network", "auto"))
                 keys = [classifier.file_key(audit_id, name) for name in names]
             case _:
                 continue
         for key in keys:
             if not storage.exists(key):
-                yield Violation("files", audit_id, f"its {kind} step is done, but {key} is missing")
+                yield Violation("files", audit_id, f"its {kind} job is done, but {key} is missing")
 
 
 def _differs(path: Path, size: int | None, sha256: str | None) -> Iterator[str]:
@@ -118,34 +117,34 @@ def _rows_differ(path: Path, count: int) -> Iterator[str]:
             yield f"has {found} rows, not {count}"
 
 
-def leftovers(session: Session, storage: Storage, *, settled_seconds: float) -> list[str]:
-    """Folders of things that are gone, and working files that nobody writes any more."""
-    settled = time.time() - settled_seconds
+def leftovers(session: Session, storage: Storage, *, min_age_seconds: float) -> list[str]:
+    """Folders of deleted objects, and temporary files that nobody writes any more."""
+    newest = time.time() - min_age_seconds
     found = []
     for name, model in OWNERS.items():
         known = set(session.scalars(select(model.id)))  # type: ignore[attr-defined]
-        if model is Dataset:  # a file on its way has no dataset yet
+        if model is Dataset:  # an upload has no dataset yet
             known |= set(session.scalars(select(Upload.dataset_id)))
         for path in sorted(storage.path(name).glob("*")):
             if path.name not in known:
-                if _age(path) <= settled:
+                if _modified_at(path) <= newest:
                     found.append(path)
                 continue
-            working = (part for part in path.rglob(".*") if _age(part) <= settled)
-            found += sorted(working)
-    coming = set(session.scalars(select(Upload.id)))
+            temporary = (part for part in path.rglob(".*") if _modified_at(part) <= newest)
+            found += sorted(temporary)
+    open_uploads = set(session.scalars(select(Upload.id)))
     found += sorted(
         part
         for part in storage.path("incoming").glob("*")
-        if part.name not in coming and _age(part) <= settled
+        if part.name not in open_uploads and _modified_at(part) <= newest
     )
     return [str(path.relative_to(storage.root)) for path in found]
 
 
-def _age(path: Path) -> float:
+def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:  # finished or removed meanwhile
+    except FileNotFoundError:  # finished or deleted in the meantime
         return float("inf")
 
 

@@ -17,15 +17,15 @@ from service.db.tables import (
 )
 from service.operations.verify.report import Violation
 from service.review import (
-    Outcome,
+    SampleOutcome,
     by_position,
     newest_rankings,
     outcome,
-    shown,
+    suspect_columns,
 )
 
 
-def contradictions(session: Session) -> Iterator[Violation]:
+def violations(session: Session) -> Iterator[Violation]:
     yield from _samples(session)
     yield from _corrections(session)
     yield from _rankings(session)
@@ -119,7 +119,7 @@ def _states(session: Session) -> Iterator[Violation]:
                 Suspect.begun_by,
             ).where(Suspect.ranking_id == ranking_id)
             for position, state, *rest in session.execute(query):
-                should, *others = shown(outcomes.get(position, Outcome()))
+                should, *others = suspect_columns(outcomes.get(position, SampleOutcome()))
                 if state is not should:
                     detail = f"the sample at {position} is {state} in the queue, not {should}"
                     yield _wrong(ranking_id, detail)

@@ -1,10 +1,12 @@
-// Who is signed in: a menu to leave, here or everywhere.
+// The account menu: who is signed in, and signing out here or everywhere.
 
 import * as api from "./api.js";
 import { button, h } from "./dom.js";
 
+/** @param {Api.Me} me */
 export function accountMenu(me) {
-  const leave = (signOut) => async () => {
+  /** @param {() => Promise<unknown>} signOut */
+  const thenReload = (signOut) => async () => {
     await signOut();
     location.assign("/");
   };
@@ -16,17 +18,17 @@ export function accountMenu(me) {
       "div",
       { class: "account" },
       h("p", { class: "quiet small" }, me.email ?? me.role),
-      button("Sign out", leave(api.signOut), { class: "link-button" }),
-      button("Sign out everywhere", leave(api.signOutEverywhere), { class: "link-button" }),
+      button("Sign out", thenReload(api.signOut), { class: "link-button" }),
+      button("Sign out everywhere", thenReload(api.signOutEverywhere), { class: "link-button" }),
     ),
   );
   document.addEventListener("click", (event) => {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
   });
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !menu.open) return;
     menu.open = false;
-    menu.querySelector("summary").focus();
+    menu.querySelector("summary")?.focus();
     event.stopPropagation();
   });
   return menu;

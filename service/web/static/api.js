@@ -1,11 +1,15 @@
-// The only place that talks to the server: documented calls under /v1. The browser proves who it is
-// by a cookie that no script can read; a key is seen here once, when it is exchanged for one.
+// The API client, the only module that calls the server. The browser authenticates with a cookie that
+// no script can read; an API key is used once, to exchange it for that cookie.
 
-const OWN_PAGE = { "X-CSRF": "1" }; // no page of another origin can send it
+const CSRF_HEADER = { "X-CSRF": "1" }; // no page of another origin can send it
 
 export class Problem extends Error {
-  /** `status` 0 means that no answer came. */
-  constructor(status, body) {
+  /**
+   * `status` 0 means that there was no response.
+   * @param {number} status
+   * @param {ProblemBody} body
+   */
+  constructor(status, body, retryAfterMs = 0) {
     super(body.detail ?? body.title ?? `The server answered ${status}`);
     this.status = status;
     this.type = body.type ?? "";
@@ -13,36 +17,47 @@ export class Problem extends Error {
     this.detail = body.detail ?? "";
     this.errors = body.errors ?? [];
     this.request_id = body.request_id ?? null;
+    this.retryAfterMs = retryAfterMs;
   }
 
+  /** @param {string} slug */
   is(slug) {
     return this.type === `/problems/${slug}`;
   }
 
-  /** Sending the same again may help. */
-  get passing() {
+  /** Sending the same request again may succeed. */
+  get retryable() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
 
+/** @param {string} key */
 export const signIn = (key) =>
   send("POST", "/v1/sessions", { headers: { Authorization: `Bearer ${key}` } });
 export const signOut = () => remove("/v1/sessions/current");
 export const signOutEverywhere = () => remove("/v1/sessions");
-export const waysToSignIn = () => get("/v1/sign-in");
-export const beginElsewhere = () => post("/v1/sign-in/oidc");
+export const signInOptions = () => get("/v1/sign-in");
+export const beginOidcSignIn = () => post("/v1/sign-in/oidc");
+/**
+ * @param {string} code
+ * @param {string} state
+ */
 export const signInWithCode = (code, state) => post("/v1/sign-in/oidc/code", { code, state });
 
 /** Take `#token=la_…` out of the address bar before anything else can see it. */
 export function takeKeyFromAddress() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) history.replaceState(null, "", location.pathname + location.search);
-  return given;
+  const key = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (key) history.replaceState(null, "", location.pathname + location.search);
+  return key;
 }
 
+/** @type {Set<Api.Scope>} */
 let scopes = new Set();
 
-/** What the caller may do, as `/v1/me` says; a control that would be refused is not shown. */
+/**
+ * Whether the signed-in user has a scope; controls that would be refused are not shown.
+ * @param {Api.Scope} scope
+ */
 export const may = (scope) => scopes.has(scope);
 
 export async function whoAmI() {
@@ -51,40 +66,55 @@ export async function whoAmI() {
   return me;
 }
 
+/**
+ * @param {string} path
+ * @param {Query} [query]
+ */
 function address(path, query = {}) {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     for (const item of [value].flat()) {
-      if (item !== null && item !== undefined && item !== "") parameters.append(name, item);
+      if (item !== null && item !== undefined && item !== "") parameters.append(name, String(item));
     }
   }
   const text = parameters.toString();
   return text ? `${path}?${text}` : path;
 }
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 async function send(method, path, { body, query, headers = {}, keepalive = false, signal } = {}) {
-  const options = {
-    method,
-    keepalive,
-    signal,
-    headers: { ...(method === "GET" ? {} : OWN_PAGE), ...headers },
-  };
-  if (body !== undefined) {
-    options.body = JSON.stringify(body);
-    options.headers["Content-Type"] = "application/json";
-  }
+  const hasBody = body !== undefined;
   let response;
   try {
-    response = await fetch(address(path, query), options);
+    response = await fetch(address(path, query), {
+      method,
+      keepalive,
+      signal,
+      body: hasBody ? JSON.stringify(body) : undefined,
+      headers: {
+        ...(method === "GET" ? {} : CSRF_HEADER),
+        ...headers,
+        ...(hasBody ? { "Content-Type": "application/json" } : {}),
+      },
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, { title: "No connection", detail: "The server cannot be reached." });
   }
   if (response.ok) return response;
-  throw await problemOf(response.status, await response.text());
+  throw problemOf(response.status, await response.text(), response.headers.get("Retry-After"));
 }
 
-async function problemOf(status, text) {
+/**
+ * @param {number} status
+ * @param {string} text
+ * @param {string | null} retryAfter
+ */
+function problemOf(status, text, retryAfter) {
   let body = {};
   try {
     body = JSON.parse(text);
@@ -92,25 +122,62 @@ async function problemOf(status, text) {
     body = { title: `The server answered ${status}` };
   }
   if (status === 401) window.dispatchEvent(new Event("signed-out"));
-  return new Problem(status, body);
+  return new Problem(status, body, (Number(retryAfter) || 0) * 1000);
 }
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ * @returns {Promise<any>}
+ */
 async function json(method, path, options) {
   const response = await send(method, path, options);
   return response.status === 204 ? null : response.json();
 }
 
+/**
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 export const get = (path, options) => json("GET", path, options);
+/**
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 export const remove = (path, options) => json("DELETE", path, options);
+/**
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {RequestOptions} [options]
+ */
 export const put = (path, body, options) => json("PUT", path, { ...options, body });
+/**
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {RequestOptions} [options]
+ */
 export const patch = (path, body, options) => json("PATCH", path, { ...options, body });
+/**
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {RequestOptions} [options]
+ */
 export const post = (path, body, options) => json("POST", path, { ...options, body });
 
-/** The bytes behind a path; images and downloads need the header, so no element can fetch them. */
+/**
+ * The body of an answer, for images and downloads.
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 export async function blob(path, options) {
   return (await send("GET", path, options)).blob();
 }
 
+/**
+ * @param {string} path
+ * @param {string} filename
+ */
 export async function save(path, filename) {
   const url = URL.createObjectURL(await blob(path));
   const link = document.createElement("a");
@@ -120,23 +187,42 @@ export async function save(path, filename) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** Send bytes; `onProgress` gets how many were sent. The answer is the request itself, once done. */
-export const transfer = (method, path, body, { query, headers = {}, onProgress }) =>
-  bytesTo(method, address(path, query), body, { headers: { ...OWN_PAGE, ...headers }, onProgress });
+/**
+ * Upload bytes; `onProgress` gets how many were sent. `answer` resolves to the completed request.
+ * @param {string} method
+ * @param {string} path
+ * @param {XMLHttpRequestBodyInit} body
+ * @param {UploadOptions} options
+ */
+export const upload = (method, path, body, { query, headers = {}, onProgress }) =>
+  uploadTo(method, address(path, query), body, {
+    headers: { ...CSRF_HEADER, ...headers },
+    onProgress,
+  });
 
-/** The same to any address, with nothing that says who is calling. */
-export function bytesTo(method, url, body, { headers = {}, onProgress }) {
+/**
+ * The same to any address, without credentials.
+ * @param {string} method
+ * @param {string} url
+ * @param {XMLHttpRequestBodyInit} body
+ * @param {UploadOptions} options
+ */
+export function uploadTo(method, url, body, { headers = {}, onProgress }) {
   const request = new XMLHttpRequest(); // fetch cannot tell how much it has sent
+  /** @type {Promise<XMLHttpRequest>} */
   const answer = new Promise((resolve, reject) => {
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
-    request.addEventListener("load", async () => {
+    request.addEventListener("load", () => {
       if (request.status < 300) resolve(request);
-      else reject(await problemOf(request.status, request.responseText));
+      else {
+        const retryAfter = request.getResponseHeader("Retry-After");
+        reject(problemOf(request.status, request.responseText, retryAfter));
+      }
     });
     request.addEventListener("error", () =>
       reject(
         new Problem(0, {
-          title: "The upload broke off",
+          title: "The upload was interrupted",
           detail: "The connection was lost. Try again.",
         }),
       ),
@@ -144,54 +230,69 @@ export function bytesTo(method, url, body, { headers = {}, onProgress }) {
     request.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")));
   });
   request.open(method, url);
-  for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+  for (const [name, value] of Object.entries(headers))
+    request.setRequestHeader(name, String(value));
   request.send(body);
   return { answer, stop: () => request.abort() };
 }
 
-/** A call whose answer is in its headers. */
+/**
+ * The headers of an answer.
+ * @param {string} method
+ * @param {string} path
+ * @param {Record<string, string>} headers
+ */
 export const headersOf = async (method, path, headers) =>
   (await send(method, path, { headers })).headers;
 
-/** Follow an audit's progress until it ends; picks up behind the last event after a broken line. */
+/**
+ * Stream an audit's progress until it ends; resumes after the last event when reconnected.
+ * @param {string} auditId
+ * @param {(event: Partial<Audit>) => void} onEvent
+ * @param {AbortSignal} signal
+ */
 export async function follow(auditId, onEvent, signal) {
-  let last = "";
-  let wait = 500;
+  let lastId = "";
+  let delay = 500;
   while (!signal.aborted) {
     try {
-      const headers = { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) };
+      const headers = {
+        Accept: "text/event-stream",
+        ...(lastId ? { "Last-Event-ID": lastId } : {}),
+      };
       const response = await send("GET", `/v1/audits/${auditId}/events`, { headers, signal });
-      for await (const event of eventsOf(response.body)) {
-        last = event.id || last;
-        wait = 500;
+      for await (const event of parseEvents(/** @type {any} */ (response.body))) {
+        lastId = event.id || lastId;
+        delay = 500;
         const data = JSON.parse(event.data);
         onEvent(data);
         if (["completed", "failed", "cancelled"].includes(data.status)) return;
       }
     } catch (error) {
-      if (error.name === "AbortError" || (error instanceof Problem && !error.passing)) return;
+      if (error.name === "AbortError" || (error instanceof Problem && !error.retryable)) return;
     }
-    await new Promise((resolve) => setTimeout(resolve, wait));
-    wait = Math.min(wait * 2, 15_000);
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    delay = Math.min(delay * 2, 15_000);
   }
 }
 
-async function* eventsOf(body) {
+/** @param {ReadableStream<Uint8Array<ArrayBuffer>>} body */
+async function* parseEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
     text += value.replaceAll("\r\n", "\n");
-    let end;
-    while ((end = text.indexOf("\n\n")) >= 0) {
-      const event = parseEvent(text.slice(0, end));
-      text = text.slice(end + 2);
+    const blocks = text.split("\n\n");
+    text = blocks.pop() ?? "";
+    for (const event of blocks.map(parseEvent)) {
       if (event.data) yield event;
     }
   }
 }
 
+/** @param {string} block */
 function parseEvent(block) {
   const event = { id: "", data: "" };
   for (const line of block.split("\n")) {

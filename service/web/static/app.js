@@ -1,14 +1,15 @@
 // Signs in, then shows the view that belongs to the address.
 
-import * as api from "./api.js";
 import { accountMenu } from "./account.js";
-import { button, fill, h, problemBox } from "./dom.js";
-import { comeBack, leave } from "./elsewhere.js";
+import * as api from "./api.js";
+import { button, byId, fill, h, problemBox } from "./dom.js";
+import { completeSignIn, redirectToProvider } from "./oidc-sign-in.js";
 
-const main = document.getElementById("main");
-const top = document.getElementById("top");
+const main = byId("main");
+const top = byId("top");
 
-// An id is only ever letters, digits, - and _: an address must not be able to steer a call elsewhere.
+// An ID is only letters, digits, - and _, so that an address cannot redirect an API call.
+/** @type {Array<[RegExp, () => Promise<{ show: Show }>]>} */
 const VIEWS = [
   [/^\/audits\/([\w-]+)\/overview$/, () => import("./overview.js")],
   [/^\/audits\/([\w-]+)\/grid$/, () => import("./grid.js")],
@@ -17,13 +18,13 @@ const VIEWS = [
   [/^\/(?:sign-in)?$/, () => import("./home.js")],
 ];
 
-let asking = false;
+let signingIn = false;
 
 window.addEventListener("hashchange", () => location.reload());
 window.addEventListener("signed-out", () => {
-  if (asking) return; // the form says itself that the key is wrong
+  if (signingIn) return; // the form reports a wrong key itself
   showSignIn(
-    "You are signed out. Decisions not saved yet are kept here and sent after you sign in.",
+    "You are signed out. Unsaved decisions are kept in this tab and sent after you sign in.",
   );
 });
 
@@ -34,30 +35,31 @@ async function start() {
   try {
     if (key) await api.signIn(key);
     else if (location.pathname === "/sign-in" && location.search) {
-      asking = true; // the form says why it failed
-      const fault = await comeBack();
-      return fault && showSignIn(fault);
-    } else if (!(await api.waysToSignIn()).signed_in) return showSignIn();
+      signingIn = true; // the form reports failures itself
+      const error = await completeSignIn();
+      return error && showSignIn(error);
+    } else if (!(await api.signInOptions()).signed_in) return showSignIn();
     const me = await api.whoAmI();
     fill(
       top,
       brand(),
-      h("nav", { id: "crumbs", class: "crumbs", "aria-label": "Where you are" }),
+      h("nav", { id: "crumbs", class: "crumbs", "aria-label": "Breadcrumb" }),
       accountMenu(me),
     );
     for (const [pattern, load] of VIEWS) {
       const match = pattern.exec(location.pathname);
-      if (match) return await (await load()).show(main, { me, id: match[1] });
+      if (match) return await (await load()).show(main, { id: match[1] });
     }
-    throw new api.Problem(404, { title: "There is nothing at this address" });
+    throw new api.Problem(404, { title: "Page not found" });
   } catch (error) {
     if (error.status === 401) return;
-    fill(main, h("div", { class: "narrow" }, problemBox(error, { actions: [wayOut(error)] })));
+    fill(main, h("div", { class: "narrow" }, problemBox(error, { actions: [recovery(error)] })));
   }
 }
 
-function wayOut(error) {
-  return error.passing
+/** @param {any} error */
+function recovery(error) {
+  return error.retryable
     ? button("Try again", () => location.reload())
     : h("a", { class: "button", href: "/" }, "Back to the datasets");
 }
@@ -71,9 +73,9 @@ function brand() {
   );
 }
 
-async function showSignIn(message = "") {
-  asking = true;
-  const { elsewhere } = await api.waysToSignIn().catch(() => ({}));
+async function showSignIn(notice = "") {
+  signingIn = true;
+  const { oidc_title: provider } = await api.signInOptions().catch(() => ({}));
   document.title = "Sign in · labelaudit";
   fill(top, brand());
   const input = h("input", {
@@ -85,21 +87,22 @@ async function showSignIn(message = "") {
     required: true,
     "aria-describedby": "key-help key-error",
   });
-  const fault = h("p", { id: "key-error", class: "fault", role: "alert" }, message);
-  const goElsewhere = async () => {
+  const message = h("p", { id: "key-error", class: "field-error", role: "alert" }, notice);
+  const useProvider = async () => {
     try {
-      await leave();
+      await redirectToProvider();
     } catch (error) {
-      fault.textContent = `${error.title}. ${error.detail}`;
+      message.textContent = `${error.title}. ${error.detail}`;
     }
   };
+  /** @param {SubmitEvent} event */
   const submit = async (event) => {
     event.preventDefault();
     try {
       await api.signIn(input.value.trim());
       location.reload();
     } catch (error) {
-      fault.textContent =
+      message.textContent =
         error.status === 401 ? "This key is not valid." : `${error.title}. ${error.detail}`;
       input.select();
     }
@@ -110,18 +113,18 @@ async function showSignIn(message = "") {
       "form",
       { class: "sign-in", on: { submit } },
       h("h1", {}, "Sign in"),
-      elsewhere && button(elsewhere, goElsewhere, { class: "button primary" }),
-      elsewhere && h("p", { class: "quiet small" }, "or with a key:"),
+      provider && button(provider, useProvider, { class: "button primary" }),
+      provider && h("p", { class: "quiet small" }, "or with an API key:"),
       h("label", { for: "key" }, "API key"),
       input,
-      fault,
-      h("button", { class: elsewhere ? "button" : "button primary", type: "submit" }, "Continue"),
+      message,
+      h("button", { class: provider ? "button" : "button primary", type: "submit" }, "Continue"),
       h(
         "p",
         { id: "key-help", class: "quiet small" },
-        "The key was shown when it was made, or printed by the server when it started. The browser does not keep it: it is exchanged for a cookie that ends after twelve idle hours.",
+        "Your key was shown when it was created, or printed when the server first started. It is exchanged for a session cookie that expires after 12 hours of inactivity.",
       ),
     ),
   );
-  (elsewhere ? main.querySelector("button") : input).focus();
+  (provider ? main.querySelector("button") : input)?.focus();
 }

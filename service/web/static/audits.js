@@ -1,20 +1,25 @@
-// One audit as a line: its progress while it runs, the way to its results afterwards.
+// One audit in the list: its progress while it runs, links to its results afterwards.
 
 import * as api from "./api.js";
-import { announce, button, fill, h, problemBox } from "./dom.js";
+import { announce, button, fill, find, h, problemBox } from "./dom.js";
 import { ago, percent, timeLeft } from "./format.js";
 
-// Every stream holds a connection and a browser opens six to one host; the rest are asked now and then.
-const MOST_STREAMS = 3;
+// Each stream holds a connection, and a browser opens six per host; the other audits are polled.
+const MAX_STREAMS = 3;
 const POLL_MS = 4000;
 const ENDED = ["completed", "failed", "cancelled"];
-const STEPS = {
-  encode: "Turning samples into vectors",
-  train: "Training and watching every sample",
+/** @type {Record<string, string>} */
+const JOBS = {
+  encode: "Encoding samples",
+  train: "Training and tracking every sample",
   rank: "Ranking the suspects",
 };
 let streams = 0;
 
+/**
+ * @param {Audit} audit
+ * @param {boolean} mayCancel
+ */
 export function auditRow(audit, mayCancel) {
   const element = h("article", {
     class: "audit",
@@ -25,45 +30,63 @@ export function auditRow(audit, mayCancel) {
   return element;
 }
 
+/**
+ * @param {HTMLElement} element
+ * @param {Audit} audit
+ * @param {boolean} mayCancel
+ */
 async function watch(element, audit, mayCancel) {
   do {
-    const follow = streams < MOST_STREAMS ? stream : poll;
-    await follow(element, audit, (news) => {
-      Object.assign(audit, news);
+    const follow = streams < MAX_STREAMS ? stream : poll;
+    await follow(audit, (update) => {
+      Object.assign(audit, update);
       draw(element, audit, mayCancel);
     });
     try {
-      // The whole of it: events say nothing of why an audit failed.
+      // Events do not include the reason of a failure.
       Object.assign(audit, await api.get(`/v1/audits/${audit.id}`));
     } catch {
       return;
     }
     draw(element, audit, mayCancel);
   } while (!ENDED.includes(audit.status) && element.isConnected);
-  if (audit.status === "completed") announce("The audit is completed. Its queue is ready.");
+  if (audit.status === "completed") announce("The audit is completed. Its review queue is ready.");
 }
 
-async function stream(element, audit, update) {
+/**
+ * @param {Audit} audit
+ * @param {(event: Partial<Audit>) => void} update
+ */
+async function stream(audit, update) {
   const stop = new AbortController();
-  const left = () => stop.abort();
-  window.addEventListener("pagehide", left);
+  const abort = () => stop.abort();
+  window.addEventListener("pagehide", abort);
   streams += 1;
   await api.follow(audit.id, update, stop.signal);
   streams -= 1;
-  window.removeEventListener("pagehide", left);
+  window.removeEventListener("pagehide", abort);
 }
 
-async function poll(element, audit, update) {
+/**
+ * @param {Audit} audit
+ * @param {(event: Partial<Audit>) => void} update
+ */
+async function poll(audit, update) {
   while (!ENDED.includes(audit.status)) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     try {
       update(await api.get(`/v1/audits/${audit.id}`));
     } catch (error) {
-      if (!error.passing) return;
+      if (!error.retryable) return;
     }
   }
 }
 
+/**
+ * @param {HTMLElement} element
+ * @param {Audit} audit
+ * @param {boolean} mayCancel
+ */
 function draw(element, audit, mayCancel) {
   element.className = `audit ${audit.status}`;
   if (ENDED.includes(audit.status)) return fill(element, ended(audit));
@@ -81,7 +104,7 @@ function draw(element, audit, mayCancel) {
       h(
         "div",
         { class: "audit-line" },
-        h("span", { class: "step" }),
+        h("span", { class: "job" }),
         h("span", { class: "quiet eta" }),
         mayCancel ? button("Cancel", cancel, { class: "link-button" }) : null,
       ),
@@ -89,15 +112,14 @@ function draw(element, audit, mayCancel) {
     );
   }
   const waiting = audit.status === "queued";
-  element.querySelector(".step").textContent = waiting
-    ? "Waiting for a worker"
-    : (STEPS[audit.step] ?? "Running");
-  element.querySelector(".eta").textContent = waiting
-    ? ""
-    : [percent(audit.progress ?? 0), timeLeft(audit.eta_seconds)].filter(Boolean).join(" · ");
-  element.querySelector("progress").value = audit.progress ?? 0;
+  const job = waiting ? "Waiting for a worker" : (JOBS[audit.job ?? ""] ?? "Running");
+  const eta = [percent(audit.progress), timeLeft(audit.eta_seconds)].filter(Boolean).join(" · ");
+  find(element, ".job").textContent = job;
+  find(element, ".eta").textContent = waiting ? "" : eta;
+  find(element, "progress").value = audit.progress;
 }
 
+/** @param {Audit} audit */
 function ended(audit) {
   const when = ago(audit.finished_at ?? audit.created_at);
   const version = audit.dataset_version ? ` of version ${audit.dataset_version}` : "";

@@ -1,4 +1,4 @@
-// How the replicas met one sample: the probability of the given and of the suggested label by epoch.
+// The training trajectory of one sample: the probability of the given and the suggested label by epoch.
 
 import { h, svg } from "./dom.js";
 import { percent, shorten } from "./format.js";
@@ -9,21 +9,25 @@ const LEFT = 30;
 const RIGHT = 6;
 const TOP = 8;
 const BOTTOM = 20;
-const FAINT_LINES = 64; // more than this many replicas only blacken the picture
+const MAX_LINES = 64; // more replicas only clutter the chart
 
+/**
+ * @param {Api.TrajectoryRead | null} trajectory
+ * @param {Suspect} item
+ */
 export function trajectoryChart(trajectory, item) {
   if (!trajectory?.p_given?.length) {
     return h(
       "p",
       { class: "quiet small" },
-      "No network was trained in this audit, so there is no trajectory.",
+      "No network was trained in this audit, so there is no training trajectory.",
     );
   }
   const { p_given: byEpoch, in_bag: inBag, epochs, replicas } = trajectory;
   const lines = inBag.map((_, replica) => byEpoch.map((epoch) => epoch[replica]));
-  const outside = lines.filter((_, replica) => inBag[replica] === 0);
-  const inside = lines.filter((_, replica) => inBag[replica] > 0);
-  const given = byEpoch.map(average);
+  const outOfBag = lines.filter((_, replica) => inBag[replica] === 0);
+  const inBagLines = lines.filter((_, replica) => inBag[replica] > 0);
+  const given = byEpoch.map(mean);
   const suggested = suggestedLines(trajectory);
   return h(
     "figure",
@@ -34,13 +38,15 @@ export function trajectoryChart(trajectory, item) {
       {
         viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
         role: "img",
-        "aria-label": inWords(item, given, outside, suggested, epochs, replicas),
+        "aria-label": describe(item, given, outOfBag, suggested, epochs, replicas),
       },
       axes(epochs),
-      suggested?.lines.slice(0, FAINT_LINES).map((line) => path(line, "replica suggested")),
-      inside.slice(0, FAINT_LINES).map((line) => path(line, "replica")),
-      outside.slice(0, FAINT_LINES).map((line) => path(line, "replica outside")),
-      suggested ? [band(suggested.low, suggested.high), path(suggested.mean, "mean suggested")] : [],
+      suggested?.lines.slice(0, MAX_LINES).map((line) => path(line, "replica suggested")),
+      inBagLines.slice(0, MAX_LINES).map((line) => path(line, "replica")),
+      outOfBag.slice(0, MAX_LINES).map((line) => path(line, "replica out-of-bag")),
+      suggested
+        ? [band(suggested.low, suggested.high), path(suggested.mean, "mean suggested")]
+        : [],
       path(given, "mean"),
     ),
     h(
@@ -51,24 +57,39 @@ export function trajectoryChart(trajectory, item) {
         ? h(
             "span",
             { class: "key mean suggested" },
-            h("bdi", {}, shorten(item.suggested_label, 16)),
+            h("bdi", {}, shorten(item.suggested_label ?? "", 16)),
             ", suggested",
           )
         : null,
-      outside.length
-        ? h("span", { class: "key outside", title: "Replicas that never trained on it" }, "out of bag")
+      outOfBag.length
+        ? h(
+            "span",
+            { class: "key out-of-bag", title: "Replicas that were not trained on this sample" },
+            "out of bag",
+          )
         : null,
     ),
   );
 }
 
-/** Where another class led, the suggested label's probability is known between two bounds only. */
+/**
+ * @typedef {object} SuggestedLines
+ * @property {Array<Array<number | null>>} lines by replica
+ * @property {number[]} low
+ * @property {number[]} high
+ * @property {number[]} mean
+ */
+
+/**
+ * If another class led, the suggested label's probability is known only to lie between two bounds.
+ * @param {Api.TrajectoryRead} options
+ */
 function suggestedLines({ p_suggested_low: low, p_suggested_high: high, in_bag: inBag }) {
   if (!low || !high) return null;
   const lines = inBag.map((_, replica) =>
     low.map((epoch, at) => (high[at][replica] - epoch[replica] < 0.02 ? epoch[replica] : null)),
   );
-  const [lowest, highest] = [low.map(average), high.map(average)];
+  const [lowest, highest] = [low.map(mean), high.map(mean)];
   return {
     lines,
     low: lowest,
@@ -77,21 +98,33 @@ function suggestedLines({ p_suggested_low: low, p_suggested_high: high, in_bag: 
   };
 }
 
-function average(values) {
+/** @param {number[]} values */
+function mean(values) {
   const known = values.filter((value) => value !== null && !Number.isNaN(value));
-  return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+  return known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
+/**
+ * @param {number} epoch
+ * @param {number} epochs
+ */
 const x = (epoch, epochs) =>
   LEFT + (epochs > 1 ? epoch / (epochs - 1) : 0.5) * (WIDTH - LEFT - RIGHT);
+/** @param {number} share */
 const y = (share) => TOP + (1 - share) * (HEIGHT - TOP - BOTTOM);
 
-/** A line through the known values, broken where one is not known. */
+/**
+ * A line through the known values, with gaps at the others.
+ * @param {Array<number | null>} values
+ * @param {string} kind
+ */
 function path(values, kind) {
   const points = values.map((value, epoch) =>
-    value === null ? null : [x(epoch, values.length).toFixed(1), y(value).toFixed(1)],
+    value === null || Number.isNaN(value)
+      ? null
+      : [x(epoch, values.length).toFixed(1), y(value).toFixed(1)],
   );
-  const known = points.filter(Boolean);
+  const known = points.filter((point) => point !== null);
   if (known.length === 1)
     return svg("circle", {
       class: kind,
@@ -99,16 +132,23 @@ function path(values, kind) {
       cy: known[0][1],
       r: kind.startsWith("mean") ? 3 : 1.5,
     });
-  const steps = points.map((point, at) => point && `${points[at - 1] ? "L" : "M"}${point.join(",")}`);
+  const steps = points.map(
+    (point, at) => point && `${points[at - 1] ? "L" : "M"}${point.join(",")}`,
+  );
   return svg("path", { class: kind, d: steps.filter(Boolean).join("") });
 }
 
+/**
+ * @param {number[]} low
+ * @param {number[]} high
+ */
 function band(low, high) {
   const upper = high.map((value, epoch) => `${x(epoch, high.length)},${y(value)}`);
   const lower = low.map((value, epoch) => `${x(epoch, low.length)},${y(value)}`).reverse();
   return svg("path", { class: "between", d: `M${[...upper, ...lower].join("L")}Z` });
 }
 
+/** @param {number} epochs */
 function axes(epochs) {
   const rows = [0, 0.5, 1].map((share) => [
     svg("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(share), y2: y(share) }),
@@ -129,18 +169,27 @@ function axes(epochs) {
   ];
 }
 
-function inWords(item, given, outside, suggested, epochs, replicas) {
+/**
+ * @param {Suspect} item
+ * @param {number[]} given
+ * @param {number[][]} outOfBag
+ * @param {SuggestedLines | null} suggested
+ * @param {number} epochs
+ * @param {number} replicas
+ */
+function describe(item, given, outOfBag, suggested, epochs, replicas) {
+  /** @param {number[]} values */
   const last = (values) => values[values.length - 1];
-  const words = [
+  const parts = [
     `Over ${epochs} epochs, mean of ${replicas} replicas: the given label ${item.given_label} goes from ${percent(given[0])} to ${percent(last(given))}`,
   ];
   if (suggested)
-    words.push(
+    parts.push(
       `the suggested label ${item.suggested_label} goes from ${percent(suggested.mean[0])} to ${percent(last(suggested.mean))}`,
     );
-  if (outside.length)
-    words.push(
-      `replicas that never trained on it end at ${percent(average(outside.map(last)))} for the given label`,
+  if (outOfBag.length)
+    parts.push(
+      `replicas not trained on it end at ${percent(mean(outOfBag.map(last)))} for the given label`,
     );
-  return `${words.join("; ")}.`;
+  return `${parts.join("; ")}.`;
 }

@@ -2,11 +2,15 @@
 
 import { breakable, button, h } from "./dom.js";
 import { finePercent, number, plural } from "./format.js";
-import { picture } from "./pictures.js";
-import { queueAddress } from "./reviewhead.js";
+import { plot } from "./plots.js";
+import { queueAddress } from "./queue-address.js";
 
 const FIRST_ROWS = 25;
 
+/**
+ * @param {Summary} options
+ * @param {string} id
+ */
 export function classesSection({ per_class: rows = [] }, id) {
   const sorted = [...rows].sort((a, b) => b.estimated_wrong_count - a.estimated_wrong_count);
   const worst = Math.max(...sorted.map((row) => row.noise_rate.high), 0.01);
@@ -16,11 +20,11 @@ export function classesSection({ per_class: rows = [] }, id) {
     sorted.slice(0, FIRST_ROWS).map((row) => classRow(row, id, worst)),
   );
   const rest = sorted.length - FIRST_ROWS;
-  const all =
+  const showAll =
     rest > 0
       ? button(`Show ${plural(rest, "more class", "more classes")}`, () => {
           body.append(...sorted.slice(FIRST_ROWS).map((row) => classRow(row, id, worst)));
-          all.remove();
+          showAll?.remove();
         })
       : null;
   return h(
@@ -30,7 +34,7 @@ export function classesSection({ per_class: rows = [] }, id) {
     h(
       "p",
       { class: "quiet" },
-      "By the number of labels that are probably wrong. A class leads to its part of the queue.",
+      "Sorted by the number of labels that are probably wrong. Select a class to review it.",
     ),
     h(
       "div",
@@ -44,25 +48,35 @@ export function classesSection({ per_class: rows = [] }, id) {
           h(
             "tr",
             {},
-            ["Given label", "Samples", "Probably wrong", "Noise rate", "Mostly really"].map(
-              (title, index) =>
-                h("th", { scope: "col", class: index && index < 4 ? "num" : "" }, title),
+            [
+              "Given label",
+              "Samples",
+              "Probably wrong",
+              "Noise rate",
+              "Most likely true class",
+            ].map((title, index) =>
+              h("th", { scope: "col", class: index && index < 4 ? "num" : "" }, title),
             ),
           ),
         ),
         body,
       ),
     ),
-    all,
+    showAll,
     h(
       "details",
-      { class: "class-picture" },
-      h("summary", {}, "As a picture"),
-      picture(id, "classes", { alt: "Noise rate by class" }),
+      { class: "class-chart" },
+      h("summary", {}, "Show as a chart"),
+      plot(id, "classes", { alt: "Noise rate by class" }),
     ),
   );
 }
 
+/**
+ * @param {ClassSummary} row
+ * @param {string} id
+ * @param {number} worst
+ */
 function classRow(row, id, worst) {
   const { estimate, low, high } = row.noise_rate;
   return h(

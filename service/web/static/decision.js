@@ -1,27 +1,36 @@
-// The panel beside the sample: what the machine thinks, and one button for every verdict.
+// The panels beside the sample: the evidence, and one button for each verdict.
 
-import { breakable, h } from "./dom.js";
 import { trajectoryChart } from "./chart.js";
-import { neighbourStrip } from "./neighbours.js";
+import { breakable, h } from "./dom.js";
 import { ago, percent } from "./format.js";
-import { issueOf } from "./issues.js";
-import { queueAddress } from "./reviewhead.js";
+import { issueTitle } from "./issues.js";
+import { neighbourStrip } from "./neighbours.js";
+import { queueAddress } from "./queue-address.js";
 import { votesBlock } from "./votes.js";
 
-const NUMBERED = 9; // keys 1 to 9
+const CHOICE_KEYS = 9;
 const FEW_CLASSES = 10;
+/** @type {Record<string, string>} */
+const OUTCOMES = { keep: "kept", exclude: "excluded", skip: "skipped" };
 const CLASS_SIGNALS = new Set(["majority_class", "neighbours_class"]);
 
-/** What keys 1 to 9 stand for: the suggestion first, then the other classes by probability. */
+/**
+ * The choices of the keys 1 to 9: the suggestion first, then the other classes by probability.
+ * @param {Suspect} item
+ * @param {string[]} classNames
+ * @returns {Array<Choice | null>}
+ */
 export function choicesOf(item, classNames) {
   const probability = new Map(item.top_labels.map((top) => [top.label, top.probability]));
   const others = item.top_labels.map((top) => top.label);
-  // With few classes every one gets a key; with many, an arbitrary handful would only mislead.
+  // With few classes each gets a key; with many, only those that the models consider.
   if (classNames.length <= FEW_CLASSES)
     others.push(...classNames.filter((name) => !probability.has(name)));
+  /** @type {Choice[]} */
   const choices = others
     .filter((label) => label !== item.given_label && label !== item.suggested_label)
     .map((label) => ({ verdict: "relabel", label, probability: probability.get(label) }));
+  /** @type {Choice | null} */
   const first =
     item.suggested_label === null
       ? null
@@ -30,12 +39,17 @@ export function choicesOf(item, classNames) {
           label: item.suggested_label,
           probability: item.suggested_label_confidence,
         };
-  return [first, ...choices].slice(0, NUMBERED);
+  return [first, ...choices].slice(0, CHOICE_KEYS);
 }
 
+/**
+ * @param {Suspect} item
+ * @param {Array<Choice | null>} choices
+ * @param {Act} act
+ */
 export function decisionPanel(item, choices, act) {
   const given = item.top_labels.find((top) => top.label === item.given_label);
-  const kept = given?.probability ?? null;
+  const keptShare = given?.probability ?? null;
   return h(
     "section",
     { class: "decision", "aria-label": "Decision" },
@@ -51,7 +65,7 @@ export function decisionPanel(item, choices, act) {
       h(
         "div",
         {},
-        h("dt", {}, item.suggested_label === null ? "Models say" : "Suggested label"),
+        h("dt", {}, item.suggested_label === null ? "Predicted label" : "Suggested label"),
         h(
           "dd",
           { class: "suggested", dir: "auto" },
@@ -74,8 +88,11 @@ export function decisionPanel(item, choices, act) {
         : verdict("Accept", "1", item.suggested_label, () =>
             act("accept_suggestion", item.suggested_label),
           ),
-      verdict("Keep", "k", `${item.given_label}${kept === null ? "" : `, ${percent(kept)}`}`, () =>
-        act("keep", item.given_label),
+      verdict(
+        "Keep",
+        "k",
+        `${item.given_label}${keptShare === null ? "" : `, ${percent(keptShare)}`}`,
+        () => act("keep", item.given_label),
       ),
       verdict("Search", "/", "all classes", () => act("search")),
       verdict("Exclude", "x", "this sample from the dataset", () => act("exclude", null)),
@@ -85,6 +102,11 @@ export function decisionPanel(item, choices, act) {
   );
 }
 
+/**
+ * @param {Choice} options
+ * @param {number} index
+ * @param {Act} act
+ */
 function choiceButton({ verdict: kind, label, probability }, index, act) {
   const suggestion = kind === "accept_suggestion";
   return h(
@@ -104,22 +126,33 @@ function choiceButton({ verdict: kind, label, probability }, index, act) {
   );
 }
 
-function verdict(text, key, more, onClick) {
+/**
+ * @param {string} text
+ * @param {string} key
+ * @param {string} detail
+ * @param {() => unknown} onClick
+ */
+function verdict(text, key, detail, onClick) {
   return h(
     "button",
     {
       type: "button",
       class: text === "Accept" ? "verdict accept" : "verdict",
       "data-key": key,
-      title: `${text} ${more}`,
+      title: `${text} ${detail}`,
       "aria-keyshortcuts": key,
       on: { click: onClick },
     },
     h("kbd", { "aria-hidden": "true" }, key),
-    h("span", {}, text, h("span", { class: "visually-hidden" }, ` ${more}`)),
+    h("span", {}, text, h("span", { class: "visually-hidden" }, ` ${detail}`)),
   );
 }
 
+/**
+ * @param {string} auditId
+ * @param {Suspect} item
+ * @param {string[]} classNames
+ */
 export function evidencePanel(auditId, item, classNames) {
   return h(
     "section",
@@ -129,10 +162,10 @@ export function evidencePanel(auditId, item, classNames) {
       { class: "evidence-head" },
       h("span", { class: `chip ${item.tier}` }, item.tier === "none" ? "not suspected" : item.tier),
       h("span", { class: "quiet" }, `rank ${item.rank.toLocaleString("en")}`),
-      (item.issues ?? []).map((issue) => h("span", { class: "chip none" }, issueOf(issue))),
-      item.verdict ? h("span", { class: "standing" }, standing(item)) : null,
+      (item.issues ?? []).map((issue) => h("span", { class: "chip none" }, issueTitle(issue))),
+      item.verdict ? h("span", { class: "current-verdict" }, currentVerdict(item)) : null,
     ),
-    saidSoFar(item.opinions),
+    opinionList(item.opinions),
     votesBlock(item),
     pWrong(item),
     item.reason ? h("p", { class: "reason", dir: "auto" }, breakable(sentence(item.reason))) : null,
@@ -144,18 +177,21 @@ export function evidencePanel(auditId, item, classNames) {
   );
 }
 
-/** What each person said, for whoever decides between them. */
-function saidSoFar(opinions) {
+/**
+ * Each reviewer's opinion, for the adjudicator.
+ * @param {Api.OpinionRead[]} opinions
+ */
+function opinionList(opinions) {
   if (!opinions?.length) return null;
   return h(
     "ul",
-    { class: "events opinions", "aria-label": "Opinions so far" },
+    { class: "events opinions", "aria-label": "Opinions" },
     opinions.map((opinion) =>
       h(
         "li",
         { class: "event" },
         h("strong", { dir: "auto" }, opinion.annotator),
-        h("span", { dir: "auto" }, standing(opinion)),
+        h("span", { dir: "auto" }, currentVerdict(opinion)),
         h("span", { class: "quiet small" }, ago(opinion.created_at)),
         opinion.note ? h("q", { dir: "auto" }, opinion.note) : null,
       ),
@@ -163,43 +199,54 @@ function saidSoFar(opinions) {
   );
 }
 
-/** Near copies, each a link to its own place in the queue, and whether their labels agree. */
-function duplicates(auditId, copies) {
-  if (!copies?.length) return null;
+/**
+ * Near duplicates, each a link to that sample, with their labels.
+ * @param {string} auditId
+ * @param {Array<Record<string, string>> | undefined} others
+ */
+function duplicates(auditId, others) {
+  if (!others?.length) return null;
   return h(
     "section",
-    { class: "copies" },
+    { class: "duplicates" },
     h("h3", {}, "Near duplicates"),
     h(
       "ul",
       {},
-      copies.map((copy) =>
+      others.map((other) =>
         h(
           "li",
           {},
-          h("a", { href: queueAddress(auditId, { sample: copy.sample_id }), dir: "auto" }, breakable(copy.sample_id)),
+          h(
+            "a",
+            { href: queueAddress(auditId, { sample: other.sample_id }), dir: "auto" },
+            breakable(other.sample_id),
+          ),
           h("span", { class: "quiet" }, " given "),
-          h("span", { dir: "auto" }, breakable(copy.given_label)),
+          h("span", { dir: "auto" }, breakable(other.given_label)),
         ),
       ),
     ),
   );
 }
 
-const standing = ({ verdict, corrected_label: label }) =>
-  ({ keep: "kept", exclude: "excluded", skip: "skipped" })[verdict] ?? `changed to ${label}`;
+/** @param {{ verdict: Api.Verdict | null, corrected_label: string | null }} options */
+const currentVerdict = ({ verdict, corrected_label: label }) =>
+  OUTCOMES[verdict ?? ""] ?? `changed to ${label}`;
 
+/** @param {Suspect} options */
 function pWrong({ p_wrong: p, p_wrong_low: low, p_wrong_high: high }) {
-  const words = `Probably wrong: ${percent(p)}, between ${percent(low)} and ${percent(high)}`;
+  const description = `Probably wrong: ${percent(p)}, between ${percent(low)} and ${percent(high)}`;
   return h(
     "div",
     { class: "p-wrong" },
     h(
       "p",
-      { "aria-label": words },
+      { "aria-label": description },
+      "Probably wrong: ",
       h("strong", {}, percent(p)),
-      " probably wrong ",
-      h("span", { class: "quiet band-words" }, `${percent(low)} – ${percent(high)}`),
+      " ",
+      h("span", { class: "quiet band-range" }, `${percent(low)} – ${percent(high)}`),
     ),
     h(
       "div",
@@ -210,12 +257,21 @@ function pWrong({ p_wrong: p, p_wrong_low: low, p_wrong_high: high }) {
   );
 }
 
+/** @param {string} text */
 const sentence = (text) =>
   `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
 
+/**
+ * @param {Suspect} item
+ * @param {string[]} classNames
+ */
 function signals(item, classNames) {
   const known = Object.entries(item.signals ?? {}).filter(([, value]) => value !== null);
   if (!known.length) return null;
+  /**
+   * @param {string} name
+   * @param {number} value
+   */
   const shown = (name, value) =>
     CLASS_SIGNALS.has(name) ? (classNames[value] ?? value) : Number(value.toPrecision(3));
   return h(
@@ -230,7 +286,7 @@ function signals(item, classNames) {
           "div",
           {},
           h("dt", {}, name.replaceAll("_", " ")),
-          h("dd", {}, String(shown(name, value))),
+          h("dd", {}, String(shown(name, /** @type {number} */ (value)))),
         ),
       ),
     ),

@@ -1,15 +1,34 @@
-// Elements without markup strings: whatever a dataset says reaches the page as text and nothing else.
+// Builds elements without markup strings, so that text from a dataset is never parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Props} [props]
+ * @param {...Child} children
+ */
 export function h(tag, props = {}, ...children) {
   return build(document.createElement(tag), props, children);
 }
 
+/**
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Props} [props]
+ * @param {...Child} children
+ */
 export function svg(tag, props = {}, ...children) {
   return build(document.createElementNS(SVG, tag), props, children);
 }
 
+/**
+ * @template {Element} Built
+ * @param {Built} element
+ * @param {Props} props
+ * @param {Child[]} children
+ * @returns {Built}
+ */
 function build(element, props, children) {
   for (const [name, value] of Object.entries(props ?? {})) {
     if (value === null || value === undefined || value === false) continue;
@@ -18,48 +37,90 @@ function build(element, props, children) {
         element.addEventListener(event, handler);
     } else if (name === "vars") {
       // Through CSSOM: the content security policy forbids style attributes.
-      for (const [key, amount] of Object.entries(value))
-        element.style.setProperty(`--${key}`, amount);
+      const { style } = /** @type {any} */ (element);
+      for (const [key, amount] of Object.entries(value)) style.setProperty(`--${key}`, amount);
     } else if (name === "value") {
-      element.value = value;
+      /** @type {any} */ (element).value = value;
     } else {
       element.setAttribute(name, value === true ? "" : String(value));
     }
   }
-  element.append(
-    ...children
-      .flat(Infinity)
-      .filter((child) => child !== null && child !== undefined && child !== false),
-  );
+  element.append(...nodes(children));
   return element;
 }
 
+/**
+ * @template {Element} Parent
+ * @param {Parent} parent
+ * @param {...Child} children
+ */
 export function fill(parent, ...children) {
-  parent.replaceChildren(
-    ...children
-      .flat(Infinity)
-      .filter((child) => child !== null && child !== undefined && child !== false),
-  );
+  parent.replaceChildren(...nodes(children));
   return parent;
 }
 
+/**
+ * @param {Child} child
+ * @returns {Array<Node | string>}
+ */
+function nodes(child) {
+  if (Array.isArray(child)) return child.flatMap(nodes);
+  if (child === null || child === undefined || child === false) return [];
+  return [child instanceof Node ? child : String(child)];
+}
+
+/**
+ * @param {string} text
+ * @param {() => unknown} onClick
+ * @param {Props} [props]
+ */
 export function button(text, onClick, props = {}) {
   return h("button", { type: "button", class: "button", on: { click: onClick }, ...props }, text);
 }
 
-/** A name as nodes that may break behind `_`, `/`, `.` and `-`, which browsers do not do alone. */
+/**
+ * A name that may wrap after `_`, `/`, `.` and `-`, where browsers do not wrap by themselves.
+ * @param {string} name
+ */
 export function breakable(name) {
   const parts = String(name).split(/(?<=[_/.-])(?=[^_/.-])/u);
   return parts.flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part]));
 }
 
+/**
+ * The closest matching element around an event's target.
+ * @param {Event} event
+ * @param {string} selector
+ * @returns {HTMLElement | null}
+ */
+export const closest = ({ target }, selector) =>
+  target instanceof Element ? target.closest(selector) : null;
+
+/**
+ * An element that is known to be inside another.
+ * @type {(parent: ParentNode, selector: string) => any}
+ */
+export const find = (parent, selector) => parent.querySelector(selector);
+
+/**
+ * An element that the page always has.
+ * @param {string} id
+ */
+export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** @param {string} text */
 export function announce(text) {
-  const region = document.getElementById("announcer");
-  // The same sentence twice is a change only if something else stood there in between.
+  const region = byId("announcer");
+  // Screen readers only announce changes, so a repeated sentence must differ.
   region.textContent = region.textContent === text ? `${text}\u00a0` : text;
 }
 
-/** A modal dialog with a title and a close button; resolves its promise when it is closed. */
+/**
+ * Open a modal dialog with a title and a close button.
+ * @param {string} title
+ * @param {Child} body
+ * @param {{ onClose?: () => void, wide?: boolean }} [options]
+ */
 export function modal(title, body, { onClose, wide = false } = {}) {
   const close = h("button", { type: "button", class: "icon-button", "aria-label": "Close" }, "×");
   const heading = h("h2", { id: "dialog-title" }, title);
@@ -82,7 +143,11 @@ export function modal(title, body, { onClose, wide = false } = {}) {
   return dialog;
 }
 
-/** An RFC 9457 problem in words, with the rows, files or fields that are wrong. */
+/**
+ * Shows an RFC 9457 problem with the rows, files or fields that are wrong.
+ * @param {any} problem
+ * @param {{ title?: string, actions?: Child[] }} [options]
+ */
 export function problemBox(problem, { title, actions = [] } = {}) {
   const errors = problem.errors ?? [];
   return h(
@@ -90,13 +155,14 @@ export function problemBox(problem, { title, actions = [] } = {}) {
     { class: "notice bad", role: "alert" },
     h("p", { class: "notice-title" }, title ?? problem.title ?? "Something went wrong"),
     problem.detail ? h("p", {}, problem.detail) : null,
-    errors.length ? h("ul", { class: "offenders" }, errors.slice(0, 20).map(offender)) : null,
+    errors.length ? h("ul", { class: "error-list" }, errors.slice(0, 20).map(errorItem)) : null,
     problem.request_id ? h("p", { class: "quiet small" }, `Request ${problem.request_id}`) : null,
     actions.length ? h("div", { class: "row" }, actions) : null,
   );
 }
 
-function offender(error) {
+/** @param {ProblemError} error */
+function errorItem(error) {
   const where = [
     error.row !== undefined ? `row ${error.row}` : null,
     error.file,

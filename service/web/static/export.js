@@ -1,17 +1,20 @@
-// The corrected dataset: choose a form, wait, download.
+// Exports the corrected dataset: choose a format, wait, download.
 
 import * as api from "./api.js";
 import { announce, button, fill, h, modal, problemBox } from "./dom.js";
 import { bytes } from "./format.js";
 
 const FORMATS = [
-  ["original", "As it came", "The uploaded form with the corrected labels in place"],
-  ["csv", "CSV", "One row a sample, given and corrected label side by side"],
-  ["parquet", "Parquet", "The same, for pandas, Arrow and DuckDB"],
-  ["patch", "Only the changes", "A small file of what was corrected"],
+  ["original", "Original format", "The uploaded file with the labels corrected"],
+  ["csv", "CSV", "One row per sample, with the given and the corrected label"],
+  ["parquet", "Parquet", "The same columns, for pandas, Arrow and DuckDB"],
+  ["patch", "Changes only", "A small file with the corrected labels"],
 ];
+/** @type {Record<string, string>} */
+const ENDED = { failed: "The export failed", cancelled: "The export was cancelled" };
 const POLL_MS = 800;
 
+/** @param {Dataset} dataset */
 export function openExport(dataset) {
   const state = h("div", { class: "export-state", "aria-live": "polite" });
   const choices = FORMATS.map(([value, title, meaning], index) =>
@@ -22,51 +25,57 @@ export function openExport(dataset) {
       h("span", {}, h("strong", {}, title), h("span", { class: "quiet small block" }, meaning)),
     ),
   );
-  const go = h("button", { type: "submit", class: "button primary" }, "Export");
+  const submitButton = h("button", { type: "submit", class: "button primary" }, "Export");
+  /** @param {SubmitEvent} event */
   const submit = async (event) => {
     event.preventDefault();
-    const format = new FormData(event.target).get("format");
-    go.disabled = true;
+    const format = new FormData(/** @type {HTMLFormElement} */ (event.target)).get("format");
+    submitButton.disabled = true;
     try {
-      if (await make(dataset, format, state)) {
-        go.className = "button";
-        go.textContent = "Export again";
+      if (await exportDataset(dataset, format, state)) {
+        submitButton.className = "button";
+        submitButton.textContent = "Export again";
       }
     } catch (error) {
       fill(state, problemBox(error));
     }
-    go.disabled = false;
+    submitButton.disabled = false;
   };
   modal(
     `Export ${dataset.name}`,
     h(
       "form",
       { class: "dialog-body", on: { submit } },
-      h("fieldset", {}, h("legend", { class: "visually-hidden" }, "Form"), choices),
+      h("fieldset", {}, h("legend", { class: "visually-hidden" }, "Format"), choices),
       state,
-      h("div", { class: "row end" }, go),
+      h("div", { class: "row end" }, submitButton),
     ),
   );
 }
 
-async function make(dataset, format, state) {
-  fill(state, h("p", { class: "working" }, "Writing the file …"));
-  let made = await api.post(`/v1/datasets/${dataset.id}/exports`, { format });
-  while (["queued", "running"].includes(made.status)) {
+/**
+ * @param {Dataset} dataset
+ * @param {FormDataEntryValue | null} format
+ * @param {HTMLElement} state
+ */
+async function exportDataset(dataset, format, state) {
+  fill(state, h("p", { class: "working" }, "Preparing the file …"));
+  let job = await api.post(`/v1/datasets/${dataset.id}/exports`, { format });
+  while (["queued", "running"].includes(job.status)) {
     if (!state.isConnected) return false;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    made = await api.get(`/v1/exports/${made.id}`);
+    job = await api.get(`/v1/exports/${job.id}`);
   }
-  if (made.status !== "completed") {
-    fill(state, problemBox(made.problem ?? { title: `The export is ${made.status}` }));
+  if (job.status !== "completed") {
+    fill(state, problemBox(job.problem ?? { title: ENDED[job.status] }));
     return false;
   }
   const download = button(
-    `Download ${made.filename} (${bytes(made.bytes)})`,
+    `Download ${job.filename} (${bytes(job.bytes)})`,
     async () => {
       download.disabled = true;
       try {
-        await api.save(made.download_url, made.filename);
+        await api.save(job.download_url, job.filename);
       } catch (error) {
         state.append(problemBox(error));
       }
@@ -74,7 +83,7 @@ async function make(dataset, format, state) {
     },
     { class: "button primary" },
   );
-  fill(state, h("p", {}, `Version ${made.dataset_version} is written.`), download);
+  fill(state, h("p", {}, `Version ${job.dataset_version} is ready.`), download);
   announce("The export is ready to download.");
   download.focus();
   return true;

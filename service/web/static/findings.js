@@ -1,34 +1,40 @@
-// What the reviewers have found: errors by look against chance, and who has decided how many.
+// The errors that were found: by reviewed samples against a random order, and by reviewer.
 
 import { h } from "./dom.js";
 import { ago, number, percent, plural } from "./format.js";
-import { picture } from "./pictures.js";
+import { plot } from "./plots.js";
 
+/**
+ * @param {Api.FindingsRead} found
+ * @param {string} id
+ */
 export function findingsSection(found, id) {
   return h(
     "section",
     {},
     h("h2", {}, "Errors found"),
-    h("p", { class: "quiet" }, inWords(found)),
+    h("p", { class: "quiet" }, describe(found)),
     h(
       "div",
       { class: "findings-row" },
-      picture(id, "findings", { alt: "Errors found by samples looked at" }),
-      people(found.people),
+      plot(id, "findings", { alt: "Errors found by number of samples reviewed" }),
+      annotators(found.people),
     ),
   );
 }
 
-function inWords({ looks, errors, chance }) {
-  if (!looks) return "Nobody has decided a sample yet. The picture fills with the first verdicts.";
-  const per = Math.round((100 * errors) / looks);
-  const random = chance
-    ? ` Looking at random would find ${Math.round(100 * chance.low)} to ${Math.round(100 * chance.high)}.`
+/** @param {Api.FindingsRead} options */
+function describe({ reviewed, errors, noise_rate: rate }) {
+  if (!reviewed) return "No sample has been decided yet. The chart fills in as samples are decided.";
+  const found = Math.round((100 * errors) / reviewed);
+  const random = rate
+    ? ` A random order would find ${Math.round(100 * rate.low)} to ${Math.round(100 * rate.high)}.`
     : "";
-  return `${plural(errors, "error")} in ${plural(looks, "look")}: ${per} per hundred.${random}`;
+  return `${plural(errors, "error")} found in ${number(reviewed)} reviewed: ${found} per 100.${random}`;
 }
 
-function people(list) {
+/** @param {Api.PersonFound[]} list */
+function annotators(list) {
   if (!list.length) return null;
   return h(
     "div",
@@ -42,7 +48,7 @@ function people(list) {
         h(
           "tr",
           {},
-          ["Annotator", "Decided", "Errors", "Last"].map((title, index) =>
+          ["Annotator", "Reviewed", "Errors found", "Last active"].map((title, index) =>
             h("th", { scope: "col", class: index && index < 3 ? "num" : "" }, title),
           ),
         ),
@@ -55,12 +61,12 @@ function people(list) {
             "tr",
             {},
             h("th", { scope: "row", dir: "auto" }, person.annotator),
-            h("td", { class: "num" }, number(person.looks)),
+            h("td", { class: "num" }, number(person.reviewed)),
             h(
               "td",
               { class: "num" },
               number(person.errors),
-              h("span", { class: "quiet small" }, ` ${percent(person.errors / person.looks)}`),
+              h("span", { class: "quiet small" }, ` ${percent(person.errors / person.reviewed)}`),
             ),
             h("td", { class: "quiet" }, ago(person.last_at)),
           ),

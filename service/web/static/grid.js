@@ -1,56 +1,68 @@
-// The grid: many suspects at once, one decision for those selected, one undo for all of them.
+// The grid: many suspects at once, one decision for all that are selected, one undo for that decision.
 
 import * as api from "./api.js";
-import { announce, button, fill, h, problemBox } from "./dom.js";
-import { Desk, decisionOn } from "./desk.js";
-import { endView, waitingView } from "./ending.js";
+import { classPairFilter } from "./class-pairs.js";
+import { openClassSearch } from "./class-search.js";
+import { announce, button, fill, find, h, problemBox } from "./dom.js";
+import { endOfQueueView, loadingView, unfinishedAuditView } from "./empty-state.js";
 import { openExport } from "./export.js";
 import { number, plural } from "./format.js";
 import { openHelp } from "./help.js";
-import { listenToKeys } from "./keys.js";
-import { pairPicker } from "./pairs.js";
-import { filterBar, filterFromAddress, reviewHead } from "./reviewhead.js";
-import { openSearch } from "./search.js";
+import { filterBar, filterFromAddress, reviewHead } from "./review-head.js";
+import { decisionOn, ReviewSession } from "./review-session.js";
 import { Selection } from "./selection.js";
-import { tile } from "./tiles.js";
+import { listenForShortcuts } from "./shortcuts.js";
+import { THUMBNAIL_PIXELS, thumbnail } from "./thumbnails.js";
 
-const TILES = 60;
-const PICTURE = 256;
-const REMEMBERED = 20; // decisions on many that can be undone one by one
+const GRID_SIZE = 60;
+const UNDO_LIMIT = 20;
 
+/**
+ * @param {HTMLElement} main
+ * @param {{ id: string }} options
+ */
 export async function show(main, { id }) {
-  fill(main, waitingView());
+  fill(main, loadingView());
   const audit = await api.get(`/v1/audits/${id}`);
   const dataset = await api.get(`/v1/datasets/${audit.dataset_id}`);
   document.title = `Grid of ${dataset.name} · labelaudit`;
   if (audit.status !== "completed") {
-    fill(main, reviewHead(dataset, id, "grid"), waitingView(audit));
+    fill(main, reviewHead(dataset, id, "grid"), unfinishedAuditView(audit));
     return;
   }
   new Grid(main, dataset, await api.get(`/v1/audits/${id}/summary`)).start();
 }
 
 class Grid {
+  /**
+   * @param {HTMLElement} main
+   * @param {Dataset} dataset
+   * @param {Summary} summary
+   */
   constructor(main, dataset, summary) {
     this.dataset = dataset;
     this.auditId = summary.audit_id;
     this.filter = filterFromAddress();
     this.items = new Map();
-    this.desk = new Desk(summary, this.filter, {
-      onLost: (item) => this.#lost(item),
-      remembered: REMEMBERED,
-      ahead: TILES,
-      pictureSize: PICTURE,
+    this.session = new ReviewSession(summary, this.filter, {
+      onLeaseLost: (item) => this.#leaseLost(item),
+      undoLimit: UNDO_LIMIT,
+      ahead: GRID_SIZE,
+      imageSize: THUMBNAIL_PIXELS,
     });
-    this.queue = this.desk.queue;
+    this.queue = this.session.queue;
     this.list = h("ul", {
-      class: "tiles",
+      class: "thumbnails",
       role: "listbox",
       "aria-multiselectable": "true",
       "aria-label": "Suspects",
     });
-    this.place = h("div", { class: "grid-place" }, this.list);
-    this.bar = h("div", { class: "grid-bar", role: "toolbar", "aria-label": "Decide the selected" });
+    this.content = h("div", { class: "grid-content" }, this.list);
+    this.bar = h("div", {
+      class: "grid-bar",
+      role: "toolbar",
+      "aria-label": "Actions for the selected samples",
+    });
     this.selection = new Selection(this.list, { onChange: () => this.#drawBar() });
     fill(
       main,
@@ -63,7 +75,7 @@ class Grid {
           "grid",
           api.may("export") &&
             button("Export …", () => openExport(dataset), { class: "link-button" }),
-          button("Keys (?)", openHelp, { class: "link-button" }),
+          button("Shortcuts (?)", openHelp, { class: "link-button" }),
         ),
         h(
           "div",
@@ -72,69 +84,69 @@ class Grid {
             "div",
             { class: "filters" },
             filterBar(this.filter, summary),
-            pairPicker(this.auditId, this.filter),
+            classPairFilter(this.auditId, this.filter),
           ),
-          this.desk.tally.element,
+          this.session.counters.element,
         ),
-        this.desk.notices,
-        this.place,
+        this.session.notices,
+        this.content,
         this.bar,
       ),
     );
   }
 
   async start() {
-    this.desk.start();
-    listenToKeys(
-      this.place,
-      (key) => this.#actOf(key),
+    this.session.start();
+    listenForShortcuts(
+      this.content,
+      (key) => this.#actionOf(key),
       (key) => (key === "escape" ? () => this.selection.none() : null),
     );
     await this.#refill();
   }
 
-  /** Fill the grid up to its size; what is there already keeps its place. */
+  /** Fill the grid up; samples already shown keep their place. */
   async #refill() {
-    this.place.setAttribute("aria-busy", "true");
-    this.queue.wanted = TILES - this.items.size;
+    this.content.setAttribute("aria-busy", "true");
+    this.queue.target = GRID_SIZE - this.items.size;
     try {
-      if (this.queue.wanted > 0) await this.queue.refill();
+      if (this.queue.target > 0) await this.queue.refill();
     } catch (problem) {
       if (!this.items.size) {
-        fill(this.place, problemBox(problem, { actions: [this.#again()] }));
+        fill(this.content, problemBox(problem, { actions: [this.#retryButton()] }));
         return;
       }
     }
-    for (let item; (item = this.queue.take());) {
+    for (let item = this.queue.take(); item; item = this.queue.take()) {
       this.items.set(item.sample_id, item);
-      this.list.append(tile(item));
+      this.list.append(thumbnail(item));
     }
-    this.place.removeAttribute("aria-busy");
+    this.content.removeAttribute("aria-busy");
     if (!this.items.size) return this.#end();
-    if (!this.list.isConnected) fill(this.place, this.list);
+    if (!this.list.isConnected) fill(this.content, this.list);
     this.selection.refresh();
   }
 
-  #again() {
+  #retryButton() {
     return button("Try again", () => this.#refill(), { class: "button primary" });
   }
 
   async #end() {
-    await this.desk.outbox.flush();
-    await this.desk.recount();
+    await this.session.outbox.flush();
+    await this.session.recount();
     fill(
-      this.place,
-      endView({
-        tally: this.desk.tally,
+      this.content,
+      endOfQueueView({
+        counters: this.session.counters,
         filter: this.filter,
         dataset: this.dataset,
         auditId: this.auditId,
-        again: () => this.queue.release().then(() => this.#refill()),
-        undo: this.desk.history.length ? () => this.undo() : null,
+        refresh: () => this.queue.release().then(() => this.#refill()),
+        undo: this.session.history.length ? () => this.undo() : null,
       }),
     );
     this.#drawBar();
-    announce("Nothing is left to review here.");
+    announce("There is nothing left to review here.");
   }
 
   #selected() {
@@ -146,8 +158,14 @@ class Grid {
     const all = selected.length === this.items.size && selected.length > 0;
     const count = selected.length
       ? `${number(selected.length)} of ${number(this.items.size)} selected`
-      : `${plural(this.items.size, "suspect")} here`;
-    const act = (text, key, more, onClick, kind = "") =>
+      : plural(this.items.size, "suspect");
+    /**
+     * @param {string} text
+     * @param {string} key
+     * @param {string} detail
+     * @param {() => unknown} onClick
+     */
+    const action = (text, key, detail, onClick, kind = "") =>
       h(
         "button",
         {
@@ -155,15 +173,17 @@ class Grid {
           class: `button ${kind}`,
           "aria-keyshortcuts": key,
           "data-key": key,
-          title: `${text} ${more}`,
-          disabled: key === "u" ? !this.desk.history.length : !selected.length,
+          title: `${text} ${detail}`,
+          disabled: key === "u" ? !this.session.history.length : !selected.length,
           on: { click: onClick },
         },
         h("kbd", { "aria-hidden": "true" }, key),
         text,
       );
-    const focused = document.activeElement?.closest?.(".grid-bar [data-key]")?.dataset.key;
-    this.bar.hidden = !this.items.size && !this.desk.history.length;
+    const focused = document.activeElement
+      ?.closest?.(".grid-bar [data-key]")
+      ?.getAttribute("data-key");
+    this.bar.hidden = !this.items.size && !this.session.history.length;
     fill(
       this.bar,
       h(
@@ -178,67 +198,81 @@ class Grid {
       ),
       h(
         "div",
-        { class: "grid-acts" },
-        act(suggestionWords(selected), "1", "for every selected sample", () => this.#decide("accept_suggestion"), "primary"),
-        act("Keep", "k", "the given labels", () => this.#decide("keep")),
-        act("Other …", "/", "class for all of them", () => this.#search()),
-        act("Exclude", "x", "them from the dataset", () => this.#decide("exclude")),
-        act("Skip", "s", "and decide later", () => this.#decide("skip")),
-        act("Undo", "u", "the last decision, for all it was taken for", () => this.undo()),
+        { class: "grid-actions" },
+        action(
+          acceptTitle(selected),
+          "1",
+          "for each selected sample",
+          () => this.#decide("accept_suggestion"),
+          "primary",
+        ),
+        action("Keep", "k", "the given labels", () => this.#decide("keep")),
+        action("Other …", "/", "class for all selected samples", () => this.#search()),
+        action("Exclude", "x", "from the dataset", () => this.#decide("exclude")),
+        action("Skip", "s", "and decide later", () => this.#decide("skip")),
+        action("Undo", "u", "the last decision, for all its samples", () => this.undo()),
       ),
     );
-    if (focused) this.bar.querySelector(`[data-key="${focused}"]`)?.focus();
+    if (focused) find(this.bar, `[data-key="${focused}"]`)?.focus();
   }
 
   #search() {
     const [first] = this.#selected();
-    if (!first) return this.#nothing();
-    openSearch(this.dataset.class_names, first, (name) => this.#decide("relabel", name));
+    if (!first) return this.#announceNoSelection();
+    openClassSearch(this.dataset.class_names, first, (name) => this.#decide("relabel", name));
   }
 
-  #nothing() {
-    announce("Nothing is selected. Press a to select all.");
+  #announceNoSelection() {
+    announce("No sample is selected. Press A to select all.");
   }
 
+  /**
+   * @param {Api.Verdict} verdict
+   * @param {string | null} [label]
+   */
   #decide(verdict, label) {
     const chosen = this.#selected();
-    if (!chosen.length) return this.#nothing();
+    if (!chosen.length) return this.#announceNoSelection();
     const decisions = chosen.map((item) => decisionOn(item, verdict, label));
     for (const { item } of decisions) {
       this.items.delete(item.sample_id);
-      this.#tileOf(item)?.remove();
+      this.#thumbnailOf(item)?.remove();
     }
-    this.desk.decide(decisions);
-    announce(`${plural(chosen.length, "sample")}: ${said(verdict, label)}.`);
+    this.session.decide(decisions);
+    announce(`${plural(chosen.length, "sample")}: ${describe(verdict, label)}.`);
     this.selection.none();
     this.#refill();
   }
 
   undo() {
-    const undone = this.desk.undo();
-    if (!undone) return announce("Nothing to undo.");
+    const undone = this.session.undo();
+    if (!undone) return announce("There is nothing to undo.");
     for (const { item } of undone.toReversed()) {
       this.items.set(item.sample_id, item);
-      this.list.prepend(tile(item));
+      this.list.prepend(thumbnail(item));
     }
-    if (!this.list.isConnected) fill(this.place, this.list);
+    if (!this.list.isConnected) fill(this.content, this.list);
     this.selection.refresh();
     this.selection.only(undone.map(({ item }) => item.sample_id));
     announce(`Undone: ${plural(undone.length, "sample")}.`);
   }
 
-  #tileOf(item) {
+  /** @param {Suspect} item */
+  #thumbnailOf(item) {
     return this.list.querySelector(`[data-id="${CSS.escape(item.sample_id)}"]`);
   }
 
-  #lost(item) {
+  /** @param {Suspect} item */
+  #leaseLost(item) {
     this.items.delete(item.sample_id);
-    this.#tileOf(item)?.remove();
+    this.#thumbnailOf(item)?.remove();
     this.selection.refresh();
   }
 
-  #actOf(key) {
-    return {
+  /** @param {string} key */
+  #actionOf(key) {
+    /** @type {Record<string, () => unknown>} */
+    const actions = {
       1: () => this.#decide("accept_suggestion"),
       k: () => this.#decide("keep"),
       x: () => this.#decide("exclude"),
@@ -246,20 +280,28 @@ class Grid {
       u: () => this.undo(),
       a: () => this.selection.all(),
       "/": () => this.#search(),
-    }[key];
+    };
+    return actions[key];
   }
 }
 
-function suggestionWords(selected) {
+/** @param {Suspect[]} selected */
+function acceptTitle(selected) {
   const labels = new Set(selected.map((item) => item.suggested_label ?? item.predicted_label));
   const [only] = labels;
   return labels.size === 1 && only.length <= 24 ? `Change to ${only}` : "Accept suggestions";
 }
 
-const said = (verdict, label) =>
-  ({
-    keep: "kept",
-    accept_suggestion: "suggestions accepted",
-    exclude: "excluded",
-    skip: "skipped",
-  })[verdict] ?? `changed to ${label}`;
+/** @type {Record<string, string>} */
+const OUTCOMES = {
+  keep: "kept",
+  accept_suggestion: "suggestions accepted",
+  exclude: "excluded",
+  skip: "skipped",
+};
+
+/**
+ * @param {Api.Verdict} verdict
+ * @param {string | null} [label]
+ */
+const describe = (verdict, label) => OUTCOMES[verdict] ?? `changed to ${label}`;

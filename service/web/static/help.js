@@ -1,30 +1,30 @@
-// The list of keys, and the switch that turns single keys off for those whom they disturb.
+// The list of keyboard shortcuts, and the switch that turns single-key shortcuts off.
 
 import { h, modal } from "./dom.js";
 
-const OFF = "labelaudit.shortcuts-off";
+const STORAGE_KEY = "labelaudit.shortcuts-off";
 const KEYS = [
   ["1", "Accept the suggestion"],
-  ["2 – 9", "The next likely classes"],
+  ["2 – 9", "The next most likely classes"],
   ["k", "Keep the given label"],
   ["x", "Exclude the sample from the dataset"],
-  ["s", "Skip: it goes to the skipped queue"],
+  ["s", "Skip for now (moves to the skipped queue)"],
   ["u", "Undo the last decision"],
-  ["h", "History of the sample, and comments"],
+  ["h", "Sample history and comments"],
   ["/", "Search all classes"],
-  ["?", "This help"],
+  ["?", "Show this help"],
 ];
 
-export const shortcutsOn = () => localStorage.getItem(OFF) === null;
+export const shortcutsOn = () => localStorage.getItem(STORAGE_KEY) === null;
 
 export function openHelp() {
   const toggle = h("input", { type: "checkbox", checked: shortcutsOn() });
   toggle.addEventListener("change", () => {
-    if (toggle.checked) localStorage.removeItem(OFF);
-    else localStorage.setItem(OFF, "yes");
+    if (toggle.checked) localStorage.removeItem(STORAGE_KEY);
+    else localStorage.setItem(STORAGE_KEY, "yes");
   });
   modal(
-    "Keys",
+    "Keyboard shortcuts",
     h(
       "div",
       { class: "dialog-body" },
@@ -39,12 +39,12 @@ export function openHelp() {
         "label",
         { class: "check" },
         toggle,
-        "Single keys decide (turn off if a screen reader or voice control needs them)",
+        "Enable single-key shortcuts (turn off if they conflict with a screen reader or voice control)",
       ),
       h(
         "p",
         { class: "quiet small" },
-        "Every decision is a new line in the log and can be undone. Nothing overwrites the given label.",
+        "Every decision is recorded and can be undone. The given label is never overwritten.",
       ),
     ),
   );

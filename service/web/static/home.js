@@ -1,22 +1,33 @@
-// The first view: upload, datasets with what was understood of them, audits with their progress.
+// The start page: upload, the datasets with their detected columns, the audits with their progress.
 
 import * as api from "./api.js";
 import { auditRow } from "./audits.js";
-import { openColumns } from "./columns.js";
+import { openColumnEditor } from "./column-editor.js";
+import { SINGLE_ROLES } from "./column-roles.js";
 import { button, fill, h, problemBox } from "./dom.js";
+import { dropZone } from "./drop-zone.js";
 import { openExport } from "./export.js";
 import { ago, bytes, number, plural, shorten } from "./format.js";
 import { openMembers } from "./members.js";
-import { openStart } from "./start.js";
-import { dropZone } from "./upload.js";
+import { openStartAudit } from "./start-audit.js";
 
 const POLL_MS = 1200;
 const LISTED_CLASSES = 40;
 
-export async function show(main, { me }) {
+/**
+ * @typedef {object} Home
+ * @property {HTMLElement} list
+ * @property {boolean} mayUpload
+ * @property {Map<string, Audit[]>} audits by dataset
+ * @property {Dataset[]} added uploaded since the page was opened
+ */
+
+/** @param {HTMLElement} main */
+export async function show(main) {
   document.title = "Datasets · labelaudit";
   const mayUpload = api.may("datasets:write");
   const list = h("div", { class: "datasets", "aria-busy": "true" }, skeleton(), skeleton());
+  /** @type {Home} */
   const home = { list, mayUpload, audits: new Map(), added: [] };
   fill(
     main,
@@ -28,6 +39,7 @@ export async function show(main, { me }) {
       list,
     ),
   );
+  /** @type {[Api.Page_DatasetRead_, Api.Page_AuditRead_]} */
   const [datasets, audits] = await Promise.all([
     api.get("/v1/datasets", { query: { limit: 50 } }),
     api.get("/v1/audits", { query: { limit: 200 } }),
@@ -37,12 +49,16 @@ export async function show(main, { me }) {
   }
   list.setAttribute("aria-busy", "false");
   const listed = new Set(datasets.items.map((dataset) => dataset.id));
-  const early = home.added.filter((dataset) => !listed.has(dataset.id)); // uploaded meanwhile
-  const shown = [...early, ...datasets.items];
+  const uploadedMeanwhile = home.added.filter((dataset) => !listed.has(dataset.id));
+  const shown = [...uploadedMeanwhile, ...datasets.items];
   fill(list, shown.length ? shown.map((dataset) => section(home, dataset)) : empty(mayUpload));
-  offerOlder(home, datasets.next_cursor);
+  addOlderButton(home, datasets.next_cursor);
 }
 
+/**
+ * @param {Home} home
+ * @param {Dataset} dataset
+ */
 function addDataset(home, dataset) {
   home.added.unshift(dataset);
   home.list.querySelector(".empty")?.remove();
@@ -51,16 +67,22 @@ function addDataset(home, dataset) {
   added.scrollIntoView({ block: "nearest" });
 }
 
-function offerOlder(home, cursor) {
+/**
+ * @param {Home} home
+ * @param {string | null} cursor
+ */
+function addOlderButton(home, cursor) {
   if (!cursor) return;
   const more = button("Show older datasets", async () => {
+    /** @type {Api.Page_DatasetRead_} */
     const page = await api.get("/v1/datasets", { query: { limit: 50, cursor } });
     more.replaceWith(...page.items.map((dataset) => section(home, dataset)));
-    offerOlder(home, page.next_cursor);
+    addOlderButton(home, page.next_cursor);
   });
   home.list.append(more);
 }
 
+/** @param {boolean} mayUpload */
 function empty(mayUpload) {
   return h(
     "div",
@@ -70,8 +92,8 @@ function empty(mayUpload) {
       "p",
       { class: "quiet" },
       mayUpload
-        ? "Upload a labeled dataset to find its wrong labels. Nothing else is needed: no model, no predictions, no settings."
-        : "As soon as a colleague uploads a dataset and audits it, its queue appears here.",
+        ? "Upload a labeled dataset to find its wrong labels. You don't need a model, predictions or settings."
+        : "Datasets appear here once someone uploads one and shares it with you.",
     ),
   );
 }
@@ -79,6 +101,10 @@ function empty(mayUpload) {
 const skeleton = () =>
   h("div", { class: "dataset skeleton", "aria-hidden": "true" }, h("div"), h("div"), h("div"));
 
+/**
+ * @param {Home} home
+ * @param {Dataset} dataset
+ */
 function section(home, dataset) {
   const element = h("article", { class: "dataset", "aria-label": dataset.name });
   draw(home, element, dataset);
@@ -86,6 +112,11 @@ function section(home, dataset) {
   return element;
 }
 
+/**
+ * @param {Home} home
+ * @param {HTMLElement} element
+ * @param {string} id
+ */
 async function watch(home, element, id) {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -96,11 +127,16 @@ async function watch(home, element, id) {
       draw(home, element, dataset);
       return;
     } catch (error) {
-      if (!error.passing) return;
+      if (!error.retryable) return;
     }
   }
 }
 
+/**
+ * @param {Home} home
+ * @param {HTMLElement} element
+ * @param {Dataset} dataset
+ */
 function draw(home, element, dataset) {
   const audits = home.audits.get(dataset.id) ?? [];
   const rows = h(
@@ -108,6 +144,7 @@ function draw(home, element, dataset) {
     { class: "audits" },
     audits.map((audit) => auditRow(audit, home.mayUpload)),
   );
+  /** @param {Audit} audit */
   const started = (audit) => {
     home.audits.set(dataset.id, [audit, ...(home.audits.get(dataset.id) ?? [])]);
     rows.prepend(auditRow(audit, home.mayUpload));
@@ -121,13 +158,13 @@ function draw(home, element, dataset) {
       dataset.status === "ready" ? actions(home, dataset, started, audits.length === 0) : null,
     ),
     dataset.status === "processing"
-      ? h("p", { class: "working", role: "status" }, "Reading the file and checking every sample …")
+      ? h("p", { class: "working", role: "status" }, "Reading the file and checking each sample …")
       : null,
     dataset.status === "rejected"
       ? problemBox(dataset.problem ?? {}, {
-          title: dataset.problem?.title ?? "This file cannot become a dataset",
+          title: dataset.problem?.title ?? "We couldn't read this file",
           actions: home.mayUpload
-            ? [...correctColumns(home, element, dataset), clearAway(element, dataset)]
+            ? [...editColumnsButton(home, element, dataset), removeButton(element, dataset)]
             : [],
         })
       : null,
@@ -139,36 +176,49 @@ function draw(home, element, dataset) {
         )
       : null,
     dataset.status === "ready"
-      ? understood(
+      ? detectedColumns(
           dataset,
           audits.length === 0,
-          home.mayUpload && !audits.length ? correctColumns(home, element, dataset) : [],
+          home.mayUpload && !audits.length ? editColumnsButton(home, element, dataset) : [],
         )
       : null,
     rows,
   );
 }
 
-/** A button, where the service knows the file's columns and nothing was made of them yet. */
-function correctColumns(home, element, dataset) {
-  const place = h("span", { hidden: true });
-  const reread = (news) => {
-    draw(home, element, news);
-    watch(home, element, news.id);
+/**
+ * A button, if the service still has the file and no audit used its columns yet.
+ * @param {Home} home
+ * @param {HTMLElement} element
+ * @param {Dataset} dataset
+ */
+function editColumnsButton(home, element, dataset) {
+  const container = h("span", { hidden: true });
+  /** @param {Dataset} updated */
+  const onReread = (updated) => {
+    draw(home, element, updated);
+    watch(home, element, updated.id);
   };
   api.get(`/v1/datasets/${dataset.id}/columns`).then(
     ({ items }) => {
       if (!items.length) return;
-      fill(place, button("Correct the columns", () => openColumns(dataset, reread)));
-      place.hidden = false;
+      fill(
+        container,
+        button("Edit the columns", () => openColumnEditor(dataset, onReread)),
+      );
+      container.hidden = false;
     },
-    () => {}, // it cannot be read again, so there is nothing to offer
+    () => {}, // the file cannot be read again
   );
-  return [place];
+  return [container];
 }
 
-/** A refused file holds no data, so its entry may go without a question. */
-function clearAway(element, dataset) {
+/**
+ * A rejected file holds no data, so it is removed without asking.
+ * @param {HTMLElement} element
+ * @param {Dataset} dataset
+ */
+function removeButton(element, dataset) {
   const act = async () => {
     try {
       await api.remove(`/v1/datasets/${dataset.id}`);
@@ -180,6 +230,7 @@ function clearAway(element, dataset) {
   return button("Remove from the list", act, { class: "link-button" });
 }
 
+/** @param {Dataset} dataset */
 function facts(dataset) {
   const counts =
     dataset.status === "ready"
@@ -199,40 +250,42 @@ function facts(dataset) {
   ].join(" · ");
 }
 
+/**
+ * @param {Home} home
+ * @param {Dataset} dataset
+ * @param {(audit: Audit) => void} started
+ * @param {boolean} first
+ */
 function actions(home, dataset, started, first) {
   return h(
     "div",
     { class: "row" },
     home.mayUpload
       ? button("People …", () => openMembers(dataset), {
-          "aria-label": `Who sees ${dataset.name}`,
+          "aria-label": `Who can see ${dataset.name}`,
         })
       : null,
     dataset.version > 0 && api.may("export") ? button("Export …", () => openExport(dataset)) : null,
     home.mayUpload
-      ? button(first ? "Start audit" : "Audit again", () => openStart(dataset, started), {
+      ? button(first ? "Start audit" : "Audit again", () => openStartAudit(dataset, started), {
           class: first ? "button primary" : "button",
         })
       : null,
   );
 }
 
-const ROLES = {
-  label: "Label",
-  sample_id: "Sample id",
-  text: "Text",
-  file: "Image file",
-  embedding: "Embedding",
-  pred_probs: "Probabilities",
-};
-
-function understood(dataset, open, actions) {
+/**
+ * @param {Dataset} dataset
+ * @param {boolean} open
+ * @param {Child[]} actions
+ */
+function detectedColumns(dataset, open, actions) {
   const columns = dataset.columns ?? {};
   const features = columns.features ?? {};
   const names = Array.isArray(features)
     ? features.map((name) => [name, ""])
     : Object.entries(features);
-  const rows = Object.entries(ROLES)
+  const rows = Object.entries(SINGLE_ROLES)
     .filter(([role]) => columns[role])
     .map(([role, title]) => [title, code(columns[role])]);
   if (names.length)
@@ -246,7 +299,9 @@ function understood(dataset, open, actions) {
       h(
         "ul",
         { class: "inline" },
-        columns.ignored.slice(0, LISTED_CLASSES).map((name) => h("li", {}, code(name))),
+        columns.ignored
+          .slice(0, LISTED_CLASSES)
+          .map((/** @type {string} */ name) => h("li", {}, code(name))),
         more(columns.ignored),
       ),
     ]);
@@ -261,8 +316,8 @@ function understood(dataset, open, actions) {
   ]);
   return h(
     "details",
-    { class: "understood", open },
-    h("summary", {}, `How the file was understood: ${kindInWords(dataset)}`),
+    { class: "detected-columns", open },
+    h("summary", {}, `Detected: ${describeFormat(dataset)}`),
     h(
       "dl",
       { class: "pairs" },
@@ -272,7 +327,9 @@ function understood(dataset, open, actions) {
   );
 }
 
+/** @param {string} name */
 const code = (name) => h("code", {}, shorten(String(name), 80));
+/** @param {string[]} entry */
 const feature = ([name, type]) =>
   h(
     "li",
@@ -280,18 +337,32 @@ const feature = ([name, type]) =>
     code(name),
     type === "categorical" ? h("span", { class: "quiet small" }, " categorical") : null,
   );
+/** @param {unknown[]} items */
 const more = (items) =>
   items.length > LISTED_CLASSES
     ? h("li", { class: "quiet" }, `and ${number(items.length - LISTED_CLASSES)} more`)
     : null;
 
-function kindInWords(dataset) {
-  const kinds = {
-    image: "images",
-    text: "texts",
-    table: "table rows",
-    vector: "vectors",
-    probabilities: "class probabilities",
-  };
-  return `${kinds[dataset.kind] ?? dataset.kind}, from ${dataset.format}`;
-}
+/** @type {Record<string, string>} */
+const KINDS = {
+  image: "images",
+  text: "texts",
+  table: "table rows",
+  vector: "vectors",
+  probabilities: "class probabilities",
+};
+/** @type {Record<string, string>} */
+const FORMATS = {
+  imagefolder: "in class folders",
+  "image-manifest": "with a table",
+  "array-manifest": "with a table",
+  csv: "in a CSV file",
+  tsv: "in a TSV file",
+  jsonl: "in a JSON Lines file",
+  parquet: "in a Parquet file",
+  npz: "in an NPZ file",
+};
+
+/** @param {Dataset} options */
+const describeFormat = ({ kind, format }) =>
+  `${KINDS[kind ?? ""] ?? kind} ${FORMATS[format ?? ""] ?? `(${format})`}`;

@@ -1,45 +1,59 @@
-// What may be amiss with a sample beside a wrong label: each kind is a queue of its own.
+// Issues: possible problems of a sample other than a wrong label; each kind has its own queue.
 
 import { h } from "./dom.js";
 import { number } from "./format.js";
-import { queueAddress } from "./reviewhead.js";
+import { queueAddress } from "./queue-address.js";
 
+/** @type {Record<string, { title: string, meaning: string }>} */
 const ISSUES = {
   ambiguous: {
     title: "Ambiguous",
-    meaning: "Two classes are nearly as probable as each other.",
+    meaning: "Two classes are almost equally likely.",
   },
   near_duplicate: {
     title: "Near duplicates",
-    meaning: "Another sample is nearly the same.",
+    meaning: "Another sample is almost identical.",
   },
   conflicting_duplicate: {
-    title: "Duplicates that disagree",
-    meaning: "Nearly the same sample has another label, too.",
+    title: "Conflicting duplicates",
+    meaning: "An almost identical sample has a different label.",
   },
   outlier: {
     title: "Outliers",
-    meaning: "Far from everything else; perhaps of no class at all.",
+    meaning: "Far from all other samples; possibly none of the classes.",
   },
 };
-const ONE = {
+/** @type {Record<string, string>} */
+const SINGULAR = {
   ambiguous: "ambiguous",
   near_duplicate: "near duplicate",
-  conflicting_duplicate: "duplicates disagree",
+  conflicting_duplicate: "conflicting duplicate",
   outlier: "outlier",
 };
 
-/** An issue as a sample has it. */
-export const issueOf = (name) => ONE[name] ?? name;
+/**
+ * The title of an issue on a single sample.
+ * @param {string} name
+ */
+export const issueTitle = (name) => SINGULAR[name] ?? name;
 
-/** [name, title, count] of the issues that an audit looked for. */
+/**
+ * [name, title, count] of the issues that an audit looked for.
+ * @param {Summary} summary
+ * @returns {Array<[string, string, number]>}
+ */
 export function countedIssues({ issues = {} }) {
-  return Object.entries(ISSUES)
-    .map(([name, { title }]) => [name, title, issues[name] ?? null])
-    .filter(([, , count]) => count !== null);
+  return Object.entries(ISSUES).flatMap(([name, { title }]) => {
+    const count = issues[name] ?? null;
+    return count === null ? [] : [[name, title, count]];
+  });
 }
 
-/** A section of the overview: each issue leads to its queue. */
+/**
+ * A section of the overview: each issue leads to its queue.
+ * @param {Summary} summary
+ * @param {string} id
+ */
 export function issuesSection(summary, id) {
   const counted = countedIssues(summary);
   if (!counted.length) return null;
@@ -47,7 +61,7 @@ export function issuesSection(summary, id) {
     "section",
     { class: "issues" },
     h("h2", {}, "Other issues"),
-    h("p", { class: "quiet" }, "What may be amiss beside a wrong label. Each is a queue of its own."),
+    h("p", { class: "quiet" }, "Other possible problems. Each has its own queue."),
     h(
       "ul",
       { class: "issue-list" },

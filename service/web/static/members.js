@@ -1,35 +1,56 @@
-// Who sees a dataset: everybody of the organisation, or the people chosen here.
+// Who can see a dataset: everyone, or the members chosen here.
 
 import * as api from "./api.js";
 import { announce, button, fill, h, modal, problemBox } from "./dom.js";
 
+/**
+ * @typedef {(base: string) => Promise<unknown>} Call
+ * @typedef {(call: Call, announcement: string) => Promise<void>} Change
+ */
+
+/** @param {Dataset} dataset */
 export function openMembers(dataset) {
   const base = `/v1/datasets/${dataset.id}/members`;
   const body = h("div", { class: "dialog-body members" });
-  const fault = h("div");
-  const draw = async (said) => {
-    const known = await api.get(base);
-    fill(body, sharing(known, change), known.shared ? null : people(known, change), fault);
-    if (said) announce(said);
+  const errors = h("div");
+  /** @param {string} [announcement] */
+  const draw = async (announcement) => {
+    const access = await api.get(base);
+    fill(body, sharing(access, change), access.shared ? null : people(access, change), errors);
+    if (announcement) announce(announcement);
   };
-  /** One call, then everything as the server has it; the focus stays where it can. */
-  const change = async (call, said) => {
+  /**
+   * Make one call and reload; the focus stays where it was if that element is still there.
+   * @param {Call} call
+   * @param {string} announcement
+   */
+  const change = async (call, announcement) => {
     const focused = document.activeElement?.id;
-    fill(fault);
+    fill(errors);
     try {
       await call(base);
-      await draw(said);
+      await draw(announcement);
     } catch (problem) {
-      fill(fault, problemBox(problem));
+      fill(errors, problemBox(problem));
     }
-    (focused && document.getElementById(focused) || dialog).focus();
+    ((focused && document.getElementById(focused)) || dialog).focus();
   };
-  const dialog = modal(`Who sees ${dataset.name}`, body);
+  const dialog = modal(`Who can see ${dataset.name}`, body);
   dialog.tabIndex = -1;
   draw().catch((problem) => fill(body, problemBox(problem)));
 }
 
+/**
+ * @param {Api.MembersRead} options
+ * @param {Change} change
+ */
 function sharing({ shared }, change) {
+  /**
+   * @param {string} id
+   * @param {boolean} value
+   * @param {string} title
+   * @param {string} meaning
+   */
   const choice = (id, value, title, meaning) =>
     h(
       "label",
@@ -48,18 +69,23 @@ function sharing({ shared }, change) {
   return h(
     "fieldset",
     {},
-    h("legend", { class: "visually-hidden" }, "Who sees the dataset"),
-    choice("share-all", true, "Everybody here", "All who have a key, now or later"),
-    choice("share-some", false, "People I choose", "Admins see every dataset in any case"),
+    h("legend", { class: "visually-hidden" }, "Who can see the dataset"),
+    choice("share-all", true, "Everyone", "All current and future users"),
+    choice("share-some", false, "People I choose", "Admins can always see every dataset"),
   );
 }
 
+/**
+ * @param {Api.MembersRead} options
+ * @param {Change} change
+ */
 function people({ members, others }, change) {
+  /** @param {string} key */
   const add = (key) => change((base) => api.put(`${base}/${encodeURIComponent(key)}`), "Added.");
   const select = h(
     "select",
     { id: "new-member" },
-    others.map((one) => h("option", { value: one.key_id }, `${one.name}, ${one.role}`)),
+    others.map((member) => h("option", { value: member.key_id }, `${member.name}, ${member.role}`)),
   );
   return h(
     "section",
@@ -68,26 +94,35 @@ function people({ members, others }, change) {
       ? h(
           "ul",
           { class: "member-list", "aria-label": "Members" },
-          members.map((one) =>
+          members.map((member) =>
             h(
               "li",
               { class: "row" },
-              h("span", { dir: "auto" }, one.name),
-              h("span", { class: "quiet small" }, one.role),
+              h("span", { dir: "auto" }, member.name),
+              h("span", { class: "quiet small" }, member.role),
               button(
                 "Remove",
-                () => change((base) => api.remove(`${base}/${encodeURIComponent(one.key_id)}`), "Removed."),
-                { class: "link-button", "aria-label": `Remove ${one.name}` },
+                () =>
+                  change(
+                    (base) => api.remove(`${base}/${encodeURIComponent(member.key_id)}`),
+                    "Removed.",
+                  ),
+                { class: "link-button", "aria-label": `Remove ${member.name}` },
               ),
             ),
           ),
         )
-      : h("p", { class: "quiet" }, "Nobody but admins yet."),
+      : h("p", { class: "quiet" }, "Only admins can see it so far."),
     others.length
       ? [
           h("label", { for: "new-member" }, "Add a person"),
-          h("div", { class: "with-button" }, select, button("Add", () => add(select.value))),
+          h(
+            "div",
+            { class: "with-button" },
+            select,
+            button("Add", () => add(select.value)),
+          ),
         ]
-      : h("p", { class: "quiet small" }, "There is nobody else to add."),
+      : h("p", { class: "quiet small" }, "There is no one else to add."),
   );
 }

@@ -1,22 +1,30 @@
-// The samples most like the one shown, with the labels they were given.
+// The samples most similar to the one shown, with their labels.
 
 import * as api from "./api.js";
 import { fill, h } from "./dom.js";
 import { shorten } from "./format.js";
-import { cell } from "./sample.js";
+import { valueCell } from "./sample.js";
 
-const PICTURES = 8;
-const WORDS = 4; // texts and rows need more room each
+const SHOWN_IMAGES = 8;
+const SHOWN_TEXTS = 4; // texts and rows need more room each
 
-/** Fetched when it is shown, and fetched ahead by `preloadNeighbours`; kept on the item. */
+/**
+ * The nearest samples, as soon as they are loaded.
+ * @param {string} auditId
+ * @param {Suspect} item
+ */
 export function neighbourStrip(auditId, item) {
-  const place = h("section", { class: "neighbours", "aria-label": "Nearest samples", hidden: true });
-  preloadNeighbours(auditId, item).then((neighbours) => {
+  const section = h("section", {
+    class: "neighbours",
+    "aria-label": "Nearest samples",
+    hidden: true,
+  });
+  loadNeighbours(auditId, item).then((neighbours) => {
     if (!neighbours.length) return;
-    place.hidden = false;
-    const shown = neighbours.slice(0, neighbours[0].media_url ? PICTURES : WORDS);
+    section.hidden = false;
+    const shown = neighbours.slice(0, neighbours[0].media_url ? SHOWN_IMAGES : SHOWN_TEXTS);
     fill(
-      place,
+      section,
       h("h2", {}, "Nearest samples"),
       h(
         "ul",
@@ -25,10 +33,14 @@ export function neighbourStrip(auditId, item) {
       ),
     );
   });
-  return place;
+  return section;
 }
 
-export function preloadNeighbours(auditId, item) {
+/**
+ * @param {string} auditId
+ * @param {Suspect} item
+ */
+function loadNeighbours(auditId, item) {
   const path = `/v1/audits/${auditId}/suspects/${encodeURIComponent(item.sample_id)}/neighbours`;
   item.neighbours ??= api.get(path).then(
     ({ items }) => items,
@@ -37,6 +49,10 @@ export function preloadNeighbours(auditId, item) {
   return item.neighbours;
 }
 
+/**
+ * @param {Api.Neighbour} neighbour
+ * @param {Suspect} item
+ */
 function line(neighbour, item) {
   const label = neighbour.corrected_label ?? neighbour.given_label;
   const kind =
@@ -49,7 +65,8 @@ function line(neighbour, item) {
   );
 }
 
-function content({ media_url: url, content: shown, sample_id: id }) {
+/** @param {Api.Neighbour} options */
+function content({ media_url: url, content: sample, sample_id: id }) {
   if (url) {
     const image = h("img", { alt: "", width: 64, height: 64 });
     api.blob(url, { query: { size: 128 } }).then(
@@ -61,14 +78,14 @@ function content({ media_url: url, content: shown, sample_id: id }) {
     );
     return image;
   }
-  if (typeof shown.text === "string")
-    return h("span", { class: "neighbour-text", dir: "auto" }, shorten(shown.text, 160));
-  if (shown.row) {
-    const row = Object.entries(shown.row).slice(0, 3);
+  if (typeof sample.text === "string")
+    return h("span", { class: "neighbour-text", dir: "auto" }, shorten(sample.text, 160));
+  if (sample.row) {
+    const row = Object.entries(sample.row).slice(0, 3);
     return h(
       "span",
       { class: "neighbour-text" },
-      row.map(([name, value], index) => [index ? ", " : "", `${name} `, cell(value)]),
+      row.map(([name, value], index) => [index ? ", " : "", `${name} `, valueCell(value)]),
     );
   }
   return h("span", { class: "neighbour-text", dir: "auto" }, id);

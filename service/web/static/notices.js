@@ -1,18 +1,31 @@
-// What went wrong with a decision, and what can be done about it; none is ever dropped in silence.
+// Decisions that could not be saved, and what can be done about each.
 
 import { button, fill, h } from "./dom.js";
 import { number, plural } from "./format.js";
 
-export function notices(place, outbox) {
+/** @type {Record<string, string>} */
+const VERDICTS = {
+  keep: "“keep”",
+  accept_suggestion: "the suggestion",
+  exclude: "“exclude”",
+  skip: "“skip”",
+};
+
+/**
+ * @param {HTMLElement} element
+ * @param {import("./outbox.js").Outbox} outbox
+ */
+export function drawNotices(element, outbox) {
   fill(
-    place,
-    trouble(outbox),
-    outbox.refused.map((operation) => refusal(outbox, operation)),
+    element,
+    connectionNotice(outbox),
+    outbox.rejected.map((operation) => rejectionNotice(outbox, operation)),
   );
 }
 
-function trouble(outbox) {
-  if (!outbox.trouble || !outbox.waiting.length) return null;
+/** @param {import("./outbox.js").Outbox} outbox */
+function connectionNotice(outbox) {
+  if (!outbox.connectionProblem || !outbox.waiting.length) return null;
   return h(
     "div",
     { class: "notice slow", role: "status" },
@@ -20,47 +33,71 @@ function trouble(outbox) {
       "p",
       {},
       h("strong", {}, `${plural(outbox.waiting.length, "decision")} not saved yet. `),
-      outbox.trouble.status === 0 ? "The server cannot be reached; " : `${outbox.trouble.title}; `,
-      "they are kept here and sent again by themselves. You can go on.",
+      outbox.connectionProblem.status === 0
+        ? "The server cannot be reached. "
+        : `${outbox.connectionProblem.title}. `,
+      "They are kept in this tab and sent again automatically. You can keep working.",
     ),
   );
 }
 
-function refusal(outbox, operation) {
-  const { corrections = [], problem } = operation;
-  const conflicts = new Map(
-    (problem.errors ?? []).filter((error) => error.sample_id).map((e) => [e.sample_id, e]),
-  );
+/**
+ * @param {import("./outbox.js").Outbox} outbox
+ * @param {Operation} operation
+ */
+function rejectionNotice(outbox, operation) {
+  const { corrections = [], problem = {} } = operation;
+  /** @type {Map<string, ProblemError>} */
+  const conflicts = new Map();
+  for (const error of problem.errors ?? []) {
+    if (error.sample_id) conflicts.set(error.sample_id, error);
+  }
   return h(
     "div",
     { class: "notice bad", role: "alert" },
-    h("p", {}, h("strong", {}, `Not saved: ${inWords(corrections)}. `), why(conflicts, problem)),
+    h(
+      "p",
+      {},
+      h("strong", {}, `Not saved: ${describe(corrections)}. `),
+      reason(conflicts, problem),
+    ),
     h(
       "div",
       { class: "row" },
-      waysOut(outbox, operation, conflicts),
-      button(conflicts.size ? "Leave theirs" : "Let it go", () => outbox.drop(operation), {
-        class: "link-button",
-      }),
+      resolutions(outbox, operation, conflicts),
+      button(
+        conflicts.size ? "Keep the saved decision" : "Discard",
+        () => outbox.discard(operation),
+        {
+          class: "link-button",
+        },
+      ),
     ),
   );
 }
 
-function waysOut(outbox, operation, conflicts) {
+/**
+ * @param {import("./outbox.js").Outbox} outbox
+ * @param {Operation} operation
+ * @param {Map<string, ProblemError>} conflicts
+ */
+function resolutions(outbox, operation, conflicts) {
   const { corrections } = operation;
   if (!corrections) return [];
-  const free = corrections.filter(({ sample_id: id }) => !conflicts.has(id));
+  const unconflicted = corrections.filter(({ sample_id: id }) => !conflicts.has(id));
   const superseding = corrections.map((correction) => {
-    const standing = conflicts.get(correction.sample_id)?.correction_id;
-    return standing ? { ...correction, supersedes: standing } : correction;
+    const saved = conflicts.get(correction.sample_id)?.correction_id;
+    return saved ? { ...correction, supersedes: saved } : correction;
   });
   const replaceable = [...conflicts.values()].some((conflict) => conflict.correction_id);
   return [
-    conflicts.size && free.length
-      ? button(`Save the other ${number(free.length)}`, () => outbox.retry(operation, free))
+    conflicts.size && unconflicted.length
+      ? button(`Save the other ${number(unconflicted.length)}`, () =>
+          outbox.retry(operation, unconflicted),
+        )
       : null,
     replaceable
-      ? button("Use mine instead", () => outbox.retry(operation, superseding))
+      ? button("Use my decision", () => outbox.retry(operation, superseding))
       : button("Try again", () =>
           outbox.retry(
             operation,
@@ -70,21 +107,22 @@ function waysOut(outbox, operation, conflicts) {
   ];
 }
 
-function why(conflicts, problem) {
+/**
+ * @param {Map<string, ProblemError>} conflicts
+ * @param {ProblemBody} problem
+ */
+function reason(conflicts, problem) {
   const [conflict] = conflicts.values();
   if (!conflict?.detail) return problem.detail;
-  if (conflicts.size > 1) return `${plural(conflicts.size, "sample")} of them: ${conflict.detail}.`;
+  if (conflicts.size > 1) return `${plural(conflicts.size, "sample")}: ${conflict.detail}.`;
   const verdict = conflict.verdict ? ` (${conflict.verdict.replaceAll("_", " ")})` : "";
   return `${conflict.sample_id} was ${conflict.detail}${verdict}.`;
 }
 
-function inWords(corrections) {
+/** @param {Correction[]} corrections */
+function describe(corrections) {
   if (!corrections.length) return "an undo";
   const [{ verdict, corrected_label: label, sample_id: id }] = corrections;
-  const decision = label
-    ? `“${label}”`
-    : { keep: "“keep”", accept_suggestion: "the suggestion", exclude: "“exclude”", skip: "“skip”" }[
-        verdict
-      ];
+  const decision = label ? `“${label}”` : VERDICTS[verdict];
   return `${decision} for ${corrections.length > 1 ? plural(corrections.length, "sample") : id}`;
 }

@@ -1,19 +1,28 @@
-// Decisions on their way to the server. A decision is taken at once and sent behind the reviewer's
-// back, in order, each under its own Idempotency-Key, and kept in the tab until it is answered: a
-// broken line, a restart of the server or a reload of the page loses none.
+// Saves decisions in the background, in order, each under its own Idempotency-Key. They stay in the
+// tab's storage until the server has answered, so neither a lost connection nor a restart of the server
+// nor a reload of the page loses one.
 
 import * as api from "./api.js";
 
-const FIRST_WAIT = 800;
-const LONGEST_WAIT = 20_000;
+const FIRST_DELAY_MS = 800;
+const MAX_DELAY_MS = 20_000;
 
 export class Outbox {
+  /**
+   * @param {string} auditId
+   * @param {{ onChange: () => void }} options
+   */
   constructor(auditId, { onChange }) {
     this.base = `/v1/audits/${auditId}`;
-    this.name = `labelaudit.outbox.${auditId}`;
+    this.storageKey = `labelaudit.outbox.${auditId}`;
     this.onChange = onChange;
-    this.operations = JSON.parse(sessionStorage.getItem(this.name) ?? "[]");
-    this.trouble = null;
+    /** @type {Operation[]} */
+    this.operations = JSON.parse(sessionStorage.getItem(this.storageKey) ?? "[]");
+    /** @type {api.Problem | null} */
+    this.connectionProblem = null;
+    this.sending = false;
+    /** @type {(() => void) | null} */
+    this.skipDelay = null;
     window.addEventListener("online", () => this.flush());
   }
 
@@ -21,12 +30,16 @@ export class Outbox {
     return this.operations.filter((operation) => operation.state === "waiting");
   }
 
-  get refused() {
-    return this.operations.filter((operation) => operation.state === "refused");
+  get rejected() {
+    return this.operations.filter((operation) => operation.state === "rejected");
   }
 
-  /** One decision or many: they are stored together or not at all. */
+  /**
+   * One decision or several: all or none of them are stored.
+   * @param {...Correction} corrections
+   */
   submit(...corrections) {
+    /** @type {Operation} */
     const operation = {
       kind: "submit",
       id: randomId(),
@@ -34,19 +47,22 @@ export class Outbox {
       state: "waiting",
       attempts: 0,
     };
-    this.#push(operation);
+    this.#add(operation);
     return operation;
   }
 
-  /** Take a decision back; returns true if it never left the page. */
+  /**
+   * Undo an operation; returns true if it was never sent.
+   * @param {Operation} operation
+   */
   undo(operation) {
     if (operation.state === "waiting" && operation.attempts === 0) {
       this.#remove(operation);
       return true;
     }
-    if (operation.state === "refused") this.#remove(operation);
+    if (operation.state === "rejected") this.#remove(operation);
     else
-      this.#push({
+      this.#add({
         kind: "revert",
         id: randomId(),
         of: operation.id,
@@ -57,68 +73,91 @@ export class Outbox {
     return false;
   }
 
-  /** Send a refused decision again, with corrections that may be accepted. */
+  /**
+   * Send a rejected operation again, with corrections that may be accepted.
+   * @param {Operation} operation
+   * @param {Correction[]} corrections
+   */
   retry(operation, corrections) {
     this.#remove(operation);
     Object.assign(operation, { state: "waiting", attempts: 0, id: randomId(), problem: undefined });
     operation.corrections = corrections;
-    this.#push(operation);
+    this.#add(operation);
   }
 
-  drop(operation) {
+  /** @param {Operation} operation */
+  discard(operation) {
     this.#remove(operation);
   }
 
   async flush() {
-    this.wake?.(); // do not wait out a pause that was meant for a broken line
+    if (!this.connectionProblem?.retryAfterMs) this.skipDelay?.();
     if (this.sending) return;
     this.sending = true;
-    let wait = FIRST_WAIT;
-    for (let operation; (operation = this.waiting[0]);) {
+    let delay = FIRST_DELAY_MS;
+    for (let [operation] = this.waiting; operation; [operation] = this.waiting) {
       operation.attempts += 1;
-      this.#keep();
+      this.#persist();
       try {
         await this.#send(operation);
-        this.trouble = null;
+        this.connectionProblem = null;
       } catch (problem) {
-        if (problem.status === 401) break; // stays kept; sent after signing in
-        if (problem.passing) {
-          this.trouble = problem;
+        if (problem.status === 401) break; // stays stored, and is sent after signing in
+        if (problem.retryable) {
+          this.connectionProblem = problem;
           this.onChange();
-          await new Promise((resolve) => {
-            this.wake = resolve;
-            setTimeout(resolve, wait);
-          });
-          wait = Math.min(wait * 2, LONGEST_WAIT);
+          await this.#wait(Math.max(delay, problem.retryAfterMs ?? 0));
+          delay = Math.min(delay * 2, MAX_DELAY_MS);
           continue;
         }
-        this.#refuse(operation, problem);
+        this.#reject(operation, problem);
       }
-      wait = FIRST_WAIT;
+      delay = FIRST_DELAY_MS;
       this.onChange();
     }
     this.sending = false;
   }
 
-  /** The page is going away: send what can be sent without waiting. Answers come too late to read,
-      but what is stored twice is stored once, so the next page sends the same again. */
-  leave() {
+  /** The page is being closed: send everything without waiting. The answers come too late to be read,
+      but sending twice stores once, so the next page may send the same again. */
+  sendOnUnload() {
     for (const operation of this.waiting) {
       if (operation.kind === "submit") this.#post(operation, { keepalive: true }).catch(() => {});
       else if (operation.batch_id) this.#revert(operation, { keepalive: true }).catch(() => {});
     }
   }
 
-  #post(operation, options) {
-    const headers = { "Idempotency-Key": operation.id };
-    return api.post(`${this.base}/corrections`, { corrections: operation.corrections }, { headers, ...options });
+  /** @param {number} milliseconds */
+  #wait(milliseconds) {
+    return new Promise((resolve) => {
+      this.skipDelay = () => resolve(undefined);
+      setTimeout(resolve, milliseconds);
+    });
   }
 
-  /** What still stands of all that one request stored: undoing it twice undoes it once. */
+  /**
+   * @param {Operation} operation
+   * @param {RequestOptions} [options]
+   */
+  #post(operation, options) {
+    const headers = { "Idempotency-Key": operation.id };
+    return api.post(
+      `${this.base}/corrections`,
+      { corrections: operation.corrections },
+      { headers, ...options },
+    );
+  }
+
+  /**
+   * Reverts what one request stored; reverting twice reverts once.
+   * @param {Operation} operation
+   * @param {RequestOptions} [options]
+   */
   #revert(operation, options) {
     return api.post(`${this.base}/batches/${operation.batch_id}/revert`, undefined, options);
   }
 
+  /** @param {Operation} operation */
   async #send(operation) {
     if (operation.kind === "submit") {
       const { corrections } = await this.#post(operation);
@@ -133,8 +172,12 @@ export class Outbox {
     this.#remove(operation);
   }
 
-  #refuse(operation, problem) {
-    operation.state = "refused";
+  /**
+   * @param {Operation} operation
+   * @param {any} problem
+   */
+  #reject(operation, problem) {
+    operation.state = "rejected";
     const { status, type, title, detail, errors, request_id } = problem;
     operation.problem = {
       status,
@@ -144,29 +187,32 @@ export class Outbox {
       errors,
       request_id,
     };
-    this.#keep();
+    this.#persist();
   }
 
-  #push(operation) {
+  /** @param {Operation} operation */
+  #add(operation) {
     this.operations.push(operation);
-    this.#keep();
+    this.#persist();
     this.onChange();
     this.flush();
   }
 
+  /** @param {Operation} operation */
   #remove(operation) {
     this.operations = this.operations.filter((other) => other !== operation);
-    this.#keep();
+    this.#persist();
     this.onChange();
   }
 
-  #keep() {
-    if (this.operations.length) sessionStorage.setItem(this.name, JSON.stringify(this.operations));
-    else sessionStorage.removeItem(this.name);
+  #persist() {
+    if (this.operations.length) {
+      sessionStorage.setItem(this.storageKey, JSON.stringify(this.operations));
+    } else sessionStorage.removeItem(this.storageKey);
   }
 }
 
-/** crypto.randomUUID is missing on plain http from another machine; random values are not. */
+/** crypto.randomUUID is missing on plain http from another machine; getRandomValues is not. */
 function randomId() {
   return [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16).padStart(2, "0"))

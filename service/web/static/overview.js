@@ -1,25 +1,29 @@
-// The overview of an audit: how noisy, where, how far the tiers can be believed, what it cannot judge.
+// The overview of an audit: noise rate, tiers, errors found, noise matrix, classes, issues, downloads.
 
 import * as api from "./api.js";
 import { classesSection } from "./classes.js";
+import { dataMap } from "./data-map.js";
 import { button, fill, h, problemBox } from "./dom.js";
-import { dataMap } from "./datamap.js";
+import { loadingView, unfinishedAuditView } from "./empty-state.js";
 import { openExport } from "./export.js";
 import { findingsSection } from "./findings.js";
 import { finePercent } from "./format.js";
 import { issuesSection } from "./issues.js";
-import { matrixSection } from "./matrix.js";
-import { reviewHead } from "./reviewhead.js";
+import { matrixSection } from "./noise-matrix.js";
+import { reviewHead } from "./review-head.js";
 import { tiersSection } from "./tiers.js";
-import { waitingView } from "./ending.js";
 
+/**
+ * @param {HTMLElement} main
+ * @param {{ id: string }} options
+ */
 export async function show(main, { id }) {
-  fill(main, waitingView());
+  fill(main, loadingView());
   const audit = await api.get(`/v1/audits/${id}`);
   const dataset = await api.get(`/v1/datasets/${audit.dataset_id}`);
   document.title = `Overview of ${dataset.name} · labelaudit`;
   if (audit.status !== "completed") {
-    fill(main, reviewHead(dataset, id, "overview"), waitingView(audit));
+    fill(main, reviewHead(dataset, id, "overview"), unfinishedAuditView(audit));
     return;
   }
   const [summary, found] = await Promise.all([
@@ -36,7 +40,12 @@ export async function show(main, { id }) {
         "div",
         { class: "page overview" },
         caveats(summary),
-        h("div", { class: "overview-top" }, noiseRate(summary, audit), tiersSection(summary, found, id)),
+        h(
+          "div",
+          { class: "overview-top" },
+          noiseRate(summary, audit),
+          tiersSection(summary, found, id),
+        ),
         findingsSection(found, id),
         matrixSection(summary, id),
         dataset.kind === "probabilities" ? null : dataMap(id),
@@ -48,35 +57,37 @@ export async function show(main, { id }) {
   );
 }
 
+/** @param {Summary} options */
 function caveats({ cannot_judge: cannot = [], missing = [] }) {
   if (!cannot.length && !missing.length) return null;
+  /** @param {string} text */
   const sentence = (text) =>
     `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
   return h(
     "section",
     { class: "notice slow", "aria-label": "Limits of this audit" },
-    h(
-      "h2",
-      {},
-      cannot.length ? "What this audit cannot judge" : "What this audit had to do without",
-    ),
+    h("h2", {}, cannot.length ? "What this audit cannot judge" : "What this audit did not use"),
     cannot.length
       ? h(
           "ul",
           {},
-          cannot.map((words) => h("li", {}, sentence(words))),
+          cannot.map((text) => h("li", {}, sentence(text))),
         )
       : null,
     missing.length
       ? h(
           "ul",
           { class: cannot.length ? "quiet" : "" },
-          missing.map((words) => h("li", {}, sentence(words))),
+          missing.map((text) => h("li", {}, sentence(text))),
         )
       : null,
   );
 }
 
+/**
+ * @param {Summary} options
+ * @param {Audit} audit
+ */
 function noiseRate({ noise_rate: rate }, audit) {
   return h(
     "section",
@@ -99,47 +110,52 @@ function noiseRate({ noise_rate: rate }, audit) {
       "p",
       { class: "quiet" },
       rate
-        ? `of the labels are probably wrong; the middle estimate is ${finePercent(rate.estimate)}.`
+        ? `of the labels are probably wrong (best estimate: ${finePercent(rate.estimate)}).`
         : "Not estimated.",
     ),
-    h(
-      "p",
-      { class: "quiet small" },
-      `Version ${audit.dataset_version} of the dataset, audited by ${audit.created_by}.`,
-    ),
+    h("p", { class: "quiet small" }, `${datasetVersion(audit)}, audited by ${audit.created_by}.`),
   );
 }
 
+/** @param {Audit} options */
+const datasetVersion = ({ dataset_version: version }) =>
+  version ? `Version ${version} of the dataset` : "Original upload";
+
+/**
+ * @param {string} id
+ * @param {Dataset} dataset
+ */
 function downloads(id, dataset) {
-  const fault = h("div");
-  const fetchList = (format) => async () => {
+  const errors = h("div");
+  /** @param {string} format */
+  const downloadList = (format) => async () => {
     try {
       await api.save(`/v1/audits/${id}/suspects.${format}`, `suspects-${id}.${format}`);
     } catch (problem) {
-      fill(fault, problemBox(problem));
+      fill(errors, problemBox(problem));
     }
   };
   if (!api.may("export")) return null;
   return h(
     "section",
     {},
-    h("h2", {}, "Take it home"),
+    h("h2", {}, "Download"),
     h(
       "div",
       { class: "row" },
       button("Export the corrected dataset …", () => openExport(dataset), {
         class: "button primary",
       }),
-      button("Report as one file", async () => {
+      button("Report (HTML)", async () => {
         try {
           await api.save(`/v1/audits/${id}/report.html`, `report-${dataset.name}.html`);
         } catch (problem) {
-          fill(fault, problemBox(problem));
+          fill(errors, problemBox(problem));
         }
       }),
-      button("Ranked list as CSV", fetchList("csv")),
-      button("Ranked list as Parquet", fetchList("parquet")),
+      button("Ranked list (CSV)", downloadList("csv")),
+      button("Ranked list (Parquet)", downloadList("parquet")),
     ),
-    fault,
+    errors,
   );
 }

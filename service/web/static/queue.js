@@ -1,50 +1,71 @@
-// What this page holds of the queue: a few leased samples ahead, renewed while open, given back after.
+// The samples that this page has leased from the queue: a few ahead, renewed while in use, released
+// afterwards.
 
 import * as api from "./api.js";
-import { preload } from "./sample.js";
+import { loadImage } from "./sample.js";
 
-const ROUNDS = 5;
-const MOST_AT_ONCE = 20; // what one call may lease
-const IDLE_MS = 20 * 60_000; // whoever has gone home should not keep samples from colleagues
+const MAX_ROUNDS = 5;
+const MAX_PER_CALL = 20; // what one call may lease
+const IDLE_MS = 20 * 60_000; // an abandoned page must not keep samples from others
 
 export class Queue {
-  /** `onLost(item)` is called when somebody else may have the item now. */
-  constructor(auditId, filter, { onLost, ahead = 4, pictureSize = 1024 }) {
+  /**
+   * `onLeaseLost(item)` is called when somebody else may have the item now.
+   * @param {string} auditId
+   * @param {Filter} filter
+   * @param {{ onLeaseLost: (item: Suspect) => void, ahead?: number, imageSize?: number }} options
+   */
+  constructor(auditId, filter, { onLeaseLost, ahead = 4, imageSize = 1024 }) {
     this.base = `/v1/audits/${auditId}/queue`;
     this.filter = filter;
-    this.onLost = onLost;
-    this.wanted = ahead;
-    this.pictureSize = pictureSize;
+    this.onLeaseLost = onLeaseLost;
+    this.target = ahead;
+    this.imageSize = imageSize;
+    /** @type {Suspect[]} */
     this.ahead = [];
-    this.held = new Map();
+    /** @type {Map<string, Suspect>} by sample id */
+    this.leased = new Map();
+    /** @type {Map<string, Suspect>} by sample id */
     this.shown = new Map();
     this.exhausted = false;
-    this.active = Date.now();
+    this.lastActive = Date.now();
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    this.timer = undefined;
+    /** @type {Promise<void> | null} */
+    this.filling = null;
   }
 
-  /** The next sample if one is here; ask `refill` otherwise. */
+  /** The next sample if one is here; call `refill` otherwise. */
   take() {
-    if (Date.now() - this.active > IDLE_MS) this.release(); // run out unrenewed, maybe decided since
-    this.active = Date.now();
+    if (this.#isIdle()) this.release(); // the leases expired, and others may have decided meanwhile
+    this.lastActive = Date.now();
     const item = this.ahead.shift() ?? null;
     if (item) this.shown.set(item.sample_id, item);
     return item;
   }
 
+  /** @param {Suspect | null} item */
   putBack(item) {
     if (item) this.ahead.unshift(item);
   }
 
-  /** The item was decided: its lease is not ours to renew or release any more. */
-  forget(item) {
-    this.held.delete(item.sample_id);
+  /**
+   * The item was decided: its lease must not be renewed or released any more.
+   * @param {Suspect} item
+   */
+  removeLease(item) {
+    this.leased.delete(item.sample_id);
   }
 
-  keep(item) {
-    if (item.lease) this.held.set(item.sample_id, item);
+  /**
+   * The item's decision was undone before it was sent: its lease is held again.
+   * @param {Suspect} item
+   */
+  addLease(item) {
+    if (item.lease) this.leased.set(item.sample_id, item);
   }
 
-  /** Lease until enough lies ahead; calls made meanwhile share one request. */
+  /** Lease until enough lie ahead; concurrent calls share one request. */
   refill() {
     this.filling ??= this.#fill().finally(() => {
       this.filling = null;
@@ -53,66 +74,76 @@ export class Queue {
   }
 
   async #fill() {
-    for (let round = 0; round < ROUNDS && this.ahead.length < this.wanted; round += 1) {
-      const count = Math.min(MOST_AT_ONCE, this.wanted - this.ahead.length);
+    for (let round = 0; round < MAX_ROUNDS && this.ahead.length < this.target; round += 1) {
+      const count = Math.min(MAX_PER_CALL, this.target - this.ahead.length);
       const { items } = await api.post(`${this.base}/next`, { count, ...this.filter });
       this.exhausted = items.length < count;
-      items.forEach((item) => this.#receive(item));
+      for (const item of items) this.#receive(item);
       this.#scheduleRenewal();
       if (this.exhausted) return;
     }
   }
 
-  /** A sample whose decision was undone, or that was skipped again, comes back while it is still
-      known here: only its lease is new. */
+  /**
+   * A sample that was undone or skipped again is served again while this page still has it: only its
+   * lease is new.
+   * @param {Suspect} item
+   */
   #receive(item) {
     const known = this.shown.get(item.sample_id);
     if (known) {
       known.lease = item.lease;
-      this.held.set(item.sample_id, known);
+      this.leased.set(item.sample_id, known);
       return;
     }
-    this.held.set(item.sample_id, item);
-    preload(item, this.pictureSize);
+    this.leased.set(item.sample_id, item);
+    if (item.media_url) loadImage(item, this.imageSize);
     this.ahead.push(item);
   }
 
   #scheduleRenewal() {
-    if (this.timer || !this.held.size) return;
+    if (this.timer || !this.leased.size) return;
     const shortest = Math.min(
-      ...[...this.held.values()].map((item) => item.lease.expires_in_seconds),
+      ...[...this.leased.values()].map((item) => item.lease?.expires_in_seconds ?? Infinity),
     );
     this.timer = setInterval(() => this.#renew(), (shortest * 1000) / 3);
   }
 
   async #renew() {
-    if (Date.now() - this.active > IDLE_MS) return;
-    await Promise.all(
-      [...this.held.values()].map(async (item) => {
-        try {
-          await api.post(`${this.base}/renew`, lease(item));
-        } catch (problem) {
-          if (!problem.is?.("lease-lost") || this.held.get(item.sample_id) !== item) return;
-          this.held.delete(item.sample_id);
-          this.ahead = this.ahead.filter((other) => other !== item);
-          this.onLost(item);
-        }
-      }),
-    );
+    if (this.#isIdle()) return;
+    await Promise.all([...this.leased.values()].map((item) => this.#renewOne(item)));
   }
 
-  /** Give back everything; works while the page is being closed. */
+  /** @param {Suspect} item */
+  async #renewOne(item) {
+    try {
+      await api.post(`${this.base}/renew`, leaseOf(item));
+    } catch (problem) {
+      const lost = problem instanceof api.Problem && problem.is("lease-lost");
+      if (!lost || this.leased.get(item.sample_id) !== item) return;
+      this.leased.delete(item.sample_id);
+      this.ahead = this.ahead.filter((other) => other !== item);
+      this.onLeaseLost(item);
+    }
+  }
+
+  #isIdle() {
+    return Date.now() - this.lastActive > IDLE_MS;
+  }
+
+  /** Release every lease; works while the page is being closed. */
   release() {
     clearInterval(this.timer);
-    this.timer = null;
-    const given = [...this.held.values()].map((item) =>
-      api.post(`${this.base}/release`, lease(item), { keepalive: true }).catch(() => {}),
+    this.timer = undefined;
+    const released = [...this.leased.values()].map((item) =>
+      api.post(`${this.base}/release`, leaseOf(item), { keepalive: true }).catch(() => {}),
     );
-    this.held.clear();
+    this.leased.clear();
     this.shown.clear();
     this.ahead = [];
-    return Promise.all(given);
+    return Promise.all(released);
   }
 }
 
-const lease = (item) => ({ sample_id: item.sample_id, lease_id: item.lease.lease_id });
+/** @param {Suspect} item */
+const leaseOf = (item) => ({ sample_id: item.sample_id, lease_id: item.lease?.lease_id });

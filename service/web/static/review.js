@@ -1,29 +1,33 @@
-// The review view: one sample at a time, decided by one key, the next one already here.
+// The review view: one sample at a time, decided with one key, the next one already loaded.
 
 import * as api from "./api.js";
+import { openClassSearch } from "./class-search.js";
 import { choicesOf, decisionPanel, evidencePanel } from "./decision.js";
-import { announce, button, fill, h, problemBox } from "./dom.js";
+import { announce, button, fill, find, h, problemBox } from "./dom.js";
+import { endOfQueueView, loadingView, unfinishedAuditView } from "./empty-state.js";
 import { openExport } from "./export.js";
 import { percent } from "./format.js";
-import { Desk, decisionOn } from "./desk.js";
 import { openHelp } from "./help.js";
-import { listenToKeys } from "./keys.js";
-import { openStory } from "./story.js";
-import { filterBar, filterFromAddress, reviewHead } from "./reviewhead.js";
+import { filterBar, filterFromAddress, reviewHead } from "./review-head.js";
+import { decisionOn, ReviewSession } from "./review-session.js";
 import { sampleView } from "./sample.js";
-import { openSearch } from "./search.js";
-import { endView, waitingView } from "./ending.js";
+import { openSampleHistory } from "./sample-history.js";
+import { listenForShortcuts } from "./shortcuts.js";
 
-const REMEMBERED = 100; // decisions that can be undone one by one
+const UNDO_LIMIT = 100;
 const REFRESH_MS = 30_000;
 
+/**
+ * @param {HTMLElement} main
+ * @param {{ id: string }} options
+ */
 export async function show(main, { id }) {
-  fill(main, waitingView());
+  fill(main, loadingView());
   const audit = await api.get(`/v1/audits/${id}`);
   const dataset = await api.get(`/v1/datasets/${audit.dataset_id}`);
   document.title = `Review ${dataset.name} · labelaudit`;
   if (audit.status !== "completed") {
-    fill(main, reviewHead(dataset, id, "review"), waitingView(audit));
+    fill(main, reviewHead(dataset, id, "review"), unfinishedAuditView(audit));
     if (["queued", "running"].includes(audit.status)) {
       await api.follow(
         id,
@@ -38,16 +42,22 @@ export async function show(main, { id }) {
 }
 
 class Review {
+  /**
+   * @param {HTMLElement} main
+   * @param {Dataset} dataset
+   * @param {Summary} summary
+   */
   constructor(main, dataset, summary) {
     this.dataset = dataset;
     this.auditId = summary.audit_id;
     this.filter = filterFromAddress();
+    /** @type {Suspect | null} */
     this.current = null;
-    this.desk = new Desk(summary, this.filter, {
-      onLost: (item) => this.#lost(item),
-      remembered: REMEMBERED,
+    this.session = new ReviewSession(summary, this.filter, {
+      onLeaseLost: (item) => this.#leaseLost(item),
+      undoLimit: UNDO_LIMIT,
     });
-    this.queue = this.desk.queue;
+    this.queue = this.session.queue;
     this.stage = h("div", { class: "stage" });
     fill(
       main,
@@ -59,37 +69,45 @@ class Review {
           this.auditId,
           "review",
           button("Export …", () => openExport(dataset), { class: "link-button" }),
-          button("History (h)", () => this.#story(), { class: "link-button" }),
-          button("Keys (?)", openHelp, { class: "link-button" }),
+          button("History (h)", () => this.#openHistory(), { class: "link-button" }),
+          button("Shortcuts (?)", openHelp, { class: "link-button" }),
         ),
-        h("div", { class: "review-strip" }, filterBar(this.filter, summary), this.desk.tally.element),
-        this.desk.notices,
+        h(
+          "div",
+          { class: "review-strip" },
+          filterBar(this.filter, summary),
+          this.session.counters.element,
+        ),
+        this.session.notices,
         this.stage,
       ),
     );
   }
 
   async start() {
-    this.desk.start();
-    listenToKeys(this.stage, (key) => this.#actOf(key));
+    this.session.start();
+    listenForShortcuts(this.stage, (key) => this.#actionOf(key));
     setInterval(() => {
-      if (!document.hidden && !this.desk.outbox.operations.length) this.desk.recount();
+      if (!document.hidden && !this.session.outbox.operations.length) this.session.recount();
     }, REFRESH_MS);
-    const wanted = new URLSearchParams(location.search).get("sample");
-    if (wanted === null) await this.#next();
-    else await this.#open(wanted);
+    const sampleId = new URLSearchParams(location.search).get("sample");
+    if (sampleId === null) await this.#next();
+    else await this.#open(sampleId);
   }
 
-  /** One sample that was asked for by its id, decided or not; the queue goes on behind it. */
+  /**
+   * Show the sample with this ID, decided or not; the queue continues after it.
+   * @param {string} sampleId
+   */
   async #open(sampleId) {
     const path = `/v1/audits/${this.auditId}/suspects/${encodeURIComponent(sampleId)}`;
     try {
-      this.current = await api.get(path);
+      this.current = /** @type {Suspect} */ (await api.get(path));
     } catch (problem) {
-      fill(this.stage, problemBox(problem, { actions: [this.#again()] }));
+      fill(this.stage, problemBox(problem, { actions: [this.#retryButton()] }));
       return;
     }
-    this.queue.shown.set(this.current.sample_id, this.current); // not served a second time
+    this.queue.shown.set(this.current.sample_id, this.current); // so that the queue does not show it again
     this.#draw();
     this.#refillBehind();
   }
@@ -101,11 +119,11 @@ class Review {
       this.#refillBehind();
       return;
     }
-    fill(this.stage, waitingView());
+    fill(this.stage, loadingView());
     try {
       await this.queue.refill();
     } catch (problem) {
-      fill(this.stage, problemBox(problem, { actions: [this.#again()] }));
+      fill(this.stage, problemBox(problem, { actions: [this.#retryButton()] }));
       return;
     }
     this.current = this.queue.take();
@@ -115,10 +133,10 @@ class Review {
 
   #refillBehind() {
     if (this.queue.exhausted && this.queue.ahead.length) return;
-    this.queue.refill().catch(() => {}); // asked for again, and shown, once nothing is left here
+    this.queue.refill().catch(() => {}); // retried, and reported, once none is left here
   }
 
-  #again() {
+  #retryButton() {
     return h(
       "button",
       { class: "button primary", type: "button", on: { click: () => this.#next() } },
@@ -127,25 +145,26 @@ class Review {
   }
 
   async #end() {
-    await this.desk.outbox.flush();
-    await this.desk.recount();
+    await this.session.outbox.flush();
+    await this.session.recount();
     fill(
       this.stage,
-      endView({
-        tally: this.desk.tally,
+      endOfQueueView({
+        counters: this.session.counters,
         filter: this.filter,
         dataset: this.dataset,
         auditId: this.auditId,
-        again: () => this.queue.release().then(() => this.#next()),
-        undo: this.desk.history.length ? () => this.undo() : null,
+        refresh: () => this.queue.release().then(() => this.#next()),
+        undo: this.session.history.length ? () => this.undo() : null,
       }),
     );
-    announce("The end of the queue. Nothing is left to review here.");
+    announce("End of the queue. There is nothing left to review here.");
   }
 
   #draw() {
     const item = this.current;
-    const focused = document.activeElement?.dataset?.key;
+    if (!item) return;
+    const focused = document.activeElement?.getAttribute("data-key");
     this.choices = choicesOf(item, this.dataset.class_names);
     fill(
       this.stage,
@@ -153,76 +172,98 @@ class Review {
       decisionPanel(item, this.choices, (verdict, label) => this.act(verdict, label)),
       evidencePanel(this.auditId, item, this.dataset.class_names),
     );
-    // Whoever works with Tab and Enter stays on the same button from sample to sample.
+    // Keyboard focus stays on the same button from sample to sample.
     if (focused)
-      this.stage
-        .querySelector(`[data-key="${CSS.escape(focused)}"]`)
-        ?.focus({ preventScroll: true });
+      find(this.stage, `[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     const suggestion =
       item.suggested_label === null
         ? "no suggestion"
         : `suggested ${item.suggested_label}, ${percent(item.suggested_label_confidence)}`;
-    this.#say(
-      `Rank ${item.rank}, ${item.tier}. Given ${item.given_label}; ${suggestion}. ${percent(item.p_wrong)} probably wrong.`,
+    this.#announce(
+      `Rank ${item.rank}, ${item.tier}. Given ${item.given_label}; ${suggestion}. Probably wrong: ${percent(item.p_wrong)}.`,
     );
   }
 
-  #say(text) {
-    announce(this.spoken ? `${this.spoken} ${text}` : text);
-    this.spoken = "";
+  /** @param {string} text */
+  #announce(text) {
+    announce(this.announcement ? `${this.announcement} ${text}` : text);
+    this.announcement = "";
   }
 
+  /**
+   * @param {Api.Verdict | "search" | "undo"} verdict
+   * @param {string | null} [label]
+   */
   act(verdict, label) {
     if (verdict === "undo") return this.undo();
     if (!this.current) return undefined;
     if (verdict === "search") {
-      return openSearch(this.dataset.class_names, this.current, (name) => this.#choose(name));
+      return openClassSearch(this.dataset.class_names, this.current, (name) => this.#choose(name));
     }
-    return this.#decide(verdict, label);
+    return this.#decide(verdict, label ?? null);
   }
 
+  /** @param {string} name */
   #choose(name) {
+    if (!this.current) return;
     const { verdict, label } = decisionOn(this.current, "relabel", name);
     this.#decide(verdict, label);
   }
 
+  /**
+   * @param {Api.Verdict} verdict
+   * @param {string | null} label
+   */
   #decide(verdict, label) {
-    this.desk.decide([{ item: this.current, verdict, label }]);
-    this.spoken =
-      { keep: `Kept ${label}.`, exclude: "Excluded.", skip: "Skipped." }[verdict] ??
-      `Changed to ${label}.`;
+    if (!this.current) return;
+    this.session.decide([{ item: this.current, verdict, label }]);
+    this.announcement = announcementOf(verdict, label);
     this.#next();
   }
 
   undo() {
-    const undone = this.desk.undo();
-    if (!undone) return announce("Nothing to undo.");
+    const undone = this.session.undo();
+    if (!undone) return announce("There is nothing to undo.");
     this.queue.putBack(this.current);
     this.current = undone[0].item;
-    this.spoken = "Undone.";
+    this.announcement = "Undone.";
     return this.#draw();
   }
 
-  #lost(item) {
+  /** @param {Suspect} item */
+  #leaseLost(item) {
     if (item !== this.current) return;
     item.lease = null;
-    announce("Your hold on this sample ran out; somebody else may decide it too.");
+    announce("Your lease on this sample expired. Somebody else may decide it too.");
   }
 
-  #story() {
-    if (this.current) openStory(this.auditId, this.current.sample_id);
+  #openHistory() {
+    if (this.current) openSampleHistory(this.auditId, this.current.sample_id);
   }
 
-  #actOf(key) {
+  /** @param {string} key */
+  #actionOf(key) {
     const choice = /^[1-9]$/.test(key) ? this.choices?.[Number(key) - 1] : null;
     if (choice) return () => this.act(choice.verdict, choice.label);
-    return {
+    /** @type {Record<string, () => unknown>} */
+    const actions = {
       k: () => this.act("keep", this.current?.given_label),
       x: () => this.act("exclude", null),
       s: () => this.act("skip", null),
       u: () => this.undo(),
-      h: () => this.#story(),
+      h: () => this.#openHistory(),
       "/": () => this.act("search"),
-    }[key];
+    };
+    return actions[key];
   }
+}
+
+/**
+ * @param {Api.Verdict} verdict
+ * @param {string | null} label
+ */
+function announcementOf(verdict, label) {
+  if (verdict === "keep") return `Kept ${label}.`;
+  if (verdict === "exclude") return "Excluded.";
+  return verdict === "skip" ? "Skipped." : `Changed to ${label}.`;
 }

@@ -1,31 +1,39 @@
-// Shows one sample, whatever kind it is.
+// Shows one sample of any kind: image, text, table row or vector.
 
 import * as api from "./api.js";
 import { fill, h } from "./dom.js";
 import { number, shorten } from "./format.js";
-import { viewer } from "./viewer.js";
+import { attachViewer } from "./image-viewer.js";
 
 const LONG_TEXT = 400;
 
-/** Begin to fetch what the sample will need; the answer is kept on the item itself. */
-export function preload(item, size = 1024) {
-  if (!item.media_url || item.picture) return;
-  item.picture = api
-    .blob(item.media_url, { query: { size } })
-    .then((bytes) => URL.createObjectURL(bytes));
-  item.picture.catch(() => {}); // shown where the picture should be
+/**
+ * The URL of the sample's image, which is fetched once and kept on the item.
+ * @param {Suspect} item
+ * @param {number} [size]
+ */
+export function loadImage(item, size = 1024) {
+  if (!item.imageUrl) {
+    item.imageUrl = api
+      .blob(item.media_url ?? "", { query: { size } })
+      .then((bytes) => URL.createObjectURL(bytes));
+    item.imageUrl.catch(() => {}); // shown where the image should be
+  }
+  return item.imageUrl;
 }
 
-export async function forgetPicture(item) {
-  const picture = item.picture;
-  item.picture = null;
+/** @param {Suspect} item */
+export async function releaseImage(item) {
+  const loading = item.imageUrl;
+  item.imageUrl = null;
   try {
-    URL.revokeObjectURL(await picture);
+    if (loading) URL.revokeObjectURL(await loading);
   } catch {
-    // it never came
+    // it was never loaded
   }
 }
 
+/** @param {Suspect} item */
 export function sampleView(item) {
   if (item.media_url) return imageView(item);
   if (typeof item.content.text === "string") return textView(item.content.text);
@@ -33,29 +41,34 @@ export function sampleView(item) {
   return vectorView(item);
 }
 
+/** @param {Suspect} item */
 function imageView(item) {
   const frame = h("div", { class: "picture", "aria-busy": "true" });
-  preload(item);
-  item.picture.then(
+  loadImage(item).then(
     (url) => {
       const image = h("img", { src: url, alt: `Sample ${item.sample_id}`, draggable: "false" });
       image.addEventListener("load", () => {
         frame.setAttribute("aria-busy", "false");
-        viewer(image, frame);
+        attachViewer(image, frame);
       });
-      image.addEventListener("error", () => noPicture(frame, "The image cannot be shown."));
+      image.addEventListener("error", () => imageError(frame, "The image could not be displayed."));
       fill(frame, image);
     },
-    (problem) => noPicture(frame, problem.detail || "The image cannot be loaded."),
+    (problem) => imageError(frame, problem.detail || "The image could not be loaded."),
   );
   return frame;
 }
 
-function noPicture(frame, words) {
+/**
+ * @param {HTMLElement} frame
+ * @param {string} message
+ */
+function imageError(frame, message) {
   frame.setAttribute("aria-busy", "false");
-  fill(frame, h("p", { class: "quiet centred" }, words));
+  fill(frame, h("p", { class: "quiet centred" }, message));
 }
 
+/** @param {string} text */
 function textView(text) {
   const length = text.length > LONG_TEXT ? "long" : "short";
   return h(
@@ -65,20 +78,21 @@ function textView(text) {
   );
 }
 
+/** @param {Suspect} item */
 function tableView(item) {
-  const other = item.suggested_label ?? item.predicted_label;
-  const rows = columnsFirst(item).map(({ name, value, given, suggested }) =>
+  const suggestion = item.suggested_label ?? item.predicted_label;
+  const rows = orderedColumns(item).map(({ name, value, given, suggested }) =>
     h(
       "div",
       {},
       h("dt", { dir: "auto" }, name),
-      h("dd", { dir: "auto" }, cell(value)),
+      h("dd", { dir: "auto" }, valueCell(value)),
       given || suggested
         ? h(
             "dd",
             { class: "usual" },
             h("span", {}, h("bdi", {}, shorten(item.given_label, 20)), ` ${given ?? "–"}`),
-            h("span", {}, h("bdi", {}, shorten(other, 20)), ` ${suggested ?? "–"}`),
+            h("span", {}, h("bdi", {}, shorten(suggestion, 20)), ` ${suggested ?? "–"}`),
           )
         : null,
     ),
@@ -86,25 +100,37 @@ function tableView(item) {
   return h("div", { class: "sheet" }, h("dl", { class: "sample-row" }, rows));
 }
 
-/** The row's columns, those first that speak most against the given label. */
-export function columnsFirst({ content: { row, typical = [] } }) {
-  const ordered = typical.map(({ column, given, suggested }) => ({
+/**
+ * @typedef {{ column: string, given?: string, suggested?: string }} Typical
+ * @typedef {{ name: string, value: unknown, given?: string, suggested?: string }} Column
+ */
+
+/**
+ * The row's columns, those that contradict the given label most first.
+ * @param {Pick<Suspect, "content">} item
+ * @returns {Column[]}
+ */
+export function orderedColumns({ content: { row, typical = [] } }) {
+  /** @type {Column[]} */
+  const ordered = typical.map((/** @type {Typical} */ { column, given, suggested }) => ({
     name: column,
     value: row[column],
     given,
     suggested,
   }));
-  const known = new Set(ordered.map(({ name }) => name));
-  const rest = Object.entries(row).filter(([name]) => !known.has(name));
+  const listed = new Set(ordered.map(({ name }) => name));
+  const rest = Object.entries(row).filter(([name]) => !listed.has(name));
   return [...ordered, ...rest.map(([name, value]) => ({ name, value }))];
 }
 
-export function cell(value) {
+/** @param {unknown} value */
+export function valueCell(value) {
   if (value === null || value === undefined) return h("span", { class: "quiet" }, "missing");
   if (typeof value !== "number") return String(value);
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
 }
 
+/** @param {Suspect} item */
 function vectorView(item) {
   const size = item.content.dimensions;
   return h(
@@ -117,7 +143,7 @@ function vectorView(item) {
       h(
         "p",
         { class: "quiet" },
-        `This sample came as ${size ? `${number(size)} numbers` : "numbers"} only, so there is nothing to look at here. Look it up by its id, or go by what the models say.`,
+        `This sample consists of ${size ? `${number(size)} numbers` : "numbers"} only, so there is nothing to display. Look it up by its ID, or rely on the models' prediction.`,
       ),
     ),
   );

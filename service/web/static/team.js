@@ -1,14 +1,18 @@
-// The team of an audit: who did how much, how fast, how far they agree.
+// The team of an audit: how much each member reviewed, how fast, and how often they agree.
 
 import * as api from "./api.js";
-import { assignForm, assignmentsSection, opinionsSection } from "./assigning.js";
-import { announce, button, fill, h, problemBox } from "./dom.js";
-import { ago, number, percent } from "./format.js";
-import { reviewHead } from "./reviewhead.js";
-import { waitingView } from "./ending.js";
+import { assignmentForm, assignmentsSection, opinionsSection } from "./assignments.js";
+import { announce, button, byId, fill, h, problemBox } from "./dom.js";
+import { loadingView } from "./empty-state.js";
+import { ago, number, percent, plural } from "./format.js";
+import { reviewHead } from "./review-head.js";
 
+/**
+ * @param {HTMLElement} main
+ * @param {{ id: string }} options
+ */
 export async function show(main, { id }) {
-  fill(main, waitingView());
+  fill(main, loadingView());
   const audit = await api.get(`/v1/audits/${id}`);
   const dataset = await api.get(`/v1/datasets/${audit.dataset_id}`);
   document.title = `Team of ${dataset.name} · labelaudit`;
@@ -18,6 +22,11 @@ export async function show(main, { id }) {
   await draw();
 }
 
+/**
+ * @param {string} id
+ * @param {Dataset} dataset
+ * @param {Draw} draw
+ */
 async function sections(id, dataset, draw) {
   const base = `/v1/audits/${id}`;
   const [team, assignments, settings] = await Promise.all([
@@ -25,83 +34,150 @@ async function sections(id, dataset, draw) {
     api.get(`${base}/assignments`),
     api.get(`${base}/review-settings`),
   ]);
-  const leads = api.may("audits:run");
-  const people = leads ? await api.get(`${base}/people`) : [];
+  const mayManage = api.may("audits:run");
+  const people = mayManage ? await api.get(`${base}/people`) : [];
   return [
     members(base, team.members, draw),
-    leads ? opinionsSection(base, settings, people, draw) : null,
-    assignmentsSection(base, assignments, leads, draw),
-    leads ? assignForm(base, dataset, people, draw) : null,
+    mayManage ? opinionsSection(base, settings, people, draw) : null,
+    assignmentsSection(base, assignments, mayManage, draw),
+    mayManage ? assignmentForm(base, dataset, people, draw) : null,
   ];
 }
 
+/**
+ * @param {string} base
+ * @param {Api.TeamMember[]} rows
+ * @param {Draw} draw
+ */
 function members(base, rows, draw) {
-  const fault = h("div");
+  const errors = h("div");
+  /** @param {Api.TeamMember} row */
   const undoAll = async (row) => {
-    if (!confirm(`Undo everything ${row.name} decided in this audit? This can be undone too.`)) return;
+    if (
+      !confirm(`Undo all decisions by ${row.name} in this audit? You can restore them afterwards.`)
+    )
+      return;
     try {
       const undone = await api.post(`${base}/team/${encodeURIComponent(row.id)}/revert`);
       await draw();
-      announce(`${undone.reverted} decisions undone.`);
-      if (undone.batch_id) offerBack(base, undone, draw);
+      announce(`${plural(undone.reverted, "decision")} undone.`);
+      if (undone.batch_id) offerRedo(base, undone, draw);
     } catch (problem) {
-      fill(fault, problemBox(problem));
+      fill(errors, problemBox(problem));
     }
   };
   if (!rows.length)
-    return h("section", {}, h("h2", {}, "Team"), h("p", { class: "quiet" }, "Nobody has decided anything yet."));
-  const titles = ["Who", "Decisions", "Skipped", "Undone", "Per hour", "Agree", "Upheld", "Last", ""];
+    return h("section", {}, h("h2", {}, "Team"), h("p", { class: "quiet" }, "No decisions yet."));
+  const titles = [
+    "Member",
+    "Decisions",
+    "Skipped",
+    "Undone",
+    "Per hour",
+    "Agreement",
+    "Upheld",
+    "Last active",
+    "",
+  ];
   return h(
     "section",
     {},
     h("h2", {}, "Team"),
-    h("p", { class: "quiet" }, "Agreement is with others' opinions of the same samples; upheld, what was decided in the end."),
-    fault,
+    h(
+      "p",
+      { class: "quiet" },
+      "Agreement: the share of opinions that match others' on the same samples. Upheld: the share that match the final decision.",
+    ),
+    errors,
     h("div", { id: "undone" }),
     h(
       "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Figures of the team" },
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Team statistics" },
       h(
         "table",
         { class: "table" },
-        h("thead", {}, h("tr", {}, titles.map((title, index) =>
-          h("th", { scope: "col", class: index && index < 7 ? "num" : "" }, title || h("span", { class: "visually-hidden" }, "Undo"))))),
-        h("tbody", {}, rows.map((row) =>
+        h(
+          "thead",
+          {},
           h(
             "tr",
             {},
-            h("th", { scope: "row", dir: "auto" }, row.name),
-            [number(row.decisions), number(row.skips), number(row.undone), row.per_hour === null ? "–" : number(Math.round(row.per_hour))].map((text) => h("td", { class: "num" }, text)),
-            h("td", { class: "num" }, share(row.agreement)),
-            h("td", { class: "num" }, share(row.upheld)),
-            h("td", {}, row.last_at ? ago(row.last_at) : "–"),
-            h("td", {}, button("Undo all …", () => undoAll(row), { class: "link-button", "aria-label": `Undo all that ${row.name} decided` })),
-          ))),
+            titles.map((title, index) =>
+              h(
+                "th",
+                { scope: "col", class: index && index < 7 ? "num" : "" },
+                title || h("span", { class: "visually-hidden" }, "Undo"),
+              ),
+            ),
+          ),
+        ),
+        h(
+          "tbody",
+          {},
+          rows.map((row) =>
+            h(
+              "tr",
+              {},
+              h("th", { scope: "row", dir: "auto" }, row.name),
+              [
+                number(row.verdicts),
+                number(row.skips),
+                number(row.reverted),
+                row.per_hour === null ? "–" : number(Math.round(row.per_hour)),
+              ].map((text) => h("td", { class: "num" }, text)),
+              h("td", { class: "num" }, share(row.agreement)),
+              h("td", { class: "num" }, share(row.upheld)),
+              h("td", {}, row.last_at ? ago(row.last_at) : "–"),
+              h(
+                "td",
+                {},
+                button("Undo all …", () => undoAll(row), {
+                  class: "link-button",
+                  "aria-label": `Undo all decisions by ${row.name}`,
+                }),
+              ),
+            ),
+          ),
+        ),
       ),
     ),
   );
 }
 
-function offerBack(base, undone, draw) {
+/**
+ * @param {string} base
+ * @param {Api.RevertedRead} undone
+ * @param {Draw} draw
+ */
+function offerRedo(base, undone, draw) {
   fill(
-    document.getElementById("undone"),
+    byId("undone"),
     h(
       "p",
       { class: "notice slow" },
-      `${number(undone.reverted)} decisions undone. `,
-      button("Bring them back", async () => {
-        await api.post(`${base}/batches/${undone.batch_id}/revert`);
-        await draw();
-        announce("They are back.");
-      }, { class: "link-button" }),
+      `${plural(undone.reverted, "decision")} undone. `,
+      button(
+        "Restore them",
+        async () => {
+          await api.post(`${base}/batches/${undone.batch_id}/revert`);
+          await draw();
+          announce("Decisions restored.");
+        },
+        { class: "link-button" },
+      ),
     ),
   );
 }
 
+/** @param {Api.Share | null} value */
 const share = (value) =>
   value === null
     ? h("span", { class: "quiet" }, "–")
     : [
         h("strong", {}, percent(value.estimate)),
-        h("span", { class: "quiet small block" }, `${percent(value.low)} – ${percent(value.high)}, n = ${number(value.n)}`),
+        h(
+          "span",
+          { class: "quiet small block" },
+          `${percent(value.low)} – ${percent(value.high)}, n = ${number(value.n)}`,
+        ),
       ];

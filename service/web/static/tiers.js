@@ -1,20 +1,25 @@
-// The tiers of an audit: what each promised, and what was found in it.
+// The tiers of an audit: the expected share of wrong labels in each, and the share found.
 
 import { h } from "./dom.js";
 import { number, percent } from "./format.js";
-import { queueAddress } from "./reviewhead.js";
+import { queueAddress } from "./queue-address.js";
 
 const TIERS = [
-  ["obvious", "Obvious", "Even the low end of the estimate says: more likely wrong than right."],
+  ["obvious", "Obvious", "More likely wrong than right, even at the lower bound."],
   [
     "possible",
     "Possible",
-    "Worth a look; together with the obvious ones, about as many as there should be errors.",
+    "Worth reviewing. Together with the obvious ones, about as many as the expected errors.",
   ],
-  ["none", "Not suspected", "Nothing speaks against these labels."],
+  ["none", "Not suspected", "No evidence against these labels."],
 ];
-const COLUMNS = ["Samples", "Expected to be wrong", "Found wrong so far"];
+const COLUMNS = ["Samples", "Expected wrong", "Found wrong so far"];
 
+/**
+ * @param {Summary} summary
+ * @param {Api.FindingsRead} found
+ * @param {string} id
+ */
 export function tiersSection(summary, found, id) {
   const seen = Object.fromEntries(found.tiers.map((tier) => [tier.tier, tier]));
   return h(
@@ -71,24 +76,26 @@ export function tiersSection(summary, found, id) {
   );
 }
 
-function verdicts({ looked, wrong, low, high }) {
-  if (!looked) return h("span", { class: "quiet" }, "no looks yet");
+/** @param {Api.TierFound} options */
+function verdicts({ reviewed, wrong, low, high }) {
+  if (!reviewed) return h("span", { class: "quiet" }, "none reviewed yet");
   return [
-    h("strong", {}, percent(wrong / looked)),
+    h("strong", {}, percent(wrong / reviewed)),
     h(
       "span",
       { class: "quiet small block" },
-      `${number(wrong)} of ${number(looked)}, ${percent(low)} – ${percent(high)}`,
+      `${number(wrong)} of ${number(reviewed)}, ${percent(low)} – ${percent(high)}`,
     ),
   ];
 }
 
+/** @param {TierSummary} options */
 function precision({ expected_precision: expected, lower_bound: low }) {
   if (expected === null || expected === undefined) return h("span", { class: "quiet" }, "–");
   return [
     h("strong", {}, percent(expected)),
     low === null || low === undefined
       ? null
-      : h("span", { class: "quiet small block" }, `low end ${percent(low)}`),
+      : h("span", { class: "quiet small block" }, `lower bound ${percent(low)}`),
   ];
 }

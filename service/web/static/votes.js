@@ -1,30 +1,40 @@
-// What annotators said in the upload: a bar for each class, with those who voted for it.
+// The annotators' votes in the upload: a bar for each class, with those who voted for it.
 
 import { breakable, h } from "./dom.js";
 import { number, plural } from "./format.js";
 
-const NAMES = 6;
+const SHOWN_NAMES = 6;
 
+/** @param {Suspect} options */
 export function votesBlock({ votes, given_label: given, suggested_label: suggested }) {
   if (!votes?.length) return null;
-  const all = votes.reduce((sum, one) => sum + one.votes, 0);
+  const total = votes.reduce((sum, row) => sum + row.votes, 0);
   return h(
     "section",
     { class: "votes", "aria-label": "Votes in the upload" },
-    h("h2", {}, `${plural(all, "vote")} in the upload`),
+    h("h2", {}, `${plural(total, "vote")} in the upload`),
     h(
       "ul",
       {},
-      votes.map((one) => {
-        const kind = one.label === given ? "given" : one.label === suggested ? "suggested" : "";
+      votes.map((row) => {
+        const kind = row.label === given ? "given" : row.label === suggested ? "suggested" : "";
         return h(
           "li",
-          { class: `vote ${kind}`, vars: { share: one.votes / all } },
-          h("span", { class: "vote-label", dir: "auto" }, breakable(one.label)),
-          h("span", { class: "vote-count" }, number(one.votes), h("span", { class: "visually-hidden" }, ` of ${plural(all, "vote")}`)),
+          { class: `vote ${kind}`, vars: { share: row.votes / total } },
+          h("span", { class: "vote-label", dir: "auto" }, breakable(row.label)),
+          h(
+            "span",
+            { class: "vote-count" },
+            number(row.votes),
+            h("span", { class: "visually-hidden" }, ` of ${plural(total, "vote")}`),
+          ),
           h("span", { class: "vote-bar", "aria-hidden": "true" }),
-          one.annotators.length
-            ? h("span", { class: "vote-names quiet small", dir: "auto" }, breakable(names(one.annotators)))
+          row.annotators.length
+            ? h(
+                "span",
+                { class: "vote-names quiet small", dir: "auto" },
+                breakable(names(row.annotators)),
+              )
             : null,
         );
       }),
@@ -32,9 +42,12 @@ export function votesBlock({ votes, given_label: given, suggested_label: suggest
   );
 }
 
-/** The first few by name; of a crowd, how many more there are. */
+/**
+ * The first few names, and how many more there are.
+ * @param {string[]} annotators
+ */
 function names(annotators) {
-  const rest = annotators.length - NAMES;
+  const rest = annotators.length - SHOWN_NAMES;
   if (rest <= 1) return annotators.join(", ");
-  return `${annotators.slice(0, NAMES).join(", ")} and ${number(rest)} more`;
+  return `${annotators.slice(0, SHOWN_NAMES).join(", ")} and ${number(rest)} more`;
 }

@@ -4,6 +4,7 @@ where the bucket is out of reach."""
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from service.core.config import Settings
 from service.db.engine import Database
 from tests.support.bucket import PART_BYTES, Bucket
 from tests.support.live import LiveService, free_port
+from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
 from worker.runtime.runner import run_one
 
@@ -51,7 +53,7 @@ def client(service: LiveService, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cl
 
 @pytest.fixture
 def worker(settings: Settings, service: LiveService) -> Iterator[Worker]:
-    worker = Worker.open(settings, {"cpu"})
+    worker = Worker.open(settings, {"cpu"}, HANDLERS)
     yield worker
     worker.database.dispose()
 
@@ -75,7 +77,7 @@ def puts(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the parts that are sent, in order."""
     sent, put = [], MultipartUpload._put
 
-    def noted(going: MultipartUpload, http: object, part: object, start: int) -> str | None:
+    def noted(going: MultipartUpload, http: Any, part: Any, start: int) -> str | None:
         sent.append(part.number)
         return put(going, http, part, start)
 
@@ -125,7 +127,7 @@ def test_what_was_begun_is_gone_on_with(client, worker, bucket, path, monkeypatc
 def test_a_line_that_breaks_is_tried_again(client, worker, bucket, path, monkeypatch):
     put, broken = MultipartUpload._put, []
 
-    def break_once(going: MultipartUpload, http: object, part: object, start: int) -> str | None:
+    def break_once(going: MultipartUpload, http: Any, part: Any, start: int) -> str | None:
         if part.number not in broken:
             broken.append(part.number)
             return "503 Slow down"

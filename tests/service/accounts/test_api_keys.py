@@ -19,7 +19,7 @@ def make(database, **options):
 
 
 def authenticate(database, token):
-    with database.glance() as connection:
+    with database.autocommit() as connection:
         return api_keys.authenticate(connection, token)
 
 

@@ -1,10 +1,12 @@
 """Signing in elsewhere: the whole way there and back, and all answers not to be believed."""
 
 import time
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from labelaudit.enums import Role
@@ -64,11 +66,11 @@ def go_there(browser: TestClient) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(back.query).items()}
 
 
-def come_back(browser: TestClient, answer: dict[str, str]) -> httpx.Response:
+def come_back(browser: TestClient, answer: dict[str, str]) -> Response:
     return browser.post("/v1/sign-in/oidc/code", json=answer)
 
 
-def sign_in(browser: TestClient) -> httpx.Response:
+def sign_in(browser: TestClient) -> Response:
     return come_back(browser, go_there(browser))
 
 
@@ -82,7 +84,7 @@ def refusals(database) -> list[str]:
 def test_the_page_is_told_what_the_button_says(browser):
     assert browser.get("/v1/sign-in").json() == {
         "signed_in": False,
-        "elsewhere": "Sign in with Example",
+        "oidc_title": "Sign in with Example",
     }
 
 
@@ -297,7 +299,7 @@ def test_a_silent_provider_is_a_passing_problem_and_keys_go_on_working(browser, 
 
 @pytest.mark.parametrize("more", [{"oidc_issuer": ""}])
 def test_without_a_provider_there_is_no_such_way(browser):
-    assert browser.get("/v1/sign-in").json()["elsewhere"] is None
+    assert browser.get("/v1/sign-in").json()["oidc_title"] is None
     assert browser.post("/v1/sign-in/oidc").status_code == 404
     assert come_back(browser, {"code": "x", "state": "y"}).status_code == 404
 
@@ -308,7 +310,7 @@ def test_failures_are_counted_against_the_address(browser):
     assert answers == [401, 401, 401, 429, 429]
 
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "oidc_issuer": "https://id.example",
     "oidc_client_id": "labelaudit",
     "oidc_client_secret": "agreed on with the provider",
@@ -330,7 +332,7 @@ GOOD = {
     ],
 )
 def test_the_service_does_not_start_half_set_up(change, named):
-    found = Settings(**{**GOOD, **change}).faults()
+    found = Settings(**{**GOOD, **change}).errors()
     assert found == [] if named is None else named in " ".join(found)
 
 

@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 
 from labelaudit.enums import Role
 from service.accounts import api_keys
-from service.accounts.sessions import IDLE, LONGEST
-from service.db.tables import SignIn, now
+from service.accounts.sessions import IDLE_TIMEOUT, LIFETIME
+from service.db.tables import BrowserSession, now
 
 CSRF = {"X-CSRF": "1"}
 
@@ -129,25 +129,29 @@ def test_a_sign_in_ends_with_its_key(browser, database, end):
 
 @pytest.mark.parametrize(
     "change",
-    [{"last_used_at": now() - IDLE}, {"expires_at": now()}, {"expires_at": now() - LONGEST}],
+    [
+        {"last_used_at": now() - IDLE_TIMEOUT},
+        {"expires_at": now()},
+        {"expires_at": now() - LIFETIME},
+    ],
 )
 def test_a_sign_in_ends_when_it_is_idle_or_old(browser, database, change):
     with database.write() as session:
-        session.execute(update(SignIn).values(**change))
+        session.execute(update(BrowserSession).values(**change))
     assert browser.get("/v1/me").status_code == 401
 
 
 def test_only_a_hash_of_the_cookie_is_stored(browser, database):
     [value] = dict(browser.cookies).values()
     with database.read() as session:
-        row = session.query(SignIn).one()
+        row = session.query(BrowserSession).one()
         assert value not in str(row.to_dict())
 
 
 def test_uses_are_written_down_later(app, browser, database):
-    app.state.resources.uses.write_down()
+    app.state.resources.last_used.store()
     with database.read() as session:
-        row = session.query(SignIn).one()
+        row = session.query(BrowserSession).one()
         assert row.last_used_at > row.created_at
         assert api_keys.get_key(session, row.key_id).last_used_at is not None
 

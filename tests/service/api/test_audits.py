@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
 
-from labelaudit.enums import StepKind, Tier
+from labelaudit.enums import JobType, Tier
 from service.audits import records as audits
 from service.audits.ranking_files import p_suggested
 from service.db.tables import Suspect
@@ -55,7 +55,7 @@ def test_an_audit_starts_queued_with_every_choice_made_plain(uploader, dataset_i
     assert answer.status_code == 202
     audit = answer.json()
     assert answer.headers["location"] == f"/v1/audits/{audit['id']}"
-    assert (audit["status"], audit["step"], audit["progress"]) == ("queued", None, 0.0)
+    assert (audit["status"], audit["job"], audit["progress"]) == ("queued", None, 0.0)
     assert (audit["dataset_version"], audit["eta_seconds"], audit["problem"]) == (0, None, None)
     assert audit["config"]["seed"] == 7
     assert audit["config"]["objective"] == "gce"
@@ -113,39 +113,39 @@ def test_audits_are_listed_newest_first_and_by_dataset(store, annotator, dataset
     assert [item["id"] for item in ours[0]] == sorted(made, reverse=True)
 
 
-def test_progress_grows_through_the_steps_and_ends_at_one(store, annotator, dataset_id):
+def test_progress_grows_through_the_jobs_and_ends_at_one(store, annotator, dataset_id):
     audit_id = start_audit(store, dataset_id)
     path = f"/v1/audits/{audit_id}"
     seen = [annotator.get(path).json()["progress"]]
 
-    def begin(kind: StepKind, share: float) -> jobs.Claim:
+    def begin(type: JobType, share: float) -> jobs.Claim:
         with store.database.write() as session:
             claim = jobs.claim(session, queues={"cpu", "gpu"}, owner="t", lease_seconds=60)
             assert claim is not None
-            assert claim.kind is kind
+            assert claim.type is type
             audits.begin(session, audit_id)
             jobs.renew(session, claim, lease_seconds=60, progress=share)
         audit = annotator.get(path).json()
-        assert (audit["status"], audit["step"]) == ("running", kind)
+        assert (audit["status"], audit["job"]) == ("running", type)
         seen.append(audit["progress"])
         return claim
 
-    encoding = begin(StepKind.encoding, 0.5)
+    encoding = begin(JobType.encoding, 0.5)
     with store.database.write() as session:
         jobs.finish(session, encoding)
         audits.encoded(session, audit_id, plan={}, shards=2)
     for shard in (0, 1):
-        claim = begin(StepKind.train, 1.0)
-        assert claim.shard == shard
+        claim = begin(JobType.train, 1.0)
+        assert claim.number == shard
         with store.database.write() as session:
             jobs.finish(session, claim)
             audits.shard_trained(session, audit_id)
-    ranking = begin(StepKind.rank, 0.5)
+    ranking = begin(JobType.rank, 0.5)
     with store.database.write() as session:
         jobs.finish(session, ranking)
         audits.ranked(session, audit_id, ranking_id="ra_1", suspects=[], summary={})
     last = annotator.get(path).json()
-    assert (last["status"], last["step"], last["eta_seconds"]) == ("completed", None, 0.0)
+    assert (last["status"], last["job"], last["eta_seconds"]) == ("completed", None, 0.0)
     seen.append(last["progress"])
     assert seen == sorted(seen)
     assert (seen[0], seen[-1]) == (0.0, 1.0)
@@ -282,7 +282,11 @@ def test_a_walk_keeps_to_its_ranking_when_a_newer_one_appears(store, annotator, 
         values = {**row.to_dict(), "rank": 1, "state": "open"}
         del values["ranking_id"]
         audits.ranked(
-            session, audit_id, ranking_id="ra_zzz", suspects=[tuple(values.values())], summary={}
+            session,
+            audit_id,
+            ranking_id="ra_zzz",
+            suspects=[audits.SuspectRow(**values)],
+            summary={},
         )
     second = annotator.get(path, params={"limit": 10, "cursor": first["next_cursor"]}).json()
     assert second["ranking_id"] == first["ranking_id"]

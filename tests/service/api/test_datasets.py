@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from labelaudit.enums import DatasetStatus, StepKind, StepState
+from labelaudit.enums import DatasetStatus, JobStatus, JobType
 from service.core.config import Settings
-from service.db.tables import Step
+from service.db.tables import Job
 from service.storage.local import Storage
 from tests.support.factories import (
     make_audit,
@@ -239,6 +239,6 @@ def test_deleting_a_dataset_takes_everything_made_from_it(store, uploader):
     remaining = {path.parts[-2] for path in files_in(store.storage)}
     assert remaining == {kept}
     with store.database.read() as session:
-        step = session.get_one(Step, (running, StepKind.encoding, 0))
-        assert step.state is StepState.cancelled
+        job = session.get_one(Job, (running, JobType.encoding, 0))
+        assert job.status is JobStatus.cancelled
     assert uploader.get(f"/v1/datasets/{kept}").json()["status"] == DatasetStatus.ready

@@ -12,7 +12,7 @@ from service import review
 from service.accounts import access_log, api_keys
 from service.datasets import records as datasets
 from service.db.tables import AccessEntry, Correction
-from service.review import Decision
+from service.review import NewCorrection
 from tests.support.factories import (
     make_audit,
     make_dataset,
@@ -27,8 +27,8 @@ def corrected(store):
     dataset_id = make_dataset(store)
     audit_id = make_audit(store, dataset_id)
     with store.database.write() as session:
-        decision = Decision(sample_id(0), Verdict.keep)
-        review.submit(session, audit_id, [decision], principal=person())
+        correction = NewCorrection(sample_id(0), Verdict.keep)
+        review.submit(session, audit_id, [correction], principal=person())
         access_log.record(session, "sign_in", by=person())
     return dataset_id
 

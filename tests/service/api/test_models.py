@@ -12,10 +12,10 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_wine
 from sqlalchemy import select
 
-from labelaudit.enums import JobStatus, StepKind, StepState
+from labelaudit.enums import JobStatus, JobType
 from service.audits import classifier, predictions
 from service.audits import records as audits
-from service.db.tables import Step, now
+from service.db.tables import Job, now
 from service.inference import head
 from service.jobs import records as jobs
 from tests.support import road
@@ -245,9 +245,9 @@ def given_model(store, kind: str = "vector") -> str:
     for name in head.file_names("mlp"):
         (folder / name).touch()
     with store.database.write() as session:
-        classifier.want_model(session, audit_id)
+        jobs.enqueue_next(session, audit_id, JobType.rank)
         session.flush()
-        session.get_one(Step, (audit_id, StepKind.model, 0)).state = StepState.done
+        session.get_one(Job, (audit_id, JobType.classifier, 0)).status = JobStatus.completed
     return audit_id
 
 
@@ -279,8 +279,8 @@ def test_old_answers_are_removed_when_new_ones_are_asked_for(uploader, store):
     )
     number = int(first.rpartition("/")[2])
     with store.database.write() as session:
-        step = session.get_one(Step, (audit_id, StepKind.predict, number))
-        step.state, step.finished_at = StepState.failed, now() - timedelta(hours=2)
+        job = session.get_one(Job, (audit_id, JobType.predict, number))
+        job.status, job.finished_at = JobStatus.failed, now() - timedelta(hours=2)
     folder = store.storage.path(predictions.folder(audit_id, number))
     assert folder.exists()
     uploader.post(path, params={"wait_seconds": 0}, json={"texts": ["a"]})
@@ -298,11 +298,6 @@ def test_deleting_the_dataset_ends_its_predictions(admin, store, storage):
     assert not storage.exists(audits.folder(audit_id))
     with store.database.read() as session:
         states = session.scalars(
-            select(Step.state).where(Step.subject_id == audit_id, Step.kind == StepKind.predict)
+            select(Job.status).where(Job.subject_id == audit_id, Job.type == JobType.predict)
         ).all()
-    assert states == [StepState.cancelled]
-
-
-def test_every_state_of_a_step_has_a_status():
-    assert set(classifier.STATUS) == set(StepState)
-    assert set(classifier.STATUS.values()) == set(JobStatus)
+    assert states == [JobStatus.cancelled]

@@ -6,8 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
 from labelaudit.enums import Role
+from service.db.tables import ApiKey, Dataset, Suspect
 from service.reports.data_map import shown_ranks
 from service.reports.plots import NAMES
 from service.review import assignments
@@ -48,23 +50,28 @@ def audit(store):
 def test_findings_follow_the_decisions_in_their_order(annotator, audit):
     decide(annotator, audit, {0: "keep", 1: "accept_suggestion", 12: "exclude", 3: "skip"})
     found = annotator.get(f"/v1/audits/{audit}/findings").json()
-    assert (found["looks"], found["errors"]) == (3, 2)
-    assert [(p["looks"], p["errors"]) for p in found["curve"]] == [(0, 0), (1, 0), (2, 1), (3, 2)]
+    assert (found["reviewed"], found["errors"]) == (3, 2)
+    assert [(p["reviewed"], p["errors"]) for p in found["curve"]] == [
+        (0, 0),
+        (1, 0),
+        (2, 1),
+        (3, 2),
+    ]
     tiers = {tier["tier"]: tier for tier in found["tiers"]}
-    assert (tiers["obvious"]["looked"], tiers["obvious"]["wrong"]) == (2, 1)
+    assert (tiers["obvious"]["reviewed"], tiers["obvious"]["wrong"]) == (2, 1)
     assert tiers["obvious"]["low"] < 0.5 < tiers["obvious"]["high"]
-    assert (tiers["none"]["looked"], tiers["none"]["low"], tiers["none"]["high"]) == (0, 0, 1)
-    assert [(p["looks"], p["errors"]) for p in found["people"]] == [(3, 2)]
+    assert (tiers["none"]["reviewed"], tiers["none"]["low"], tiers["none"]["high"]) == (0, 0, 1)
+    assert [(p["reviewed"], p["errors"]) for p in found["people"]] == [(3, 2)]
 
 
 def test_a_sample_that_two_judge_is_looked_at_once_and_by_each(call_as, store, audit):
     with store.database.write() as session:
-        assignments.set_review(session, audit, opinions=2, adjudicators=[])
+        assignments.update_review_settings(session, audit, opinions=2, adjudicators=[])
     for verdict in ("exclude", "keep"):
         decide(call_as(Role.annotator), audit, {0: verdict})
     found = call_as(Role.admin).get(f"/v1/audits/{audit}/findings").json()
-    assert (found["looks"], found["errors"]) == (1, 0)
-    assert sorted((p["looks"], p["errors"]) for p in found["people"]) == [(1, 0), (1, 1)]
+    assert (found["reviewed"], found["errors"]) == (1, 0)
+    assert sorted((p["reviewed"], p["errors"]) for p in found["people"]) == [(1, 0), (1, 1)]
     assert {p["annotator"] for p in found["people"]} == {"the annotator"}  # two of one name
 
 
@@ -73,7 +80,7 @@ def test_what_was_taken_back_was_never_found(annotator, audit):
     corrections = annotator.get(f"/v1/audits/{audit}/corrections").json()["items"]
     annotator.post(f"/v1/audits/{audit}/corrections/{corrections[0]['id']}/revert")
     found = annotator.get(f"/v1/audits/{audit}/findings").json()
-    assert (found["looks"], found["errors"], found["people"]) == (0, 0, [])
+    assert (found["reviewed"], found["errors"], found["people"]) == (0, 0, [])
 
 
 def test_what_was_taken_back_and_brought_back_was_found(annotator, audit):
@@ -83,7 +90,7 @@ def test_what_was_taken_back_and_brought_back_was_found(annotator, audit):
         newest = annotator.get(corrections).json()["items"][-1]
         assert annotator.post(f"{corrections}/{newest['id']}/revert").status_code == 201
     found = annotator.get(f"/v1/audits/{audit}/findings").json()
-    assert (found["looks"], found["errors"]) == (1, 1)
+    assert (found["reviewed"], found["errors"]) == (1, 1)
 
 
 def test_the_data_map_tells_where_each_point_lies(annotator, audit):
@@ -137,6 +144,35 @@ def test_the_report_is_one_file_without_a_script(annotator, store):
     references = re.findall(r'(?:src|href|srcset)="([^"]{0,20})', report.text)
     assert references
     assert {reference[:19] for reference in references} == {"data:image/svg+xml;"}
+
+
+def test_the_report_escapes_everything_that_people_can_name(store, call_as):
+    hostile = "<script>alert(1)</script>\"'&"
+    names = [hostile, "cat", "fox"]
+    dataset_id = make_dataset(store, classes=names)
+    audit = make_audit(store, dataset_id)
+    summarise(store, audit, names)
+    reviewer = call_as(Role.uploader)
+    with store.database.write() as session:
+        session.execute(update(ApiKey).values(name=hostile))
+        session.get(Dataset, dataset_id).name = hostile
+    decide(reviewer, audit, {0: "keep"})
+    with store.database.write() as session:
+        suspect = update(Suspect).where(Suspect.rank == 1)
+        session.execute(suspect.values(sample_id=hostile, reason=hostile))
+    report = reviewer.get(f"/v1/audits/{audit}/report.html").text
+    assert "<script" not in report
+    escaped = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;"
+    for cell in (
+        f"<title>Label audit of {escaped}</title>",  # the dataset
+        f"<h1>{escaped}</h1>",
+        f"<td>{escaped}</td>\n<td>{escaped}</td>",  # a suspect's sample id and given label
+        f"%</td><td>{escaped}</td></tr>",  # its reason
+        f'<tr><th scope="row">{escaped}</th><td>10</td>',  # a class
+        "to judge these classes: fox</li>",
+        f'<tr><th scope="row">{escaped}</th><td>1</td>',  # the reviewer
+    ):
+        assert cell in report, cell
 
 
 def test_a_picture_that_is_none_is_refused_by_name(annotator, audit):

@@ -68,7 +68,7 @@ def test_the_team_is_counted_and_ones_work_undone_and_redone(annotator, uploader
         decide(annotator, audit, position)
     decide(uploader, audit, 3)
     lines = uploader.get(f"{audit}/team").json()["members"]
-    assert [(line["name"], line["decisions"]) for line in lines] == [
+    assert [(line["name"], line["verdicts"]) for line in lines] == [
         ("the annotator", 3),
         ("the uploader", 1),
     ]

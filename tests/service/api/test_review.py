@@ -25,10 +25,10 @@ def audit(store, dataset_id):
     return f"/v1/audits/{make_audit(store, dataset_id)}"
 
 
-def decide(client, audit, *decisions, key=None):
+def decide(client, audit, *corrections, key=None):
     headers = {"Idempotency-Key": key} if key else {}
     return client.post(
-        f"{audit}/corrections", json={"corrections": list(decisions)}, headers=headers
+        f"{audit}/corrections", json={"corrections": list(corrections)}, headers=headers
     )
 
 
@@ -196,7 +196,7 @@ def test_a_decision_is_answered_with_the_new_version(annotator, audit):
 
 
 @pytest.mark.parametrize(
-    ("decision", "status"),
+    ("correction", "status"),
     [
         ({"sample_id": "sample-00000", "verdict": "relabel"}, 422),
         ({"sample_id": "sample-00000", "verdict": "relabel", "corrected_label": "cow"}, 422),
@@ -312,13 +312,13 @@ def test_16_annotators_who_answer_everything_twice_decide_each_sample_once(store
         options = {"tier": ["obvious", "possible", "none"]}
         while items := client.post(f"{audit}/queue/next", json=options).json()["items"]:
             [item] = items
-            decision = {
+            correction = {
                 "sample_id": item["sample_id"],
                 "verdict": "keep",
                 "lease_id": item["lease"]["lease_id"],
             }
             key = f"{item['lease']['lease_id']}-answer"
-            answers = [decide(client, audit, decision, key=key) for _ in range(2)]
+            answers = [decide(client, audit, correction, key=key) for _ in range(2)]
             assert [answer.status_code for answer in answers] == [201, 201]
             assert answers[0].content == answers[1].content
             acknowledged.append(item["sample_id"])

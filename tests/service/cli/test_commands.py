@@ -129,7 +129,7 @@ def test_organisations_are_an_operators(
     assert made not in run("tenants", "list", "--json").out
 
 
-def test_people_are_assigned_and_their_work_is_shown_and_undone(
+def test_people_are_assigned_and_their_work_is_shown_and_reverted(
     run: Run, probabilities_file: Path
 ) -> None:
     audit = audited(run, probabilities_file)["audit"]
@@ -141,25 +141,25 @@ def test_people_are_assigned_and_their_work_is_shown_and_undone(
     assigned = run("review", "assign", audit, "Cats", "--to", me["id"], "--given-label", "cat")
     name = assigned.out.strip()
     assert "Cats" in run("review", "assignments", audit).out
-    assert "Cats" not in run("review", "assignments", audit, "--take-back", name).out
+    assert "Cats" not in run("review", "assignments", audit, "--close", name).out
     unknown = run("review", "assign", audit, "Dogs", "--to", "nobody")
     assert unknown.code == 1
     assert "nobody" in unknown.err
 
     run("correct", audit, "s000", "keep", "--note", "sure")
-    told = json.loads(run("review", "history", audit, "s000", "--say", "a cat", "--json").out)
+    told = json.loads(run("review", "history", audit, "s000", "--comment", "a cat", "--json").out)
     assert [said["text"] for said in told["comments"]] == ["a cat"]
     shown = run("review", "history", audit, "s000").out
     assert "keep" in shown
     assert "sure" in shown
     [line] = json.loads(run("review", "team", audit, "--json").out)
-    assert line["decisions"] == 1
-    undone = run("review", "undo", audit, told["corrections"][0]["batch_id"]).out
-    assert undone.startswith("1 undone; batch ")
-    back = run("review", "undo", audit, undone.split()[3]).out
-    assert back.startswith("1 undone")
-    assert run("review", "undo", audit, "--all-of", line["id"]).out.startswith("1 undone")
-    assert run("review", "undo", audit).code == 2
+    assert line["verdicts"] == 1
+    reverted = run("review", "revert", audit, told["corrections"][0]["batch_id"]).out
+    assert reverted.startswith("1 reverted; batch ")
+    back = run("review", "revert", audit, reverted.split()[3]).out
+    assert back.startswith("1 reverted")
+    assert run("review", "revert", audit, "--all-of", line["id"]).out.startswith("1 reverted")
+    assert run("review", "revert", audit).code == 2
 
 
 def test_keys_are_made_listed_and_revoked(run: Run) -> None:

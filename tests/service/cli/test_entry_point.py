@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -13,7 +13,7 @@ from service.cli.app import app
 from tests.support.bare import bare_environment, run_bare
 
 
-def commands(group: click.Command, name: str = "labelaudit") -> Iterator[tuple[str, click.Command]]:
+def commands(group: Any, name: str = "labelaudit") -> Iterator[tuple[str, Any]]:
     yield name, group
     for child, command in getattr(group, "commands", {}).items():
         yield from commands(command, f"{name} {child}")

@@ -76,12 +76,12 @@ def test_addresses_as_platforms_hand_them_out_mean_the_installed_driver(scheme):
     ("named", "faults"),
     [
         ({"upload_endpoint": "http://s3.internal"}, 0),
-        ({"upload_bucket": "inlet"}, 0),
-        ({"upload_bucket": "inlet", "upload_endpoint": "http://127.0.0.1:9000"}, 0),
-        ({"upload_bucket": "inlet", "upload_endpoint": "http://s3.internal"}, 1),
+        ({"upload_bucket": "uploads"}, 0),
+        ({"upload_bucket": "uploads", "upload_endpoint": "http://127.0.0.1:9000"}, 0),
+        ({"upload_bucket": "uploads", "upload_endpoint": "http://s3.internal"}, 1),
         (
             {
-                "upload_bucket": "inlet",
+                "upload_bucket": "uploads",
                 "upload_endpoint": "http://s3.internal",
                 "upload_public_endpoint": "https://s3.example.org",
             },
@@ -90,7 +90,7 @@ def test_addresses_as_platforms_hand_them_out_mean_the_installed_driver(scheme):
     ],
 )
 def test_clients_are_sent_to_no_bucket_over_an_open_line(named, faults):
-    assert len(Settings(**named).faults()) == faults
+    assert len(Settings(**named).errors()) == faults
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "no-slash", "../up/"])

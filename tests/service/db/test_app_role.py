@@ -17,13 +17,13 @@ from service.accounts.api_keys import create_key
 from service.api.app import create_app
 from service.core.config import Settings
 from service.db import tenant_filter
-from service.db.app_role import NoSuchRole, grant
+from service.db.app_role import InvalidRole, grant
 from service.db.engine import Database
 from service.db.tables import (
     Audit,
     Dataset,
     Export,
-    Owned,
+    TenantOwned,
 )
 from service.operations.verify import verify
 from service.storage.local import Storage
@@ -94,7 +94,7 @@ def test_organisations_cannot_see_each_other_with_the_applications_filter_remove
         with store.database.write(caller) as session:
             for act in ("UPDATE dataset SET name = 'mine'", "DELETE FROM dataset"):
                 done = session.execute(text(f"{act} WHERE id = :id"), {"id": foreign})
-                assert done.rowcount == 0
+                assert done.rowcount == 0  # type: ignore[attr-defined]
             with pytest.raises(ProgrammingError, match="row-level security"):
                 session.execute(
                     text("UPDATE dataset SET tenant_id = 'another' WHERE id = :id"),
@@ -137,7 +137,9 @@ def test_a_connection_that_names_no_tenant_sees_nothing(
 
 
 def test_row_level_security_is_on_for_every_table_of_a_tenant(app_url: str) -> None:
-    owned = {inspect(table).local_table.name for table in Owned.__subclasses__()} | {"access_log"}
+    owned = {inspect(table).local_table.name for table in TenantOwned.__subclasses__()} | {
+        "access_log"
+    }
     with psycopg.connect(app_url) as connection:
         rows = connection.execute("SELECT relname FROM pg_class WHERE relrowsecurity").fetchall()
     assert {name for (name,) in rows} >= owned
@@ -191,7 +193,7 @@ def test_the_whole_road_works_as_that_role(
         work()
         assert client.get(f"{export.headers['location']}/file").status_code == 200
         assert client.get("/v1/access-log").json()["items"]
-        assert verify(database, storage, settled_seconds=0).whole
+        assert verify(database, storage, min_age_seconds=0).whole
         assert client.delete(f"/v1/datasets/{dataset['id']}").status_code in (202, 204)
         with database.read() as session:
             for table in (Dataset, Audit, Export):
@@ -205,6 +207,6 @@ def test_the_owner_is_refused_as_the_services_role(postgres_url: str) -> None:
         "postgresql://app@127.0.0.1/x",
         "postgresql://app:pw@127.0.0.1/x",
     ):
-        with pytest.raises(NoSuchRole):
+        with pytest.raises(InvalidRole):
             grant(owner, address)
     owner.dispose()

@@ -9,7 +9,7 @@ from service.accounts import api_keys, tenants
 from service.core.errors import Conflict, NotPermitted
 from service.core.principal import DEFAULT_TENANT, Principal
 from service.datasets import members
-from service.db.statements import prepared
+from service.db.statements import cached_statement
 from service.db.tables import Audit, Dataset, Tenant
 from service.exports import records as exports
 from tests.service.api.test_access import ask_about, operations
@@ -120,7 +120,7 @@ def test_a_statement_that_is_kept_shows_each_caller_their_own(store, foreign):
         ann, _ = api_keys.create_key(session, name="Ann", role=Role.annotator)
         ben, _ = api_keys.create_key(session, name="Ben", role=Role.annotator)
         members.add_member(session, closed, ann.id, principal=person("Uma"))
-    kept = prepared(select(Dataset.id).order_by(Dataset.id))
+    kept = cached_statement(select(Dataset.id).order_by(Dataset.id))
     seen = {
         person("Zoe", Role.admin, foreign[0]): [],
         person("Uma", Role.admin): [open_to_all, closed],

@@ -22,7 +22,7 @@ TIERS = {"tier": ["obvious", "possible", "none"]}
 
 
 def test_whoever_waits_too_long_for_a_turn_to_write_is_told(sqlite_url, monkeypatch):
-    monkeypatch.setattr(module, "WRITE_TURN_SECONDS", 0.2)
+    monkeypatch.setattr(module, "WRITER_QUEUE_SECONDS", 0.2)
     database = Database(sqlite_url)
     with database.write() as first:
         first.connection()

@@ -1,4 +1,4 @@
-"""The steps table: claims, leases, fences, retries, fan-in and doorbells."""
+"""The jobs table: claims, leases, fences, retries, fan-in and notifications."""
 
 import errno
 import time
@@ -7,24 +7,25 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from labelaudit.enums import JobStatus, StepKind, StepState
+from labelaudit.enums import JobStatus, JobType
 from service.audits import records as audits
 from service.core.errors import BadDataset
 from service.db.engine import Database, clock
-from service.db.tables import Audit, Step
+from service.db.tables import Audit, Job
 from service.jobs import records as jobs
-from service.jobs.records import Claim, StepLost
+from service.jobs.records import Claim, JobLost
 from tests.support.factories import in_threads, make_dataset, start_audit
 
 LONG, EXPIRED = 60.0, -1.0
 
 
-def enqueue(database: Database, *subjects: str, queue: str = "cpu", shards: int = 1) -> None:
+OF_QUEUE = {"cpu": JobType.rank, "gpu": JobType.train}
+
+
+def enqueue(database: Database, *subjects: str, queue: str = "cpu", count: int = 1) -> None:
     for subject in subjects:
         with database.write() as session:
-            jobs.enqueue(
-                session, subject_id=subject, kind=StepKind.train, queue=queue, shards=shards
-            )
+            jobs.enqueue(session, subject_id=subject, type=OF_QUEUE[queue], numbers=range(count))
 
 
 def claim(
@@ -44,22 +45,22 @@ def claimed(database: Database, **options: Any) -> Claim:
     return taken
 
 
-def step(database: Database, subject: str, shard: int = 0) -> Step:
+def job(database: Database, subject: str, number: int = 0) -> Job:
     with database.read() as session:
-        return session.get_one(Step, (subject, StepKind.train, shard))
+        return session.get_one(Job, (subject, JobType.rank, number))
 
 
-def test_steps_are_claimed_in_the_order_they_were_asked_for(database):
+def test_jobs_are_claimed_in_the_order_they_were_asked_for(database):
     enqueue(database, "first", "second", "third")
     assert [claimed(database).subject_id for _ in range(3)] == ["first", "second", "third"]
 
 
 def test_shards_asked_for_together_are_claimed_by_number(database):
-    enqueue(database, "audit", shards=4)
-    assert [claimed(database).shard for _ in range(4)] == [0, 1, 2, 3]
+    enqueue(database, "audit", count=4)
+    assert [claimed(database).number for _ in range(4)] == [0, 1, 2, 3]
 
 
-def test_a_step_is_claimed_by_one_worker_only(database):
+def test_a_job_is_claimed_by_one_worker_only(database):
     enqueue(database, *(f"subject-{number}" for number in range(20)))
     taken = in_threads(8, lambda _: [claim(database) for _ in range(4)])
     subjects = [found.subject_id for some in taken for found in some if found]
@@ -72,7 +73,7 @@ def test_a_worker_claims_only_from_its_queues(database):
     assert claimed(database, queues=("cpu", "gpu")).subject_id == "on-gpu"
 
 
-def test_a_step_under_lease_is_not_claimed_again(database):
+def test_a_job_under_lease_is_not_claimed_again(database):
     enqueue(database, "subject")
     claimed(database)
     assert claim(database) is None
@@ -83,7 +84,7 @@ def test_the_lease_of_a_dead_worker_ends_at_once_and_no_other(database):
     claimed(database, owner="dead")
     living = claimed(database, owner="living")
     with database.write() as session:
-        jobs.expire_leases(session, queues={"cpu"}, gone=lambda owner: owner == "dead")
+        jobs.expire_leases(session, queues={"cpu"}, is_dead=lambda owner: owner == "dead")
     again = claimed(database)
     assert (again.subject_id, again.fence) == ("of the dead", 2)
     assert claim(database) is None
@@ -91,7 +92,7 @@ def test_the_lease_of_a_dead_worker_ends_at_once_and_no_other(database):
         jobs.finish(session, living)
 
 
-def test_an_expired_lease_makes_the_step_claimable_with_a_higher_fence(database):
+def test_an_expired_lease_makes_the_job_claimable_with_a_higher_fence(database):
     enqueue(database, "subject")
     first = claimed(database, lease_seconds=EXPIRED)
     second = claimed(database)
@@ -105,25 +106,25 @@ def test_renewing_keeps_the_lease_and_tells_the_progress(database):
     with database.write() as session:
         jobs.renew(session, held, lease_seconds=LONG, progress=0.5)
     assert claim(database) is None
-    assert step(database, "subject").progress == 0.5
+    assert job(database, "subject").progress == 0.5
 
 
-def test_a_fenced_worker_can_neither_renew_nor_finish_nor_fail_nor_give_back(database):
+def test_a_fenced_worker_can_neither_renew_nor_finish_nor_fail_nor_release(database):
     enqueue(database, "subject")
     stale = claimed(database, lease_seconds=EXPIRED)
     current = claimed(database)
     attempts = (
         lambda session: jobs.renew(session, stale, lease_seconds=LONG, progress=0.9),
         lambda session: jobs.finish(session, stale),
-        lambda session: jobs.give_back(session, stale),
+        lambda session: jobs.release(session, stale),
         lambda session: jobs.retry_or_fail(session, stale, RuntimeError("late")),
         lambda session: jobs.retry_or_fail(session, stale, BadDataset("late")),
     )
     for attempt in attempts:
-        with pytest.raises(StepLost), database.write() as session:
+        with pytest.raises(JobLost), database.write() as session:
             attempt(session)
-    found = step(database, "subject")
-    assert (found.state, found.fence, found.progress) == (StepState.running, current.fence, 0.0)
+    found = job(database, "subject")
+    assert (found.status, found.fence, found.progress) == (JobStatus.running, current.fence, 0.0)
 
 
 def test_what_a_fenced_worker_wrote_beside_its_finish_is_rolled_back(database):
@@ -133,37 +134,37 @@ def test_what_a_fenced_worker_wrote_beside_its_finish_is_rolled_back(database):
 
     def save_and_finish() -> None:
         with database.write() as session:
-            jobs.enqueue(session, subject_id="what-it-made", kind=StepKind.rank)
+            jobs.enqueue(session, subject_id="what-it-made", type=JobType.rank)
             jobs.finish(session, stale)
 
-    with pytest.raises(StepLost):
+    with pytest.raises(JobLost):
         save_and_finish()
     assert claim(database) is None
 
 
-def test_a_finished_step_is_done_and_never_claimed_again(database):
+def test_a_finished_job_is_done_and_never_claimed_again(database):
     enqueue(database, "subject")
     held = claimed(database, lease_seconds=EXPIRED)
     with database.write() as session:
         jobs.finish(session, held)
-    found = step(database, "subject")
-    assert (found.state, found.progress, found.lease_until) == (StepState.done, 1.0, None)
+    found = job(database, "subject")
+    assert (found.status, found.progress, found.lease_until) == (JobStatus.completed, 1.0, None)
     assert found.finished_at is not None
     assert claim(database) is None
 
 
-def test_a_step_given_back_is_ready_at_once_and_loses_no_attempt(database):
+def test_a_job_given_back_is_ready_at_once_and_loses_no_attempt(database):
     enqueue(database, "subject")
     with database.write() as session:
         held = jobs.claim(session, queues={"cpu"}, owner="tester", lease_seconds=LONG)
         assert held
-        jobs.give_back(session, held)
+        jobs.release(session, held)
     again = claimed(database)
     assert again.attempt == 1
     assert again.fence == held.fence + 1
 
 
-def test_an_error_makes_the_step_ready_again_after_a_delay(database, monkeypatch):
+def test_an_error_makes_the_job_ready_again_after_a_delay(database, monkeypatch):
     monkeypatch.setattr(jobs, "RETRY_AFTER_SECONDS", 0.3)
     enqueue(database, "subject")
     with database.write() as session:
@@ -194,18 +195,18 @@ def test_a_full_disk_is_waited_for_ever_longer_and_in_the_end_named(database, mo
     assert claim(database) is None
 
 
-def test_an_error_the_caller_made_fails_the_step_at_once_with_its_problem(database):
+def test_an_error_the_caller_made_fails_the_job_at_once_with_its_problem(database):
     enqueue(database, "subject")
     held = claimed(database)
     error = BadDataset("Row 3 has no label.", errors=[{"row": 3, "detail": "no label"}])
     with database.write() as session:
         problem = jobs.retry_or_fail(session, held, error)
-    found = step(database, "subject")
-    assert found.state is StepState.failed
+    found = job(database, "subject")
+    assert found.status is JobStatus.failed
     assert found.problem == problem == error.problem()
 
 
-def test_the_last_attempts_error_fails_the_step_in_a_sentence_without_its_insides(
+def test_the_last_attempts_error_fails_the_job_in_a_sentence_without_its_insides(
     database, monkeypatch
 ):
     monkeypatch.setattr(jobs, "RETRY_AFTER_SECONDS", 0.0)
@@ -218,22 +219,22 @@ def test_the_last_attempts_error_fails_the_step_in_a_sentence_without_its_inside
     assert problems[:-1] == [None] * (jobs.MAX_ATTEMPTS - 1)
     assert "unexpected ValueError" in problems[-1]["detail"]
     assert "broken for good" not in problems[-1]["detail"]
-    assert step(database, "subject").state is StepState.failed
+    assert job(database, "subject").status is JobStatus.failed
     assert claim(database) is None
 
 
-def test_a_step_whose_every_worker_died_fails_with_a_problem_that_says_so(database):
+def test_a_job_whose_every_worker_died_fails_with_a_problem_that_says_so(database):
     enqueue(database, "subject")
     for _ in range(jobs.MAX_ATTEMPTS):
         last = claimed(database, lease_seconds=EXPIRED)
     assert claim(database) is None
     with database.write() as session:
-        dead = jobs.exhausted(session, queues={"cpu"})
+        dead = jobs.fail_exhausted(session, queues={"cpu"})
         assert [found.subject_id for found in dead] == ["subject"]
-    found = step(database, "subject")
-    assert found.state is StepState.failed
+    found = job(database, "subject")
+    assert found.status is JobStatus.failed
     assert found.problem["type"] == "/problems/worker-lost"
-    with pytest.raises(StepLost), database.write() as session:
+    with pytest.raises(JobLost), database.write() as session:
         jobs.finish(session, last)
 
 
@@ -243,23 +244,23 @@ def test_a_last_attempt_under_way_is_not_called_exhausted(database):
         claimed(database, lease_seconds=EXPIRED)
     last = claimed(database)
     with database.write() as session:
-        assert jobs.exhausted(session, queues={"cpu"}) == []
+        assert jobs.fail_exhausted(session, queues={"cpu"}) == []
         jobs.finish(session, last)
-    assert step(database, "subject").state is StepState.done
+    assert job(database, "subject").status is JobStatus.completed
 
 
-def test_cancelling_closes_ready_and_running_steps_and_leaves_finished_ones(database):
-    enqueue(database, "subject", shards=3)
+def test_cancelling_closes_ready_and_running_jobs_and_leaves_finished_ones(database):
+    enqueue(database, "subject", count=3)
     done = claimed(database)
     with database.write() as session:
         jobs.finish(session, done)
     running = claimed(database)
     with database.write() as session:
         jobs.cancel(session, "subject")
-    states = [step(database, "subject", shard).state for shard in range(3)]
-    assert states == [StepState.done, StepState.cancelled, StepState.cancelled]
+    states = [job(database, "subject", number).status for number in range(3)]
+    assert states == [JobStatus.completed, JobStatus.cancelled, JobStatus.cancelled]
     assert claim(database) is None
-    with pytest.raises(StepLost), database.write() as session:
+    with pytest.raises(JobLost), database.write() as session:
         jobs.renew(session, running, lease_seconds=LONG, progress=0.1)
 
 
@@ -271,20 +272,20 @@ def test_waiting_queues_names_those_with_work_that_nobody_holds(database):
         assert jobs.waiting_queues(session) == {"gpu"}
 
 
-def test_progress_is_that_of_the_newest_kind_of_step(database):
+def test_progress_is_that_of_the_newest_type_of_job(database):
     with database.write() as session:
-        jobs.enqueue(session, subject_id="audit", kind=StepKind.encoding)
-    encoding = claimed(database)
+        jobs.enqueue(session, subject_id="audit", type=JobType.encoding)
+    encoding = claimed(database, queues=("gpu",))
     with database.write() as session:
         jobs.finish(session, encoding)
     with database.write() as session:
-        jobs.enqueue(session, subject_id="audit", kind=StepKind.train, shards=2)
-    held = claimed(database)
+        jobs.enqueue(session, subject_id="audit", type=JobType.train, numbers=range(2))
+    held = claimed(database, queues=("gpu",))
     with database.write() as session:
         jobs.renew(session, held, lease_seconds=LONG, progress=0.5)
     with database.read() as session:
-        kind, share, started = jobs.progress_of(session, "audit")
-    assert (kind, share) == (StepKind.train, 0.25)
+        type, share, started = jobs.progress_of(session, "audit")
+    assert (type, share) == (JobType.train, 0.25)
     assert started is not None
 
 
@@ -294,7 +295,7 @@ def test_a_claim_starts_its_progress_anew(database):
     with database.write() as session:
         jobs.renew(session, held, lease_seconds=EXPIRED, progress=0.7)
     claimed(database)
-    assert step(database, "subject").progress == 0.0
+    assert job(database, "subject").progress == 0.0
 
 
 # ------------------------------------------------------------------------------------------- fan-in
@@ -317,7 +318,7 @@ def test_the_last_of_eight_shards_that_finish_at_once_starts_exactly_one_ranking
         in_threads(8, finish)
         with store.database.read() as session:
             rankings = session.scalar(
-                select(func.count()).where(Step.subject_id == audit_id, Step.kind == StepKind.rank)
+                select(func.count()).where(Job.subject_id == audit_id, Job.type == JobType.rank)
             )
             assert rankings == 1
             assert session.get_one(Audit, audit_id).remaining == 0
@@ -349,7 +350,7 @@ def test_two_shards_that_fail_at_once_fail_the_audit_once(store):
                 problem = jobs.retry_or_fail(session, held[number], BadDataset(f"no {number}"))
                 assert problem
                 audits.fail_audit(session, audit_id, problem)
-        except StepLost:
+        except JobLost:
             return "lost"
         return "failed"
 
@@ -362,39 +363,39 @@ def test_two_shards_that_fail_at_once_fail_the_audit_once(store):
     assert claim(store.database, queues=("gpu",)) is None
 
 
-# ---------------------------------------------------------------------------------------- doorbells
+# ------------------------------------------------------------------------------------ notifications
 
 
-def test_the_doorbell_rings_after_the_commit_with_every_queue_that_got_work(database, rung):
+def test_workers_are_notified_after_the_commit_of_every_queue_that_got_work(database, notified):
     with database.write() as session:
-        jobs.enqueue(session, subject_id="one", kind=StepKind.train, queue="gpu")
-        jobs.enqueue(session, subject_id="two", kind=StepKind.rank, queue="cpu")
-        assert rung == []
-    assert rung == [{"cpu", "gpu"}]
+        jobs.enqueue(session, subject_id="one", type=JobType.train)
+        jobs.enqueue(session, subject_id="two", type=JobType.rank)
+        assert notified == []
+    assert notified == [{"cpu", "gpu"}]
 
 
-def test_what_the_doorbell_announces_is_visible_when_it_rings(database_url):
+def test_what_workers_are_notified_of_is_visible_by_then(database_url):
     seen: list[Claim | None] = []
     reader = Database(database_url)
-    writer = Database(database_url, ring=lambda _: seen.append(claim(reader)))
+    writer = Database(database_url, notify=lambda _: seen.append(claim(reader)))
     with writer.write() as session:
-        jobs.enqueue(session, subject_id="subject", kind=StepKind.train)
+        jobs.enqueue(session, subject_id="subject", type=JobType.rank)
     writer.dispose()
     reader.dispose()
     assert [found.subject_id for found in seen if found] == ["subject"]
 
 
-def test_no_doorbell_rings_after_a_rollback_or_without_work(database, rung):
+def test_nobody_is_notified_after_a_rollback_or_without_work(database, notified):
     def think_twice() -> None:
         with database.write() as session:
-            jobs.enqueue(session, subject_id="subject", kind=StepKind.train)
+            jobs.enqueue(session, subject_id="subject", type=JobType.rank)
             raise RuntimeError("on second thought")
 
     with pytest.raises(RuntimeError):
         think_twice()
     with database.write() as session:
         session.scalar(select(clock()))
-    assert rung == []
+    assert notified == []
     assert claim(database) is None
 
 
@@ -422,5 +423,5 @@ def test_a_workers_own_clock_decides_nothing(database, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 4e9)
     assert claim(database) is None
     with database.write() as session:
-        session.execute(update(Step).values(lease_until=clock() - 0.001))
+        session.execute(update(Job).values(lease_until=clock() - 0.001))
     assert claimed(database).attempt == 2

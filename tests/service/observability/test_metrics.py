@@ -5,13 +5,14 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import TextIO, cast
 
 import pytest
 import structlog
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from labelaudit.enums import Role, StepKind
+from labelaudit.enums import JobType, Role
 from service.jobs import records as jobs
 from service.observability import logs
 
@@ -45,26 +46,29 @@ def test_only_the_services_operator_may_read_the_metrics(anonymous, annotator, a
 
 def test_work_is_counted_in_the_database(operator, database):
     with database.write() as session:
-        jobs.enqueue(session, subject_id="au_1", kind=StepKind.train, shards=3, queue="gpu")
+        jobs.enqueue(session, subject_id="au_1", type=JobType.train, numbers=range(3))
     with database.write() as session:
         jobs.claim(session, queues={"gpu"}, owner="a worker", lease_seconds=-1)
     found = scraped(operator)
-    labels = (("kind", "train"), ("queue", "gpu"))
-    assert found["labelaudit_steps", (*labels, ("state", "ready"))] == 2
-    assert found["labelaudit_steps", (*labels, ("state", "running"))] == 1
-    assert found["labelaudit_steps_without_worker", ()] == 1
-    assert 0 <= found["labelaudit_oldest_ready_step_seconds", (("queue", "gpu"),)] < 60
+    labels = {
+        status: (("queue", "gpu"), ("status", status), ("type", "train"))
+        for status in ("queued", "running")
+    }
+    assert found["labelaudit_jobs", labels["queued"]] == 2
+    assert found["labelaudit_jobs", labels["running"]] == 1
+    assert found["labelaudit_jobs_without_worker", ()] == 1
+    assert 0 <= found["labelaudit_oldest_queued_job_seconds", (("queue", "gpu"),)] < 60
     assert found["labelaudit_database_up", ()] == 1
     assert found["labelaudit_storage_free_bytes", ()] > 0
 
 
-def test_a_second_start_of_a_step_is_a_retry(operator, database):
+def test_a_second_start_of_a_job_is_a_retry(operator, database):
     with database.write() as session:
-        jobs.enqueue(session, subject_id="ds_1", kind=StepKind.ingest)
+        jobs.enqueue(session, subject_id="ds_1", type=JobType.ingest)
     for _ in range(3):
         with database.write() as session:
             jobs.claim(session, queues={"cpu"}, owner="a worker", lease_seconds=-1)
-    assert scraped(operator)["labelaudit_step_retries", (("kind", "ingest"),)] == 2
+    assert scraped(operator)["labelaudit_job_retries", (("type", "ingest"),)] == 2
 
 
 def test_requests_are_counted_by_route_and_never_by_the_callers_words(operator, annotator):
@@ -119,7 +123,7 @@ def names_in(expression: str) -> set[str]:
 @pytest.mark.parametrize("file", ["alerts.yml", "dashboard.json"])
 def test_dashboards_and_alerts_ask_only_for_what_there_is(file, operator, admin, database):
     with database.write() as session:
-        jobs.enqueue(session, subject_id="ds_1", kind=StepKind.ingest)
+        jobs.enqueue(session, subject_id="ds_1", type=JobType.ingest)
     admin.get("/v1/datasets/ds_unknown")
     there = {
         re.sub(r"_(bucket|count|sum|total|created)$", "", name) for name, _ in scraped(operator)
@@ -146,7 +150,7 @@ class Full:
 
 
 def test_a_log_on_a_full_disk_costs_its_lines_and_nothing_else(monkeypatch, capsys):
-    logger = structlog.PrintLoggerFactory(logs.Lossy())()
+    logger = structlog.PrintLoggerFactory(cast(TextIO, logs.Lossy()))()
     logger.msg("written")
     monkeypatch.setattr(sys, "stderr", Full())
     logger.msg("lost")

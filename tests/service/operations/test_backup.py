@@ -17,7 +17,7 @@ from service.operations.backup import (
     restore,
 )
 from service.operations.verify import verify
-from service.review import Decision
+from service.review import NewCorrection
 from service.storage.local import Storage
 from tests.support.factories import (
     Store,
@@ -41,9 +41,9 @@ def store(settings):
 
 
 def decide(store: Store, audit_id: str, position: int) -> str:
-    decision = Decision(sample_id(position), Verdict.keep)
+    correction = NewCorrection(sample_id(position), Verdict.keep)
     with store.database.write() as session:
-        (made,) = review.submit(session, audit_id, [decision], principal=person())
+        (made,) = review.submit(session, audit_id, [correction], principal=person())
     return made.id
 
 

@@ -9,7 +9,7 @@ import pytest
 from service.datasets import records as datasets
 from service.db.engine import Database
 from service.db.tables import Dataset, Upload, now
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.storage.local import Storage
 from tests.service.api.test_datasets import CSV, files_in
 from tests.service.uploads.test_uploads import begin, send
@@ -19,7 +19,7 @@ from worker.runtime.runner import run_one
 
 @pytest.fixture
 def clean(database: Database, storage: Storage):
-    return lambda **options: tidy(database, storage, **options)
+    return lambda **options: clean_up(database, storage, **options)
 
 
 def age(path, hours: float = 2.0) -> None:
@@ -66,7 +66,7 @@ def test_the_memory_of_a_finished_upload_goes_and_its_dataset_stays(
     assert len(files_in(storage)) == 1
 
 
-def test_what_killed_steps_and_lost_rows_leave_is_deleted(store, storage, clean):
+def test_what_killed_jobs_and_lost_rows_leave_is_deleted(store, storage, clean):
     kept = make_dataset(store)
     gone = [
         leave(storage, "datasets/ds_gone/upload"),
@@ -115,8 +115,8 @@ def test_a_file_refused_for_its_columns_is_kept_for_a_day(
 
 def test_two_never_clean_at_once(clean, database, storage):
     other = Database(database.engine.url.render_as_string(hide_password=False))
-    with other.alone("janitor") as alone:
-        assert alone
+    with other.try_lock("cleanup") as locked:
+        assert locked
         assert clean() is None
     assert clean() == []
     other.dispose()

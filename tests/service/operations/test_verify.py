@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -15,7 +16,7 @@ from service.db.engine import Database
 from service.db.tables import Ranking
 from service.exports import records as exports
 from service.operations.verify import verify
-from service.review import Decision
+from service.review import NewCorrection
 from service.storage.local import Storage
 from tests.support.factories import (
     Store,
@@ -29,13 +30,13 @@ from tests.support.factories import (
 
 # each breaks one thing in the store of `busy`, and what verify then says
 BREAKAGES = {
-    "DELETE FROM step WHERE kind = 'encode' AND state = 'ready'": "it would never end",
-    "UPDATE step SET state = 'running' WHERE state = 'ready'": "without a lease",
-    "DELETE FROM step WHERE kind = 'export'": "it is queued, its step is not",
+    "DELETE FROM job WHERE type = 'encode' AND status = 'queued'": "it would never end",
+    "UPDATE job SET status = 'running' WHERE status = 'queued'": "without a lease",
+    "DELETE FROM job WHERE type = 'export'": "it is queued, its job is not",
     "DELETE FROM audit_event WHERE seq = 1": "events and has",
     "UPDATE audit SET summary = NULL WHERE status = 'completed'": "has no summary",
     "UPDATE audit SET remaining = 2 WHERE status = 'completed'": "waits for 2 shards",
-    "UPDATE audit SET status = 'failed' WHERE status = 'queued'": "steps of it are unfinished",
+    "UPDATE audit SET status = 'failed' WHERE status = 'queued'": "jobs of it are unfinished",
     "UPDATE ranking SET number = 1": "has the rankings [1]",
     "DELETE FROM sample WHERE position = 3": "has 29 of its 30 samples",
     "UPDATE sample SET given_label = 9 WHERE position = 29": "has the class 9, which has no name",
@@ -46,7 +47,7 @@ BREAKAGES = {
     "UPDATE suspect SET state = 'skipped' WHERE rank = 20": "is skipped in the queue, not open",
     "UPDATE suspect SET opinions = 7 WHERE rank = 20": "shows other opinions than the log has",
     "UPDATE lease SET position = 99": "it holds no sample",
-    "UPDATE dataset SET status = 'processing'": "its ingest step is not",
+    "UPDATE dataset SET status = 'processing'": "its ingest job is not",
     "UPDATE dataset SET sha256 = 'other'": "its hash differs",
     "UPDATE dataset SET bytes = 1": "bytes, not 1",
     "UPDATE correction SET note = 'x' WHERE seq = 1": "was changed after it was written",
@@ -61,8 +62,8 @@ def busy(store: Store) -> str:
     start_audit(store, dataset_id)
     ann = person()
     with store.database.write() as session:
-        decisions = [Decision(sample_id(p), Verdict.keep) for p in range(3)]
-        made = review.submit(session, audit_id, decisions, principal=ann)
+        corrections = [NewCorrection(sample_id(p), Verdict.keep) for p in range(3)]
+        made = review.submit(session, audit_id, corrections, principal=ann)
         review.revert(session, audit_id, made[2].id, principal=ann)
         wanted = review.SuspectFilter()
         review.lease_next(
@@ -72,7 +73,7 @@ def busy(store: Store) -> str:
     return audit_id
 
 
-def found(store: Store, **options: float) -> list[str]:
+def found(store: Store, **options: Any) -> list[str]:
     return [str(one) for one in verify(store.database, store.storage, **options).violations]
 
 

@@ -5,17 +5,17 @@ import pytest
 from scipy.special import expit
 
 from service.ranking.isotonic import (
-    Bands,
+    Bins,
     _isotonic,
-    banded_verdicts,
-    follow,
+    binned_verdicts,
+    isotonic_logits,
     share_wrong,
 )
-from service.review.controls import value
+from service.review.controls import verdict_value
 
 
-def bands(size: list[float], hits: list[float], n: list[float]) -> Bands:
-    return Bands(np.arange(float(len(size))), *map(np.array, (size, hits, n)))
+def bins(size: list[float], hits: list[float], n: list[float]) -> Bins:
+    return Bins(np.arange(float(len(size))), *map(np.array, (size, hits, n)))
 
 
 def test_without_a_tilt_it_is_isotonic_regression():
@@ -33,7 +33,7 @@ def test_a_tilted_block_is_where_its_likelihood_is_largest(tilt):
 
 
 def test_one_band_is_the_likelihood_interval_of_a_share():
-    found = share_wrong(bands([1e9], [30.0], [100.0]))
+    found = share_wrong(bins([1e9], [30.0], [100.0]))
     assert found.estimate == pytest.approx(0.3)
     # the ends at which twice the log-likelihood has fallen by 3.84 (without the part of a hit)
     assert found.low == pytest.approx(0.216, abs=0.004)
@@ -41,23 +41,23 @@ def test_one_band_is_the_likelihood_interval_of_a_share():
 
 
 def test_twenty_verdicts_right_leave_a_doubt():
-    found = share_wrong(bands([1e9], [0.0], [20.0]))
+    found = share_wrong(bins([1e9], [0.0], [20.0]))
     assert (found.estimate, found.low) == (0.0, 0.0)
     assert 0.1 < found.high < 0.16  # three in twenty would be seen nearly always
 
 
 def test_what_is_decided_leaves_no_doubt():
-    found = share_wrong(bands([0.0], [3.0], [20.0]))
+    found = share_wrong(bins([0.0], [3.0], [20.0]))
     assert (found.low, found.high) == (0.0, 0.0)
-    half = share_wrong(bands([20.0], [4.0], [20.0]))
-    whole = share_wrong(bands([1e9], [4.0], [20.0]))
+    half = share_wrong(bins([20.0], [4.0], [20.0]))
+    whole = share_wrong(bins([1e9], [4.0], [20.0]))
     assert half.high - half.low > whole.high - whole.low  # twenty others, not the share of many
 
 
 def test_bands_cut_the_list_between_the_drawn():
     p_wrong = np.linspace(0, 1, 100)
     drawn = np.arange(5, 100, 10)
-    found = banded_verdicts(p_wrong, drawn, drawn > 50)
+    found = binned_verdicts(p_wrong, drawn, drawn > 50)
     assert found.n.tolist() == [5, 5]
     assert found.hits.tolist() == [0, 5]
     assert found.size.tolist() == [45, 45]
@@ -70,11 +70,11 @@ def test_intervals_hold_the_truth_and_the_order_narrows_them():
         wrong = generator.random(1500) < 0.2
         score = generator.normal(0, 1, 1500) + 3.0 * wrong
         p_wrong = expit(2.0 * (score - 2.5))  # not calibrated: mean .13, too flat
-        turn = generator.exponential(size=1500) / [value(p) for p in p_wrong]
+        turn = generator.exponential(size=1500) / [verdict_value(p) for p in p_wrong]
         drawn = np.argsort(turn)[:100]
         rest = np.setdiff1d(np.arange(1500), drawn)
         pool = np.concatenate([drawn, rest])
-        found = share_wrong(banded_verdicts(p_wrong[pool], np.arange(100), wrong[drawn]))
+        found = share_wrong(binned_verdicts(p_wrong[pool], np.arange(100), wrong[drawn]))
         held.append(found.low <= wrong[rest].mean() <= found.high)
         widths.append(found.high - found.low)
     assert np.mean(held) >= 0.95
@@ -90,7 +90,7 @@ def test_a_useless_order_costs_nothing_but_width():
         drawn = generator.choice(1500, 100, replace=False)
         rest = np.setdiff1d(np.arange(1500), drawn)
         pool = np.concatenate([drawn, rest])
-        found = share_wrong(banded_verdicts(p_wrong[pool], np.arange(100), wrong[drawn]))
+        found = share_wrong(binned_verdicts(p_wrong[pool], np.arange(100), wrong[drawn]))
         held.append(found.low <= wrong[rest].mean() <= found.high)
     assert np.mean(held) >= 0.93
 
@@ -101,7 +101,7 @@ def test_bent_log_odds_keep_their_order_and_come_near_the_verdicts():
     truth = expit(np.minimum(logits, -0.8))  # none is surer than .3
     rows = generator.choice(4000, 200, replace=False)
     wrong = generator.random(200) < truth[rows]
-    bent = follow(logits, rows, wrong)
+    bent = isotonic_logits(logits, rows, wrong)
     assert (np.diff(bent) > 0).all()
     before, after = (np.abs(expit(values) - truth).mean() for values in (logits, bent))
     assert after < 0.85 * before  # the old log-odds count twice as much as the verdicts
@@ -109,4 +109,4 @@ def test_bent_log_odds_keep_their_order_and_come_near_the_verdicts():
 
 def test_one_verdict_bends_little():
     logits = np.array([-3.0, -1.0, 0.0, 2.0])
-    assert np.abs(follow(logits, np.array([1]), np.array([True])) - logits).max() < 0.1
+    assert np.abs(isotonic_logits(logits, np.array([1]), np.array([True])) - logits).max() < 0.1

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from service.ranking.matrix_shrinkage import borne_out
+from service.ranking.matrix_shrinkage import shrink_noise_matrix
 from service.ranking.noise import anchor_noise_matrix, tops
 
 CLASSES = 6
@@ -15,7 +15,7 @@ def _estimate(clean, given):
         return noisy[rows]
 
     anchors = anchor_noise_matrix(pooled, len(given), clean.shape[1])
-    return borne_out(anchors, *tops(pooled, len(given), clean.shape[1]), given)
+    return shrink_noise_matrix(anchors, *tops(pooled, len(given), clean.shape[1]), given)
 
 
 def _flipped(matrix, n=6000, seed=0):
@@ -58,7 +58,7 @@ def test_a_class_that_is_only_hard_gets_the_common_rate():
     truth = generator.integers(0, 2, 4000)
     sure = np.where(truth == 0, 0.97, generator.uniform(0.5, 0.95, 4000))
     noisy = np.where((truth == 0)[:, None], np.c_[sure, 1 - sure], np.c_[1 - sure, sure])
-    given = np.where(generator.random(4000) < noisy[:, 1], 1, 0)
+    given = np.where(generator.random(4000) < noisy[:, 1], 1, 0)  # type: ignore[call-overload]
     result = _estimate(noisy, given)
     assert result[0, 0] == pytest.approx(result[1, 1])
 

@@ -3,7 +3,7 @@ import pytest
 
 from service.ranking.obvious_share import LARGEST_SHARE, obvious_share
 from service.ranking.rate import RateClues
-from service.ranking.tiers import luck
+from service.ranking.tiers import binomial_lower_bound
 
 
 def clues(error_fifth: float, error: float) -> RateClues:
@@ -42,6 +42,13 @@ def test_a_small_tier_may_be_unlucky_and_its_bound_says_so():
     generator = np.random.default_rng(0)
     for count, expected in ((12, 0.92), (26, 0.95), (500, 0.96)):
         shares = generator.binomial(count, expected, 20_000) / count
-        assert (shares >= luck(count, expected)).mean() > 0.945
-        assert (shares > luck(count, expected)).mean() < 0.955  # the highest such share
-    assert luck(500, 0.96) > 0.94 > luck(26, 0.95) > luck(12, 0.92)
+        assert (shares >= binomial_lower_bound(count, expected)).mean() > 0.945
+        assert (
+            shares > binomial_lower_bound(count, expected)
+        ).mean() < 0.955  # the highest such share
+    assert (
+        binomial_lower_bound(500, 0.96)
+        > 0.94
+        > binomial_lower_bound(26, 0.95)
+        > binomial_lower_bound(12, 0.92)
+    )

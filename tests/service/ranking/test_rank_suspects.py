@@ -5,9 +5,9 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from service.ranking import (
-    TIER_NAMES,
     Evidence,
     Ranking,
+    TierCode,
     rank_suspects,
     reason,
     reasons,
@@ -94,7 +94,7 @@ def test_planted_flips_are_found_corrected_and_counted():
     assert rate.high - rate.low < 0.15
     suggested = (ranking.suggested_label >= 0) & wrong
     assert (ranking.suggested_label[suggested] == truth[suggested]).mean() > 0.9
-    obvious = ranking.tier == TIER_NAMES.index("obvious")
+    obvious = ranking.tier == TierCode.obvious
     assert obvious.sum() > 100
     assert wrong[obvious].mean() >= ranking.summary.tiers["obvious"].lower_bound
     np.testing.assert_allclose(np.diag(ranking.summary.noise_matrix), 0.8, atol=0.06)
@@ -148,7 +148,7 @@ def test_small_classes_are_named_and_never_obvious():
     ranking = rank_suspects(Evidence(given, 4, [], {"pred_probs": noisy}))
     words = ranking.summary.to_dict(NAMES)["cannot_judge"]
     assert any("owl" in word and "cat" not in word for word in words)
-    assert (ranking.tier[given == 3] < TIER_NAMES.index("obvious")).all()
+    assert (ranking.tier[given == 3] < TierCode.obvious).all()
 
 
 def test_unknown_samples_get_the_noise_rate_and_are_no_suspects():

@@ -3,9 +3,9 @@ import pytest
 from scipy.special import expit, logit
 
 from service.ranking import (
-    TIER_NAMES,
     Evidence,
     Ranking,
+    TierCode,
     Verdicts,
     rank_suspects,
     recalibrate,
@@ -153,7 +153,7 @@ def test_the_summary_counts_verdicts_by_tier(case):
     assert body["verdicts"]["by_tier"]["none"]["n"] == 5
     assert body["verdicts"]["wrong"] == int(verdicts.wrong.sum())
     empty = before.summary.to_dict(["a", "b", "c", "d"])["verdicts"]
-    assert (empty["n"], set(empty["by_tier"])) == (0, set(TIER_NAMES))
+    assert (empty["n"], set(empty["by_tier"])) == (0, {code.name for code in TierCode})
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

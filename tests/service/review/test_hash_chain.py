@@ -8,7 +8,7 @@ from service import review
 from service.db.migrate import downgrade, upgrade
 from service.db.tables import Correction
 from service.operations.verify.chain import broken_links
-from service.review import Decision
+from service.review import NewCorrection, hash_chain
 from tests.support.factories import (
     in_threads,
     make_audit,
@@ -34,7 +34,7 @@ def corrected(store, dataset_id):
             session,
             audit_id,
             [
-                Decision(sample_id(p), verdict, 0 if verdict is Verdict.relabel else None)
+                NewCorrection(sample_id(p), verdict, 0 if verdict is Verdict.relabel else None)
                 for p, verdict in enumerate(verdicts)
             ],
             principal=person("Zoë"),
@@ -90,7 +90,7 @@ def test_a_missing_end_shows(database, corrected):
 def test_a_row_that_was_edited_with_its_own_hash_breaks_the_next_link(database, corrected):
     with database.read() as session:
         row = session.query(Correction).filter_by(seq=2).one().to_dict()
-    forged = review.chain.digest({**row, "annotator": "Eve"}, row["prev_hash"])
+    forged = hash_chain.digest({**row, "annotator": "Eve"}, row["prev_hash"])
     change(database, "UPDATE correction SET annotator='Eve', hash=:hash WHERE seq=2", hash=forged)
     assert broken(database) == ["correction 3 does not follow the one before it"]
 
@@ -99,9 +99,9 @@ def test_people_who_submit_at_once_make_one_chain(database, store, dataset_id):
     audit_id = make_audit(store, dataset_id)
 
     def submit(number: int) -> None:
-        decision = Decision(sample_id(number), Verdict.keep)
+        correction = NewCorrection(sample_id(number), Verdict.keep)
         with database.write() as session:
-            review.submit(session, audit_id, [decision], principal=person(f"P{number}"))
+            review.submit(session, audit_id, [correction], principal=person(f"P{number}"))
 
     in_threads(12, submit)
     assert broken(database) == []

@@ -19,7 +19,7 @@ from service.core.errors import (
     NotPermitted,
 )
 from service.db.tables import ApiKey, Audit, Correction
-from service.review import Decision, SuspectFilter, assignments
+from service.review import NewCorrection, SuspectFilter, assignments
 from tests.support.factories import (
     in_threads,
     make_audit,
@@ -44,7 +44,9 @@ def audit_id(store):
 
 def want(database, audit_id, opinions, adjudicators=()):
     with database.write() as session:
-        assignments.set_review(session, audit_id, opinions=opinions, adjudicators=adjudicators)
+        assignments.update_review_settings(
+            session, audit_id, opinions=opinions, adjudicators=adjudicators
+        )
 
 
 def lease(database, audit_id, who, count=1, wanted=OPEN, seconds=60.0):
@@ -60,9 +62,11 @@ def ids(served):
 
 
 def say(database, audit_id, who, position, label, **options):
-    decision = Decision(sample_id(position), Verdict.relabel, corrected_label=label, **options)
+    correction = NewCorrection(
+        sample_id(position), Verdict.relabel, corrected_label=label, **options
+    )
     with database.write() as session:
-        return review.submit(session, audit_id, [decision], principal=who)[0]
+        return review.submit(session, audit_id, [correction], principal=who)[0]
 
 
 def state(database, audit_id, position=0):
@@ -205,17 +209,17 @@ def test_a_batch_is_undone_by_one_call_and_brought_back_by_another(database, aud
         rows = review.submit(
             session,
             audit_id,
-            [Decision(sample_id(n), Verdict.exclude) for n in range(5)],
+            [NewCorrection(sample_id(n), Verdict.exclude) for n in range(5)],
             principal=ANN,
         )
     assert len({row.batch_id for row in rows}) == 1
     with database.write() as session:
         review.revert(session, audit_id, rows[0].id, principal=ANN)
     with database.write() as session:
-        undone = review.revert_batch(session, audit_id, rows[0].batch_id, principal=ANN)
+        undone = review.revert_batch(session, audit_id, rows[0].batch_id, principal=ANN)  # type: ignore[arg-type]
     assert (undone.reverted, decided(database, audit_id)) == (4, {})
     with database.write() as session:
-        back = review.revert_batch(session, audit_id, undone.batch_id, principal=ANN)
+        back = review.revert_batch(session, audit_id, undone.batch_id, principal=ANN)  # type: ignore[arg-type]
     assert back.reverted == 4
     assert decided(database, audit_id) == dict.fromkeys(range(1, 5))
 
@@ -283,7 +287,7 @@ def keys(store):
 
 def assign(database, audit_id, people, wanted, **options):
     with database.write() as session:
-        return assignments.assign(
+        return assignments.create_assignment(
             session,
             audit_id,
             name="a part",

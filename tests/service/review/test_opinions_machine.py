@@ -21,8 +21,8 @@ from sqlalchemy import select
 from labelaudit.enums import ReviewState, Verdict
 from service import review
 from service.db.tables import Suspect
-from service.review import Decision, SuspectFilter, assignments
-from service.review.log import UNDOINGS
+from service.review import NewCorrection, SuspectFilter, assignments
+from service.review.log import MAX_REVERT_DEPTH
 from tests.service.review.test_review_machine import (
     CLASSES,
     EXAMPLES,
@@ -53,15 +53,17 @@ class Machine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.audit_id = make_audit(self.store, make_dataset(self.store, samples=SAMPLES))
         with self.database.write() as session:
-            assignments.set_review(session, self.audit_id, opinions=self.wanted, adjudicators=[])
+            assignments.update_review_settings(
+                session, self.audit_id, opinions=self.wanted, adjudicators=[]
+            )
         self.log: dict[str, Row] = {}  # oldest first
         self.authors: dict[str, str] = {}
 
     # ------------------------------------------------------------------------------------ the model
 
-    def opinions(self, position: int) -> dict[str, int]:
+    def opinions(self, position: int) -> dict[str, int | None]:
         """Each person's newest label that stands, the oldest opinion first."""
-        found: dict[str, int] = {}
+        found: dict[str, int | None] = {}
         for name, row in self.log.items():
             if row.position == position and row.stands and row.reverts is None:
                 found[self.authors[name]] = row.label
@@ -120,8 +122,10 @@ class Machine(RuleBasedStateMachine):
                         session, self.audit_id, sample_id(position), lease_id=lease_id
                     )
                     continue
-                decision = Decision(sample_id(position), Verdict.relabel, label, lease_id=lease_id)
-                [row] = review.submit(session, self.audit_id, [decision], principal=who)
+                correction = NewCorrection(
+                    sample_id(position), Verdict.relabel, label, lease_id=lease_id
+                )
+                [row] = review.submit(session, self.audit_id, [correction], principal=who)
                 self.log[row.id] = Row(position, Verdict.relabel, label)
                 self.authors[row.id] = who.key_id
 
@@ -131,7 +135,7 @@ class Machine(RuleBasedStateMachine):
         standing = [
             name
             for name, row in self.log.items()
-            if row.stands and self.undoings(self.last_of(name)) < UNDOINGS
+            if row.stands and self.undoings(self.last_of(name)) < MAX_REVERT_DEPTH
         ]
         if not standing:
             return
@@ -139,7 +143,7 @@ class Machine(RuleBasedStateMachine):
         with self.database.write() as session:
             row = review.revert(session, self.audit_id, name, principal=LEA)
             self.log[row.id] = Row(row.position, None, None, reverts=row.reverts)
-        self.flip(row.reverts)
+        self.flip(row.reverts)  # type: ignore[arg-type]
 
     @invariant()
     def the_queue_reads_what_the_log_says(self):
@@ -157,7 +161,7 @@ class Machine(RuleBasedStateMachine):
 @pytest.mark.parametrize("opinions", [2, 3])
 def test_nobody_is_served_what_they_have_judged_and_everybody_what_is_left(store, opinions):
     run_state_machine_as_test(
-        lambda: Machine(store, opinions),
+        lambda: Machine(store, opinions),  # type: ignore[arg-type]
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=40,

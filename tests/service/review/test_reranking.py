@@ -8,9 +8,8 @@ from sqlalchemy import select
 
 from labelaudit.enums import (
     JobStatus,
+    JobType,
     ReviewState,
-    StepKind,
-    StepState,
     Tier,
     Verdict,
 )
@@ -20,13 +19,13 @@ from service.core.errors import BadCursor, NotFound, NotReady
 from service.db.engine import Database
 from service.db.tables import (
     Correction,
+    Job,
     Ranking,
-    Step,
     Suspect,
     new_id,
 )
 from service.review import (
-    Decision,
+    NewCorrection,
     SuspectFilter,
     controls,
     corrections,
@@ -52,7 +51,7 @@ def audit_id(store):
     return make_audit(store, make_dataset(store, samples=COUNT))
 
 
-def as_served(held: review.Held) -> SimpleNamespace:
+def as_served(held: review.SuspectLease) -> SimpleNamespace:
     return SimpleNamespace(**held.suspect.to_dict(), lease_id=held.lease_id)
 
 
@@ -85,9 +84,9 @@ def draw(
 
 
 def decide(database: Database, audit_id: str, *names: str, who=ANN, **options) -> list[Correction]:
-    decisions = [Decision(name, Verdict.keep, **options) for name in names]
+    corrections = [NewCorrection(name, Verdict.keep, **options) for name in names]
     with database.write() as session:
-        return review.submit(session, audit_id, decisions, principal=who)
+        return review.submit(session, audit_id, corrections, principal=who)
 
 
 def request(database: Database, audit_id: str) -> reranking.RankingJob:
@@ -102,9 +101,9 @@ def publish(store, audit_id: str, number: int = 1) -> str:
         _write_signals(path, COUNT, 3)
     rows = []
     for rank, position in enumerate(reversed(range(COUNT)), start=1):
-        rows.append((rank, *_suspect(position, COUNT, 3)[1:]))
+        rows.append(_suspect(position, COUNT, 3)._replace(rank=rank))
     with store.database.write() as session:
-        reranking.reranked(
+        reranking.publish_ranking(
             session,
             audit_id,
             number=number,
@@ -119,12 +118,12 @@ def publish(store, audit_id: str, number: int = 1) -> str:
 
 
 def test_without_a_verdict_there_is_nothing_to_rank_by(database, audit_id):
-    with pytest.raises(NotReady, match="Nobody has decided"):
+    with pytest.raises(NotReady, match="Nobody has reviewed"):
         request(database, audit_id)
     with database.write() as session:
-        skip = [Decision(sample_id(0), Verdict.skip)]
+        skip = [NewCorrection(sample_id(0), Verdict.skip)]
         review.submit(session, audit_id, skip, principal=ANN)
-    with pytest.raises(NotReady, match="Nobody has decided"):
+    with pytest.raises(NotReady, match="Nobody has reviewed"):
         request(database, audit_id)
 
 
@@ -134,12 +133,12 @@ def test_an_audit_that_is_not_completed_has_no_later_ranking(store):
         request(store.database, audit_id)
 
 
-def test_a_request_enqueues_one_numbered_step(database, audit_id):
+def test_a_request_enqueues_one_numbered_job(database, audit_id):
     decide(database, audit_id, sample_id(0))
     assert request(database, audit_id).number == 1
     with database.read() as session:
-        step = session.get_one(Step, (audit_id, StepKind.rank, 1))
-        assert step.state is StepState.ready
+        job = session.get_one(Job, (audit_id, JobType.rank, 1))
+        assert job.status is JobStatus.queued
 
 
 def test_one_that_has_not_begun_is_not_asked_for_twice(store, audit_id):
@@ -152,7 +151,7 @@ def test_one_that_is_under_way_may_have_missed_a_verdict_so_another_follows(data
     decide(database, audit_id, sample_id(0))
     request(database, audit_id)
     with database.write() as session:
-        session.get_one(Step, (audit_id, StepKind.rank, 1)).state = StepState.running
+        session.get_one(Job, (audit_id, JobType.rank, 1)).status = JobStatus.running
     assert request(database, audit_id).number == 2
     with database.read() as session:
         jobs = reranking.list_rankings(session, audit_id)
@@ -213,7 +212,7 @@ def test_old_rankings_keep_their_summary_alone(store, annotator, audit_id):
         kept = set(session.scalars(select(Suspect.ranking_id).distinct()))
         numbers = set(session.scalars(select(Ranking.number).where(Ranking.id.in_(kept))))
         assert numbers == {0, 2, 3}  # controls are drawn by the tiers of the first
-        assert reranking.pruned(session, audit_id) == made[:1]
+        assert reranking.pruned_rankings(session, audit_id) == made[:1]
         assert [job.number for job in reranking.list_rankings(session, audit_id)] == [3, 2, 1, 0]
         review.get_ranking(session, audit_id, made[1])
         with pytest.raises(BadCursor, match="Newer rankings"):
@@ -259,7 +258,7 @@ def test_a_ranking_published_just_before_a_decision_is_written_shows_it(
 ):
     if store.database.engine.dialect.name == "sqlite":
         pytest.skip("SQLite lets nobody write in between")
-    append = corrections.append
+    append = corrections.append  # type: ignore[attr-defined]
 
     def published_first(*given):
         publish(store, audit_id)
@@ -288,8 +287,8 @@ def test_controls_come_from_outside_the_tiers_in_an_order_of_chance(database, au
 def test_controls_of_the_whole_list_are_drawn_by_value():
     """Over many audits: as often as their deviations say, and none never."""
     p_wrong = {1: 0.5, 2: 0.9, 3: 0.02}
-    values = [controls.value(p) for p in p_wrong.values()]
-    orders = [controls.drawn_by_value(p_wrong, Random(n)) for n in range(4000)]
+    values = [controls.verdict_value(p) for p in p_wrong.values()]
+    orders = [controls.weighted_order(p_wrong, Random(n)) for n in range(4000)]
     firsts = [sum(order[0] == rank for order in orders) / len(orders) for rank in p_wrong]
     assert firsts == pytest.approx([one / sum(values) for one in values], abs=0.03)
     assert {tuple(sorted(order)) for order in orders} == {(1, 2, 3)}

@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
@@ -32,7 +33,7 @@ from service.db.tables import (
     Sample,
     Suspect,
 )
-from service.review import Decision, SuspectFilter
+from service.review import NewCorrection, SuspectFilter
 from tests.support.factories import (
     Store,
     in_threads,
@@ -77,10 +78,10 @@ def lease(
 
 
 def submit(
-    database: Database, audit_id: str, *decisions: Decision, who: Principal = ANN
+    database: Database, audit_id: str, *corrections: NewCorrection, who: Principal = ANN
 ) -> list[Correction]:
     with database.write() as session:
-        return review.submit(session, audit_id, decisions, principal=who)
+        return review.submit(session, audit_id, corrections, principal=who)
 
 
 def revert(database: Database, audit_id: str, correction_id: str) -> Correction:
@@ -88,12 +89,12 @@ def revert(database: Database, audit_id: str, correction_id: str) -> Correction:
         return review.revert(session, audit_id, correction_id, principal=ANN)
 
 
-def keep(position: int, **options: str) -> Decision:
-    return Decision(sample_id(position), Verdict.keep, **options)
+def keep(position: int, **options: Any) -> NewCorrection:
+    return NewCorrection(sample_id(position), Verdict.keep, **options)
 
 
-def relabel(position: int, label: int | None, **options: str) -> Decision:
-    return Decision(sample_id(position), Verdict.relabel, corrected_label=label, **options)
+def relabel(position: int, label: int | None, **options: Any) -> NewCorrection:
+    return NewCorrection(sample_id(position), Verdict.relabel, corrected_label=label, **options)
 
 
 def suspect(database: Database, audit_id: str, position: int) -> Suspect:
@@ -103,10 +104,13 @@ def suspect(database: Database, audit_id: str, position: int) -> Suspect:
 
 def version(database: Database, audit_id: str) -> int:
     with database.read() as session:
-        return session.scalar(select(Dataset.version).join(Audit).where(Audit.id == audit_id))
+        found = select(Dataset.version).join(Audit).where(Audit.id == audit_id)
+        return session.scalars(found).one()
 
 
-def standing(database: Database, audit_id: str, at: int) -> dict[int, tuple[Verdict, int | None]]:
+def standing(
+    database: Database, audit_id: str, at: int
+) -> dict[int, tuple[Verdict | None, int | None]]:
     with database.read() as session:
         dataset_id = session.get_one(Audit, audit_id).dataset_id
         rows = review.corrections_at(session, dataset_id, at)
@@ -152,7 +156,7 @@ def test_who_waited_in_vain_keeps_nobody_waiting(on_postgres):
         ThreadPoolExecutor(1) as pool,
     ):
         assert len(first.scalars(locked).all()) == 6
-        asked = {"principal": ANN, "wanted": ANY, "count": 1, "lease_seconds": 60.0}
+        asked: dict[str, Any] = {"principal": ANN, "wanted": ANY, "count": 1, "lease_seconds": 60.0}
         waiting = pool.submit(review.lease_next, second, audit_id, **asked)
         _until_somebody_waits(database)
         first.execute(update(Suspect).values(state=ReviewState.decided))
@@ -177,14 +181,14 @@ def test_who_judged_what_is_found_soon_where_postgres_takes_the_log_for_empty(on
     audit_id = make_audit(on_postgres, make_dataset(on_postgres, samples=20))
     for row in submit(database, audit_id, *(keep(position) for position in range(20))):
         revert(database, audit_id, row.id)
-    skips = [Decision(sample_id(position), Verdict.skip) for position in range(20)]
+    skips = [NewCorrection(sample_id(position), Verdict.skip) for position in range(20)]
     submit(database, audit_id, *skips)
     with database.write() as session:
         for way in ("indexscan", "bitmapscan", "hashjoin", "mergejoin", "material"):
             session.execute(text(f"SET LOCAL enable_{way} = off"))
         session.execute(text("SET LOCAL statement_timeout = '20s'"))
         skipped = SuspectFilter(state=ReviewState.skipped)
-        asked = {"wanted": skipped, "count": 40, "lease_seconds": 60.0}
+        asked: dict[str, Any] = {"wanted": skipped, "count": 40, "lease_seconds": 60.0}
         assert len(review.lease_next(session, audit_id, principal=ANN, **asked)) == 20
 
 
@@ -261,7 +265,7 @@ def test_a_decision_is_recorded_with_its_author_and_raises_the_version(database,
     [row] = submit(
         database,
         audit_id,
-        Decision(held.sample_id, Verdict.keep, lease_id=held.lease_id, note="clear"),
+        NewCorrection(held.sample_id, Verdict.keep, lease_id=held.lease_id, note="clear"),
     )
     assert (row.seq, row.annotator, row.note) == (1, "Ann", "clear")
     assert (row.given_label, row.corrected_label) == (0, 0)
@@ -275,10 +279,10 @@ def test_each_verdict_means_its_own_label(database, audit_id):
         database,
         audit_id,
         keep(0),
-        Decision(sample_id(1), Verdict.accept_suggestion),
+        NewCorrection(sample_id(1), Verdict.accept_suggestion),
         relabel(2, 0),
-        Decision(sample_id(3), Verdict.exclude),
-        Decision(sample_id(4), Verdict.skip),
+        NewCorrection(sample_id(3), Verdict.exclude),
+        NewCorrection(sample_id(4), Verdict.skip),
     )
     assert [row.corrected_label for row in rows] == [0, 2, 0, None, None]
     states = [suspect(database, audit_id, position).state for position in range(5)]
@@ -293,7 +297,7 @@ def test_a_relabel_without_a_class_of_the_dataset_is_refused(database, audit_id,
 
 def test_a_suggestion_that_is_not_there_cannot_be_accepted(database, audit_id):
     with pytest.raises(BadInput, match="no suggestion"):
-        submit(database, audit_id, Decision(sample_id(29), Verdict.accept_suggestion))
+        submit(database, audit_id, NewCorrection(sample_id(29), Verdict.accept_suggestion))
 
 
 def test_a_sample_the_audit_did_not_rank_is_not_found(database, audit_id):
@@ -348,7 +352,7 @@ def test_a_late_answer_is_refused_once_somebody_else_holds_the_sample(database, 
 def test_a_late_answer_is_refused_once_somebody_else_decided(database, audit_id):
     held = lease(database, audit_id, seconds=-1.0)[0]
     submit(database, audit_id, relabel(0, 1), who=BEN)
-    with pytest.raises(Conflict, match="decided already"):
+    with pytest.raises(Conflict, match="already decided"):
         submit(database, audit_id, keep(0, lease_id=held.lease_id))
 
 
@@ -389,8 +393,8 @@ def test_versions_have_no_gap_and_no_repeat_however_many_decide_at_once(store):
     def decide(number: int) -> None:
         for batch in range(3):
             first = 12 * number + 4 * batch
-            decisions = [keep(position) for position in range(first, first + 4)]
-            submit(store.database, audit_id, *decisions, who=person(f"person {number}"))
+            corrections = [keep(position) for position in range(first, first + 4)]
+            submit(store.database, audit_id, *corrections, who=person(f"person {number}"))
 
     in_threads(8, decide)
     with store.database.read() as session:
@@ -416,14 +420,14 @@ def test_a_decision_is_replaced_only_by_one_that_names_it(database, audit_id):
 
 
 def test_a_skip_is_replaced_without_ceremony(database, audit_id):
-    submit(database, audit_id, Decision(sample_id(0), Verdict.skip))
+    submit(database, audit_id, NewCorrection(sample_id(0), Verdict.skip))
     assert submit(database, audit_id, relabel(0, 2), who=BEN)[0].seq == 2
     assert suspect(database, audit_id, 0).state is ReviewState.decided
 
 
 def test_a_skip_that_supersedes_a_decision_takes_it_back(database, audit_id):
     [first] = submit(database, audit_id, relabel(0, 2))
-    submit(database, audit_id, Decision(sample_id(0), Verdict.skip, supersedes=first.id))
+    submit(database, audit_id, NewCorrection(sample_id(0), Verdict.skip, supersedes=first.id))
     assert suspect(database, audit_id, 0).state is ReviewState.skipped
     assert standing(database, audit_id, 1) == {0: (Verdict.relabel, 2)}
     assert standing(database, audit_id, 2) == {}
@@ -438,7 +442,7 @@ def test_reverting_the_only_decision_opens_the_sample_again(database, audit_id):
 
 
 def test_reverting_a_decision_after_a_skip_makes_the_sample_skipped_again(database, audit_id):
-    submit(database, audit_id, Decision(sample_id(0), Verdict.skip))
+    submit(database, audit_id, NewCorrection(sample_id(0), Verdict.skip))
     [row] = submit(database, audit_id, keep(0))
     revert(database, audit_id, row.id)
     assert suspect(database, audit_id, 0).state is ReviewState.skipped
@@ -499,8 +503,8 @@ def test_a_correction_of_another_audit_is_not_found(store):
 
 def test_each_version_shows_what_stood_then(database, audit_id):
     [first] = submit(database, audit_id, relabel(0, 1))  # 1
-    submit(database, audit_id, Decision(sample_id(1), Verdict.exclude))  # 2
-    submit(database, audit_id, Decision(sample_id(2), Verdict.skip))  # 3
+    submit(database, audit_id, NewCorrection(sample_id(1), Verdict.exclude))  # 2
+    submit(database, audit_id, NewCorrection(sample_id(2), Verdict.skip))  # 3
     [other] = submit(database, audit_id, relabel(0, 2, supersedes=first.id))  # 4
     revert(database, audit_id, other.id)  # 5
     revert(database, audit_id, first.id)  # 6
@@ -558,7 +562,7 @@ def test_a_correction_says_the_uploaded_label_even_in_an_audit_of_corrected_ones
 
 
 def test_state_counts_add_up_over_tiers(database, audit_id):
-    submit(database, audit_id, keep(0), Decision(sample_id(10), Verdict.skip))
+    submit(database, audit_id, keep(0), NewCorrection(sample_id(10), Verdict.skip))
     with database.read() as session:
         ranking = review.newest_ranking(session, audit_id)
         counts = review.state_counts(session, ranking.id)

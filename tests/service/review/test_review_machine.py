@@ -36,7 +36,7 @@ from service.db.tables import (
     new_id,
 )
 from service.operations.verify.chain import broken_links
-from service.review import Decision, SuspectFilter
+from service.review import NewCorrection, SuspectFilter
 from tests.support.factories import (
     Store,
     make_audit,
@@ -136,11 +136,11 @@ class Machine(RuleBasedStateMachine):
             if self.state(position) is ReviewState.decided:
                 self.leases.pop(position, None)
 
-    def refusal(self, decision: Decision, who: str) -> type[Exception] | None:
-        position = int(decision.sample_id.removeprefix("sample-"))
+    def refusal(self, correction: NewCorrection, who: str) -> type[Exception] | None:
+        position = int(correction.sample_id.removeprefix("sample-"))
         newest = self.newest(position)
         if self.state(position) is ReviewState.decided:
-            return None if newest[0] == decision.supersedes else Conflict
+            return None if newest[0] == correction.supersedes else Conflict
         return None if self.holder(position) in (None, who) else LeaseLost
 
     # --------------------------------------------------------------------------------------- leases
@@ -174,7 +174,7 @@ class Machine(RuleBasedStateMachine):
         past = clock() - 1
         with self.database.write() as session:
             gone = session.execute(update(Lease).where(Lease.id == lease_id).values(until=past))
-            if gone.rowcount:
+            if gone.rowcount:  # type: ignore[attr-defined]
                 session.execute(
                     update(Suspect)
                     .where(Suspect.position == position, Suspect.full_until.is_not(None))
@@ -218,12 +218,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule(target=decided, who=people, position=positions, verdict=verdicts, label=labels)
     def decide(self, who, position, verdict, label):
-        return self.submit(who, [self.decision(position, verdict, label)])
+        return self.submit(who, [self.correction(position, verdict, label)])
 
     @rule(target=decided, who=people, earlier=decided, verdict=verdicts, label=labels)
     def supersede(self, who, earlier, verdict, label):
         position = self.log[earlier].position
-        return self.submit(who, [self.decision(position, verdict, label, supersedes=earlier)])
+        return self.submit(who, [self.correction(position, verdict, label, supersedes=earlier)])
 
     @rule(
         target=batches,
@@ -233,7 +233,7 @@ class Machine(RuleBasedStateMachine):
         label=labels,
     )
     def decide_many(self, who, chosen, verdict, label):
-        names = self.submit(who, [self.decision(p, verdict, label) for p in chosen])
+        names = self.submit(who, [self.correction(p, verdict, label) for p in chosen])
         if not names.values:
             return multiple()
         with self.database.read() as session:
@@ -241,9 +241,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(target=decided, who=people, position=positions, verdict=verdicts, label=labels)
     def decide_twice_with_one_key(self, who, position, verdict, label):
-        decision = self.decision(position, verdict, label)
+        correction = self.correction(position, verdict, label)
         key, rows = new_id("key"), []
-        refused = self.refusal(decision, who.key_id)
+        refused = self.refusal(correction, who.key_id)
         for _ in range(2):
             with (
                 self.refused(refused),
@@ -251,23 +251,23 @@ class Machine(RuleBasedStateMachine):
                 idempotency.once(session, who, key, "the same") as answer,
             ):
                 if answer.body is None:
-                    rows += review.submit(session, self.audit_id, [decision], principal=who)
+                    rows += review.submit(session, self.audit_id, [correction], principal=who)
                     answer.body = {"id": rows[0].id}
                 assert answer.body == {"id": rows[0].id}
         assert len(rows) == (refused is None)
         return self.stored(who, rows)
 
     @staticmethod
-    def decision(position, verdict, label, supersedes=None) -> Decision:
+    def correction(position, verdict, label, supersedes=None) -> NewCorrection:
         given = label if verdict is Verdict.relabel else None
-        return Decision(sample_id(position), verdict, given, supersedes=supersedes)
+        return NewCorrection(sample_id(position), verdict, given, supersedes=supersedes)
 
-    def submit(self, who, decisions):
-        refusals = [self.refusal(decision, who.key_id) for decision in decisions]
+    def submit(self, who, corrections):
+        refusals = [self.refusal(correction, who.key_id) for correction in corrections]
         wanted = next((kind for kind in (Conflict, LeaseLost) if kind in refusals), None)
         rows = []
         with self.refused(wanted), self.database.write() as session:
-            rows = review.submit(session, self.audit_id, decisions, principal=who)
+            rows = review.submit(session, self.audit_id, corrections, principal=who)
         return self.stored(who, rows)
 
     @staticmethod
@@ -341,7 +341,7 @@ class Machine(RuleBasedStateMachine):
         expected = {}
         for position in range(SAMPLES):
             if self.state(position) is ReviewState.decided:
-                name, row = self.newest(position)
+                name, row = self.newest(position)  # type: ignore[misc]
                 given = position % CLASSES
                 label = given if row.verdict is Verdict.keep else row.label
                 expected[position] = (name, row.verdict, label)
@@ -365,7 +365,7 @@ class Machine(RuleBasedStateMachine):
 
 def test_the_queue_and_the_log_do_what_a_few_dictionaries_say(store):
     run_state_machine_as_test(
-        lambda: Machine(store),
+        lambda: Machine(store),  # type: ignore[arg-type]
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=30,

@@ -3,25 +3,27 @@
 import hashlib
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from labelaudit.enums import DatasetStatus, StepState
+from labelaudit.enums import DatasetStatus, JobStatus
 from service.accounts import tenants
 from service.core.config import Settings
 from service.core.errors import UploadTooLarge
 from service.db.tables import (
     Dataset,
-    Step,
+    Job,
     Upload,
     now,
 )
-from service.operations.cleanup import tidy
-from service.storage.upload_bucket import Inlet
-from service.uploads.parts import Cut
+from service.operations.cleanup import clean_up
+from service.storage.upload_bucket import UploadBucket
+from service.uploads.parts import PartLayout
 from tests.service.api.test_datasets import CSV, files_in
 from tests.service.uploads.test_uploads import (
     BYTES,
@@ -43,21 +45,21 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture(autouse=True)
-def inlet(bucket):
+def upload_bucket(bucket):
     """Every test has a bucket, before its application starts."""
-    return bucket.inlet
+    return bucket.upload_bucket
 
 
 @pytest.fixture
 def impatient(monkeypatch):
     """Nobody waits long for a bucket that is away."""
-    monkeypatch.setattr("service.storage.upload_bucket.PAUSES", (0.01,))
-    monkeypatch.setattr(runner, "POSTPONED_SECONDS", 0.0)
+    monkeypatch.setattr("service.storage.upload_bucket.RETRY_DELAYS", (0.01,))
+    monkeypatch.setattr(runner, "DEFERRED_SECONDS", 0.0)
 
 
 def announce(client, content: bytes = CONTENT, **values: object):
     asked = {"filename": "mine.csv", "length": len(content), **values}
-    return client.post("/v1/direct-uploads", json=asked)
+    return client.post("/v1/multipart-uploads", json=asked)
 
 
 def begun(client, content: bytes = CONTENT, **values: object) -> dict:
@@ -154,7 +156,7 @@ def test_parts_are_signed_again_and_told_apart_by_whether_they_arrived(uploader)
 
 
 def test_more_parts_than_a_bucket_lists_at_once_are_all_found(uploader, monkeypatch):
-    monkeypatch.setattr("service.storage.upload_bucket.PARTS_A_PAGE", 2)
+    monkeypatch.setattr("service.storage.upload_bucket.PARTS_PER_PAGE", 2)
     path = sent(uploader, LONG)
     items = uploader.get(f"{path}/parts").json()["items"]
     assert [part["arrived"] for part in items] == [True, True, True]
@@ -185,7 +187,7 @@ def test_a_part_of_another_size_never_becomes_part_of_a_dataset(uploader):
 
 def test_addresses_name_the_public_endpoint(settings, bucket):
     settings.upload_public_endpoint = "https://files.example.org"
-    signed = Inlet(settings).sign("ds_1", "an-id", 1, size=5, seconds=60)
+    signed = UploadBucket(settings).sign("ds_1", "an-id", 1, size=5, seconds=60)
     assert signed.startswith("https://files.example.org/labelaudit-tests/")
     assert "content-length" in signed
 
@@ -233,12 +235,12 @@ def test_an_announcement_that_makes_no_sense_is_refused(uploader, wrong):
 
 def test_parts_grow_with_the_file_up_to_what_a_bucket_takes(settings: Settings):
     settings.upload_part_bytes = 64 << 20
-    assert Cut.plan(settings, 100 << 30) == Cut(100 << 30, 64 << 20)
-    larger = Cut.plan(settings, 2 << 40)
+    assert PartLayout.plan(settings, 100 << 30) == PartLayout(100 << 30, 64 << 20)
+    larger = PartLayout.plan(settings, 2 << 40)
     assert larger.count <= 10_000
     assert sum(map(larger.size_of, range(1, larger.count + 1))) == 2 << 40
     with pytest.raises(UploadTooLarge, match="10000 parts") as refused:
-        Cut.plan(settings, 49 << 40)
+        PartLayout.plan(settings, 49 << 40)
     assert refused.value.type == "too-many-parts"
 
 
@@ -268,14 +270,14 @@ def test_who_may_not_upload_gets_no_address(annotator, anonymous):
 
 def test_tus_and_direct_uploads_are_not_mixed_up(uploader):
     location = begin(uploader)
-    assert type_of(uploader.get(f"{location}/parts")) == (409, "/problems/upload-not-direct")
-    assert type_of(uploader.post(f"{location}/complete")) == (409, "/problems/upload-not-direct")
+    assert type_of(uploader.get(f"{location}/parts")) == (409, "/problems/upload-not-multipart")
+    assert type_of(uploader.post(f"{location}/complete")) == (409, "/problems/upload-not-multipart")
     path = f"/v1/uploads/{begun(uploader)['id']}"
     answer = uploader.patch(path, content=CONTENT, headers={**BYTES, "Upload-Offset": "0"})
-    assert type_of(answer) == (409, "/problems/upload-is-direct")
+    assert type_of(answer) == (409, "/problems/upload-is-multipart")
     listed = uploader.get("/v1/uploads").json()
     assert [item["part_count"] for item in listed["items"]] == [None, 1]
-    assert listed["direct"]
+    assert listed["multipart"]
 
 
 # -------------------------------------------------------------------------- killed, and asked again
@@ -308,16 +310,16 @@ def test_a_crash_after_the_parts_were_joined_is_mended_by_asking_again(
     assert dataset_of(uploader, done["dataset_id"])["status"] == "ready"
 
 
-def test_two_requests_that_join_the_parts_at_once_both_succeed(uploader, monkeypatch):
+def test_two_requests_that_assemble_the_parts_at_once_both_succeed(uploader, monkeypatch):
     """The second finds its upload gone from the bucket, and the object there."""
-    path, join = sent(uploader), Inlet.join
+    path, assemble = sent(uploader), UploadBucket.assemble
 
-    def twice(inlet: Inlet, dataset_id: str, multipart_id: str, parts: list) -> None:
-        join(inlet, dataset_id, multipart_id, parts)
-        inlet.abort(dataset_id, multipart_id)
-        join(inlet, dataset_id, multipart_id, parts)
+    def twice(upload_bucket: UploadBucket, dataset_id: str, multipart_id: str, parts: list) -> None:
+        assemble(upload_bucket, dataset_id, multipart_id, parts)
+        upload_bucket.abort(dataset_id, multipart_id)
+        assemble(upload_bucket, dataset_id, multipart_id, parts)
 
-    monkeypatch.setattr(Inlet, "join", twice)
+    monkeypatch.setattr(UploadBucket, "assemble", twice)
     assert uploader.post(f"{path}/complete").json()["status"] == "complete"
 
 
@@ -371,7 +373,7 @@ def test_a_crash_after_the_file_was_fetched_fetches_it_no_second_time(
         patch.setattr("service.jobs.records.RETRY_AFTER_SECONDS", 0.0)
         patch.setattr("service.datasets.records.fetched", lambda *_: 1 / 0)
         run_one(worker)
-    bucket.inlet.delete(dataset_id)
+    bucket.upload_bucket.delete(dataset_id)
     run_one(worker)
     dataset = dataset_of(uploader, dataset_id)
     assert (dataset["status"], dataset["sha256"]) == ("ready", SHA256)
@@ -379,14 +381,14 @@ def test_a_crash_after_the_file_was_fetched_fetches_it_no_second_time(
 
 def test_a_connection_that_breaks_is_gone_on_with(uploader, worker, bucket, monkeypatch):
     dataset_id = completed(uploader, LONG)
-    ranges, read = [], Inlet._read_from
+    ranges, read = [], UploadBucket._read_from
 
-    def noted(inlet: Inlet, dataset_id: str, found: object, offset: int):
+    def noted(upload_bucket: UploadBucket, dataset_id: str, found: Any, offset: int):
         ranges.append(offset)
         bucket.line.limit = None if len(ranges) > 1 else 5 << 20
-        return read(inlet, dataset_id, found, offset)
+        return read(upload_bucket, dataset_id, found, offset)
 
-    monkeypatch.setattr(Inlet, "_read_from", noted)
+    monkeypatch.setattr(UploadBucket, "_read_from", noted)
     run_one(worker)
     assert len(ranges) == 2
     assert 4 << 20 <= ranges[1] < 5 << 20
@@ -413,7 +415,7 @@ def test_a_file_with_another_hash_is_rejected_and_nothing_is_kept(
 def test_a_file_of_another_size_is_rejected(uploader, bucket):
     """The bucket holds something else than the parts that were signed."""
     path = sent(uploader)
-    [multipart] = bucket.inlet.everything()
+    [multipart] = bucket.upload_bucket.everything()
     bucket.put(multipart.dataset_id, CONTENT + b"more")
     for _ in range(2):
         assert type_of(uploader.post(f"{path}/complete")) == (410, "/problems/upload-size-mismatch")
@@ -425,8 +427,8 @@ def test_a_file_of_another_size_is_rejected(uploader, bucket):
 
 def test_parts_that_the_bucket_has_dropped_are_said_to_be_gone(uploader, bucket):
     path = sent(uploader)
-    [multipart] = bucket.inlet.everything()
-    bucket.inlet.abort(multipart.dataset_id, multipart.multipart_id)
+    [multipart] = bucket.upload_bucket.everything()
+    bucket.upload_bucket.abort(multipart.dataset_id, multipart.multipart_id)
     assert type_of(uploader.get(f"{path}/parts")) == (410, "/problems/upload-vanished")
     uploader.post(f"{path}/complete")
     assert uploader.get(path).json()["problem"]["type"] == "/problems/upload-vanished"
@@ -434,7 +436,7 @@ def test_parts_that_the_bucket_has_dropped_are_said_to_be_gone(uploader, bucket)
 
 def test_an_object_that_vanished_rejects_its_dataset(uploader, worker, bucket):
     dataset_id = completed(uploader)
-    bucket.inlet.delete(dataset_id)
+    bucket.upload_bucket.delete(dataset_id)
     run_one(worker)
     assert dataset_of(uploader, dataset_id)["problem"]["type"] == "/problems/upload-vanished"
 
@@ -455,11 +457,11 @@ def test_a_bucket_that_is_away_is_a_503_that_says_when_to_come_back(uploader, bu
 def test_a_dataset_waits_for_a_bucket_that_is_away(uploader, worker, bucket, database, impatient):
     dataset_id = completed(uploader)
     bucket.line.cut = True
-    for _ in range(7):  # more often than a step may fail
+    for _ in range(7):  # more often than a job may fail
         assert run_one(worker)
     with database.read() as session:
-        [step] = session.query(Step)
-        assert (step.state, step.attempt) == (StepState.ready, 0)
+        [job] = session.query(Job)
+        assert (job.status, job.attempt) == (JobStatus.queued, 0)
     bucket.line.mend()
     assert run_one(worker)
     assert dataset_of(uploader, dataset_id)["status"] == "ready"
@@ -485,9 +487,9 @@ def test_a_worker_that_is_set_up_wrongly_leaves_the_dataset_to_others(
         {"upload_bucket": "no-such-bucket"},
         {"upload_endpoint": "nowhere"},
     ):
-        worker.settings = settings.model_copy(update=wrong)
+        worker.backends = replace(worker.backends, settings=settings.model_copy(update=wrong))
         run_one(worker)
-    worker.settings = settings
+    worker.backends = replace(worker.backends, settings=settings)
     run_one(worker)
     assert dataset_of(uploader, dataset_id)["status"] == "ready"
 
@@ -501,17 +503,19 @@ def expire(database) -> None:
             upload.expires_at = now() - timedelta(hours=2)
 
 
-def test_an_expired_upload_says_so_and_the_janitor_aborts_it(uploader, bucket, database, storage):
+def test_an_expired_upload_says_so_and_the_cleanup_aborts_it(uploader, bucket, database, storage):
     path = sent(uploader)
-    assert tidy(database, storage, bucket.inlet, settled_seconds=-1) == []
+    assert clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1) == []
     expire(database)
     for answer in (uploader.get(f"{path}/parts"), uploader.post(f"{path}/complete")):
         assert type_of(answer) == (410, "/problems/upload-expired")
     [left] = bucket.holds()
-    address = bucket.inlet.address(left)
-    assert address in tidy(database, storage, bucket.inlet, settled_seconds=-1, dry_run=True)
+    address = bucket.upload_bucket.address(left)
+    assert address in clean_up(
+        database, storage, bucket.upload_bucket, min_age_seconds=-1, dry_run=True
+    )
     assert bucket.holds() == [left]
-    assert address in tidy(database, storage, bucket.inlet, settled_seconds=-1)
+    assert address in clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1)
     assert bucket.holds() == []
     with database.read() as session:
         assert session.query(Upload).count() == 0
@@ -522,13 +526,13 @@ def test_the_janitor_deletes_orphans_and_nothing_that_is_expected(
 ):
     waiting = completed(uploader)
     joined = sent(uploader)  # as if the service had been killed before it made the dataset
-    [multipart] = [one for one in bucket.inlet.everything() if one.multipart_id]
-    parts = list(bucket.inlet.parts(multipart.dataset_id, multipart.multipart_id))
-    bucket.inlet.join(multipart.dataset_id, multipart.multipart_id, parts)
+    [multipart] = [one for one in bucket.upload_bucket.everything() if one.multipart_id]
+    parts = list(bucket.upload_bucket.parts(multipart.dataset_id, multipart.multipart_id))
+    bucket.upload_bucket.assemble(multipart.dataset_id, multipart.multipart_id, parts)
     bucket.put("ds_orphan", b"whatever")
-    assert tidy(database, storage, bucket.inlet) == []  # it may be on its way somewhere
-    left = tidy(database, storage, bucket.inlet, settled_seconds=-1)
-    assert left == [bucket.inlet.address("ds_orphan")]
+    assert clean_up(database, storage, bucket.upload_bucket) == []  # it may be on its way somewhere
+    left = clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1)
+    assert left == [bucket.upload_bucket.address("ds_orphan")]
     assert sorted(bucket.holds()) == sorted([waiting, multipart.dataset_id])
     assert uploader.post(f"{joined}/complete").status_code == 200
     while run_one(worker):
@@ -539,7 +543,7 @@ def test_the_janitor_deletes_orphans_and_nothing_that_is_expected(
 def test_the_object_of_a_deleted_dataset_goes(uploader, bucket, database, storage):
     dataset_id = completed(uploader)
     assert uploader.delete(f"/v1/datasets/{dataset_id}").status_code == 204
-    tidy(database, storage, bucket.inlet, settled_seconds=-1)
+    clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1)
     assert bucket.holds() == []
 
 
@@ -563,7 +567,7 @@ def test_a_bucket_that_is_away_keeps_the_janitor_from_nothing_else(
 ):
     bucket.line.cut = True
     expire(database)
-    assert tidy(database, storage, Inlet(settings), settled_seconds=-1) == []
+    assert clean_up(database, storage, UploadBucket(settings), min_age_seconds=-1) == []
 
 
 def test_verification_passes_over_a_file_that_is_still_in_the_bucket(uploader, database, storage):

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -197,8 +198,8 @@ def test_what_is_no_tus_is_refused(uploader):
         headers = {**TUS, "Upload-Length": length}
         assert uploader.post("/v1/uploads", headers=headers).status_code == 422
     for bad in ("filename x", "filename ÿ", "filename " + "A" * 3, metadata(columns="[]")):
-        headers = {**TUS, "Upload-Length": "5", "Upload-Metadata": bad.encode("latin-1")}
-        assert uploader.post("/v1/uploads", headers=headers).status_code == 422, bad
+        described: dict[str, Any] = {"Upload-Length": "5", "Upload-Metadata": bad.encode("latin-1")}
+        assert uploader.post("/v1/uploads", headers=TUS | described).status_code == 422, bad
 
 
 # ------------------------------------------------------------------------------------------- quotas
@@ -278,9 +279,9 @@ def test_a_refused_plain_upload_gives_its_room_back(settings, uploader, database
 def test_without_a_bucket_direct_uploads_are_said_not_to_be_there(uploader):
     location = begin(uploader)
     for answer in (
-        uploader.post("/v1/direct-uploads", json={"length": 5}),
+        uploader.post("/v1/multipart-uploads", json={"length": 5}),
         uploader.get(f"{location}/parts"),
         uploader.post(f"{location}/complete"),
     ):
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/no-bucket")
-    assert uploader.get("/v1/uploads").json()["direct"] is False
+    assert uploader.get("/v1/uploads").json()["multipart"] is False

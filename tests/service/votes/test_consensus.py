@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service.votes import (
-    Heard,
+    ModelEvidence,
     Votes,
     dawid_skene,
     majority,
@@ -33,7 +33,8 @@ def crowd(accuracies: list[float], *, seed: int = 0, share: float = 1.0) -> tupl
         annotator.append(np.full(len(rows), person))
         label.append(said)
     names = [f"a{k}" for k in range(len(accuracies))]
-    votes = Votes(*map(np.concatenate, (sample, annotator, label)), N, CLASSES, names)
+    columns = [np.concatenate(column) for column in (sample, annotator, label)]
+    votes = Votes(columns[0], columns[1], columns[2], N, CLASSES, names)
     return votes, truth
 
 
@@ -117,14 +118,14 @@ def test_annotators_who_copy_each_other_count_for_less_than_independent_ones() -
     models[np.arange(N), guess] = 0.8
     alone = np.full(N, -1)
     independent, _ = crowd([0.7] * copies)
-    assert dawid_skene(independent, heard=Heard(models, alone)).power > 0.7
-    assert dawid_skene(copied, heard=Heard(models, alone)).power < 0.5
+    assert dawid_skene(independent, models=ModelEvidence(models, alone)).power > 0.7
+    assert dawid_skene(copied, models=ModelEvidence(models, alone)).power < 0.5
 
 
 def test_a_prior_decides_where_votes_are_split_and_stands_where_there_are_none() -> None:
     votes = Votes(np.array([0, 0]), np.array([0, 1]), np.array([0, 1]), 2, 2, ["a", "b"])
     prior = np.array([[0.9, 0.1], [0.2, 0.8]])
-    found = dawid_skene(votes, heard=Heard(prior, np.array([-1, -1])), tempered=False)
+    found = dawid_skene(votes, models=ModelEvidence(prior, np.array([-1, -1])), tempered=False)
     assert found.label.tolist() == [0, 1]
     assert found.probabilities[1] == pytest.approx([0.2, 0.8])
 
@@ -165,7 +166,7 @@ def test_votes_out_of_range_are_refused() -> None:
 
 def copying(share: float) -> tuple[Votes, NDArray, NDArray]:
     """Four votes a sample, each with that chance a repetition of the first; the truth; what models
-    that heard no vote say of it."""
+    without votes say of it."""
     generator = np.random.default_rng(5)
     truth = generator.integers(0, CLASSES, N)
     chances = np.full((N, CLASSES), 0.1)
@@ -196,9 +197,11 @@ def test_five_votes_that_are_copies_count_as_one() -> None:
 
 def test_copied_votes_do_not_outvote_the_models() -> None:
     votes, truth, chances = copying(0.9)
-    heard = Heard(chances, np.full(N, -1))
-    with_cap = dawid_skene(votes, heard=heard).probabilities
-    without = replace(dawid_skene(votes, heard=heard), rho=0.0, power=1.0).posterior(votes, heard)
+    evidence = ModelEvidence(chances, np.full(N, -1))
+    with_cap = dawid_skene(votes, models=evidence).probabilities
+    without = replace(dawid_skene(votes, models=evidence), rho=0.0, power=1.0).posterior(
+        votes, evidence
+    )
     assert log_loss(with_cap, truth) < 0.8 * log_loss(without, truth)
 
 

@@ -25,7 +25,7 @@ from service.inference.head import (
     write_weights,
 )
 from service.options.training import TrainingConfig
-from service.ranking import TIER_NAMES
+from service.ranking import TierCode
 from worker.classifier.calibration import (
     HOTTEST,
     TARGET_ACCURACY,
@@ -39,14 +39,14 @@ from worker.classifier.fit import (
     cnn_logits,
     fit,
     merge,
-    plan_final,
+    plan_classifier,
 )
 from worker.classifier.graph import write_onnx
 from worker.classifier.labels import Judgement, clean
-from worker.training.loop import deal_out
+from worker.training.loop import holdout_masks
 from worker.training.networks import NETWORKS
 
-NONE, POSSIBLE, OBVIOUS = (TIER_NAMES.index(name) for name in ("none", "possible", "obvious"))
+NONE, POSSIBLE, OBVIOUS = TierCode
 CPU = torch.device("cpu")
 
 
@@ -93,6 +93,11 @@ def description(network: str, shape: tuple[int, ...], classes: int, **changes) -
             **changes,
         }
     )
+
+
+def test_a_description_of_the_first_schema_is_read():
+    stored = description("cnn", (3, 28, 28), 2, schema_version=1).model_dump() | {"network": "full"}
+    assert ModelDescription.model_validate(stored).network == "fine_tuned"
 
 
 # ------------------------------------------------------------------------------------------- labels
@@ -201,7 +206,7 @@ def test_nothing_to_judge_by_is_said():
 
 def test_each_sample_is_left_out_by_two_replicas_and_classes_are_spread_over_them():
     labels = np.repeat([0, 1], [16, 80])
-    left_out = deal_out(labels, REPLICAS, 3)
+    left_out = holdout_masks(labels, REPLICAS, 3)
     assert set(left_out.sum(axis=1)) == {2}
     for label, count in ((0, 4), (1, 20)):
         assert set(left_out[labels == label].sum(axis=0)) == {count}
@@ -225,7 +230,7 @@ def settled_cnn() -> torch.nn.Module:
         for scale, shift in zip(network.scales, network.shifts, strict=True):
             scale.uniform_(0.5, 2.0, generator=generator)
             shift.uniform_(-1.0, 1.0, generator=generator)
-        network.settle([random_pixels(32, seed=4), random_pixels(32, seed=5)])
+        network.update_bn([random_pixels(32, seed=4), random_pixels(32, seed=5)])
     return network
 
 
@@ -255,7 +260,7 @@ def trained(inputs, labels, tier, suggested, *, epochs=12, **config):
     confidence = np.where(suggested >= 0, 0.95, 0.0)
     names = [str(number) for number in range(10)]
     cleaned = clean(labels, judgement(tier, suggested, confidence), names)
-    spec = plan_final(TrainingConfig(epochs=epochs, **config), inputs.shape, 10)
+    spec = plan_classifier(TrainingConfig(epochs=epochs, **config), inputs.shape, 10)
     fitted = fit(spec, inputs, cleaned, 10, device=CPU, report=lambda _share: None)
     return cleaned, fitted
 

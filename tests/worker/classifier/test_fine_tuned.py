@@ -1,4 +1,4 @@
-"""The model that an audit with the network `full` ends with: one encoder, measured on what it never
+"""The classifier of an audit with the network `fine_tuned`: one encoder, measured on what it never
 saw, the same after a stop in the middle, and asked by its files alone."""
 
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from labelaudit.schemas.model_description import LabelCounts
 from service.core.errors import BadInput
 from service.inference.head import read_weights, write_weights
 from service.options.training import TrainingConfig
-from worker.classifier.fine_tuned import full_logits
-from worker.classifier.fit import Fitted, fit, plan_final
+from worker.classifier.fine_tuned import fine_tuned_logits
+from worker.classifier.fit import Fitted, fit, plan_classifier
 from worker.classifier.labels import CleanedLabels
 from worker.training import checkpoint
 from worker.training.checkpoint import Checkpoints
-from worker.training.loop import deal_out
+from worker.training.loop import holdout_masks
 
 CPU = torch.device("cpu")
 ENCODER = "efficientnet-lite0"
@@ -45,8 +45,10 @@ def images() -> tuple[np.ndarray, CleanedLabels]:
 
 def train(checkpoints: Checkpoints | None = None, stop_at: float = 2.0) -> Fitted:
     pixels, cleaned = images()
-    config = TrainingConfig(network="full", objective="elr", epochs=5, replicas=4, batch_size=8)
-    spec = plan_final(config, pixels.shape, N_CLASSES, ENCODER)
+    config = TrainingConfig(
+        network="fine_tuned", objective="elr", epochs=5, replicas=4, batch_size=8
+    )
+    spec = plan_classifier(config, pixels.shape, N_CLASSES, ENCODER)
     assert (spec.replicas, spec.objective, spec.encoder) == (1, "cross_entropy", ENCODER)
 
     def report(share: float) -> None:
@@ -61,10 +63,10 @@ def test_it_is_measured_on_what_it_never_saw_and_answers_by_its_files_alone(tmp_
     fitted = train()
     rows = np.flatnonzero(fitted.left_out)
     assert len(rows) == COUNT // 4
-    np.testing.assert_array_equal(fitted.left_out, deal_out(cleaned.targets, 1, 1)[:, 0])
+    np.testing.assert_array_equal(fitted.left_out, holdout_masks(cleaned.targets, 1, 1)[:, 0])
     assert (fitted.held_out[rows].argmax(axis=1) == cleaned.targets[rows]).mean() > 0.9
     write_weights(fitted.weights, tmp_path)
-    logits = full_logits(read_weights(tmp_path), ENCODER, N_CLASSES, pixels[rows], CPU)
+    logits = fine_tuned_logits(read_weights(tmp_path), ENCODER, N_CLASSES, pixels[rows], CPU)
     np.testing.assert_allclose(logits, fitted.held_out[rows], rtol=1e-4, atol=1e-5)
 
 
@@ -82,12 +84,17 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_weights(
     for name, array in calm.weights.items():
         np.testing.assert_array_equal(resumed.weights[name], array)
     np.testing.assert_array_equal(resumed.held_out, calm.held_out)
-    last.forget()
+    last.delete()
     assert not list(tmp_path.iterdir())
+
+
+def test_files_of_the_first_schema_are_read(tmp_path: Path) -> None:
+    write_weights({"trunk.a.trunk.b": np.zeros(3, np.float32), "output.bias": np.ones(2)}, tmp_path)
+    assert set(read_weights(tmp_path)) == {"backbone.a.trunk.b", "output.bias"}
 
 
 def test_weights_of_another_encoder_are_refused_in_words() -> None:
     pixels, _ = images()
-    weights = {"trunk.other": np.zeros(3, np.float32)}
+    weights = {"backbone.other": np.zeros(3, np.float32)}
     with pytest.raises(BadInput, match="has changed since this model was trained"):
-        full_logits(weights, ENCODER, N_CLASSES, pixels, CPU)
+        fine_tuned_logits(weights, ENCODER, N_CLASSES, pixels, CPU)

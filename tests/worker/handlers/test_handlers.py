@@ -1,4 +1,4 @@
-"""The whole road through the steps themselves, on small real data of every kind."""
+"""The whole road through the jobs themselves, on small real data of every kind."""
 
 import csv
 import hashlib
@@ -15,7 +15,7 @@ from service import review
 from service.audits import records as audits
 from service.db.tables import Audit
 from service.options.training import TrainingConfig
-from service.review import Decision
+from service.review import NewCorrection
 from tests.support import road
 from tests.support.factories import (
     make_audit,
@@ -171,16 +171,16 @@ def test_only_labeled_samples_are_analysed(store, worker, dataset_id):
     labels, positions = analysed_labels(worker, audit)
     assert positions.tolist() == [0, 1, 2, 3, 4, 6, 8, 9, 10, 11]
     assert labels.tolist() == [position % 3 for position in positions]
-    assert (labels.dtype, positions.dtype) == (np.int32, np.int64)
+    assert (labels.dtype, positions.dtype) == (np.int32, np.int64)  # type: ignore[comparison-overlap]
 
 
 def test_an_audit_sees_the_corrections_of_its_version_and_no_later_ones(store, worker, dataset_id):
     first = make_audit(store, dataset_id, count=5)
     decisions = [
-        Decision(sample_id(0), Verdict.relabel, corrected_label=2),
-        Decision(sample_id(1), Verdict.exclude),
-        Decision(sample_id(2), Verdict.skip),
-        Decision(sample_id(3), Verdict.relabel, corrected_label=1),
+        NewCorrection(sample_id(0), Verdict.relabel, corrected_label=2),
+        NewCorrection(sample_id(1), Verdict.exclude),
+        NewCorrection(sample_id(2), Verdict.skip),
+        NewCorrection(sample_id(3), Verdict.relabel, corrected_label=1),
     ]
     for decision in decisions:
         with store.database.write() as session:
@@ -199,7 +199,9 @@ def test_an_audit_sees_the_corrections_of_its_version_and_no_later_ones(store, w
 def test_one_class_left_is_nothing_to_tell_apart(store, worker, uploader):
     dataset_id = make_dataset(store, samples=12, classes=("cat", "dog"))
     audit_id = make_audit(store, dataset_id)
-    dogs = [Decision(sample_id(p), Verdict.relabel, corrected_label=0) for p in range(1, 12, 2)]
+    dogs = [
+        NewCorrection(sample_id(p), Verdict.relabel, corrected_label=0) for p in range(1, 12, 2)
+    ]
     with store.database.write() as session:
         review.submit(session, audit_id, dogs, principal=person())
     audit = road.start(uploader, {"id": dataset_id}, {})

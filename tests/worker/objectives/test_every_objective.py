@@ -23,7 +23,7 @@ UPLOADS = {
     "table": road.table,
 }
 QUICK = {"replicas": 2, "epochs": 4, "families": ["network"], "batch_size": 32}
-FULL = {"network": "full", "encoder": "auto", "epochs": 3, "batch_size": 8}
+FINE_TUNED = {"network": "fine_tuned", "encoder": "auto", "epochs": 3, "batch_size": 8}
 PICTURES = {"images": [base64.b64encode(png).decode() for png in road.pictures(2)]}
 MATRICES = {"noise_layer", "dropout_noise_layer", "nnaqc", "instance_transition",
             "forward", "backward", "soft_noise"}  # fmt: skip
@@ -73,11 +73,11 @@ def test_fine_tuning_finishes_an_audit_and_leaves_a_model_that_answers(
 ):
     upload = road.images(40) if kind == "image" else road.text()
     dataset = road.send(uploader, upload, lambda: run_one(worker))
-    audit = complete(uploader, worker, dataset, QUICK | FULL | {"objective": objective})
+    audit = complete(uploader, worker, dataset, QUICK | FINE_TUNED | {"objective": objective})
     assert run_one(worker)
     model = uploader.get(f"{audit}/model").json()
     assert model["status"] == "completed", model["problem"]
-    assert (model["description"]["network"], model["description"]["replicas"]) == ("full", 1)
+    assert (model["description"]["network"], model["description"]["replicas"]) == ("fine_tuned", 1)
     assert [file["name"] for file in model["files"]] == ["model.json", "model.safetensors"]
     assert uploader.get(f"{audit}/model/model.onnx").status_code == 404
     asked = {"texts": ["Stir the soup.", "Hoist the sail."]} if kind == "text" else PICTURES
@@ -85,14 +85,14 @@ def test_fine_tuning_finishes_an_audit_and_leaves_a_model_that_answers(
     assert run_one(worker)
     found = uploader.get(answer.headers["location"]).json()
     assert [one["label"] in dataset["class_names"] for one in found["predictions"]] == [True, True]
-    assert verify(database, storage, settled_seconds=0).whole
+    assert verify(database, storage, min_age_seconds=0).whole
     assert not run_one(worker)  # nothing else was asked for
 
 
 def test_fine_tuning_a_table_is_refused_in_words(uploader, worker):
     upload = road.table()
     dataset = road.send(uploader, upload, lambda: run_one(worker))
-    answer = uploader.post(f"/v1/datasets/{dataset['id']}/audits", json={"network": "full"})
+    answer = uploader.post(f"/v1/datasets/{dataset['id']}/audits", json={"network": "fine_tuned"})
     assert answer.status_code in (400, 422)
     assert "images or texts" in answer.json()["detail"]
 

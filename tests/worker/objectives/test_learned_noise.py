@@ -14,7 +14,7 @@ from tests.worker.objectives.building import NOISE, a_batch, build
 from worker import objectives
 from worker.objectives import Objective
 from worker.objectives.nonlinear_noise import start_scale
-from worker.training.loop import train
+from worker.training.loop import Hyperparameters, train
 from worker.training.networks import WideLinear
 from worker.training.recorder import Recorder
 
@@ -51,14 +51,16 @@ def fit(
     network = WideLinear(tuple(inputs.shape[1:]), 3, 2, torch.Generator().manual_seed(0))
     objective = objectives.create(
         name, options, n_classes=3, n_samples=len(targets), replicas=2, epochs=epochs,
-        targets=targets, generator=torch.Generator().manual_seed(0), features=network.features,
+        targets=targets, generator=torch.Generator().manual_seed(0), features=network.n_features,
     )  # fmt: skip
     in_bag = torch.ones((len(targets), 2), dtype=torch.uint8)
     recorder = Recorder(folder, in_bag=in_bag, n_classes=3, epochs=epochs, device=CPU, header={})
     with recorder:
         train(
             network, inputs, targets, objective=objective, in_bag=in_bag, recorder=recorder,
-            epochs=epochs, batch_size=64, learning_rate=2e-2, weight_decay=0.0, seed=3, device=CPU,
+            hyperparameters=Hyperparameters(
+                epochs=epochs, batch_size=64, learning_rate=2e-2, weight_decay=0.0, seed=3
+            ), device=CPU,
         )  # fmt: skip
         recorder.keep(objective.arrays())
     return objective

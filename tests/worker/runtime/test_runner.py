@@ -1,10 +1,12 @@
-"""Running one step: what is saved, what happens after errors, and how a lease is kept or lost."""
+"""Running one job: what is saved, what happens after errors, and how a lease is kept or lost."""
 
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -12,15 +14,14 @@ from sqlalchemy import update
 from labelaudit.enums import (
     DatasetStatus,
     JobStatus,
-    StepKind,
-    StepState,
+    JobType,
 )
 from service.audits import records as audits
 from service.core.config import Settings
 from service.core.errors import BadDataset
 from service.datasets import records as datasets
 from service.db.engine import Database, clock
-from service.db.tables import Audit, Step
+from service.db.tables import Audit, Job
 from service.exports import records as exports
 from service.jobs import records as jobs
 from service.storage.local import Received, Storage
@@ -30,9 +31,11 @@ from tests.support.factories import (
     person,
     start_audit,
 )
-from worker import handlers as tasks
-from worker.runtime import context, runner
-from worker.runtime.context import Hold, Worker
+from worker.handlers.registry import HANDLERS
+from worker.runtime import lease as leases
+from worker.runtime import runner
+from worker.runtime.context import Worker
+from worker.runtime.lease import JobLease
 from worker.runtime.runner import poll, run_one
 
 
@@ -42,19 +45,18 @@ def audit_id(store):
 
 
 @pytest.fixture
-def handle(monkeypatch):
-    """Puts a function in the place of every step's work."""
+def handle(worker):
+    """Replaces what every type of job runs."""
 
-    def install(work: Callable[..., object]) -> None:
-        handlers = dict.fromkeys(StepKind, work)
-        monkeypatch.setattr(tasks, "HANDLERS", handlers)
+    def install(run: Callable[..., Any]) -> None:
+        worker.handlers = {type: replace(handler, run=run) for type, handler in HANDLERS.items()}
 
     return install
 
 
-def step(database, subject, kind=StepKind.encoding, shard=0) -> Step:
+def job(database, subject, type=JobType.encoding, number=0) -> Job:
     with database.read() as session:
-        return session.get_one(Step, (subject, kind, shard))
+        return session.get_one(Job, (subject, type, number))
 
 
 def audit(database, audit_id) -> Audit:
@@ -79,29 +81,29 @@ def test_without_work_there_is_nothing_to_run(worker):
     assert run_one(worker) is False
 
 
-def test_a_step_is_run_and_what_it_made_is_saved_with_its_end(worker, database, handle, audit_id):
+def test_a_job_is_run_and_what_it_made_is_saved_with_its_end(worker, database, handle, audit_id):
     handle(save_plan(audit_id))
     assert run_one(worker) is True
-    assert step(database, audit_id).state is StepState.done
+    assert job(database, audit_id).status is JobStatus.completed
     found = audit(database, audit_id)
     assert (found.status, found.plan, found.remaining) == (JobStatus.running, {"a": 1}, 2)
     assert found.started_at is not None
-    assert step(database, audit_id, StepKind.train, 1).state is StepState.ready
+    assert job(database, audit_id, JobType.train, 1).status is JobStatus.queued
 
 
-def test_the_handler_is_told_which_step_it_runs(worker, handle, audit_id):
+def test_the_handler_is_told_which_job_it_runs(worker, handle, audit_id):
     seen = []
 
-    def work(given: Worker, claim: jobs.Claim, hold: Hold):
-        seen.append((given, claim.subject_id, claim.kind, claim.shard, claim.attempt))
+    def work(given: Worker, claim: jobs.Claim, lease: JobLease):
+        seen.append((given, claim.subject_id, claim.type, claim.number, claim.attempt))
         return save_nothing
 
     handle(work)
     run_one(worker)
-    assert seen == [(worker, audit_id, StepKind.encoding, 0, 1)]
+    assert seen == [(worker, audit_id, JobType.encoding, 0, 1)]
 
 
-def test_a_save_that_fails_leaves_the_step_undone_and_nothing_written(
+def test_a_save_that_fails_leaves_the_job_undone_and_nothing_written(
     worker, database, handle, audit_id
 ):
     def save(session):
@@ -111,8 +113,8 @@ def test_a_save_that_fails_leaves_the_step_undone_and_nothing_written(
 
     handle(lambda *_: save)
     assert run_one(worker) is True
-    found = step(database, audit_id)
-    assert (found.state, found.attempt) == (StepState.ready, 1)
+    found = job(database, audit_id)
+    assert (found.status, found.attempt) == (JobStatus.queued, 1)
     assert audit(database, audit_id).plan is None
 
 
@@ -140,8 +142,8 @@ def test_an_error_of_one_shard_cancels_the_others(worker, database, handle, audi
     run_one(worker)
     handle(fail)
     run_one(worker)
-    states = {step(database, audit_id, StepKind.train, shard).state for shard in (0, 1)}
-    assert states == {StepState.failed, StepState.cancelled}
+    states = {job(database, audit_id, JobType.train, number).status for number in (0, 1)}
+    assert states == {JobStatus.failed, JobStatus.cancelled}
     assert audit(database, audit_id).status is JobStatus.failed
     assert run_one(worker) is False
 
@@ -153,7 +155,7 @@ def test_a_fault_in_the_data_fails_at_once(worker, database, handle, audit_id):
     handle(refuse)
     run_one(worker)
     assert audit(database, audit_id).problem["type"] == "/problems/too-few-classes"
-    assert step(database, audit_id).attempt == 1
+    assert job(database, audit_id).attempt == 1
 
 
 def test_a_failed_ingest_rejects_the_dataset_and_deletes_the_upload(
@@ -199,7 +201,7 @@ def test_a_failed_export_says_so(worker, store, database, handle, monkeypatch):
     assert found.problem["status"] == 500
 
 
-def test_a_step_whose_workers_died_each_time_fails_its_audit(worker, database, handle, audit_id):
+def test_a_job_whose_workers_died_each_time_fails_its_audit(worker, database, handle, audit_id):
     handle(save_plan(audit_id))
     for _ in range(jobs.MAX_ATTEMPTS):
         with database.write() as session:
@@ -213,12 +215,12 @@ def test_a_step_whose_workers_died_each_time_fails_its_audit(worker, database, h
 # -------------------------------------------------------------------------------------------- lease
 
 
-def test_a_long_step_keeps_its_lease_by_itself(worker, database, handle, audit_id):
-    worker.settings.step_lease_seconds = 0.3
+def test_a_long_job_keeps_its_lease_by_itself(worker, database, handle, audit_id):
+    worker.settings.job_lease_seconds = 0.3
     others = []
 
     def work(*_: object):
-        for _ in range(4):
+        for _ in range(4):  # type: ignore[assignment]
             time.sleep(0.25)
             with database.write() as session:
                 others.append(jobs.claim(session, queues={"gpu"}, owner="other", lease_seconds=60))
@@ -227,32 +229,32 @@ def test_a_long_step_keeps_its_lease_by_itself(worker, database, handle, audit_i
     handle(work)
     run_one(worker)
     assert others == [None] * 4
-    assert step(database, audit_id).state is StepState.done
+    assert job(database, audit_id).status is JobStatus.completed
 
 
 def take_over(database, audit_id):
-    """Another worker claims the step, as if the lease had run out."""
+    """Another worker claims the job, as if the lease had run out."""
     with database.write() as session:
         session.execute(
-            update(Step).where(Step.subject_id == audit_id).values(lease_until=clock() - 1)
+            update(Job).where(Job.subject_id == audit_id).values(lease_until=clock() - 1)
         )
         return jobs.claim(session, queues={"gpu"}, owner="other", lease_seconds=60)
 
 
-def test_a_step_taken_over_during_its_work_stops_and_saves_nothing(
+def test_a_job_taken_over_during_its_work_stops_and_saves_nothing(
     worker, database, handle, audit_id
 ):
-    worker.settings.step_lease_seconds = 0.3
+    worker.settings.job_lease_seconds = 0.3
     stopped = []
 
-    def work(_worker: Worker, _claim: jobs.Claim, hold: Hold):
+    def work(_worker: Worker, _claim: jobs.Claim, lease: JobLease):
         taken = take_over(database, audit_id)
         assert taken is not None
         try:
             for _ in range(200):
                 time.sleep(0.02)
-                hold(0.5)
-        except jobs.StepLost:
+                lease.report(0.5)
+        except jobs.JobLost:
             stopped.append(True)
             raise
         return save_plan(audit_id)()
@@ -260,43 +262,43 @@ def test_a_step_taken_over_during_its_work_stops_and_saves_nothing(
     handle(work)
     assert run_one(worker) is True
     assert stopped == [True]
-    found = step(database, audit_id)
-    assert (found.state, found.owner) == (StepState.running, "other")
+    found = job(database, audit_id)
+    assert (found.status, found.owner) == (JobStatus.running, "other")
     assert audit(database, audit_id).plan is None
 
 
-def test_a_step_taken_over_just_before_its_end_saves_nothing(worker, database, handle, audit_id):
+def test_a_job_taken_over_just_before_its_end_saves_nothing(worker, database, handle, audit_id):
     def work(*_: object):
         take_over(database, audit_id)
         return save_plan(audit_id)()
 
     handle(work)
     run_one(worker)
-    assert step(database, audit_id).owner == "other"
+    assert job(database, audit_id).owner == "other"
     assert audit(database, audit_id).plan is None
 
 
-def test_an_error_in_a_step_taken_over_changes_nothing(worker, database, handle, audit_id):
+def test_an_error_in_a_job_taken_over_changes_nothing(worker, database, handle, audit_id):
     def work(*_: object):
         take_over(database, audit_id)
         raise ZeroDivisionError
 
     handle(work)
     run_one(worker)
-    assert step(database, audit_id).state is StepState.running
+    assert job(database, audit_id).status is JobStatus.running
     assert audit(database, audit_id).status is JobStatus.running
 
 
-def test_a_cancelled_audit_stops_its_step_and_stays_cancelled(worker, database, handle, audit_id):
-    worker.settings.step_lease_seconds = 0.3
+def test_a_cancelled_audit_stops_its_job_and_stays_cancelled(worker, database, handle, audit_id):
+    worker.settings.job_lease_seconds = 0.3
     reached_the_end = []
 
-    def work(_worker: Worker, _claim: jobs.Claim, hold: Hold):
+    def work(_worker: Worker, _claim: jobs.Claim, lease: JobLease):
         with database.write() as session:
             audits.cancel_audit(session, audit_id)
         for _ in range(200):
             time.sleep(0.02)
-            hold(0.5)
+            lease.report(0.5)
         reached_the_end.append(True)
         return save_plan(audit_id)()
 
@@ -307,13 +309,13 @@ def test_a_cancelled_audit_stops_its_step_and_stays_cancelled(worker, database, 
     assert run_one(worker) is False
 
 
-def test_a_step_that_will_not_stop_is_ended_with_its_process(
+def test_a_job_that_will_not_stop_is_ended_with_its_process(
     worker, database, handle, audit_id, monkeypatch
 ):
-    worker.settings.step_lease_seconds = 0.1
-    monkeypatch.setattr(context, "GRACE_SECONDS", 0.1)
+    worker.settings.job_lease_seconds = 0.1
+    monkeypatch.setattr(leases, "GRACE_SECONDS", 0.1)
     ended = threading.Event()
-    monkeypatch.setattr(runner.os, "_exit", lambda _status: ended.set())
+    monkeypatch.setattr(leases.os, "_exit", lambda _status: ended.set())  # type: ignore[attr-defined]
 
     def work(*_: object):
         take_over(database, audit_id)
@@ -325,41 +327,41 @@ def test_a_step_that_will_not_stop_is_ended_with_its_process(
     assert ended.is_set()
 
 
-def test_a_worker_told_to_stop_gives_its_step_back_at_once(worker, database, handle, audit_id):
-    def work(_worker: Worker, _claim: jobs.Claim, hold: Hold):
+def test_a_worker_told_to_stop_gives_its_job_back_at_once(worker, database, handle, audit_id):
+    def work(_worker: Worker, _claim: jobs.Claim, lease: JobLease):
         worker.stopping.set()
-        hold(0.5)
+        lease.report(0.5)
         return save_plan(audit_id)()
 
     handle(work)
     run_one(worker)
-    found = step(database, audit_id)
-    assert (found.state, found.attempt, found.lease_until) == (StepState.ready, 0, None)
+    found = job(database, audit_id)
+    assert (found.status, found.attempt, found.lease_until) == (JobStatus.queued, 0, None)
     worker.stopping.clear()
     handle(save_plan(audit_id))
     run_one(worker)
-    assert step(database, audit_id).state is StepState.done
+    assert job(database, audit_id).status is JobStatus.completed
 
 
-def test_a_step_lost_while_its_worker_stops_is_left_alone(worker, database, handle, audit_id):
-    def work(_worker: Worker, _claim: jobs.Claim, hold: Hold):
+def test_a_job_lost_while_its_worker_stops_is_left_alone(worker, database, handle, audit_id):
+    def work(_worker: Worker, _claim: jobs.Claim, lease: JobLease):
         take_over(database, audit_id)
         worker.stopping.set()
-        hold(0.5)
+        lease.report(0.5)
 
     handle(work)
     run_one(worker)
-    assert step(database, audit_id).owner == "other"
+    assert job(database, audit_id).owner == "other"
 
 
 def test_progress_is_told_to_the_stream_and_never_falls(
     worker, database, handle, audit_id, monkeypatch
 ):
-    monkeypatch.setattr(context, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(leases, "PROGRESS_SECONDS", 0.0)
 
-    def work(_worker: Worker, _claim: jobs.Claim, hold: Hold):
+    def work(_worker: Worker, _claim: jobs.Claim, lease: JobLease):
         for share in (0.2, 0.6, 0.4, 1.7):
-            hold(share)
+            lease.report(share)
         return save_plan(audit_id)()
 
     handle(work)
@@ -371,13 +373,13 @@ def test_progress_is_told_to_the_stream_and_never_falls(
     assert len(told) >= 6
 
 
-def test_a_database_away_for_a_heartbeat_does_not_end_the_step(
+def test_a_database_away_for_a_heartbeat_does_not_end_the_job(
     worker, database, handle, audit_id, monkeypatch
 ):
-    worker.settings.step_lease_seconds = 0.3
+    worker.settings.job_lease_seconds = 0.3
     renew, calls = jobs.renew, []
 
-    def flaky(*args: object, **options: object) -> None:
+    def flaky(*args: Any, **options: Any) -> None:
         calls.append(True)
         if len(calls) == 1:
             raise ConnectionError("the database is away")
@@ -394,7 +396,7 @@ def test_a_database_away_for_a_heartbeat_does_not_end_the_step(
     handle(work)
     run_one(worker)
     assert len(calls) >= 3
-    assert step(database, audit_id).state is StepState.done
+    assert job(database, audit_id).status is JobStatus.completed
 
 
 # --------------------------------------------------------------------------------------- the poller
@@ -408,13 +410,13 @@ def test_the_poller_runs_what_comes_until_it_is_told_to_stop(worker, store, data
     subjects = [start_audit(store, dataset_id) for _ in range(3)]
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        if all(step(database, subject).state is StepState.done for subject in subjects):
+        if all(job(database, subject).status is JobStatus.completed for subject in subjects):
             break
         time.sleep(0.02)
     worker.stopping.set()
     thread.join(5)
     assert not thread.is_alive()
-    assert {step(database, subject).state for subject in subjects} == {StepState.done}
+    assert {job(database, subject).status for subject in subjects} == {JobStatus.completed}
 
 
 def test_the_poller_survives_a_database_that_is_away(worker, monkeypatch):
@@ -431,10 +433,10 @@ def test_the_poller_survives_a_database_that_is_away(worker, monkeypatch):
     assert len(calls) == 3
 
 
-def test_workers_that_look_at_once_run_each_step_once(worker, store, database, handle):
+def test_workers_that_look_at_once_run_each_job_once(worker, store, database, handle):
     ran: list[str] = []
 
-    def work(_worker: Worker, claim: jobs.Claim, _hold: Hold):
+    def work(_worker: Worker, claim: jobs.Claim, _lease: JobLease):
         ran.append(claim.subject_id)
         return save_nothing
 
@@ -455,24 +457,24 @@ def test_workers_that_look_at_once_run_each_step_once(worker, store, database, h
 
 
 HANGS = """
-import sys, threading, time
+import sys
+from dataclasses import replace
 from pathlib import Path
-from labelaudit.enums import StepKind
 from service.core.config import Settings
-from worker import handlers
+from worker.handlers.registry import HANDLERS
 from worker.runtime import runner
 
 def hang(*_):
     import ctypes
     ctypes.PyDLL(None).sleep(60)  # never lets go of Python's lock
 
-settings = Settings(data_dir=Path(sys.argv[1]), step_stall_seconds=0.5, step_lease_seconds=30)
-handlers.HANDLERS = dict.fromkeys(StepKind, hang)
-runner.run_one(runner.Worker.open(settings, {"gpu"}))
+settings = Settings(data_dir=Path(sys.argv[1]), job_stall_seconds=0.5, job_lease_seconds=30)
+handlers = {type: replace(handler, run=hang) for type, handler in HANDLERS.items()}
+runner.run_one(runner.Worker.open(settings, {"gpu"}, handlers))
 """
 
 
-def test_a_worker_that_hangs_ends_with_a_traceback_and_its_step_is_free(tmp_path, sqlite_url):
+def test_a_worker_that_hangs_ends_with_a_traceback_and_its_job_is_free(tmp_path, sqlite_url):
     database = Database(sqlite_url)
     store = Store(database, Storage(tmp_path / "storage"))
     hung = start_audit(store, make_dataset(store))
@@ -484,7 +486,7 @@ def test_a_worker_that_hangs_ends_with_a_traceback_and_its_step_is_free(tmp_path
     assert done.returncode == 1
     assert "in hang" in done.stderr
     settings = Settings(data_dir=tmp_path)
-    following = Worker.open(settings, {"gpu"})
+    following = Worker.open(settings, {"gpu"}, HANDLERS)
     claim = runner._claim(following)
     assert claim is not None
     assert (claim.subject_id, claim.attempt) == (hung, 2)

@@ -14,14 +14,14 @@ from service.options.objectives import OBJECTIVES
 from service.options.training import TrainingConfig
 from service.ranking.trajectory import Trajectory
 from worker.encoders import cache_key
-from worker.encoders.backbones import PADDING, Trunk, load_trunk
+from worker.encoders.fine_tuned import PADDING, FineTunedBackbone, load_backbone
 from worker.encoders.hub import located
 from worker.training import fine_tuned
-from worker.training.fine_tuned import FineTuned, saved_bytes
-from worker.training.loop import deal_out
+from worker.training.fine_tuned import FineTunedNetwork, saved_bytes
+from worker.training.loop import holdout_masks, train
 from worker.training.plan import plan_shards
 from worker.training.shard import run_shard
-from worker.training.spec import build_objective, train_stage
+from worker.training.spec import build_objective
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +32,8 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-class Small(Trunk):
-    """A trunk with something frozen, something trained and something that dropout would change."""
+class Small(FineTunedBackbone):
+    """Something frozen, something trained and something that dropout would change."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,12 +47,12 @@ class Small(Trunk):
         return features
 
 
-def small(replicas: int = 3) -> FineTuned:
+def small(replicas: int = 3) -> FineTunedNetwork:
     torch.manual_seed(0)
-    return FineTuned(Small().eval(), 4, replicas, torch.Generator().manual_seed(1)).train()
+    return FineTunedNetwork(Small().eval(), 4, replicas, torch.Generator().manual_seed(1)).train()
 
 
-def gradients(network: FineTuned, tokens: Tensor) -> list[Tensor]:
+def gradients(network: FineTunedNetwork, tokens: Tensor) -> list[Tensor]:
     network(tokens).square().mean().backward()
     return [p.grad.clone() for p in network.parameters() if p.grad is not None]
 
@@ -65,7 +65,7 @@ def test_one_replica_after_the_other_learns_just_what_all_together_do(
     monkeypatch.setattr(fine_tuned, "CPU_BUDGET", 0)
     network = small()
     in_turn = gradients(network, tokens)
-    assert not network._fits(network.trunks[0], tokens)
+    assert not network._fits(network.backbones[0], tokens)
     assert len(together) == len(in_turn) == 2 + 3 * 4
     for one, other in zip(together, in_turn, strict=True):
         torch.testing.assert_close(one, other)
@@ -82,14 +82,14 @@ def test_a_larger_batch_is_measured_again() -> None:
 
 def test_what_is_frozen_is_kept_once_and_the_rest_by_each_replica() -> None:
     network = small()
-    tables = {id(trunk.table.weight) for trunk in network.trunks}
-    weights = {id(trunk.layers[0].weight) for trunk in network.trunks}
+    tables = {id(backbone.table.weight) for backbone in network.backbones}
+    weights = {id(backbone.layers[0].weight) for backbone in network.backbones}
     assert (len(tables), len(weights)) == (1, 3)
-    (top, one), (trunks, less) = network.rates()
-    assert (one, less) == (1.0, fine_tuned.TRUNK_RATE)
+    (top, one), (backbones, less) = network.param_groups()
+    assert (one, less) == (1.0, fine_tuned.BACKBONE_RATE)
     assert len(top) == 2
-    assert len(trunks) == 3 * 4
-    assert all(parameter.requires_grad for parameter in trunks)
+    assert len(backbones) == 3 * 4
+    assert all(parameter.requires_grad for parameter in backbones)
 
 
 def test_dropout_and_normalisation_stay_as_in_evaluation_while_training() -> None:
@@ -99,37 +99,40 @@ def test_dropout_and_normalisation_stay_as_in_evaluation_while_training() -> Non
 
 
 def test_the_packaged_text_encoder_reads_stored_tokens_whatever_pads_them() -> None:
-    trunk = load_trunk("all-minilm-l6-v2")
+    backbone = load_backbone("all-minilm-l6-v2")
     tokens = torch.tensor([[101, 7592, 2045, 102], [101, 7592, 102, PADDING]])
     wide = torch.nn.functional.pad(tokens, (0, 9), value=PADDING)
-    assert trunk.prepare(wide).shape == (2, 4)
+    assert backbone.prepare(wide).shape == (2, 4)
     with torch.no_grad():
-        torch.testing.assert_close(trunk(wide), trunk(tokens), rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(trunk(tokens)[1:], trunk(tokens[1:, :3]), rtol=1e-4, atol=1e-5)
-    frozen = sum(parameter.numel() for parameter in trunk.frozen())
-    assert frozen > 0.5 * sum(parameter.numel() for parameter in trunk.parameters())
+        torch.testing.assert_close(backbone(wide), backbone(tokens), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            backbone(tokens)[1:], backbone(tokens[1:, :3]), rtol=1e-4, atol=1e-5
+        )
+    frozen = sum(parameter.numel() for parameter in backbone.frozen())
+    assert frozen > 0.5 * sum(parameter.numel() for parameter in backbone.parameters())
 
 
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
-def test_every_objective_trains_a_trunk(name: str) -> None:
-    config = TrainingConfig(network="full", objective=name, epochs=6, replicas=2, batch_size=8)
+def test_every_objective_trains_a_backbone(name: str) -> None:
+    config = TrainingConfig(
+        network="fine_tuned", objective=name, epochs=6, replicas=2, batch_size=8
+    )
     (spec,) = plan_shards(config, shape=(24, 4), n_classes=4, encoder="small")
     tokens = torch.randint(8, (24, 4), generator=torch.Generator().manual_seed(0))
     targets = torch.arange(24) % 4
     network = small(2)
-    before = network.trunks[1].layers[0].weight.detach().clone()
+    before = network.backbones[1].layers[0].weight.detach().clone()
     objective = build_objective(spec, network, targets, 4, torch.Generator().manual_seed(0))
-    train_stage(
-        spec,
+    train(
         network,
-        objective,
         tokens,
         targets,
-        torch.ones((24, 2), dtype=torch.uint8),
+        objective=objective,
+        in_bag=torch.ones((24, 2), dtype=torch.uint8),
+        hyperparameters=spec.hyperparameters(epochs=objective.stages[0]),
         device=torch.device("cpu"),
-        on_progress=lambda _share: None,
     )
-    after = network.trunks[1].layers[0].weight.detach()
+    after = network.backbones[1].layers[0].weight.detach()
     assert torch.isfinite(after).all()
     assert not torch.equal(after, before)
 
@@ -137,7 +140,7 @@ def test_every_objective_trains_a_trunk(name: str) -> None:
 @pytest.mark.parametrize("replicas", [1, 2, 4, 5, 8])
 def test_every_sample_is_left_out_by_as_many_replicas(replicas: int) -> None:
     labels = np.arange(240) % 3
-    left_out = deal_out(labels, replicas, 0)
+    left_out = holdout_masks(labels, replicas, 0)
     assert left_out.shape == (240, replicas)
     shares = left_out.mean(axis=0)
     assert ((shares >= 0.2) & (shares <= 0.26)).all()
@@ -148,9 +151,9 @@ def test_every_sample_is_left_out_by_as_many_replicas(replicas: int) -> None:
 
 
 def test_the_plan_of_fine_tuning_is_few_replicas_and_few_passes() -> None:
-    config = TrainingConfig(network="full")
+    config = TrainingConfig(network="fine_tuned")
     (spec,) = plan_shards(config, shape=(5000, 256), n_classes=3, encoder="all-minilm-l6-v2")
-    assert (spec.network, spec.encoder) == ("full", "all-minilm-l6-v2")
+    assert (spec.network, spec.encoder) == ("fine_tuned", "all-minilm-l6-v2")
     assert (spec.replicas, spec.batch_size, spec.epochs) == (4, 32, 6)
     (spec,) = plan_shards(config, shape=(300, 256), n_classes=3, encoder="all-minilm-l6-v2")
     assert spec.epochs == 20
@@ -158,7 +161,7 @@ def test_the_plan_of_fine_tuning_is_few_replicas_and_few_passes() -> None:
 
 @pytest.mark.parametrize("families", [("network", "trees"), ("neighbours",)])
 def test_families_that_read_vectors_are_refused_where_there_are_none(families) -> None:
-    config = TrainingConfig(network="full", families=families)
+    config = TrainingConfig(network="fine_tuned", families=families)
     with pytest.raises(BadInput, match="no vectors to read"):
         plan_shards(config, shape=(50, 256), n_classes=2, encoder="all-minilm-l6-v2")
 
@@ -173,7 +176,9 @@ def test_images_fine_tuned_find_planted_errors_and_stop_in_the_middle(tmp_path: 
     given[:4] = 1 - given[:4]
     np.save(tmp_path / "pixels.npy", images.astype(np.uint8))
     pixels = np.load(tmp_path / "pixels.npy", mmap_mode="c")
-    config = TrainingConfig(network="full", objective="gce", epochs=6, batch_size=8, replicas=2)
+    config = TrainingConfig(
+        network="fine_tuned", objective="gce", epochs=6, batch_size=8, replicas=2
+    )
     (spec,) = plan_shards(config, shape=pixels.shape, n_classes=2, encoder="efficientnet-lite0")
     told: list[float] = []
 
@@ -195,8 +200,14 @@ def test_images_fine_tuned_find_planted_errors_and_stop_in_the_middle(tmp_path: 
 
 def test_what_an_encoder_gives_and_what_it_reads_are_kept_apart() -> None:
     keys = {
-        cache_key("text", upload_sha256="a", encoder="all-minilm-l6-v2", full=full, positions=None)
-        for full in (False, True)
+        cache_key(
+            "text",
+            upload_sha256="a",
+            encoder="all-minilm-l6-v2",
+            fine_tuned=fine_tuned,
+            positions=None,
+        )
+        for fine_tuned in (False, True)
     }
     assert len(keys) == 2
 

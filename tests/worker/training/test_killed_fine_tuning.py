@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from service.options.training import TrainingConfig
-from worker.encoders.backbones import PADDING
+from worker.encoders.fine_tuned import PADDING
 from worker.training import checkpoint
 from worker.training.checkpoint import FILE, Checkpoints
 from worker.training.plan import plan_shards
@@ -41,7 +41,7 @@ def inputs(kind: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 def spec_of(kind: str, objective: str, shape: tuple[int, ...]) -> ShardSpec:
     config = TrainingConfig(
-        network="full", objective=objective, epochs=5, replicas=2, batch_size=8,
+        network="fine_tuned", objective=objective, epochs=5, replicas=2, batch_size=8,
         families=("network",),
     )  # fmt: skip
     (spec,) = plan_shards(config, shape=shape, n_classes=N_CLASSES, encoder=ENCODERS[kind])

@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from service.ranking.trajectory import Trajectory
 from worker import objectives
-from worker.training.loop import poisson_bootstrap, train
+from worker.training.loop import Hyperparameters, poisson_bootstrap, train
 from worker.training.networks import (
+    MIN_BFLOAT16_FEATURES,
+    MIN_BFLOAT16_SAMPLES,
     NETWORKS,
-    ROUNDED_FEATURES,
-    ROUNDED_SAMPLES,
     WideCnn,
     WideLinear,
     WideMlp,
-    read_out,
+    linear_head,
 )
 from worker.training.recorder import Recorder
 
@@ -73,11 +73,7 @@ def fit(
             objective=built,
             in_bag=in_bag,
             recorder=recorder,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=1e-2,
-            seed=seed,
+            hyperparameters=Hyperparameters(epochs, batch_size, learning_rate, 1e-2, seed),
             device=CPU,
             on_progress=on_progress,
         )
@@ -168,11 +164,11 @@ def test_large_products_are_rounded_in_training_alone(
     monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
 ) -> None:
     monkeypatch.setattr("worker.training.networks.compute_dtype", lambda _device: dtype)
-    inputs, _ = blobs(n=ROUNDED_SAMPLES, features=ROUNDED_FEATURES)
-    network = WideMlp((ROUNDED_FEATURES,), 3, 2, torch.Generator().manual_seed(3), hidden=8)
-    exact = network.eval().represent(inputs)
-    few = network.train().represent(inputs[1:])
-    rounded = network.represent(inputs)
+    inputs, _ = blobs(n=MIN_BFLOAT16_SAMPLES, features=MIN_BFLOAT16_FEATURES)
+    network = WideMlp((MIN_BFLOAT16_FEATURES,), 3, 2, torch.Generator().manual_seed(3), hidden=8)
+    exact = network.eval().features(inputs)
+    few = network.train().features(inputs[1:])
+    rounded = network.features(inputs)
     assert rounded.dtype == exact.dtype == torch.float32
     torch.testing.assert_close(few, exact[1:], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(rounded, exact, rtol=0.02, atol=0.05)
@@ -183,15 +179,15 @@ def test_large_products_are_rounded_in_training_alone(
 
 
 def test_rounded_or_not_the_same_seed_gives_the_same_bits(tmp_path: Path) -> None:
-    inputs, targets = blobs(n=2 * ROUNDED_SAMPLES, features=ROUNDED_FEATURES)
+    inputs, targets = blobs(n=2 * MIN_BFLOAT16_SAMPLES, features=MIN_BFLOAT16_FEATURES)
     first, again = (
         fit(
             tmp_path / tag,
-            WideMlp((ROUNDED_FEATURES,), 3, 2, torch.Generator().manual_seed(3), hidden=8),
+            WideMlp((MIN_BFLOAT16_FEATURES,), 3, 2, torch.Generator().manual_seed(3), hidden=8),
             inputs,
             targets,
             poisson_bootstrap(len(targets), 2, seed=1),
-            batch_size=ROUNDED_SAMPLES,
+            batch_size=MIN_BFLOAT16_SAMPLES,
         )
         for tag in ("first", "again")
     )
@@ -205,10 +201,10 @@ def test_reading_out_is_a_batched_product_and_so_are_its_derivatives() -> None:
     given = [torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes]
     representation, weight, bias = (x.requires_grad_() for x in given)
     plain = torch.baddbmm(bias, representation.transpose(0, 1), weight).transpose(0, 1)
-    logits = read_out(representation, weight, bias)
+    logits = linear_head(representation, weight, bias)
     assert logits.is_contiguous()
     torch.testing.assert_close(logits, plain)
-    assert torch.autograd.gradcheck(read_out, (representation, weight, bias))
+    assert torch.autograd.gradcheck(linear_head, (representation, weight, bias))
 
 
 def test_training_leaves_the_global_generator_alone(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+// Types that the page's scripts share, beside those of the API in api.d.ts.
+
+type Child = Node | string | number | null | undefined | false | Child[];
+type Props = Record<string, any>;
+type Dataset = Api.DatasetRead;
+type Audit = Api.AuditRead;
+type Show = (main: HTMLElement, options: { id: string }) => Promise<void>;
+type Draw = () => Promise<unknown>;
+
+/** A sample of the queue, and what this page keeps with it. */
+type Suspect = Api.SuspectDetail & {
+  lease?: Api.Lease | null;
+  imageUrl?: Promise<string> | null;
+  neighbours?: Promise<Api.Neighbour[]>;
+};
+
+/** What the queue is narrowed to: the body of POST …/queue/next. */
+type Filter = {
+  tier?: Api.Tier[];
+  given_label?: string;
+  predicted_label?: string;
+  issue?: string;
+  state?: string;
+  purpose?: string;
+};
+
+type TierCounts = { open: number; skipped: number; decided: number };
+
+/** The answer of GET …/summary. */
+type Summary = {
+  audit_id: string;
+  review: Record<string, TierCounts>;
+  tiers?: Record<string, TierSummary>;
+  class_names?: string[];
+  noise_rate?: Rate | null;
+  noise_matrix?: number[][];
+  per_class?: ClassSummary[];
+  issues?: Record<string, number | null>;
+  cannot_judge?: string[];
+  missing?: string[];
+};
+type Rate = { estimate: number; low: number; high: number };
+type TierSummary = {
+  count?: number;
+  expected_precision?: number | null;
+  lower_bound?: number | null;
+};
+type ClassSummary = {
+  class: string;
+  given_count: number;
+  estimated_wrong_count: number;
+  noise_rate: Rate;
+  most_confused_with: string | null;
+};
+
+/** A verdict on one sample, and the label that the sample has with it. */
+type Decision = { item: Suspect; verdict: Api.Verdict; label: string | null };
+
+type Choice = { verdict: Api.Verdict; label: string; probability?: number | null };
+type Act = (verdict: Api.Verdict | "search" | "undo", label?: string | null) => void;
+
+type Correction = {
+  sample_id: string;
+  verdict: Api.Verdict;
+  corrected_label?: string | null;
+  lease_id?: string;
+  supersedes?: string;
+};
+
+/** A request of the outbox: decisions to save, or the revert of an earlier request. */
+type Operation = {
+  kind: "submit" | "revert";
+  id: string;
+  state: "waiting" | "rejected" | "saved";
+  attempts: number;
+  corrections?: Correction[];
+  of?: string;
+  batch_id?: string;
+  problem?: ProblemBody;
+};
+
+/** RFC 9457. */
+type ProblemBody = {
+  status?: number;
+  type?: string;
+  title?: string;
+  detail?: string;
+  errors?: ProblemError[];
+  request_id?: string | null;
+};
+type ProblemError = {
+  row?: number;
+  file?: string;
+  column?: string;
+  sample_id?: string;
+  pointer?: string;
+  detail?: string;
+  correction_id?: string;
+  verdict?: string;
+};
+
+type Query = Record<string, unknown>;
+type RequestOptions = {
+  body?: unknown;
+  query?: Query;
+  headers?: Record<string, string>;
+  keepalive?: boolean;
+  signal?: AbortSignal;
+};
+type OnProgress = (sent: number) => void;
+type UploadOptions = {
+  query?: Query;
+  headers?: Record<string, string | number>;
+  onProgress: OnProgress;
+};
+type UploadRequest = { answer: Promise<XMLHttpRequest>; stop: () => void };
+
+/** The file name and the form's column fields. */
+type UploadQuery = { filename: string } & Record<string, string>;
