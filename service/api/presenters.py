@@ -138,7 +138,7 @@ def neighbours(
     """The samples nearest to a suspect, with their given labels."""
     stored = ranking_files.read_signals(storage, audit.id, suspect.ranking_id, suspect.rank)
     positions = ranking_files.read_neighbours(storage, audit.id, stored["row"])
-    samples = datasets.samples_at(session, dataset.id, positions)
+    samples = datasets.get_samples(session, dataset.id, positions)
     outcomes = review.outcomes_at(session, dataset.id, positions)
     found = []
     for position in positions:

@@ -91,7 +91,7 @@ def assign(
     audit_id: AuditId,
     name: Annotated[str, typer.Argument(help="A name for the assignment.")],
     to: People,
-    tier: Annotated[list[Tier] | None, typer.Option(help="Repeatable.")] = None,
+    tier: Annotated[list[Tier] | None, typer.Option(help="Repeat for several.")] = None,
     given_label: Annotated[
         str | None, typer.Option(help="Only samples with this given label.")
     ] = None,

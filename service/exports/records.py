@@ -6,9 +6,10 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import JobStatus, JobType
 from service.accounts import access_log
-from service.core.errors import BadInput, NotFound, NotReady
+from service.core.errors import BadInput, NotReady
 from service.core.principal import Principal
 from service.datasets.records import get_ready_dataset
+from service.db.lookup import get_row
 from service.db.tables import Export, new_id, now
 from service.jobs import records as jobs
 
@@ -49,10 +50,7 @@ def start_export(
 
 
 def get_export(session: Session, export_id: str) -> Export:
-    export = session.get(Export, export_id)
-    if export is None:
-        raise NotFound(f"There is no export {export_id!r}.")
-    return export
+    return get_row(session, Export, export_id, "export")
 
 
 def get_completed_export(session: Session, export_id: str) -> Export:

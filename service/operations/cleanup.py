@@ -104,7 +104,7 @@ def _rejected_files(session: Session, storage: Storage) -> Iterator[str]:
     """Files of datasets rejected because of their columns, once they can no longer be re-read."""
     rejected = select(Dataset.id).where(
         Dataset.status == DatasetStatus.rejected,
-        Dataset.created_at < now() - datasets.REREAD_WITHIN - GRACE,
+        Dataset.created_at < now() - datasets.REREAD_PERIOD - GRACE,
     )
     for dataset_id in session.scalars(rejected):
         if storage.exists(datasets.folder(dataset_id)):

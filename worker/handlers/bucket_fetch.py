@@ -45,7 +45,7 @@ def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]
         _delete(bucket, dataset)
         raise
     with worker.database.write() as session:
-        datasets.fetched(session, dataset.id, received)
+        datasets.mark_fetched(session, dataset.id, received)
     _delete(bucket, dataset)
 
 

@@ -71,7 +71,7 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     with worker.storage.writing(ranking_files.ranking_key(audit.id, ranking_id)) as path:
         ranking_files.write_ranking(ranking, path)
     if dataset.kind is DatasetKind.table:
-        _write_typical(worker, audit, dataset)
+        _write_class_profiles(worker, audit, dataset)
     vectors, graph = _vectors(worker, audit)
     issues = find_issues(model_families(evidence), evidence.labels, vectors, graph)
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
@@ -100,10 +100,10 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     return commit
 
 
-def _write_typical(worker: Worker, audit: Audit, dataset: Dataset) -> None:
+def _write_class_profiles(worker: Worker, audit: Audit, dataset: Dataset) -> None:
     samples = worker.storage.path(datasets.samples_key(dataset.id))
-    with worker.storage.writing(class_profiles.typical_key(audit.id)) as path:
-        class_profiles.write_typical(samples, dataset.class_names, path)
+    with worker.storage.writing(class_profiles.profiles_key(audit.id)) as path:
+        class_profiles.write_class_profiles(samples, dataset.class_names, path)
 
 
 def _learned_matrix(worker: Worker, audit: Audit) -> list[list[float]] | None:

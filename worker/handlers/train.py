@@ -1,7 +1,6 @@
 """Samples -> the arrays that training reads -> the evidence of each shard."""
 
-import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -56,7 +55,7 @@ def run_encode(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     )
     save_array(worker, f"{audits.folder(audit.id)}/labels.npy", labels)
     save_array(worker, f"{audits.folder(audit.id)}/positions.npy", positions)
-    plan = {"encoding": key, "shards": [json.loads(spec.to_json()) for spec in specs]}
+    plan = {"encoding": key, "shards": [asdict(spec) for spec in specs]}
     return lambda session: audits.encoded(session, audit.id, plan=plan, shards=len(specs))
 
 

@@ -31,7 +31,7 @@ def download_export(
     """The corrected dataset, as an attachment."""
     with resources.read(caller) as session:
         export = exports.get_completed_export(session, export_id)
-    resources.note_download(caller, export_id, export.filename or export_id)
+    resources.log_download(caller, export_id, export.filename or export_id)
     return FileResponse(
         resources.storage.path(exports.file_key(export_id)),
         filename=export.filename,

@@ -79,7 +79,7 @@ def download_model(
         names = head.file_names(classifier.read_description(storage, audit_id).network)
     if file not in names:
         raise NotFound(f"This model has the files {', '.join(names)}, not {file!r}.")
-    resources.note_download(caller, audit_id, file)
+    resources.log_download(caller, audit_id, file)
     return FileResponse(
         storage.path(classifier.file_key(audit_id, file)),
         filename=f"{audit_id}-{file}",

@@ -10,7 +10,7 @@ from service.accounts import oidc, sessions
 from service.api import cookies
 from service.api.dependencies import (
     Anyone,
-    Newcomer,
+    OidcCaller,
     ProviderDep,
     ReadSession,
     ResourcesDep,
@@ -40,15 +40,15 @@ def begin_oidc_sign_in(
 ) -> dict[str, str]:
     """Start single sign-on (OpenID Connect). Send the browser to `address`; it returns to
     `/sign-in` with a code. Needs `X-CSRF`, but no authentication."""
-    attempt = oidc.Attempt.new()
-    address = provider.address_for(attempt)
+    attempt = oidc.SignInAttempt.new()
+    address = provider.authorization_url(attempt)
     cookies.write_attempt(request, response, attempt)
     return {"address": address}
 
 
 @router.post("/sign-in/oidc/code", status_code=204, responses=documented(429, 503))
 def create_session_with_code(
-    request: Request, response: Response, resources: ResourcesDep, caller: Newcomer
+    request: Request, response: Response, resources: ResourcesDep, caller: OidcCaller
 ) -> None:
     """Finish single sign-on with the code: the response sets the session cookie. The same browser
     must have started it within ten minutes. Needs `X-CSRF`, but no authentication."""

@@ -99,7 +99,7 @@ def download_suspects(
     with resources.read(caller) as session:
         _, dataset = audits.completed_with_dataset(session, audit_id)
         ranking_id = review.newest_ranking(session, audit_id).id
-    resources.note_download(caller, audit_id, f"suspects.{format}")
+    resources.log_download(caller, audit_id, f"suspects.{format}")
     file = TemporaryFile()  # noqa: SIM115 (closed when it has been sent)
     write_suspects(_rows(resources, caller, ranking_id, dataset.class_names), file, format)
     file.seek(0)

@@ -184,7 +184,7 @@ def test_a_problem_is_printed_with_its_rows_and_the_exit_code_is_1(
     (tmp_path / "twice.csv").write_text("\n".join(rows))
     result = run("audit", "twice.csv", "--sample-id-column", "id")
     assert result.code == 1
-    assert "The file cannot become a dataset" in result.err
+    assert "We couldn't read this file" in result.err
     assert "row " in result.err
     assert "Traceback" not in result.err
 

@@ -293,7 +293,7 @@ def test_completing_twice_makes_one_dataset(uploader, worker):
     assert len(datasets_of(uploader)) == 1
 
 
-def test_a_crash_after_the_parts_were_joined_is_mended_by_asking_again(
+def test_a_crash_after_the_parts_were_assembled_is_repaired_by_asking_again(
     uploader, worker, monkeypatch
 ):
     def crash(*_: object, **__: object) -> None:
@@ -371,7 +371,7 @@ def test_a_crash_after_the_file_was_fetched_fetches_it_no_second_time(
     dataset_id = completed(uploader)
     with monkeypatch.context() as patch:
         patch.setattr("service.jobs.records.RETRY_AFTER_SECONDS", 0.0)
-        patch.setattr("service.datasets.records.fetched", lambda *_: 1 / 0)
+        patch.setattr("service.datasets.records.mark_fetched", lambda *_: 1 / 0)
         run_one(worker)
     bucket.upload_bucket.delete(dataset_id)
     run_one(worker)
