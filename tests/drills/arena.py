@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from labelaudit.enums import JobStatus, JobType, Role
 from service.accounts.api_keys import create_key
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.operations.verify import verify
 from tests.drills.ledger import Caller, Ledger
 from tests.drills.stack import PATIENCE, Stack, until
@@ -187,8 +187,8 @@ class Arena:
         assert not (lost := self.ledger.lost(self.stack)), f"lost: {lost}"
         assert not (doubled := self.ledger.doubled(self.stack)), f"twice: {doubled}"
         with self.stack.deployment.database() as database:
-            tidy(database, self.stack.storage, settled_seconds=0)
-            report = verify(database, self.stack.storage, settled_seconds=0)
+            clean_up(database, self.stack.storage, min_age_seconds=0)
+            report = verify(database, self.stack.storage, min_age_seconds=0)
         assert report.whole, [str(one) for one in report.violations]
         assert not report.leftovers, report.leftovers
 

@@ -282,7 +282,11 @@ def test_a_walk_keeps_to_its_ranking_when_a_newer_one_appears(store, annotator, 
         values = {**row.to_dict(), "rank": 1, "state": "open"}
         del values["ranking_id"]
         audits.ranked(
-            session, audit_id, ranking_id="ra_zzz", suspects=[tuple(values.values())], summary={}
+            session,
+            audit_id,
+            ranking_id="ra_zzz",
+            suspects=[audits.SuspectRow(**values)],
+            summary={},
         )
     second = annotator.get(path, params={"limit": 10, "cursor": first["next_cursor"]}).json()
     assert second["ranking_id"] == first["ranking_id"]

@@ -31,7 +31,7 @@ def test_a_model_of_vectors_is_shown_saved_and_asked(
     handle = audited(client, road.vectors(150, epochs=10), tmp_path)
     shown = run("model", handle.id, "-o", "saved").out
     assert "mlp on identity, 4 classes" in shown
-    assert re.search(r"Right: [\d.]+ % \(at least [\d.]+ %\) of \d+ samples", shown)
+    assert re.search(r"Accuracy: [\d.]+% \(lower bound [\d.]+%\) on \d+ held-out samples", shown)
     names = {path.name for path in (tmp_path / "saved").iterdir()}
     assert names == {"model.json", "model.safetensors", "model.onnx"}
     assert onnxruntime.InferenceSession(tmp_path / "saved" / "model.onnx")

@@ -90,7 +90,7 @@ def test_addresses_as_platforms_hand_them_out_mean_the_installed_driver(scheme):
     ],
 )
 def test_clients_are_sent_to_no_bucket_over_an_open_line(named, faults):
-    assert len(Settings(**named).faults()) == faults
+    assert len(Settings(**named).errors()) == faults
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "no-slash", "../up/"])

@@ -193,7 +193,7 @@ def test_the_whole_road_works_as_that_role(
         work()
         assert client.get(f"{export.headers['location']}/file").status_code == 200
         assert client.get("/v1/access-log").json()["items"]
-        assert verify(database, storage, settled_seconds=0).whole
+        assert verify(database, storage, min_age_seconds=0).whole
         assert client.delete(f"/v1/datasets/{dataset['id']}").status_code in (202, 204)
         with database.read() as session:
             for table in (Dataset, Audit, Export):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from service.db.tables import (
     Upload,
     now,
 )
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.storage.upload_bucket import UploadBucket
 from service.uploads.parts import PartLayout
 from tests.service.api.test_datasets import CSV, files_in
@@ -292,7 +293,7 @@ def test_completing_twice_makes_one_dataset(uploader, worker):
     assert len(datasets_of(uploader)) == 1
 
 
-def test_a_crash_after_the_parts_were_joined_is_mended_by_asking_again(
+def test_a_crash_after_the_parts_were_assembled_is_repaired_by_asking_again(
     uploader, worker, monkeypatch
 ):
     def crash(*_: object, **__: object) -> None:
@@ -370,7 +371,7 @@ def test_a_crash_after_the_file_was_fetched_fetches_it_no_second_time(
     dataset_id = completed(uploader)
     with monkeypatch.context() as patch:
         patch.setattr("service.jobs.records.RETRY_AFTER_SECONDS", 0.0)
-        patch.setattr("service.datasets.records.fetched", lambda *_: 1 / 0)
+        patch.setattr("service.datasets.records.mark_fetched", lambda *_: 1 / 0)
         run_one(worker)
     bucket.upload_bucket.delete(dataset_id)
     run_one(worker)
@@ -486,9 +487,9 @@ def test_a_worker_that_is_set_up_wrongly_leaves_the_dataset_to_others(
         {"upload_bucket": "no-such-bucket"},
         {"upload_endpoint": "nowhere"},
     ):
-        worker.settings = settings.model_copy(update=wrong)
+        worker.backends = replace(worker.backends, settings=settings.model_copy(update=wrong))
         run_one(worker)
-    worker.settings = settings
+    worker.backends = replace(worker.backends, settings=settings)
     run_one(worker)
     assert dataset_of(uploader, dataset_id)["status"] == "ready"
 
@@ -504,17 +505,17 @@ def expire(database) -> None:
 
 def test_an_expired_upload_says_so_and_the_cleanup_aborts_it(uploader, bucket, database, storage):
     path = sent(uploader)
-    assert tidy(database, storage, bucket.upload_bucket, settled_seconds=-1) == []
+    assert clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1) == []
     expire(database)
     for answer in (uploader.get(f"{path}/parts"), uploader.post(f"{path}/complete")):
         assert type_of(answer) == (410, "/problems/upload-expired")
     [left] = bucket.holds()
     address = bucket.upload_bucket.address(left)
-    assert address in tidy(
-        database, storage, bucket.upload_bucket, settled_seconds=-1, dry_run=True
+    assert address in clean_up(
+        database, storage, bucket.upload_bucket, min_age_seconds=-1, dry_run=True
     )
     assert bucket.holds() == [left]
-    assert address in tidy(database, storage, bucket.upload_bucket, settled_seconds=-1)
+    assert address in clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1)
     assert bucket.holds() == []
     with database.read() as session:
         assert session.query(Upload).count() == 0
@@ -529,8 +530,8 @@ def test_the_janitor_deletes_orphans_and_nothing_that_is_expected(
     parts = list(bucket.upload_bucket.parts(multipart.dataset_id, multipart.multipart_id))
     bucket.upload_bucket.assemble(multipart.dataset_id, multipart.multipart_id, parts)
     bucket.put("ds_orphan", b"whatever")
-    assert tidy(database, storage, bucket.upload_bucket) == []  # it may be on its way somewhere
-    left = tidy(database, storage, bucket.upload_bucket, settled_seconds=-1)
+    assert clean_up(database, storage, bucket.upload_bucket) == []  # it may be on its way somewhere
+    left = clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1)
     assert left == [bucket.upload_bucket.address("ds_orphan")]
     assert sorted(bucket.holds()) == sorted([waiting, multipart.dataset_id])
     assert uploader.post(f"{joined}/complete").status_code == 200
@@ -542,7 +543,7 @@ def test_the_janitor_deletes_orphans_and_nothing_that_is_expected(
 def test_the_object_of_a_deleted_dataset_goes(uploader, bucket, database, storage):
     dataset_id = completed(uploader)
     assert uploader.delete(f"/v1/datasets/{dataset_id}").status_code == 204
-    tidy(database, storage, bucket.upload_bucket, settled_seconds=-1)
+    clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1)
     assert bucket.holds() == []
 
 
@@ -566,7 +567,7 @@ def test_a_bucket_that_is_away_keeps_the_janitor_from_nothing_else(
 ):
     bucket.line.cut = True
     expire(database)
-    assert tidy(database, storage, UploadBucket(settings), settled_seconds=-1) == []
+    assert clean_up(database, storage, UploadBucket(settings), min_age_seconds=-1) == []
 
 
 def test_verification_passes_over_a_file_that_is_still_in_the_bucket(uploader, database, storage):

@@ -70,7 +70,7 @@ declare namespace Api {
   type AuditCreate = {
     objective: string;
     objective_options: Record<string, number | boolean | string | Array<Array<number>> | null>;
-    network: "auto" | "linear" | "mlp" | "cnn" | "full";
+    network: "auto" | "linear" | "mlp" | "cnn" | "fine_tuned";
     replicas: number | null;
     replicas_per_shard: number;
     epochs: number | null;
@@ -197,6 +197,7 @@ declare namespace Api {
   };
   type DataMapRead = {
     total: number;
+    axes: PlotAxes;
     rank: Array<number>;
     sample_id: Array<string>;
     given_label: Array<string>;
@@ -390,7 +391,7 @@ declare namespace Api {
     class_names: Array<string>;
     encoder: EncoderUsed;
     table: TableColumns | null;
-    network: "linear" | "mlp" | "cnn" | "full";
+    network: "linear" | "mlp" | "cnn" | "fine_tuned";
     input_shape: Array<number>;
     replicas: number;
     temperature: number;
@@ -514,6 +515,14 @@ declare namespace Api {
     key_id: string;
     name: string;
     role: Role;
+  };
+  type PlotAxes = {
+    left: number;
+    top: number;
+    width: number;
+    height: number;
+    x_max: number;
+    y_max: number;
   };
   type PredictRequest = {
     texts: Array<string> | null;

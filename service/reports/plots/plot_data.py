@@ -1,4 +1,4 @@
-"""What the overview's pictures are drawn of."""
+"""The data of the overview's plots."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from service.reports.findings import Findings
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What pictures are drawn of. `data_map` is asked for only by the picture that needs it."""
+class PlotData:
+    """What the plots show. `data_map` is called only by the plot that draws it."""
 
     summary: dict[str, Any]
     class_names: list[str]

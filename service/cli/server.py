@@ -1,4 +1,4 @@
-"""`serve`, `worker`, `migrate`: what runs the service."""
+"""`serve`, `worker`, `migrate`: run the service."""
 
 import os
 import sys
@@ -13,12 +13,18 @@ from service.core.config import Settings
 if TYPE_CHECKING:
     from service.hosting.embedded import Running
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
+Host = Annotated[
+    str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")
+]
 Port = Annotated[
     int | None,
-    typer.Option(help="Port to listen on; a free one where 8321 is taken.", show_default="8321"),
+    typer.Option(
+        help="The port to listen on. If 8321 is taken, a free port is used.", show_default="8321"
+    ),
 ]
-Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes.", show_default="1")]
+Workers = Annotated[
+    int | None, typer.Option(min=0, help="Number of worker processes.", show_default="1")
+]
 
 
 def serve(
@@ -30,16 +36,16 @@ def serve(
 ) -> None:
     """Run the service until Ctrl-C.
 
-    With nothing set it needs only a data directory: SQLite, and workers of its own. With
-    LABELAUDIT_DATABASE_URL set it serves HTTP alone; `labelaudit migrate` and `labelaudit worker`
-    are run beside it.
+    By default it needs only a data directory: it uses SQLite and starts its own workers. With
+    LABELAUDIT_DATABASE_URL it only serves HTTP; run `labelaudit migrate` before it and
+    `labelaudit worker` beside it.
     """
     from service.hosting import embedded
     from service.observability import logs
 
     logs.configure()
     given = {"host": host, "port": port, "workers": workers, "data_dir": data_dir}
-    settings = Settings(**_set(given))
+    settings = Settings(**_given(given))
     try:
         if settings.embedded:
             fixed = port is not None or "LABELAUDIT_PORT" in os.environ
@@ -55,23 +61,24 @@ def serve(
 
 def _announce(running: "Running") -> None:
     if running.moved:
-        show.out.print("The usual port is taken; this one is free.")
+        show.out.print("Port 8321 is taken, so another one is used.")
     if running.loopback:
         show.out.print(f"labelaudit runs at {running.address.link}", soft_wrap=True)
     else:
-        # Other machines reach this port, and whoever reads this output may not be its owner.
+        # Other machines reach this port, and others may read this output.
         show.out.print(f"labelaudit runs at {running.address.url}", soft_wrap=True)
         show.out.print(f"The admin key is in {running.data_dir}/session.json.", soft_wrap=True)
-    show.out.print(f"Everything is kept in {running.data_dir}. Ctrl-C stops it.", soft_wrap=True)
+    show.out.print(f"All data is in {running.data_dir}. Press Ctrl-C to stop.", soft_wrap=True)
 
 
 def worker(
     queue: Annotated[
-        list[str] | None, typer.Option("--queue", help="cpu, gpu; both where left out.")
+        list[str] | None,
+        typer.Option("--queue", help="cpu or gpu. Repeat for both.", show_default="both"),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Run one worker: the jobs of audits, from a queue or from the database."""
+    """Run one worker, which executes jobs until it is stopped."""
     if data_dir:
         os.environ["LABELAUDIT_DATA_DIR"] = str(data_dir)
     chosen = [part for name in queue or () for part in ("--queue", name)]
@@ -80,19 +87,20 @@ def worker(
 
 
 def migrate(
-    revision: Annotated[str, typer.Argument(help="The schema to go to.")] = "head",
+    revision: Annotated[str, typer.Argument(help="The schema revision.")] = "head",
     data_dir: DataDir = None,
 ) -> None:
-    """Bring the database to the newest schema.
+    """Migrate the database to the latest schema.
 
-    With LABELAUDIT_APP_DATABASE_URL set, the PostgreSQL role that it names is made and given what
-    the service needs: it owns nothing, so row-level security binds it and logs stay as they are.
+    With LABELAUDIT_APP_DATABASE_URL, also create the PostgreSQL role named there, with the
+    privileges that the service needs. The role owns no table, so that row-level security applies
+    to it and it cannot change the logs.
     """
     from service.db import app_role
     from service.db import migrate as migration
     from service.db.engine import Database
 
-    settings = Settings(**_set({"data_dir": data_dir}))
+    settings = Settings(**_given({"data_dir": data_dir}))
     database = Database(settings.resolved_database_url)
     try:
         migration.upgrade(database, revision)
@@ -103,8 +111,8 @@ def migrate(
         raise typer.Exit(1) from error
     finally:
         database.dispose()
-    show.err.print(f"The database is at {revision}.")
+    show.err.print(f"The database is at revision {revision}.")
 
 
-def _set(options: dict[str, Any]) -> dict[str, Any]:
+def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}

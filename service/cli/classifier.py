@@ -1,4 +1,4 @@
-"""`model` and `predict`: what an audit's classifier is worth, and what it says."""
+"""`model` and `predict`: inspect an audit's classifier, and run it on new samples."""
 
 import csv
 import json
@@ -21,8 +21,8 @@ from service.cli.options import (
 Paths = Annotated[
     list[Path],
     typer.Argument(
-        help="Images or folders of them; a file with one text a line; a CSV or JSON Lines table; "
-        "an .npy of vectors.",
+        help="Images or folders of images; a file with one text per line; a CSV or JSON Lines "
+        "table; an .npy of vectors.",
         exists=True,
     ),
 ]
@@ -32,18 +32,18 @@ IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".
 def model(
     audit_id: AuditId,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Save the model's files into a folder.")
+        Path | None, typer.Option("--output", "-o", help="Save the model files to this folder.")
     ] = None,
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Show the classifier of an audit, once it is trained; with -o, save it."""
+    """Show the accuracy of an audit's model once it is trained. Save it with -o."""
     with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).classifier()
-        found = handle.wait()
+        classifier = client.get_audit(audit_id).classifier()
+        found = classifier.wait()
         if output is not None:
-            for path in handle.save(output):
+            for path in classifier.save(output):
                 show.err.print(f"Saved {path}")
     if as_json:
         show.as_json(found.model_dump(mode="json"))
@@ -54,20 +54,22 @@ def model(
 def _show(model: ModelDescription) -> None:
     encoder = model.encoder.name or "the pixels"
     show.out.print(show.plain(f"{model.network} on {encoder}, {len(model.class_names)} classes"))
-    show.out.print(f"Right: {_share(model.held_out)}")
+    show.out.print(f"Accuracy: {_accuracy(model.held_out)}")
     if model.threshold is None:
-        show.out.print(f"Cannot say: always, {show.percent(model.target_accuracy)} is out of reach")
+        target = show.percent(model.target_accuracy)
+        show.out.print(f"Abstains always: it cannot reach the target accuracy of {target}")
     elif model.threshold > 0:
         show.out.print(
-            f"Cannot say: below {show.percent(model.threshold)} confidence; where it answers, "
-            f"{show.percent(model.answered.share)} of the samples, right: {_share(model.answered)}"
+            f"Abstains below {show.percent(model.threshold)} confidence. It answers for "
+            f"{show.percent(model.answered.share)} of the samples, "
+            f"with an accuracy of {_accuracy(model.answered)}"
         )
 
 
-def _share(measured: Measured) -> str:
+def _accuracy(measured: Measured) -> str:
     return (
-        f"{show.percent(measured.accuracy)} (at least {show.percent(measured.accuracy_low)}) of "
-        f"{measured.samples:,} samples left out of training"
+        f"{show.percent(measured.accuracy)} (lower bound {show.percent(measured.accuracy_low)}) on "
+        f"{measured.samples:,} held-out samples"
     )
 
 
@@ -78,13 +80,13 @@ def predict(
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Ask the classifier of an audit about new samples."""
+    """Run an audit's model on new samples."""
     with connect(data_dir, url) as client:
-        handle = client.get_audit(audit_id).classifier()
-        description = handle.wait().description
+        classifier = client.get_audit(audit_id).classifier()
+        description = classifier.wait().description
         assert description is not None
-        names, asked = _read(description, paths)
-        predictions = handle.predict(**asked)
+        names, samples = _read(description, paths)
+        predictions = classifier.predict(**samples)
     if as_json:
         pairs = zip(names, predictions, strict=True)
         show.as_json([{"sample": name, **one.model_dump(mode="json")} for name, one in pairs])
@@ -92,14 +94,14 @@ def predict(
     show.rows(
         ("sample", "label", "confidence", ""),
         (
-            (name, one.label, show.percent(one.confidence), "cannot say" if one.cannot_say else "")
+            (name, one.label, show.percent(one.confidence), "abstains" if one.cannot_say else "")
             for name, one in zip(names, predictions, strict=True)
         ),
     )
 
 
 def _read(model: ModelDescription, paths: list[Path]) -> tuple[list[str], dict[str, Any]]:
-    """What to call the samples, and the samples, under the name that `predict` takes them by."""
+    """The names of the samples, and the samples as an argument of `Classifier.predict`."""
     if model.kind == "image":
         files = sorted(file for path in paths for file in _images(path))
         return [str(file) for file in files], {"images": [file.read_bytes() for file in files]}

@@ -1,4 +1,4 @@
-"""`verify`, `clean`, `backup`, `restore`: is what is stored whole, and copies of it."""
+"""`verify`, `clean`, `backup`, `restore`: check, clean up and copy what a service stores."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +12,7 @@ from service.backends import open_backends
 from service.cli import show
 from service.cli.options import AsJson, DataDir
 from service.core.config import DATABASE, Settings
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.operations.verify import Report
 
 SHOWN = 50
@@ -20,22 +20,22 @@ SHOWN = 50
 
 def verify(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Do not read uploads and exports in full.")
+        bool, typer.Option("--quick", help="Skip the hashes of uploads and exports.")
     ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Check that everything stored holds together; exit code 1 where something does not.
+    """Check that all stored data is consistent. The exit code is 1 if it is not.
 
-    Reads the database and the files themselves, beside a running service or without one: the chain
-    of corrections, samples and rankings, jobs that would never end, files that are missing.
+    Reads the database and the files, whether or not a service is running: the chain of corrections,
+    samples, rankings, stuck jobs and missing files.
     """
     settings = _settings(data_dir)
     report = verify_stored(settings, contents=not quick)
     if as_json:
         show.as_json({"whole": report.whole, **asdict(report)})
     else:
-        _say(report)
+        _print_report(report)
     if not report.whole:
         raise typer.Exit(1)
 
@@ -46,18 +46,20 @@ def clean(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete what belongs to nothing: expired uploads, refused files, leftovers of killed jobs.
+    """Delete orphaned files: expired uploads, rejected files, leftovers of killed jobs.
 
-    The running service does the same every ten minutes. Nothing younger than an hour is touched.
+    A running service does this every ten minutes. Files younger than an hour are kept.
     """
     settings = _settings(data_dir)
     backends = open_backends(settings)
     try:
-        keys = tidy(backends.database, backends.storage, backends.upload_bucket, dry_run=dry_run)
+        keys = clean_up(
+            backends.database, backends.storage, backends.upload_bucket, dry_run=dry_run
+        )
     finally:
         backends.close()
     if keys is None:
-        raise LabelauditError("The service is cleaning up at this moment.")
+        raise LabelauditError("The service is already cleaning up.")
     for key in keys:
         show.out.print(show.plain(key), soft_wrap=True)
     show.err.print(f"{len(keys)} {'would be ' if dry_run else ''}deleted.")
@@ -66,30 +68,30 @@ def clean(
 def _settings(data_dir: Path | None) -> Settings:
     settings = Settings(data_dir=data_dir) if data_dir else Settings()
     if settings.embedded and not (settings.data_dir / DATABASE).exists():
-        raise LabelauditError(f"There is no service's data in {settings.data_dir}.")
+        raise LabelauditError(f"{settings.data_dir} is not a data directory of labelaudit.")
     return settings
 
 
 def backup(
-    folder: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
+    folder: Annotated[Path, typer.Argument(help="The folder to create.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Copy everything into a folder, while the service runs, and verify the copy."""
+    """Back up everything to a new folder, even while the service runs, and verify the copy."""
     from service.operations.backup import BackupFailed, back_up
 
     try:
         made = back_up(_settings(data_dir), folder.resolve())
     except BackupFailed as error:
         raise LabelauditError(str(error)) from error
-    _say(made.report)
-    show.out.print("The backup is in", str(made.folder), soft_wrap=True)
+    _print_report(made.report)
+    show.out.print("Saved the backup to", str(made.folder), soft_wrap=True)
 
 
 def restore(
-    folder: Annotated[Path, typer.Argument(help="What `labelaudit backup` made.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `labelaudit backup` made.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Make a data directory from a backup; `labelaudit serve` then finds it there."""
+    """Restore a backup to a new data directory."""
     from labelaudit.client.session_file import default_data_dir
     from service.operations.backup import BackupFailed
     from service.operations.backup import restore as restore_backup
@@ -99,8 +101,8 @@ def restore(
         report = restore_backup(folder, target)
     except BackupFailed as error:
         raise LabelauditError(str(error)) from error
-    _say(report)
-    show.out.print("Restored into", str(target), soft_wrap=True)
+    _print_report(report)
+    show.out.print("Restored to", str(target), soft_wrap=True)
 
 
 def verify_stored(settings: Settings, *, contents: bool) -> Report:
@@ -111,23 +113,23 @@ def verify_stored(settings: Settings, *, contents: bool) -> Report:
         return verify.verify(backends.database, backends.storage, contents=contents)
     except DBAPIError as error:
         raise LabelauditError(
-            "The database cannot be read as this version writes it. If it is older, run "
-            f"`labelaudit migrate` first. It said: {error.orig}"
+            "The database does not have the schema of this version. If it is older, run "
+            f"`labelaudit migrate` first. The database reported: {error.orig}"
         ) from error
     finally:
         backends.close()
 
 
-def _say(report: Report) -> None:
+def _print_report(report: Report) -> None:
     counted = ", ".join(f"{count:,} {name}" for name, count in report.counts.items())
-    show.out.print(f"Checked {counted}, and their files.")
+    show.out.print(f"Checked {counted} and their files.")
     for violation in report.violations[:SHOWN]:
-        show.out.print(show.plain_lines(str(violation)), soft_wrap=True)
+        show.out.print(show.error(str(violation)), soft_wrap=True)
     if len(report.violations) > SHOWN:
-        show.out.print(f"… and {len(report.violations) - SHOWN} more; --json lists all.")
+        show.out.print(f"… and {len(report.violations) - SHOWN} more. Use --json to list all.")
     for path in report.leftovers[:SHOWN]:
-        show.out.print("Belongs to nothing (labelaudit clean removes it):", path, soft_wrap=True)
+        show.out.print("Orphaned file (delete it with `labelaudit clean`):", path, soft_wrap=True)
     if report.whole:
-        show.out.print("Everything holds together.")
+        show.out.print("Everything is consistent.")
     else:
-        show.out.print(f"[bold red]{len(report.violations)} things do not hold together.[/]")
+        show.out.print(f"[bold red]{len(report.violations)} inconsistencies found.[/]")
