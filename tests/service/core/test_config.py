@@ -58,7 +58,7 @@ def test_no_address_with_a_password_is_shown():
         {"max_upload_bytes": 0},
         {"workers": -1},
         {"device": "tpu"},
-        {"step_lease_seconds": 0},
+        {"job_lease_seconds": 0},
         {"review_lease_seconds": -1},
     ],
 )
