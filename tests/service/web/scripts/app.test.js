@@ -8,7 +8,7 @@ test("a call that is answered with 401 leads to the form to sign in", async () =
   let signedIn = true;
   serve(({ path }) => {
     if (!signedIn && path !== "/v1/sign-in") return { status: 401, body: {} };
-    if (path === "/v1/sign-in") return { signed_in: signedIn, elsewhere: "Sign in with Example" };
+    if (path === "/v1/sign-in") return { signed_in: signedIn, oidc_title: "Sign in with Example" };
     if (path === "/v1/me") return { name: "Ann", role: "annotator", scopes: [] };
     return { items: [], next_cursor: null };
   });
