@@ -170,7 +170,7 @@ def test_insisting_where_there_is_no_bucket_is_refused(settings, service, path):
     settings.upload_bucket = ""
     service.start()
     with Client(service.url, service.token) as client:
-        with pytest.raises(ApiError, match="no bucket"):
+        with pytest.raises(ApiError, match="No upload bucket"):
             client.upload(path, direct=True)
         assert path.stat().st_size > upload.RESUMABLE_BYTES
         assert client.upload(path, wait=False).sha256 == sha256(path)
