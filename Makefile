@@ -14,7 +14,7 @@ check: ## Check formatting, lint, types and import contracts
 	scripts/check
 
 format: ## Format the code and fix what lint can fix
-	scripts/venv worker,dev
+	scripts/venv service,worker,dev
 	.venv/bin/ruff format --quiet .
 	.venv/bin/ruff check --quiet --fix .
 
@@ -22,11 +22,11 @@ test: ## Run every check, then every test (needs Chromium); what CI runs
 	scripts/test
 
 test-fast: ## Run the tests that need no browser, GPU or patience: under two minutes on two cores
-	scripts/venv worker,dev
+	scripts/venv service,worker,dev
 	$(PYTEST) --numprocesses auto -m "not slow and not browser and not gpu" $(ARGS)
 
 coverage: ## Run the tests and print which lines none of them runs
-	scripts/venv worker,dev
+	scripts/venv service,worker,dev
 	$(PYTEST) --numprocesses auto --cov $(ARGS)
 
 drill: ## Inject faults into a running service (ARGS="kill-workers --runs 5")
