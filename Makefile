@@ -27,7 +27,7 @@ test-fast: ## Run the tests that need no browser, GPU or patience: under two min
 
 coverage: ## Run the tests and print which lines none of them runs
 	scripts/venv service,worker,dev
-	$(PYTEST) --numprocesses auto --cov $(ARGS)
+	$(PYTEST) --numprocesses auto --cov --cov-report term-missing $(ARGS)
 
 drill: ## Inject faults into a running service (ARGS="kill-workers --runs 5")
 	scripts/drill $(ARGS)
