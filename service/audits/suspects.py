@@ -27,9 +27,9 @@ from labelaudit.enums import (
     ReviewState,
     Tier,
 )
-from service.audits.records import get_completed_audit
+from service.audits.records import get_audit, get_completed_audit
 from service.core.errors import BadCursor, NotFound, NotReady
-from service.db.statements import CACHE_SIZE, cached_statement
+from service.db.statements import CACHE_SIZE, cached_statement, find_child
 from service.db.tables import (
     Audit,
     Dataset,
@@ -153,8 +153,8 @@ def _no_ranking() -> NotReady:
 
 def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:
     """The ranking that a cursor names. Raises BadCursor if it is not this audit's."""
-    ranking = session.get(Ranking, ranking_id)
-    if ranking is None or ranking.audit_id != audit_id:
+    ranking = find_child(session, Ranking, ranking_id, get_audit(session, audit_id))
+    if ranking is None:
         raise BadCursor("This cursor belongs to another audit.")
     if session.get(Suspect, (ranking_id, 1)) is None:
         raise BadCursor(

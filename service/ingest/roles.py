@@ -1,7 +1,7 @@
-"""Which column is what: by the caller's word, else by name, else by content.
+"""Assigns roles to columns: as the caller says, or by name, or by content.
 
-A column that looks like another label, a truth or a model's output is never taken as an input: the
-models would learn to copy it.
+A column that looks like another label, a ground truth or a model's output is never used as an
+input: the models would learn to copy it.
 """
 
 import re
@@ -56,7 +56,7 @@ FEW = 40
 
 @dataclass
 class Plan:
-    """The roles decided on. `ignored` maps each unused column to the reason."""
+    """The assigned roles. `ignored` maps each unused column to the reason."""
 
     kind: ContentKind
     label: str
@@ -109,10 +109,10 @@ def plan_roles(
 def _check_names(source: RowSource, roles: ColumnRoles) -> None:
     for name in roles.named():
         if name not in source.columns:
-            detail = f"There is no column {name}. The file has: {_list(list(source.columns))}."
+            detail = f"There is no column {name}. The columns are: {_list(list(source.columns))}."
             raise refuse("column-unknown", detail, column=name)
         if name in source.unsupported and name not in roles.ignored:
-            detail = f"Column {name} has type {source.unsupported[name]}, which no role can take."
+            detail = f"Column {name} has type {source.unsupported[name]}, which no role supports."
             raise refuse("column-type-unsupported", detail, column=name)
 
 
@@ -140,8 +140,8 @@ def _find_label(source: RowSource, profiles: Profiles, roles: ColumnRoles) -> st
 def missing_label(columns: Iterable[str]) -> BadDataset:
     """The refusal for rows without labels."""
     detail = (
-        f"No column looks like a label; there are: {_list(list(columns)) or 'none'}. Name it "
-        "`label`, or say which it is in the column roles."
+        f"No column looks like a label. The columns are: {_list(list(columns)) or 'none'}. Name "
+        "one `label`, or set it in the column roles."
     )
     return refuse("label-column-missing", detail)
 
@@ -149,7 +149,7 @@ def missing_label(columns: Iterable[str]) -> BadDataset:
 def _plan_images(label: str, free: Profiles, roles: ColumnRoles) -> Plan:
     file = roles.file or find_name(free, FILES) or _find_file_by_content(free)
     if file is None:
-        detail = "No column of the manifest names the image files. Call it `file`."
+        detail = "No column of the manifest has the names of the image files. Name it `file`."
         raise refuse("manifest-mismatch", detail)
     return Plan("image", label, file=file)
 
@@ -218,7 +218,9 @@ def _find_text(free: Profiles) -> str | None:
 def _refuse_bare_manifest(free: Profiles) -> None:
     file = find_name((n for n, p in free.items() if names_images(p)), FILES)
     if file is not None:
-        detail = f"Column {file} names images that are not here. Zip them together with this file."
+        detail = (
+            f"Column {file} names images that were not uploaded. Zip them together with this file."
+        )
         raise refuse("manifest-mismatch", detail, column=file)
 
 
@@ -240,14 +242,14 @@ def _plan_table(label: str, free: Profiles, roles: ColumnRoles) -> Plan:
             plan.ignored[name] = reason
     if not plan.features:
         found = "; ".join(plan.warnings()) or "The file has no other columns."
-        detail = f"No column can serve as a feature. {found}"
+        detail = f"No column can be used as a feature. {found}"
         raise refuse("no-features", detail)
     return plan
 
 
 def _reason_to_ignore(profile: ColumnProfile, *, chosen: bool) -> str | None:
     if profile.is_list:
-        return "lists are no features of a table"
+        return "lists cannot be features of a table"
     if profile.present == 0:
         return "no row has a value"
     if len(profile.distinct) == 1 and profile.missing == 0:
@@ -258,9 +260,9 @@ def _reason_to_ignore(profile: ColumnProfile, *, chosen: bool) -> str | None:
     if _is_leak(name):
         return LEAK
     if LOOKS_LIKE_ID.fullmatch(name) and profile.distinct_share > 0.9:
-        return "an identifier tells nothing of the class"
+        return "identifiers say nothing about the class"
     if not profile.reads_as_number and _is_id_like(profile):
-        return "nearly every row holds another string"
+        return "nearly every row has a different string"
     return None
 
 
@@ -276,7 +278,9 @@ def _find_sample_id(plan: Plan, free: Profiles, roles: ColumnRoles) -> None:
     if roles.sample_id is None and plan.sample_id not in (None, *SAMPLE_IDS[:2]):
         profile = free[plan.sample_id]
         if profile.missing or profile.distinct_share < 1:
-            plan.notes.append(f"{plan.sample_id} is not unique, so it does not name the samples.")
+            plan.notes.append(
+                f"{plan.sample_id} is not unique, so it is not used as the sample id."
+            )
             plan.sample_id = None
     if plan.sample_id is not None:
         plan.features.pop(plan.sample_id, None)
@@ -295,9 +299,9 @@ def _reason_unused(name: str, plan: Plan, source: RowSource, roles: ColumnRoles)
     if name in roles.ignored:
         return BY_REQUEST
     if name in source.unsupported:
-        return "no role can take that type"
+        return "no role supports that type"
     if _is_leak(name):
         return LEAK
     if plan.kind == "table":
-        return "not among the features that are marked"
-    return f"the {plan.kind} alone is audited"
+        return "not among the marked features"
+    return f"only the {plan.kind} is audited"

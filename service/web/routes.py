@@ -38,9 +38,9 @@ HEADERS = {
 def page(request: Request) -> HTMLResponse:
     """The shell. Its script shows the view that belongs to the URL. The only other host that it may
     connect to is the upload bucket."""
-    headers, inlet = HEADERS, request.app.state.resources.inlet
-    if inlet is not None:
-        allowed = POLICY.replace("connect-src 'self'", f"connect-src 'self' {inlet.origin}")
+    headers, bucket = HEADERS, request.app.state.resources.bucket
+    if bucket is not None:
+        allowed = POLICY.replace("connect-src 'self'", f"connect-src 'self' {bucket.origin}")
         headers = {**HEADERS, "Content-Security-Policy": allowed}
     return HTMLResponse(SHELL, headers=headers)
 

@@ -207,8 +207,8 @@ def test_a_decision_is_answered_with_the_new_version(annotator, audit):
         ({"verdict": "keep"}, 422),
     ],
 )
-def test_a_decision_that_makes_no_sense_is_refused(annotator, audit, decision, status):
-    answer = decide(annotator, audit, keep(1), decision)
+def test_a_correction_that_makes_no_sense_is_refused(annotator, audit, correction, status):
+    answer = decide(annotator, audit, keep(1), correction)
     assert answer.status_code == status
     assert annotator.get(f"{audit}/corrections").json()["items"] == []
 

@@ -410,13 +410,16 @@ def test_a_decision_is_replaced_only_by_one_that_names_it(database, audit_id):
     [first] = submit(database, audit_id, keep(0))
     with pytest.raises(Conflict):
         submit(database, audit_id, relabel(0, 2))
-    with pytest.raises(Conflict):
-        submit(database, audit_id, relabel(0, 2, supersedes="co_other"))
+    [elsewhere] = submit(database, audit_id, keep(1))
+    for strange in ("co_other", elsewhere.id):
+        with pytest.raises(BadInput) as refused:
+            submit(database, audit_id, relabel(0, 2, supersedes=strange))
+        assert refused.value.errors[0]["pointer"] == "/corrections/0/supersedes"
     [second] = submit(database, audit_id, relabel(0, 2, supersedes=first.id), who=BEN)
-    assert second.seq == 2
+    assert second.seq == 3
     with pytest.raises(Conflict):  # it names a decision that stands no more
         submit(database, audit_id, relabel(0, 1, supersedes=first.id))
-    assert standing(database, audit_id, 2) == {0: (Verdict.relabel, 2)}
+    assert standing(database, audit_id, 3)[0] == (Verdict.relabel, 2)
 
 
 def test_a_skip_is_replaced_without_ceremony(database, audit_id):

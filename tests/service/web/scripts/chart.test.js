@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { trajectoryChart } from "../../../service/web/static/chart.js";
+import { trajectoryChart } from "../../../../service/web/static/chart.js";
 import { sample } from "./page.js";
 
 // Two epochs of three replicas; only the second was not trained on the sample.

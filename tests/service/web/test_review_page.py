@@ -24,7 +24,7 @@ from tests.support.factories import (
     person,
     sample_id,
 )
-from tests.web.test_access import faults_in_both
+from tests.service.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser
 

@@ -4,7 +4,7 @@ import pytest
 
 from labelaudit.enums import Role
 from tests.support import oidc_provider
-from tests.web.test_access import faults_in_both
+from tests.service.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ from service import review
 from service.audits import records as audits
 from service.review import NewCorrection, assignments
 from tests.support.factories import person, sample_id
-from tests.web.test_access import faults_in_both
+from tests.service.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser
 

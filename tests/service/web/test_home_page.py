@@ -15,7 +15,7 @@ from service.audits import records as audits
 from service.datasets import members
 from service.db.tables import Dataset, Sample, Suspect
 from tests.support.factories import make_audit, make_dataset, start_audit
-from tests.web.test_access import faults_in_both
+from tests.service.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser
 

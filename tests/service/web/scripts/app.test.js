@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as api from "../../../service/web/static/api.js";
+import * as api from "../../../../service/web/static/api.js";
 import { main, open, serve, settle } from "./page.js";
 
 test("a call that is answered with 401 leads to the form to sign in", async () => {
@@ -12,7 +12,7 @@ test("a call that is answered with 401 leads to the form to sign in", async () =
     if (path === "/v1/me") return { name: "Ann", role: "annotator", scopes: [] };
     return { items: [], next_cursor: null };
   });
-  await import("../../../service/web/static/app.js");
+  await import("../../../../service/web/static/app.js");
   await settle();
   assert.equal(document.querySelector(".me summary").textContent, "Ann");
   assert.match(main().textContent, /No datasets yet/);

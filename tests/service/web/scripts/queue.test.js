@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { Queue } from "../../../service/web/static/queue.js";
+import { Queue } from "../../../../service/web/static/queue.js";
 import { open, sample, serve, settle } from "./page.js";
 
 const MINUTE = 60_000;

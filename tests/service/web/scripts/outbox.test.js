@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { Outbox } from "../../../service/web/static/outbox.js";
+import { Outbox } from "../../../../service/web/static/outbox.js";
 import { open, serve, settle } from "./page.js";
 
 const DECISION = { sample_id: "sample-1", verdict: "keep" };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { show } from "../../../service/web/static/review.js";
+import { show } from "../../../../service/web/static/review.js";
 import { main, open, press, sample, serve, settle, summary } from "./page.js";
 
 const DATASET = { id: "ds_1", name: "pets", class_names: ["cat", "dog", "fox"], kind: "text" };

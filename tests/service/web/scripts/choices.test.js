@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { findClasses } from "../../../service/web/static/class-search.js";
-import { columnsOf } from "../../../service/web/static/column-roles.js";
-import { choicesOf } from "../../../service/web/static/decision.js";
-import { queueAddress } from "../../../service/web/static/queue-address.js";
-import { filterFromAddress } from "../../../service/web/static/review-head.js";
-import { undoneIds } from "../../../service/web/static/sample-history.js";
+import { findClasses } from "../../../../service/web/static/class-search.js";
+import { columnsOf } from "../../../../service/web/static/column-roles.js";
+import { choicesOf } from "../../../../service/web/static/decision.js";
+import { queueAddress } from "../../../../service/web/static/queue-address.js";
+import { filterFromAddress } from "../../../../service/web/static/review-head.js";
+import { undoneIds } from "../../../../service/web/static/sample-history.js";
 import { open, sample } from "./page.js";
 
 test("keys stand for the suggestion, then for the other classes by probability", () => {

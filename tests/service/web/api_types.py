@@ -1,6 +1,6 @@
 """The API's schemas as TypeScript types, against which the page's scripts are checked.
 
-python -m tests.web.api_types    # write scripts/api.d.ts anew
+python -m tests.service.web.api_types    # write scripts/api.d.ts anew
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 from service.api.app import create_app
 
 FILE = Path(__file__).parent / "scripts" / "api.d.ts"
-HEAD = "// Generated from the OpenAPI document: python -m tests.web.api_types\n\n"
+HEAD = "// Generated from the OpenAPI document: python -m tests.service.web.api_types\n\n"
 PRIMITIVES = {
     "boolean": "boolean",
     "integer": "number",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { decisionOn, ReviewSession } from "../../../service/web/static/review-session.js";
+import { decisionOn, ReviewSession } from "../../../../service/web/static/review-session.js";
 import { open, sample, serve, settle, summary } from "./page.js";
 
 let requests;

@@ -18,7 +18,7 @@ from tests.support.bucket import (
     PART_BYTES,
     SECRET_KEY,
 )
-from tests.web.conftest import Served, Visit, Visitor
+from tests.service.web.conftest import Served, Visit, Visitor
 
 WORDS = "x" * 230
 ROWS = "".join(f"{number},{WORDS},{'ab'[number % 2]}\n" for number in range(50_000))

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import * as api from "../../../service/web/static/api.js";
+import * as api from "../../../../service/web/static/api.js";
 import { open, serve } from "./page.js";
 
 beforeEach(() => open());

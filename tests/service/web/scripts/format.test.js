@@ -8,7 +8,7 @@ import {
   plural,
   shorten,
   timeLeft,
-} from "../../../service/web/static/format.js";
+} from "../../../../service/web/static/format.js";
 
 test("a share is never shown as 0% or 100% unless it is", () => {
   assert.equal(percent(0), "0%");

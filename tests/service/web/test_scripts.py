@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.web import api_types
+from tests.service.web import api_types
 
-PAGE = Path(__file__).parents[2] / "scripts" / "page"
+PAGE = Path(__file__).parents[3] / "scripts" / "page"
 
 
 @pytest.mark.slow
@@ -25,4 +25,4 @@ def test_the_unit_tests_of_the_scripts_pass() -> None:
 
 def test_the_types_of_the_api_are_those_of_its_document() -> None:
     written = api_types.FILE.read_text(encoding="utf-8")
-    assert written == api_types.api_types(), "run python -m tests.web.api_types"
+    assert written == api_types.api_types(), "run python -m tests.service.web.api_types"

@@ -1,4 +1,4 @@
-// Generated from the OpenAPI document: python -m tests.web.api_types
+// Generated from the OpenAPI document: python -m tests.service.web.api_types
 
 declare namespace Api {
   type AccessEntryRead = {
@@ -542,6 +542,15 @@ declare namespace Api {
     problem: Record<string, any> | null;
     predictions: Array<Prediction> | null;
   };
+  type Problem = {
+    type: string;
+    title: string;
+    status: number;
+    detail: string;
+    instance: string | null;
+    request_id: string | null;
+    errors: Array<Record<string, any>>;
+  };
   type QueueItems = {
     items: Array<LeasedSuspect | Control>;
   };
@@ -633,9 +642,9 @@ declare namespace Api {
     code: string;
     state: string;
   };
-  type SignInWays = {
+  type SignInOptions = {
     signed_in: boolean;
-    elsewhere: string | null;
+    oidc_title: string | null;
   };
   type SuspectDetail = {
     rank: number;
