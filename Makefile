@@ -21,13 +21,13 @@ format: ## Format the code and fix what lint can fix
 test: ## Run every check, then every test (needs Chromium); what CI runs
 	scripts/test
 
-test-fast: ## Run the tests that need no browser, GPU or patience: under two minutes on two cores
+test-fast: ## Run the quick tests: no browser, GPU, PostgreSQL or running service; under two minutes on two cores
 	scripts/venv service,worker,dev
-	$(PYTEST) --numprocesses auto -m "not slow and not browser and not gpu" $(ARGS)
+	$(PYTEST) --numprocesses auto -m "not (slow or browser or gpu or application or postgres)" $(ARGS)
 
 coverage: ## Run the tests and print which lines none of them runs
 	scripts/venv service,worker,dev
-	$(PYTEST) --numprocesses auto --cov $(ARGS)
+	$(PYTEST) --numprocesses auto --cov --cov-report term-missing $(ARGS)
 
 drill: ## Inject faults into a running service (ARGS="kill-workers --runs 5")
 	scripts/drill $(ARGS)

@@ -37,6 +37,8 @@ from tests.support.factories import (
     sample_id,
 )
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 6
 people = st.sampled_from([person(name) for name in ("Ann", "Ben", "Cat", "Dan")])
 labels = st.integers(0, CLASSES - 1)

@@ -45,6 +45,8 @@ from tests.support.factories import (
     sample_id,
 )
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("LABELAUDIT_MACHINE_EXAMPLES", "6"))
 SAMPLES = 6
 CLASSES = 3

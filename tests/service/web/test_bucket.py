@@ -12,13 +12,13 @@ from sqlalchemy import select
 from labelaudit.enums import Role
 from service.db.tables import Dataset, Upload
 from service.storage.upload_bucket import UploadBucket
+from tests.service.web.conftest import Served, Visit, Visitor
 from tests.support.bucket import (
     ACCESS_KEY,
     BUCKET,
     PART_BYTES,
     SECRET_KEY,
 )
-from tests.service.web.conftest import Served, Visit, Visitor
 
 WORDS = "x" * 230
 ROWS = "".join(f"{number},{WORDS},{'ab'[number % 2]}\n" for number in range(50_000))

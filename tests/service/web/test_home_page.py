@@ -14,8 +14,8 @@ from service.accounts.api_keys import create_key
 from service.audits import records as audits
 from service.datasets import members
 from service.db.tables import Dataset, Sample, Suspect
-from tests.support.factories import make_audit, make_dataset, start_audit
 from tests.service.web.test_access import faults_in_both
+from tests.support.factories import make_audit, make_dataset, start_audit
 
 pytestmark = pytest.mark.browser
 

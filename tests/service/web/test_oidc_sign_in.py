@@ -3,8 +3,8 @@
 import pytest
 
 from labelaudit.enums import Role
-from tests.support import oidc_provider
 from tests.service.web.test_access import faults_in_both
+from tests.support import oidc_provider
 
 pytestmark = pytest.mark.browser
 

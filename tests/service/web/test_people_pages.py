@@ -8,8 +8,8 @@ from labelaudit.enums import Role, Verdict
 from service import review
 from service.audits import records as audits
 from service.review import NewCorrection, assignments
-from tests.support.factories import person, sample_id
 from tests.service.web.test_access import faults_in_both
+from tests.support.factories import person, sample_id
 
 pytestmark = pytest.mark.browser
 

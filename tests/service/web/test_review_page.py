@@ -16,6 +16,7 @@ from service.db.tables import (
     Sample,
 )
 from service.ranking.trajectory import EPOCH_ARRAYS
+from tests.service.web.test_access import faults_in_both
 from tests.support.factories import (
     CLASSES,
     give_votes,
@@ -24,7 +25,6 @@ from tests.support.factories import (
     person,
     sample_id,
 )
-from tests.service.web.test_access import faults_in_both
 
 pytestmark = pytest.mark.browser
 

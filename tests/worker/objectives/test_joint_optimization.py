@@ -16,6 +16,8 @@ from worker.objectives.joint_optimization import class_prior, label_schedule
 from worker.training.shard import run_shard
 from worker.training.spec import ShardSpec
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:

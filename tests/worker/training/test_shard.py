@@ -238,6 +238,7 @@ def test_the_default_plan_finds_planted_errors_in_digits(tmp_path: Path, digits:
         assert average_precision_score(wrong, -given) > least, family
 
 
+@pytest.mark.slow
 def test_human_label_errors_are_found_better_than_by_chance_and_by_neighbours(
     tmp_path: Path,
 ) -> None:
