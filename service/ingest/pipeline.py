@@ -47,7 +47,7 @@ def ingest(
 
     `filename` is what the user calls the file; only messages use it. `on_progress` gets the share
     done, 0 to 1; `on_columns` gets the file's columns as soon as they are known. Raises BadDataset
-    or UnsupportedMediaType with what is wrong and how to mend it.
+    or UnsupportedMediaType with what is wrong and how to fix it.
     """
     roles, limits = roles or ColumnRoles(), limits or Limits()
     tell = on_progress or (lambda _: None)

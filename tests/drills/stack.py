@@ -73,7 +73,7 @@ class Stack:
         logs = [f"{one.log.name}: {one.said()[-characters:]}" for one in processes]
         return "\n\n".join([fault, *logs])
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Start again whatever a drill that failed left dead."""
         for server in (self.postgres, self.redis):
             if server is not None and server.process is None:

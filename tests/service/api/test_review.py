@@ -260,8 +260,8 @@ def test_a_key_used_in_another_audit_is_refused(store, annotator, dataset_id, au
 def test_a_refused_answer_can_be_mended_and_sent_with_its_key(annotator, audit):
     [first] = decide(annotator, audit, keep(0)).json()["corrections"]
     assert decide(annotator, audit, keep(0), key="press-of-a-key").status_code == 409
-    mended = keep(0, supersedes=first["id"])
-    assert decide(annotator, audit, mended, key="press-of-a-key").status_code == 201
+    replaced = keep(0, supersedes=first["id"])
+    assert decide(annotator, audit, replaced, key="press-of-a-key").status_code == 201
 
 
 @pytest.mark.parametrize("key", ["short", "x" * 201])

@@ -356,7 +356,7 @@ def test_a_worker_killed_while_it_fetches_is_followed_by_one_that_fetches_all(
             time.sleep(0.05)
     finally:
         process.kill9()
-    bucket.line.mend()
+    bucket.line.restore()
     assert run_one(worker)
     assert not [path for path in files_in(storage) if path.suffix == ".part"]
     dataset = dataset_of(uploader, dataset_id)
@@ -450,7 +450,7 @@ def test_a_bucket_that_is_away_is_a_503_that_says_when_to_come_back(uploader, bu
     assert [item["id"] for item in uploader.get("/v1/uploads").json()["items"]] == [
         path.rpartition("/")[2]  # the one that could not be begun holds no room
     ]
-    bucket.line.mend()
+    bucket.line.restore()
     assert uploader.post(f"{path}/complete").status_code == 200
 
 
@@ -462,7 +462,7 @@ def test_a_dataset_waits_for_a_bucket_that_is_away(uploader, worker, bucket, dat
     with database.read() as session:
         [job] = session.query(Job)
         assert (job.status, job.attempt) == (JobStatus.queued, 0)
-    bucket.line.mend()
+    bucket.line.restore()
     assert run_one(worker)
     assert dataset_of(uploader, dataset_id)["status"] == "ready"
 

@@ -1,4 +1,4 @@
-"""The whole way in one browser: sign in, upload, audit, review, mend many, undo, look, export."""
+"""The whole way in one browser: sign in, upload, audit, review, correct many, undo, look, export."""
 
 import csv
 import re
@@ -121,6 +121,6 @@ def test_from_a_key_to_the_corrected_dataset(served, visit):
     with download.value.path().open(newline="") as exported:
         rows = {row["sample_id"]: row for row in csv.DictReader(exported)}
     assert len(rows) == SAMPLES
-    mended = {row.sample_id for row in corrections(served) if row.verdict and not row.reverts}
-    right = [rows[sample]["corrected_label"] == truth[sample] for sample in mended]
+    corrected = {row.sample_id for row in corrections(served) if row.verdict and not row.reverts}
+    right = [rows[sample]["corrected_label"] == truth[sample] for sample in corrected]
     assert sum(right) >= len(right) - 1  # all but the one that was kept on purpose
