@@ -111,9 +111,7 @@ def test_counts_for_each_class_in_the_order_of_the_classes(tmp_path):
         (4, "everyone", 0, 3.0),
         (4, "everyone", 2, 1.0),
     ]
-    assert f"Read {29 * 2 + 4} votes by unnamed annotators on 30 samples." in (
-        report.warnings
-    )
+    assert f"Read {29 * 2 + 4} votes by unnamed annotators on 30 samples." in (report.warnings)
 
 
 def test_votes_beside_images_and_beside_arrays(tmp_path):
