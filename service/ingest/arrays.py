@@ -19,14 +19,9 @@ from numpy.lib import format as npy
 
 from service.core.errors import BadDataset
 from service.ingest.archive import Archive, Member
+from service.ingest.column_names import EMBEDDINGS, LABELS, PROBABILITIES, SAMPLE_IDS
 from service.ingest.faults import Faults, refuse
 from service.ingest.report import Limits
-from service.ingest.roles import (
-    EMBEDDINGS,
-    LABELS,
-    PROBABILITIES,
-    SAMPLE_IDS,
-)
 from service.ingest.source import BATCH_BYTES, BATCH_ROWS
 
 CLASS_NAMES = ("class_names", "classes", "label_names", "target_names")

@@ -12,11 +12,11 @@ import pyarrow as pa
 from service.core.errors import BadDataset, UnsupportedMediaType
 from service.ingest import image_files
 from service.ingest.archive import Archive, Member
+from service.ingest.column_names import IMAGE_SUFFIXES
 from service.ingest.convert import to_strings
 from service.ingest.detect import find_foreign
 from service.ingest.faults import Faults, refuse
 from service.ingest.report import Limits
-from service.ingest.roles import IMAGE_SUFFIXES
 from service.ingest.source import BATCH_ROWS
 
 SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}

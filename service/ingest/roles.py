@@ -4,11 +4,24 @@ A column that looks like another label, a ground truth or a model's output is ne
 input: the models would learn to copy it.
 """
 
-import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from service.core.errors import BadDataset
+from service.ingest.column_names import (
+    CORRECTED,
+    EMBEDDINGS,
+    FILES,
+    IMAGE_SUFFIXES,
+    LABELS,
+    LOOKS_LIKE_ID,
+    PROBABILITIES,
+    SAMPLE_IDS,
+    TEXTS,
+    find_name,
+    looks_like_label,
+    prefixed_features,
+)
 from service.ingest.faults import refuse
 from service.ingest.profile import ColumnProfile
 from service.ingest.report import (
@@ -21,33 +34,6 @@ from service.ingest.source import RowSource
 
 Profiles = dict[str, ColumnProfile]
 
-CORRECTED = "corrected_label"
-LABELS = (
-    *("given_label", "given_labels", "label", "labels", "target", "targets", "class"),
-    *("category", "y", "intent", "sentiment", "tag"),
-)
-SAMPLE_IDS = ("sample_id", "sample_ids", "id", "ids", "uid", "uuid", "guid")
-TEXTS = (
-    *("text", "sentence", "content", "document", "review", "question", "utterance", "comment"),
-    *("message", "body", "headline", "title", "tweet", "query", "abstract"),
-)
-FILES = ("file", "file_name", "filename", "file_path", "filepath", "path", "image", "image_path")
-EMBEDDINGS = ("embedding", "embeddings", "features", "x", "vectors", "vector")
-PROBABILITIES = ("pred_probs", "pred_prob", "probabilities", "probs", "pyx")
-FEATURE_PREFIX = "f_"
-
-LOOKS_LIKE_LABEL = re.compile(
-    r"""(.*_)?labels?(_.*)? | targets? | class(es)? | category | y(_true|_pred)? | intent
-    | sentiment | tag | (is_.*|.*_is)_(error|issue|wrong|noisy) | .*_(error|issue) | majority(_.*)?
-    | crowd_.* | expert_.* | human_.* | (n_)?votes? | .*_votes? | votes?[_.].*
-    | (annotator|rater|worker|labell?er)[_.\ -]?\d+
-    | (ground_?)?truth | gold(_.*)? | pred(s|icted|iction|ictions)?(_.*)? | p_wrong.* | pyx | probs
-    | probabilities | verdict | reviewed | annotator(_id)? | worker(_id)? | corrected_at | tier
-    | split | fold | conflicting_duplicate""",
-    re.VERBOSE,
-)
-LOOKS_LIKE_ID = re.compile(r"(.*_)?(id|ids|uid|uuid|guid|index|idx)|unnamed(:_|_|: )?\d+")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 BY_REQUEST = "the column roles say so"
 LEAK = "other labels, truths and predictions are never inputs"
 CATEGORY_LIMIT = 1000
@@ -114,14 +100,6 @@ def _check_names(source: RowSource, roles: ColumnRoles) -> None:
         if name in source.unsupported and name not in roles.ignored:
             detail = f"Column {name} has type {source.unsupported[name]}, which no role supports."
             raise refuse("column-type-unsupported", detail, column=name)
-
-
-def find_name(names: Iterable[str], wanted: Collection[str]) -> str | None:
-    """The column whose lower-case name comes first in `wanted`."""
-    by_lower: dict[str, str] = {}
-    for name in names:
-        by_lower.setdefault(name.lower(), name)
-    return next((by_lower[name] for name in wanted if name in by_lower), None)
 
 
 def _find_label(source: RowSource, profiles: Profiles, roles: ColumnRoles) -> str:
@@ -191,23 +169,18 @@ def _find_embedding(lists: Profiles) -> str | None:
     named = find_name(lists, EMBEDDINGS)
     if named is not None:
         return named
-    others = [n for n, p in lists.items() if p.floating_lists and not _is_leak(n)]
+    others = [n for n, p in lists.items() if p.floating_lists and not looks_like_label(n)]
     return others[0] if len(others) == 1 else None
 
 
-def prefixed_features(names: Iterable[str]) -> list[str]:
-    """Columns marked as features by their name."""
-    return [name for name in names if name.startswith(FEATURE_PREFIX)]
-
-
 def _find_text(free: Profiles) -> str | None:
-    strings = {n: p for n, p in free.items() if p.is_string and not _is_leak(n)}
+    strings = {n: p for n, p in free.items() if p.is_string and not looks_like_label(n)}
     # A column of that name that holds short codes or numbers is a feature, not a text.
     worded = {n: p for n, p in strings.items() if not p.reads_as_number}
     named = find_name(worded, TEXTS)
     if named is not None and (named.lower() == "text" or worded[named].distinct_share > 0.2):
         return named
-    numeric = [n for n, p in free.items() if p.reads_as_number and not _is_leak(n)]
+    numeric = [n for n, p in free.items() if p.reads_as_number and not looks_like_label(n)]
     prose = [n for n, p in strings.items() if p.is_prose]
     inputs = [n for n in numeric if not LOOKS_LIKE_ID.fullmatch(n.lower())]
     if not prose or len(inputs) >= 2:
@@ -222,10 +195,6 @@ def _refuse_bare_manifest(free: Profiles) -> None:
             f"Column {file} names images that were not uploaded. Zip them together with this file."
         )
         raise refuse("manifest-mismatch", detail, column=file)
-
-
-def _is_leak(name: str) -> bool:
-    return LOOKS_LIKE_LABEL.fullmatch(name.lower()) is not None
 
 
 def _plan_table(label: str, free: Profiles, roles: ColumnRoles) -> Plan:
@@ -257,7 +226,7 @@ def _reason_to_ignore(profile: ColumnProfile, *, chosen: bool) -> str | None:
     if chosen:
         return None
     name = profile.name.lower()
-    if _is_leak(name):
+    if looks_like_label(name):
         return LEAK
     if LOOKS_LIKE_ID.fullmatch(name) and profile.distinct_share > 0.9:
         return "identifiers say nothing about the class"
@@ -300,7 +269,7 @@ def _reason_unused(name: str, plan: Plan, source: RowSource, roles: ColumnRoles)
         return BY_REQUEST
     if name in source.unsupported:
         return "no role supports that type"
-    if _is_leak(name):
+    if looks_like_label(name):
         return LEAK
     if plan.kind == "table":
         return "not among the marked features"
