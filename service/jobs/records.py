@@ -42,6 +42,7 @@ def enqueue(
     session: Session, *, subject_id: str, type: JobType, numbers: Iterable[int] = (0,)
 ) -> None:
     """Queue a job for each number; workers are notified once the transaction has committed."""
+    session.flush()  # the subject: row-level security takes jobs only of what is there
     queue = GRAPH[type].queue
     for number in numbers:
         session.add(Job(subject_id=subject_id, type=type, number=number, queue=queue))

@@ -187,7 +187,7 @@ def _embedded(folder: Path, settings: dict[str, object]) -> Iterator[Stack]:
             until(lambda: all(map(has_ended, pids)))  # they may write where all is wiped next
 
 
-def _for_the_service(postgres: servers.PostgresServer) -> str:
+def for_the_service(postgres: servers.PostgresServer) -> str:
     """The address of the role that the service connects as, once the owner has migrated."""
     role = make_url(postgres.url).set(username="labelaudit_app", password="not the owner's")
     url = role.render_as_string(hide_password=False)
@@ -204,7 +204,7 @@ def _production(folder: Path, settings: dict[str, object]) -> Iterator[Stack]:
         servers.private_postgres(folder.parent) as postgres,
         servers.private_redis() as redis,
         deployed(
-            folder, database_url=_for_the_service(postgres), redis_url=redis.url, **settings
+            folder, database_url=for_the_service(postgres), redis_url=redis.url, **settings
         ) as deployment,
     ):
         queues = ("--queue", "cpu", "--queue", "gpu")

@@ -1,4 +1,4 @@
-"""The whole way in one browser: sign in, upload, audit, review, correct many, undo, look, export."""
+"""The whole way in one browser: sign in, upload, audit, review, correct many, undo, export."""
 
 import csv
 import re
