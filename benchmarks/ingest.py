@@ -1,8 +1,9 @@
 """What reading an upload, exporting it and sending it cost, beside a bare COPY of the same rows.
 
-    python -m benchmarks.ingest [--rows 1000000]
+    python -m benchmarks.ingest [--rows 1000000] [--owner]
 
-Starts a Postgres server of its own and leaves nothing behind.
+The worker connects as the service's own role, as it is deployed. Starts a Postgres server of its
+own and leaves nothing behind.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from service.db import migrate
 from service.db.engine import Database
 from service.exports import records as exports
 from service.storage.local import Received
+from tests.drills.stack import for_the_service
 from tests.support.servers import private_postgres
 from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
@@ -39,16 +41,20 @@ MB = 1e6
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("--owner", action="store_true", help="connect as the tables' owner")
+    options = parser.parse_args()
+    rows = options.rows
     with tempfile.TemporaryDirectory() as name, private_postgres() as server:
         folder = Path(name)
         apart = multiprocessing.get_context("spawn").Pool(1)  # so that this process stays small
         upload = apart.apply(write_upload, (folder / "million.parquet", rows))
+        url = server.url if options.owner else for_the_service(server)
         settings = Settings(
-            data_dir=folder, database_url=server.url, free_space_watermark_bytes=0, workers=0
+            data_dir=folder, database_url=url, free_space_watermark_bytes=0, workers=0
         )
         database = Database(settings.resolved_database_url)
-        migrate.upgrade(database)
+        if options.owner:
+            migrate.upgrade(database)
         bare, copied = apart.apply(copy_rows, (server.url, upload))
         apart.terminate()
         print(f"COPY of the {rows:,} sample rows: {copied:.2f} s; without foreign key {bare:.2f} s")
@@ -71,7 +77,7 @@ def main() -> None:
         print(f"  most memory of this process, the worker: {own_peak() / MB:.0f} MB")
         worker.database.dispose()
         database.dispose()
-        measure_upload(folder, server.url)
+        measure_upload(folder, url)
 
 
 def write_upload(path: Path, rows: int) -> Path:

@@ -1,9 +1,8 @@
 """The access log: who did what to which object, when, from where, and with what outcome.
 
-What is done is recorded in the transaction that does it, so there is no deed without its line.
-Refusals are recorded in transactions of their own (`service.accounts.refusals`). The database lets
-nobody change a line, and lets lines go only once they are older than the retention
-(`migrations/append_only.py`).
+An action is recorded in its own transaction, so none is missing from the log. Refusals are recorded
+in separate transactions (`service.accounts.refusals`). The database prevents changes to entries,
+and lets them be deleted only once they are older than the retention (`migrations/append_only.py`).
 """
 
 import json
@@ -39,7 +38,7 @@ def record(
     outcome: AccessOutcome = AccessOutcome.done,
     **detail: Any,
 ) -> None:
-    """Note a deed of the session's caller or of `by`, else of the service itself."""
+    """Record an action of `by`, or of the session's caller, or of the service itself."""
     caller = by or tenant_filter.caller_of(session)
     address, request_id = detail.pop("address", None), detail.pop("request_id", None)
     entry = AccessEntry(
@@ -67,8 +66,8 @@ def list_entries(
     before: int | None = None,
     limit: int,
 ) -> Sequence[AccessEntry]:
-    """Newest first, those older than the id `before`. With the tenant None, lines that belong to no
-    organisation: failed sign-ins, and deeds of the service itself."""
+    """Entries older than the id `before`, newest first. With the tenant None, those that belong to
+    no organisation: failed sign-ins, and actions of the service itself."""
     query = select(AccessEntry).order_by(AccessEntry.id.desc()).limit(limit)
     query = query.where(AccessEntry.tenant_id == tenant_id)
     if action is not None:

@@ -18,11 +18,11 @@ from service.accounts.principals import is_valid, principal_of
 from service.core.errors import (
     Conflict,
     NotAuthenticated,
-    NotFound,
     NotPermitted,
 )
 from service.core.principal import DEFAULT_TENANT, ROLE_SCOPES, Principal
 from service.db import tenant_filter
+from service.db.lookup import get_row
 from service.db.tables import ApiKey, now
 
 __all__ = ["Principal", "authenticate", "create_key", "list_keys", "revoke_key", "rotate_key"]
@@ -103,10 +103,7 @@ def list_keys(session: Session) -> list[ApiKey]:
 
 
 def get_key(session: Session, key_id: str) -> ApiKey:
-    key = session.get(ApiKey, key_id)
-    if key is None:
-        raise NotFound(f"There is no API key {key_id!r}.")
-    return key
+    return get_row(session, ApiKey, key_id, "API key")
 
 
 def revoke_key(session: Session, key_id: str) -> ApiKey:

@@ -1,13 +1,15 @@
 """Many rows at once: COPY on PostgreSQL, executemany on SQLite."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 from pyarrow import csv
-from sqlalchemy import Table, insert
+from sqlalchemy import Connection, Table, func, insert, select
 from sqlalchemy.orm import Session
 
 
@@ -23,9 +25,7 @@ def bulk_copy(session: Session, table: Table, batches: Iterable[pa.RecordBatch])
     first = next(iterator, None)
     if first is None:
         return
-    columns = ", ".join(f'"{name}"' for name in first.schema.names)
-    cursor = connection.connection.cursor()
-    with cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN (FORMAT csv)') as copy:
+    with _copy(connection, table, first.schema.names, "(FORMAT csv)") as copy:
         for batch in chain([first], iterator):
             text = io.BytesIO()
             # strings are quoted and nulls are not, which is how COPY tells them apart
@@ -45,9 +45,7 @@ def bulk_insert(session: Session, table: Table, rows: Iterable[Sequence[Any]]) -
     names = [column.name for column in table.columns][: len(first)]
     connection = session.connection()
     if connection.dialect.name == "postgresql":
-        cursor = connection.connection.cursor()
-        columns = ", ".join(f'"{name}"' for name in names)
-        with cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
+        with _copy(connection, table, names) as copy:
             copy.write_row(first)
             for row in iterator:
                 copy.write_row(row)
@@ -60,3 +58,25 @@ def bulk_insert(session: Session, table: Table, rows: Iterable[Sequence[Any]]) -
             batch = []
     if batch:
         connection.execute(insert(table), batch)
+
+
+@contextmanager
+def _copy(
+    connection: Connection, table: Table, names: Sequence[str], options: str = ""
+) -> Generator[psycopg.Copy]:
+    """COPY into the table. Postgres refuses it under row-level security, which applies to every
+    role but the owner's: their rows go through a temporary table."""
+    staged = connection.scalar(select(func.row_security_active(table.name)))
+    target = f"incoming_{table.name}" if staged else table.name
+    columns = ", ".join(f'"{name}"' for name in names)
+    cursor = connection.connection.cursor()
+    if staged:
+        cursor.execute(
+            f'CREATE TEMPORARY TABLE "{target}" (LIKE "{table.name}" INCLUDING DEFAULTS) '
+            "ON COMMIT DROP"
+        )
+    with cursor.copy(f'COPY "{target}" ({columns}) FROM STDIN {options}') as copy:
+        yield copy
+    if staged:
+        cursor.execute(f'INSERT INTO "{table.name}" ({columns}) SELECT {columns} FROM "{target}"')
+        cursor.execute(f'DROP TABLE "{target}"')

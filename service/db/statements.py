@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 from sqlalchemy.sql.base import Executable
 
+from service.db.tables import Audit, Dataset
 from service.db.tables.base import Model
 
 CACHED = "cached_statement"
@@ -36,6 +37,17 @@ def find(session: Session, kind: type[Row], key: str) -> Row | None:
     """Like `session.get`, with a cached statement."""
     known: Row | None = session.identity_map.get(identity_key(kind, key))
     return known or session.scalars(_by_key(kind), {"key": key}).one_or_none()
+
+
+def find_child(session: Session, kind: type[Row], key: str, parent: Audit | Dataset) -> Row | None:
+    """The row with this id if it belongs to `parent`.
+
+    Children carry no organisation, so a session cannot tell whose they are. Whoever asks for one
+    has looked up its parent in the same session, which shows only what its caller may see.
+    """
+    row = find(session, kind, key)
+    belongs = row is not None and getattr(row, f"{parent.__tablename__}_id") == parent.id
+    return row if belongs else None
 
 
 @lru_cache

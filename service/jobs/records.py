@@ -42,6 +42,7 @@ def enqueue(
     session: Session, *, subject_id: str, type: JobType, numbers: Iterable[int] = (0,)
 ) -> None:
     """Queue a job for each number; workers are notified once the transaction has committed."""
+    session.flush()  # the subject: row-level security takes jobs only of what is there
     queue = GRAPH[type].queue
     for number in numbers:
         session.add(Job(subject_id=subject_id, type=type, number=number, queue=queue))
@@ -167,12 +168,12 @@ def retry_or_fail(session: Session, claim: Claim, error: Exception) -> dict[str,
     return problem
 
 
-def expire_leases(session: Session, *, queues: set[str], gone: Callable[[str], bool]) -> None:
+def expire_leases(session: Session, *, queues: set[str], is_dead: Callable[[str], bool]) -> None:
     """End the leases of workers that are known to be dead, so that nobody waits for them."""
     held = select(Job).where(
         Job.queue.in_(queues), Job.status == JobStatus.running, Job.lease_until >= clock()
     )
-    dead = [job for job in session.scalars(held) if job.owner and gone(job.owner)]
+    dead = [job for job in session.scalars(held) if job.owner and is_dead(job.owner)]
     for job in dead:
         session.execute(
             update(Job)

@@ -11,7 +11,7 @@ from service import review
 from service.audits.records import get_audit
 from service.core.errors import BadInput, NotFound, NotPermitted
 from service.core.principal import Principal
-from service.db.statements import cached_statement
+from service.db.statements import cached_statement, find_child
 from service.db.tables import (
     ApiKey,
     Assignment,
@@ -81,7 +81,7 @@ def list_assignments(session: Session, audit_id: str) -> Sequence[Assignment]:
 
 def close_assignment(session: Session, audit_id: str, assignment_id: str) -> None:
     """Close an assignment. Corrections made under it are kept."""
-    _get(session, audit_id, assignment_id).closed_at = now()
+    _get(session, get_audit(session, audit_id), assignment_id).closed_at = now()
 
 
 def lease_for(
@@ -99,7 +99,7 @@ def lease_for(
     assignments = list_assignments(session, audit.id)
     own = [assignment for assignment in assignments if _share(assignment, principal) is not None]
     if assignment_id is not None:
-        own = [_get(session, audit.id, assignment_id)]
+        own = [_get(session, audit, assignment_id)]
         if _share(own[0], principal) is None:
             raise NotPermitted("This assignment is for other people.")
     elif assigned == "ignore":
@@ -154,9 +154,9 @@ def lease_disputed(
     )
 
 
-def _get(session: Session, audit_id: str, assignment_id: str) -> Assignment:
-    assignment = session.get(Assignment, assignment_id)
-    if assignment is None or assignment.audit_id != audit_id or assignment.closed_at:
+def _get(session: Session, audit: Audit, assignment_id: str) -> Assignment:
+    assignment = find_child(session, Assignment, assignment_id, audit)
+    if assignment is None or assignment.closed_at:
         raise NotFound(f"The audit has no assignment {assignment_id!r}.")
     return assignment
 

@@ -76,6 +76,10 @@ class _Subject:
     def lease_of(self, key_id: str) -> Lease | None:
         return next((lease for lease in self.leases if lease.holder == key_id), None)
 
+    def was_control(self, correction_id: str | None) -> bool:
+        """A control stays a control when its verdict is replaced."""
+        return any(row.id == correction_id and row.control for row in self.log)
+
 
 def submit(
     session: Session, audit_id: str, submitted: Sequence[NewCorrection], *, principal: Principal
@@ -85,7 +89,8 @@ def submit(
     Raises
     ------
     NotFound, BadInput
-        A sample is not in the ranking; a label does not fit its verdict.
+        A sample is not in the ranking; a label does not fit its verdict; `supersedes` names no
+        correction of the sample.
     NotPermitted
         A sample is disputed or was agreed on, and the caller is not an adjudicator.
     Conflict, LeaseLost
@@ -96,6 +101,7 @@ def submit(
     audit = get_completed_audit(session, audit_id)
     dataset = dataset_of(session, audit)
     subjects = _subjects(session, audit, [new.sample_id for new in submitted])
+    _refuse_strange_names(submitted, subjects)
     _refuse_conflicts(audit, submitted, subjects, principal)
     batch_id = new_id("ba")
     corrections = []
@@ -119,7 +125,7 @@ def submit(
                 annotator=principal.name,
                 key_id=principal.key_id,
                 control=(lease is not None and lease.control)
-                or _was_control(session, new.supersedes),
+                or subject.was_control(new.supersedes),
             )
         )
     _store(session, dataset.id, corrections, subjects, principal)
@@ -184,6 +190,28 @@ def _subjects(session: Session, audit: Audit, sample_ids: Sequence[str]) -> dict
         )
         for sample in samples
     }
+
+
+def _refuse_strange_names(
+    submitted: Sequence[NewCorrection], subjects: dict[str, _Subject]
+) -> None:
+    """A verdict replaces a correction of its own sample, or none."""
+    strange = [
+        {
+            "pointer": f"/corrections/{index}/supersedes",
+            "sample_id": new.sample_id,
+            "detail": "no correction of this sample",
+        }
+        for index, new in enumerate(submitted)
+        if new.supersedes is not None
+        and all(row.id != new.supersedes for row in subjects[new.sample_id].log)
+    ]
+    if strange:
+        raise BadInput(
+            "Nothing was stored: `supersedes` names the correction of the same sample that the "
+            "verdict replaces.",
+            errors=strange,
+        )
 
 
 def _refuse_conflicts(
@@ -270,12 +298,6 @@ def _conflict(suspect: Suspect, existing: Correction) -> dict[str, Any]:
         "correction_id": existing.id,
         "verdict": existing.verdict,
     }
-
-
-def _was_control(session: Session, correction_id: str | None) -> bool:
-    """A control stays a control when its verdict is replaced."""
-    replaced = session.get(Correction, correction_id) if correction_id else None
-    return replaced is not None and replaced.control
 
 
 def _corrected_label(new: NewCorrection, suspect: Suspect, dataset: Dataset) -> int | None:

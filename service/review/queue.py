@@ -304,7 +304,9 @@ def _get_lease(session: Session, audit_id: str, sample_id: str, lease_id: str) -
         .where(Sample.dataset_id == audit.dataset_id, Sample.sample_id == sample_id)
         .with_for_update()
     ).first()
-    lease = session.scalars(select(Lease).where(Lease.id == lease_id)).first()
+    lease = session.scalars(
+        select(Lease).where(Lease.id == lease_id, Lease.dataset_id == audit.dataset_id)
+    ).first()
     if sample is None or lease is None or lease.position != sample.position:
         raise LeaseLost(
             f"You no longer hold sample {sample_id!r}: the lease expired or the sample was "

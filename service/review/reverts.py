@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service.audits.records import get_completed_audit
 from service.core.errors import Conflict, NotFound, NotPermitted
 from service.core.principal import Principal
+from service.db.statements import find_child
 from service.db.tables import Audit, Correction, new_id
 from service.review.hash_chain import append
 from service.review.log import (
@@ -38,8 +39,8 @@ def revert(
     """Revert one correction with a new row; the sample returns to its previous outcome. Reverting
     a revert restores what it had reverted."""
     audit = get_completed_audit(session, audit_id)
-    target = session.get(Correction, correction_id)
-    if target is None or target.audit_id != audit_id:
+    target = find_child(session, Correction, correction_id, audit)
+    if target is None:
         raise NotFound(f"The audit has no correction {correction_id!r}.")
     _check_may_revert(principal, target.key_id)
     rows = _revert_all(session, audit, [target], principal)

@@ -73,7 +73,7 @@ class Stack:
         logs = [f"{one.log.name}: {one.said()[-characters:]}" for one in processes]
         return "\n\n".join([fault, *logs])
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Start again whatever a drill that failed left dead."""
         for server in (self.postgres, self.redis):
             if server is not None and server.process is None:
@@ -89,7 +89,7 @@ class Stack:
             return list(session.scalars(query.order_by(Job.type, Job.number)))
 
     def run_again(self, audit: str) -> list[Job]:
-        """The audit's jobs that were run more than once. (The kept model's may still wait.)"""
+        """The audit's jobs that were run more than once. (The classifier's may still wait.)"""
         return self.jobs(audit, Job.attempt > 1)
 
     def training(self, audit: str) -> Job | None:
@@ -187,7 +187,7 @@ def _embedded(folder: Path, settings: dict[str, object]) -> Iterator[Stack]:
             until(lambda: all(map(has_ended, pids)))  # they may write where all is wiped next
 
 
-def _for_the_service(postgres: servers.PostgresServer) -> str:
+def for_the_service(postgres: servers.PostgresServer) -> str:
     """The address of the role that the service connects as, once the owner has migrated."""
     role = make_url(postgres.url).set(username="labelaudit_app", password="not the owner's")
     url = role.render_as_string(hide_password=False)
@@ -204,7 +204,7 @@ def _production(folder: Path, settings: dict[str, object]) -> Iterator[Stack]:
         servers.private_postgres(folder.parent) as postgres,
         servers.private_redis() as redis,
         deployed(
-            folder, database_url=_for_the_service(postgres), redis_url=redis.url, **settings
+            folder, database_url=for_the_service(postgres), redis_url=redis.url, **settings
         ) as deployment,
     ):
         queues = ("--queue", "cpu", "--queue", "gpu")

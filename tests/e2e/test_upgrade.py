@@ -71,7 +71,7 @@ def client(settings: Settings, database: Database) -> Iterator[TestClient]:
 
 def test_everything_in_it_is_consistent(database: Database, storage: Storage) -> None:
     check(database)
-    report = verify(database, storage, settled_seconds=0)
+    report = verify(database, storage, min_age_seconds=0)
     assert report.whole, report
 
 
@@ -109,4 +109,4 @@ def test_the_way_back_keeps_it_whole(database: Database, storage: Storage) -> No
     downgrade(database, LAST_REVISION_OF_0_1_0)
     upgrade(database)
     check(database)
-    assert verify(database, storage, settled_seconds=0).whole
+    assert verify(database, storage, min_age_seconds=0).whole

@@ -1,7 +1,6 @@
-"""Samples -> the arrays that training reads -> what each shard makes of them."""
+"""Samples -> the arrays that training reads -> the evidence of each shard."""
 
-import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -37,7 +36,7 @@ def run_encode(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     )
     save_array(worker, f"{audits.folder(audit.id)}/labels.npy", labels)
     save_array(worker, f"{audits.folder(audit.id)}/positions.npy", positions)
-    plan = {"encoding": key, "shards": [json.loads(spec.to_json()) for spec in specs]}
+    plan = {"encoding": key, "shards": [asdict(spec) for spec in specs]}
 
     def commit(session: Session) -> None:
         encodings.require(session, worker.storage, key)
@@ -47,7 +46,7 @@ def run_encode(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
 
 
 def run_train(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
-    """One shard: train its replicas, or fit its family, and write what they say."""
+    """One shard: train its replicas, or fit its model family, and write the evidence."""
     from worker.handlers.encodings import located_encoder
     from worker.training.checkpoint import Checkpoints
     from worker.training.shard import run_shard

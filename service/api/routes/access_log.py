@@ -31,9 +31,9 @@ def list_access_log(
     cursor: str | None = None,
     limit: Limit = 100,
 ) -> dict[str, Any]:
-    """Sign-ins, refusals, changes of keys and members, exports and deletions of the organisation,
-    newest first. Nobody can change an entry, the service included; it is deleted once it is older
-    than the retention."""
+    """The organisation's sign-ins, refusals, changes of keys and members, exports and deletions,
+    newest first. Entries cannot be changed, not even by the service; they are deleted once they are
+    older than the retention."""
     found = access_log.list_entries(
         session,
         tenant_id=caller.tenant_id,

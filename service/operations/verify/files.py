@@ -131,39 +131,39 @@ def _rows_differ(path: Path, count: int) -> Iterator[str]:
             yield f"has {found} rows, not {count}"
 
 
-def leftovers(session: Session, storage: Storage, *, settled_seconds: float) -> list[str]:
-    """Folders of things that are gone, and working files that nobody writes any more."""
-    settled = time.time() - settled_seconds
+def leftovers(session: Session, storage: Storage, *, min_age_seconds: float) -> list[str]:
+    """Folders of deleted objects, and temporary files that nobody writes any more."""
+    newest = time.time() - min_age_seconds
     found = []
     for name, model in OWNERS.items():
         known = set(session.scalars(select(model.id)))  # type: ignore[attr-defined]
-        if model is Dataset:  # a file on its way has no dataset yet
+        if model is Dataset:  # an upload has no dataset yet
             known |= set(session.scalars(select(Upload.dataset_id)))
         for path in sorted(storage.path(name).glob("*")):
             if path.name not in known:
-                if _age(path) <= settled:
+                if _modified_at(path) <= newest:
                     found.append(path)
                 continue
-            working = (part for part in path.rglob(".*") if _age(part) <= settled)
-            found += sorted(working)
-    found += sorted(_old_rankings(session, storage, settled))
+            temporary = (part for part in path.rglob(".*") if _modified_at(part) <= newest)
+            found += sorted(temporary)
+    found += sorted(_old_rankings(session, storage, newest))
     encoded = list(storage.path(encodings.FOLDER).glob("*"))
     needed = encodings.named(session)
     found += sorted(
         path
         for path in encoded
-        if f"{encodings.FOLDER}/{path.name}" not in needed and _age(path) <= settled
+        if f"{encodings.FOLDER}/{path.name}" not in needed and _modified_at(path) <= newest
     )
-    coming = set(session.scalars(select(Upload.id)))
+    open_uploads = set(session.scalars(select(Upload.id)))
     found += sorted(
         part
         for part in storage.path("incoming").glob("*")
-        if part.name not in coming and _age(part) <= settled
+        if part.name not in open_uploads and _modified_at(part) <= newest
     )
     return [str(path.relative_to(storage.root)) for path in found]
 
 
-def _old_rankings(session: Session, storage: Storage, settled: float) -> Iterator[Path]:
+def _old_rankings(session: Session, storage: Storage, newest: float) -> Iterator[Path]:
     """Files of rankings that were displaced some time ago, or that were never published."""
     paths = list(storage.path("audits").glob("*/rankings/[!.]*.parquet"))
     pruned = {ranking.id: ranking.since.timestamp() for ranking in pruned_rankings(session)}
@@ -174,13 +174,13 @@ def _old_rankings(session: Session, storage: Storage, settled: float) -> Iterato
             continue
         since = pruned.get(path.stem)
         if since is None and path.stem not in published:
-            since = _age(path)
-        if since is not None and since <= settled:
+            since = _modified_at(path)
+        if since is not None and since <= newest:
             yield path
 
 
-def _age(path: Path) -> float:
+def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:  # finished or removed meanwhile
+    except FileNotFoundError:  # finished or deleted in the meantime
         return float("inf")

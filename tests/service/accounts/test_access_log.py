@@ -18,7 +18,7 @@ from service.api.app import create_app
 from service.db import app_role
 from service.db.engine import Database
 from service.db.tables import AccessEntry, now
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from tests.service.api.test_limits import bearer, started
 from tests.service.db.test_app_role import app_url  # noqa: F401 (a fixture)
 from tests.support.factories import person
@@ -53,16 +53,16 @@ def aged(database: Database) -> Database:
 
 
 def test_the_cleanup_deletes_lines_that_are_older_than_the_retention(aged, storage):
-    tidy(aged, storage, dry_run=True)
+    clean_up(aged, storage, dry_run=True)
     assert actions(aged) == ["older", "old", "new"]
-    tidy(aged, storage)
+    clean_up(aged, storage)
     assert actions(aged) == ["old", "new"]
 
 
 @pytest.mark.parametrize("days", [0, 400])
 def test_nothing_goes_before_its_time(aged, storage, days):
     keep_for(aged, days)
-    tidy(aged, storage)
+    clean_up(aged, storage)
     assert actions(aged) == ["older", "old", "new"]
 
 

@@ -21,7 +21,7 @@ from service.db.tables import (
     Job,
     Upload,
 )
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.operations.erase import erase
 from service.operations.verify import verify
 from tests.support.factories import Store, make_audit, make_dataset, set_status, start_audit
@@ -111,7 +111,7 @@ def test_the_least_recently_used_encodings_go_first(store):
     size = store.storage.path(keys[0]).stat().st_size
 
     def clean(limit: int) -> list[str] | None:
-        return tidy(store.database, store.storage, encodings_bytes=limit)
+        return clean_up(store.database, store.storage, encodings_bytes=limit)
 
     assert clean(4 * size) == []
     assert clean(2 * size + 1) == ["encodings/4.npy", "encodings/5.npy"]
@@ -144,7 +144,7 @@ def test_an_encoding_that_no_audit_names_is_a_leftover_after_an_hour(store):
     with store.database.write() as session:
         for audit in session.query(Audit):
             audit.plan = None
-    assert tidy(store.database, store.storage) == ["encodings/old"]
+    assert clean_up(store.database, store.storage) == ["encodings/old"]
 
 
 # ------------------------------------------------------------------------------------- for good

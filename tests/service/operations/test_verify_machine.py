@@ -30,7 +30,7 @@ from labelaudit.enums import JobStatus, JobType, Verdict
 from service.audits import records as audits
 from service.db.tables import Audit, Dataset, Job
 from service.jobs.records import MAX_ATTEMPTS, Claim
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.operations.verify import verify
 from tests.support.factories import Store, make_audit, make_dataset
 from worker.runtime.context import Commit, Handlers, Worker
@@ -215,7 +215,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(settled=st.sampled_from([0.0, 3600.0]))
     def clean_up(self, settled):
-        tidy(self.store.database, self.store.storage, settled_seconds=settled)
+        clean_up(self.store.database, self.store.storage, min_age_seconds=settled)
 
     # --------------------------------------------------------------------------------------- review
 
