@@ -7,7 +7,7 @@ from fastapi import Query
 from labelaudit.schemas import AccessEntryRead, Page
 from service.accounts import access_log
 from service.api import cursors
-from service.api.dependencies import Admin, ReadSession
+from service.api.dependencies import KeyManager, ReadSession
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 
@@ -17,7 +17,7 @@ router = TransactionRouter(prefix="/v1/access-log", tags=["access log"], respons
 @router.get("", response_model=Page[AccessEntryRead])
 def list_access_log(
     session: ReadSession,
-    caller: Admin,
+    caller: KeyManager,
     action: Annotated[str | None, Query(max_length=40)] = None,
     key_id: Annotated[str | None, Query(max_length=16)] = None,
     cursor: str | None = None,

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from labelaudit.enums import Scope
 from labelaudit.schemas import SessionRead, SignInAddress, SignInWays
 from service.accounts import oidc, sessions
 from service.api import cookies
@@ -75,7 +74,7 @@ def list_sessions(
     everybody: Annotated[bool, Query(description="Of the whole organisation; for admins.")] = False,
 ) -> list[dict[str, Any]]:
     """Where one is signed in, newest first."""
-    if everybody and not caller.may(Scope.admin):
+    if everybody and not caller.manages_keys:
         raise NotPermitted("Only an admin sees where others are signed in.")
     found = sessions.list_sessions(session, None if everybody else caller.key_id)
     return [_shown(row, caller) for row in found]

@@ -16,7 +16,7 @@ from service.db.migrate import (
     downgrade,
     upgrade,
 )
-from service.db.tables import Audit, AuditEvent, Model
+from service.db.tables import ApiKey, Audit, AuditEvent, BrowserSession, Membership, Model, now
 from tests.support.factories import make_dataset, start_audit
 
 TABLES = {table.name for table in Model.metadata.sorted_tables}
@@ -272,3 +272,45 @@ def test_row_level_security_follows_the_renamed_table(postgres_url):
     with database.read() as session:
         assert tuple(session.execute(query).one()) == (True, 1)
     database.dispose()
+
+
+def test_operators_leave_the_organisation_that_they_were_of(store, database):
+    dataset_id = make_dataset(store)
+    downgrade(database, "0017")
+    keys = {
+        "a": ("operator", None),
+        "b": ("admin", ["admin", "tenants"]),
+        "c": ("viewer", ["metrics"]),
+        "d": ("admin", None),
+        "e": ("operator", ["review:read"]),
+    }
+    with database.write() as session:
+        session.add_all(
+            ApiKey(id=key_id, tenant_id="default", name=key_id, role=role, scopes=scopes)
+            for key_id, (role, scopes) in keys.items()
+        )
+        session.flush()
+        for key_id in keys:
+            session.add(
+                BrowserSession(
+                    token_hash=key_id, key_id=key_id, tenant_id="default", expires_at=now()
+                )
+            )
+            session.add(
+                Membership(
+                    dataset_id=dataset_id, key_id=key_id, tenant_id="default", added_by="Uma"
+                )
+            )
+
+    def tenants_of(kind: type[Model]) -> dict[str, str]:
+        column = kind.id if kind is ApiKey else kind.key_id
+        with database.read() as session:
+            return dict(session.execute(select(column, kind.tenant_id)).all())
+
+    upgrade(database)
+    expected = {key_id: "operators" if key_id in "abc" else "default" for key_id in keys}
+    assert tenants_of(ApiKey) == tenants_of(BrowserSession) == expected
+    assert tenants_of(Membership) == {"d": "default", "e": "default"}
+    downgrade(database, "0017")
+    assert set(tenants_of(ApiKey).values()) == {"default"}
+    upgrade(database)
