@@ -14,20 +14,20 @@ check: ## Check formatting, lint, types and import contracts
 	scripts/check
 
 format: ## Format the code and fix what lint can fix
-	scripts/venv worker,dev
+	scripts/venv service,worker,dev
 	.venv/bin/ruff format --quiet .
 	.venv/bin/ruff check --quiet --fix .
 
 test: ## Run every check, then every test (needs Chromium); what CI runs
 	scripts/test
 
-test-fast: ## Run the tests that need no browser, GPU or patience: under two minutes on two cores
-	scripts/venv worker,dev
-	$(PYTEST) --numprocesses auto -m "not slow and not browser and not gpu" $(ARGS)
+test-fast: ## Run the quick tests: no browser, GPU, PostgreSQL or running service; under two minutes on two cores
+	scripts/venv service,worker,dev
+	$(PYTEST) --numprocesses auto -m "not (slow or browser or gpu or application or postgres)" $(ARGS)
 
 coverage: ## Run the tests and print which lines none of them runs
-	scripts/venv worker,dev
-	$(PYTEST) --numprocesses auto --cov $(ARGS)
+	scripts/venv service,worker,dev
+	$(PYTEST) --numprocesses auto --cov --cov-report term-missing $(ARGS)
 
 drill: ## Inject faults into a running service (ARGS="kill-workers --runs 5")
 	scripts/drill $(ARGS)

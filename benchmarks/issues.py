@@ -18,8 +18,10 @@ from cleanlab.outlier import OutOfDistribution
 from numpy.typing import NDArray
 from scipy.stats import entropy, spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
+from torch import from_numpy
 
-from service.issues import ambiguous_scores, find_issues
+from service.issues import ambiguous_scores, find_issues, project
+from worker.training.neighbours import nearest_neighbours
 
 HIDDEN, COPIED, NOISE = 0.02, 0.01, 0.01
 KEYS = ("embedding", "X")
@@ -62,7 +64,8 @@ def _vectors(path: Path, samples: int | None, seed: int) -> None:
     twin[copied] = twin[len(vectors) :] = True
     started = time.perf_counter()
     families = {"none": np.tile(np.array([0.9, 0.1], np.float32), (len(table), 1))}
-    found = find_issues(families, np.zeros(len(table), np.int64), table)
+    graph = nearest_neighbours(from_numpy(project(table)))
+    found = find_issues(families, np.zeros(len(table), np.int64), table, graph)
     seconds = time.perf_counter() - started
     assert found.outlier_score is not None
     assert found.duplicate_set is not None

@@ -27,7 +27,7 @@ DECISIONS = 40
 VIEWS = {
     "datasets": ("/", ".dataset:not(.skeleton)"),
     "review": ("/audits/{audit}", ".decision"),
-    "grid": ("/audits/{audit}/grid", ".tile"),
+    "grid": ("/audits/{audit}/grid", ".thumbnail"),
     "overview": ("/audits/{audit}/overview", ".overview"),
 }
 MORE_VIEWS = {
@@ -35,7 +35,7 @@ MORE_VIEWS = {
     "report": ("/v1/audits/{audit}/report.html", "header"),
 }
 DIALOGS = {  # the view, what is clicked there, what appears
-    "keys": ("review", "text=Keys (?)", "dialog .keys"),
+    "keys": ("review", "text=Shortcuts (?)", "dialog .keys"),
     "search": ("review", ".verdict[data-key='/']", "dialog .found li"),
     "history": ("review", "text=History (h)", "dialog .versus"),
     "export": ("overview", "text=Export the corrected dataset …", "dialog .choice-line"),

@@ -126,7 +126,7 @@ def neighbours(pack: Pack, seed: int) -> Scores | None:
         features = torch.from_numpy(standardised(pack.vectors))
         shares = families.neighbours(
             features, pack.labels, pack.n_classes, seed=seed, report=lambda _share: None
-        )
+        ).probabilities
     return Scores(1.0 - shares[np.arange(len(pack.labels)), pack.labels], True, cost)
 
 

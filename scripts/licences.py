@@ -2,6 +2,7 @@
 
 import re
 import sys
+from email.message import Message
 from importlib.metadata import Distribution, distributions
 
 OWN = "labelaudit"
@@ -22,7 +23,7 @@ KNOWN = {
 
 def licence(package: Distribution) -> str:
     """As SPDX where the package says it so, else its classifiers, else its first line on it."""
-    metadata = package.metadata
+    metadata: Message = package.metadata  # type: ignore[assignment] # it is one, and has `get`
     name = metadata["Name"].lower()
     if name in KNOWN:
         return KNOWN[name]

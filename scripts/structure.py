@@ -39,7 +39,7 @@ SCRIPT_IMPORT = re.compile(
 )
 CODE = ("labelaudit", "service", "worker", "migrations", "tests", "benchmarks", "scripts")
 CODE_KINDS = {".py", ".js", ".css", ".html", ".svg", ""}
-NOT_COUNTED = {"structure.py", "licences.md"}
+NOT_COUNTED = {"structure.py", "licences.md", "node_modules"}
 
 # What used to be said -> what is said now. Regular expressions over whole identifiers and words.
 WORDS = {
@@ -211,7 +211,7 @@ def texts(root: Path) -> Iterator[tuple[str, str]]:
     """("code" or "docs", text) of every file in which words are counted."""
     for top in CODE:
         for path in sorted((root / top).rglob("*")):
-            if path.is_file() and path.suffix in CODE_KINDS and path.name not in NOT_COUNTED:
+            if path.is_file() and path.suffix in CODE_KINDS and not NOT_COUNTED & set(path.parts):
                 yield "code", path.read_text()
     for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
         if path.is_file() and path.name not in NOT_COUNTED:

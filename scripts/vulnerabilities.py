@@ -27,8 +27,8 @@ def main() -> int:
         return UNKNOWN
     for package in packages:
         for found in package.get("vulns", ()):
-            mended = ", ".join(found["fix_versions"]) or "nothing yet"
-            print(f"{package['name']} {package['version']}: {found['id']}, mended in {mended}")
+            fixed = ", ".join(found["fix_versions"]) or "nothing yet"
+            print(f"{package['name']} {package['version']}: {found['id']}, fixed in {fixed}")
     skipped = [package["name"] for package in packages if "skip_reason" in package]
     known = any(package.get("vulns") for package in packages)
     print(f"{len(packages) - len(skipped)} of {len(packages)} packages looked up.")

@@ -32,7 +32,22 @@ from worker.runtime.context import Worker
 pytest_plugins = ["tests.support.servers", "tests.support.bucket"]
 
 KEPT = {"LABELAUDIT_SHARED_DATA"}
+# Fixtures that build the application or start processes.
+APPLICATION = {"app", "live", "served", "deployment", "embedded", "production", "arenas", "s3_url"}
+POSTGRES = {"postgres_url", "migrated_postgres", "private_postgres"}
 CallAs = Callable[[Role | None], TestClient]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark what `make test-fast` leaves out."""
+    for item in items:
+        fixtures = set(item.fixturenames)
+        if fixtures & APPLICATION:
+            item.add_marker("application")
+        callspec = getattr(item, "callspec", None)
+        chosen = callspec.params.get("database_url") if callspec else None
+        if chosen == "postgres" or fixtures & POSTGRES:
+            item.add_marker("postgres")
 
 
 @pytest.fixture(scope="session", autouse=True)

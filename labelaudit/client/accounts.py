@@ -1,4 +1,4 @@
-"""The client's calls about API keys, browser sessions, dataset members and organizations."""
+"""The client's calls about API keys, browser sessions, dataset members and organisations."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -63,7 +63,7 @@ class AccountsMixin:
         return MembersRead.model_validate(self._transport.get(_members(dataset_id)))
 
     def share(self, dataset_id: str, *, shared: bool = True) -> MembersRead:
-        """Share a dataset with the whole organization, or with its members only."""
+        """Share a dataset with the whole organisation, or with its members only."""
         answer = self._transport.request("PATCH", _members(dataset_id), json={"shared": shared})
         return MembersRead.model_validate(answer.json())
 
@@ -77,7 +77,7 @@ class AccountsMixin:
         self._transport.request("DELETE", f"{_members(dataset_id)}/{segment(key_id)}")
 
     def sessions(self) -> list[SessionRead]:
-        """Your signed-in browsers; an admin sees those of the whole organization."""
+        """Your signed-in browsers; an admin sees those of the whole organisation."""
         return [SessionRead.model_validate(item) for item in self._transport.get("/v1/sessions")]
 
     def end_session(self, session_id: str) -> None:
@@ -85,11 +85,11 @@ class AccountsMixin:
         self._transport.request("DELETE", f"/v1/sessions/{segment(session_id)}")
 
     def tenants(self) -> list[TenantRead]:
-        """Every organization, oldest first. Needs an operator's key."""
+        """Every organisation, oldest first. Needs an operator's key."""
         return [TenantRead.model_validate(item) for item in self._transport.get("/v1/tenants")]
 
     def create_tenant(self, name: str, *, admin: str = "admin") -> TenantCreated:
-        """Create an organization. Its first admin's token appears only in this answer."""
+        """Create an organisation. Its first admin's token appears only in this answer."""
         body = {"name": name, "admin": admin}
         answer = self._transport.request("POST", "/v1/tenants", json=body)
         return TenantCreated.model_validate(answer.json())

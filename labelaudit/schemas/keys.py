@@ -61,18 +61,18 @@ class SessionRead(Schema):
     created_at: datetime
     last_used_at: datetime
     expires_at: datetime
-    current: bool = Field(description="Whether it is the one that asks.")
+    current: bool = Field(description="Whether it is the session of this request.")
 
 
-class SignInWays(Schema):
-    signed_in: bool = Field(description="Whether a cookie came with the request.")
-    elsewhere: str | None = Field(
-        description="What the button says that leads to the organisation's own sign-in, if any."
+class SignInOptions(Schema):
+    signed_in: bool = Field(description="Whether the request has a session cookie.")
+    oidc_title: str | None = Field(
+        description="Label of the button for single sign-on; null if OIDC is not configured."
     )
 
 
 class SignInAddress(Schema):
-    address: str = Field(description="Where the browser goes on.")
+    address: str = Field(description="Where to send the browser.")
 
 
 class SignInAnswer(Request):

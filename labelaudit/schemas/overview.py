@@ -59,12 +59,25 @@ class FindingsRead(Schema):
     people: list[PersonFound] = Field(description="Most reviewed samples first.")
 
 
+class PlotAxes(Schema):
+    """Where the axes of a plot are, as shares of its width and height from the top left, and the
+    values at their ends. Both axes start at 0."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    x_max: float
+    y_max: float
+
+
 class DataMapRead(Schema):
     """Columns of equal length with one entry per point, worst first."""
 
     total: int = Field(
         description="Number of samples in the ranking; the plot shows their density."
     )
+    axes: PlotAxes = Field(description="Of the plot `data_map`, to place its points.")
     rank: list[int]
     sample_id: list[str]
     given_label: list[str]

@@ -1,8 +1,7 @@
 """The access log: who did what to which object, when, from where, and with what outcome.
 
-What is done is recorded in the transaction that does it, so there is no deed without its line.
-Refusals are recorded in transactions of their own. The database lets nobody change a line
-(`migrations/append_only.py`).
+An action is recorded in its own transaction, so none is missing from the log. Refusals are recorded
+in separate transactions. The database prevents changes to entries (`migrations/append_only.py`).
 """
 
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ def record(
     outcome: AccessOutcome = AccessOutcome.done,
     **detail: Any,
 ) -> None:
-    """Note a deed of the session's caller or of `by`, else of the service itself."""
+    """Record an action of `by`, or of the session's caller, or of the service itself."""
     caller = by or tenant_filter.caller_of(session)
     address, request_id = detail.pop("address", None), detail.pop("request_id", None)
     session.add(
@@ -54,7 +53,7 @@ def list_entries(
     before: int | None = None,
     limit: int,
 ) -> Sequence[AccessEntry]:
-    """Newest first, those older than the id `before`."""
+    """Entries older than the id `before`, newest first."""
     query = select(AccessEntry).order_by(AccessEntry.id.desc()).limit(limit)
     query = query.where(AccessEntry.tenant_id == tenant_id)
     if action is not None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from labelaudit.enums import Role, Scope
 from service.accounts import access_log, sessions
 from service.accounts.principals import is_valid, principal_of, require_power_over
-from service.core.errors import Conflict, NotAuthenticated, NotFound
+from service.core.errors import Conflict, NotAuthenticated
 from service.core.principal import (
     DEFAULT_TENANT,
     OF_THE_SERVICE,
@@ -24,6 +24,7 @@ from service.core.principal import (
     Principal,
 )
 from service.db import tenant_filter
+from service.db.lookup import get_row
 from service.db.tables import ApiKey, now
 
 __all__ = ["Principal", "authenticate", "create_key", "list_keys", "revoke_key", "rotate_key"]
@@ -108,10 +109,7 @@ def list_keys(session: Session) -> list[ApiKey]:
 
 
 def get_key(session: Session, key_id: str) -> ApiKey:
-    key = session.get(ApiKey, key_id)
-    if key is None:
-        raise NotFound(f"There is no API key {key_id!r}.")
-    return key
+    return get_row(session, ApiKey, key_id, "API key")
 
 
 def revoke_key(session: Session, key_id: str) -> ApiKey:

@@ -1,4 +1,4 @@
-"""From a stored API key to the principal that it stands for, and who may manage it."""
+"""The principal of a stored API key, and who may manage the key."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def is_valid(key: ApiKey | Row[Any]) -> bool:
 
 
 def principal_of(key: ApiKey | Row[Any]) -> Principal:
-    known = {scope.value for scope in Scope}  # a later version's scopes are none of ours
+    known = {scope.value for scope in Scope}  # a newer version may have stored others
     scopes = None if key.scopes is None else frozenset(Scope(s) for s in key.scopes if s in known)
     return Principal(key.id, key.name, key.role, tenant_id=key.tenant_id, scopes=scopes)
 

@@ -1,6 +1,6 @@
-"""Organisations on one service; each begins with the key of its first admin.
+"""Organisations (tenants). Each starts with the key of its first admin.
 
-Only sessions of the service itself make one: a caller's session is bound to their own tenant.
+Creating one needs a session without a caller: a caller's session is limited to their own tenant.
 """
 
 from sqlalchemy import select
@@ -17,13 +17,13 @@ from service.db.tables import Tenant, new_id
 def create_tenant(
     session: Session, *, name: str, admin: str, by: Principal | None = None
 ) -> tuple[Tenant, str]:
-    """A new organisation, and the token of its first admin, which is shown only now."""
+    """Create an organisation; returns it and its first admin's token, shown only once."""
     tenant = Tenant(id=new_id("te"), name=name)
     session.add(tenant)
     try:
         session.flush()
     except IntegrityError as error:
-        raise Conflict(f"There is an organisation {name!r} already.") from error
+        raise Conflict(f"An organisation named {name!r} already exists.") from error
     _, token = api_keys.create_key(session, name=admin, role=Role.admin, tenant_id=tenant.id)
     access_log.record(session, "tenant.create", tenant.id, by=by, name=name)
     return tenant, token

@@ -1,4 +1,4 @@
-"""The HTTP application, started by `labelaudit serve`."""
+"""The HTTP application, run by `labelaudit serve`."""
 
 import asyncio
 import re
@@ -41,15 +41,15 @@ from service.api.routes import (
     tenants,
     uploads,
 )
-from service.audits.event_poller import LOOK_SECONDS, News
+from service.audits.event_poller import POLL_SECONDS, EventPoller
 from service.backends import open_backends
 from service.core.config import Settings
 from service.core.config import settings as default_settings
 from service.db.engine import Database
 from service.jobs import records as jobs
-from service.observability import telemetry, watching
+from service.observability import requests, telemetry
 from service.observability.metrics import Metrics
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.storage.local import Storage
 from service.storage.upload_bucket import UploadBucket
 from service.web.reference import router as reference
@@ -58,18 +58,18 @@ from service.web.routes import router as web
 log = structlog.get_logger()
 
 DESCRIPTION = """
-Upload a labeled dataset, start an audit, and get its samples ranked by how probably their label is
-wrong. Annotators work the queue and submit corrections; the corrected dataset is exported or
-audited again.
+Upload a labeled dataset, start an audit, and get its samples ranked by the probability that their
+label is wrong. Annotators work through the queue and submit corrections; you export the corrected
+dataset or audit it again.
 
-* Every call carries an API key: `Authorization: Bearer la_…`.
-* Everything long is a job: 202, a `Location`, a status, a progress stream.
-* Errors are RFC 9457 problems that say what is wrong and how to mend it.
-* Directions: `p_wrong` is high = bad; `label_score`, margins and `p_given` are low = bad.
-* Lists are worst first or newest first, and walked with `cursor`.
+* Authenticate each request with an API key: `Authorization: Bearer la_…`.
+* Long-running work returns 202 with a `Location`, a status and a progress stream.
+* Errors are RFC 9457 problems that say what is wrong and how to fix it.
+* Score directions: high `p_wrong` is bad; low `label_score`, margins and `p_given` are bad.
+* Lists are sorted worst first or newest first; page through them with `cursor`.
 """
-# Routes are tried in this order, so what is asked most often comes first.
-PARTS = (
+# Routes are matched in this order, so the most frequent come first.
+RESOURCES = (
     suspects,
     review,
     audits,
@@ -91,8 +91,8 @@ PARTS = (
     catalogue,
     health,
 )
-# The order in which one reads of them.
-STORY = (
+# The order in the documentation.
+TAGS = (
     "uploads",
     "datasets",
     "audits",
@@ -109,10 +109,10 @@ STORY = (
     "catalogue",
     "health",
 )
-MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is held in memory; uploads have a limit of their own
+MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is read into memory; uploads have their own limit
 STORE_LAST_USED_SECONDS = 30.0
-LOCK_SECONDS = 5.0  # for somebody else's transaction; then the caller is asked to come again
-SAFE_HEADERS = {
+LOCK_SECONDS = 5.0  # to wait for another transaction; then the caller gets a 503
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -128,13 +128,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         backends = open_backends(settings, lock_seconds=LOCK_SECONDS)
         database, storage, bucket = backends.database, backends.storage, backends.upload_bucket
-        last_used, metrics, news = LastUsed(database), Metrics(database, storage), News(database)
+        last_used, metrics = LastUsed(database), Metrics(database, storage)
+        event_poller = EventPoller(database)
         app.state.resources = Resources(
             settings,
             database,
             storage,
             metrics,
-            news,
+            event_poller,
             last_used,
             calls=Limit("calls", settings.rate_limit_per_caller, settings.redis_url),
             failed_sign_ins=Limit(
@@ -145,8 +146,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
         tasks = [
             asyncio.create_task(_sweep(database, backends.notify, settings.sweep_seconds)),
-            asyncio.create_task(_tidy(database, storage, bucket, settings.tidy_seconds)),
-            asyncio.create_task(_repeat(news.look, LOOK_SECONDS, "progress_not_seen")),
+            asyncio.create_task(_clean_up(database, storage, bucket, settings.cleanup_seconds)),
+            asyncio.create_task(_repeat(event_poller.poll, POLL_SECONDS, "events_not_polled")),
             asyncio.create_task(
                 _repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored")
             ),
@@ -161,17 +162,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="labelaudit",
         version="1",
-        summary="Find the wrong labels in a dataset, and mend them.",
+        summary="Find and fix mislabeled samples in a dataset.",
         description=DESCRIPTION,
-        openapi_tags=[{"name": name} for name in STORY],
+        openapi_tags=[{"name": name} for name in TAGS],
         lifespan=lifespan,
         telemetry=telemetry.of_requests(),
-        docs_url=None,  # FastAPI's page loads its script from elsewhere; ours is plain
+        docs_url=None,  # FastAPI's page loads scripts from a CDN; ours needs none
         openapi_url="/openapi.json" if settings.shows_docs else None,
         redoc_url=None,
     )
-    app.state.closing = threading.Event()  # set as soon as the server is told to stop
-    app.add_middleware(Identified)
+    app.state.closing = threading.Event()  # set when the server is told to stop
+    app.add_middleware(RequestMiddleware)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -181,16 +182,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             expose_headers=["Location", "X-Request-ID", "Retry-After"],
         )
     problems.install(app)
-    for part in PARTS:
-        app.include_router(part.router, max_body_size=MAX_BODY_BYTES)
+    for resource in RESOURCES:
+        app.include_router(resource.router, max_body_size=MAX_BODY_BYTES)
     app.include_router(web)
     if settings.shows_docs:
         app.include_router(reference)
     return app
 
 
-class Identified:
-    """Gives each request its id, watches it, and sets the headers that every answer has."""
+class RequestMiddleware:
+    """Gives each request an id, observes it, and sets the headers of every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -202,34 +203,34 @@ class Identified:
         request = Request(scope)
         given = request.headers.get("x-request-id", "")
         request.state.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
-        with watching.request(request) as watched:
+        with requests.log_request(request) as entry:
 
-            async def identify(message: Message) -> None:
+            async def send_with_headers(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    watched.answered(message["status"])
+                    entry.responded(message["status"])
                     headers = MutableHeaders(scope=message)
                     headers["X-Request-ID"] = request.state.request_id
-                    for name, value in SAFE_HEADERS.items():
+                    for name, value in SECURITY_HEADERS.items():
                         headers.setdefault(name, value)
                     if scope["scheme"] == "https":
                         headers["Strict-Transport-Security"] = "max-age=31536000"
                 await send(message)
 
-            await self.app(scope, receive, identify)
+            await self.app(scope, receive, send_with_headers)
 
 
-async def _tidy(
+async def _clean_up(
     database: Database, storage: Storage, bucket: UploadBucket | None, seconds: float
 ) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            deleted = await run_in_threadpool(tidy, database, storage, bucket)
-        except Exception as error:  # it must outlive a database that is away
-            log.warning("tidy_failed", error=str(error))
+            deleted = await run_in_threadpool(clean_up, database, storage, bucket)
+        except Exception as error:  # the loop must survive a database outage
+            log.warning("cleanup_failed", error=str(error))
         else:
             if deleted:
-                log.info("tidied", deleted=deleted)
+                log.info("cleaned_up", deleted=deleted)
 
 
 async def _sweep(
@@ -257,7 +258,7 @@ async def _repeat(act: Callable[[], None], seconds: float, failure: str) -> None
 async def _attempt(act: Callable[[], None], failure: str) -> None:
     try:
         await run_in_threadpool(act)
-    except Exception as error:  # what is repeated must outlive a database that is away
+    except Exception as error:  # the loop must survive a database outage
         log.warning(failure, error=str(error))
 
 

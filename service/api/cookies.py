@@ -1,8 +1,8 @@
-"""The cookies of a browser that is signed in, or is signing in elsewhere, and the defence against
-pages of others that make them be sent.
+"""The cookies of sessions and of sign-ins in progress, and the defence against cross-site requests.
 
-Over TLS its name begins with `__Host-`, which no other host, path or plain connection can set. On
-plain HTTP, which is for one machine, the port is in the name: browsers share cookies between ports.
+Over TLS the names start with `__Host-`, so that no other host, path or plain connection can set
+them. Over plain HTTP, for use on one machine, they contain the port: browsers share cookies between
+ports.
 """
 
 from datetime import timedelta
@@ -14,12 +14,10 @@ from service.core.errors import NotPermitted
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CSRF_HEADER = "x-csrf"
+SESSION, ATTEMPT = "labelaudit", "labelaudit-attempt"
 
 
-SIGNED_IN, ATTEMPT = "labelaudit", "labelaudit-attempt"
-
-
-def name(request: Request, purpose: str = SIGNED_IN) -> str:
+def name(request: Request, purpose: str = SESSION) -> str:
     if request.url.scheme == "https":
         return f"__Host-{purpose}"
     return f"{purpose}-{request.url.port or 80}"
@@ -30,30 +28,32 @@ def read(request: Request) -> str | None:
 
 
 def write(request: Request, response: Response, token: str) -> None:
-    _set(request, response, SIGNED_IN, token, sessions.LIFETIME)
+    _set(request, response, SESSION, token, sessions.LIFETIME)
 
 
 def clear(request: Request, response: Response) -> None:
-    _set(request, response, SIGNED_IN, "", timedelta(0))
+    _set(request, response, SESSION, "", timedelta(0))
 
 
 def read_attempt(request: Request) -> str | None:
     return request.cookies.get(name(request, ATTEMPT))
 
 
-def write_attempt(request: Request, response: Response, attempt: oidc.Attempt) -> None:
-    _set(request, response, ATTEMPT, attempt.cookie, oidc.Attempt.LASTS)
+def write_attempt(request: Request, response: Response, attempt: oidc.SignInAttempt) -> None:
+    _set(request, response, ATTEMPT, attempt.cookie, oidc.SignInAttempt.LIFETIME)
 
 
 def clear_attempt(request: Request, response: Response) -> None:
     _set(request, response, ATTEMPT, "", timedelta(0))
 
 
-def _set(request: Request, response: Response, purpose: str, value: str, lasts: timedelta) -> None:
+def _set(
+    request: Request, response: Response, purpose: str, value: str, lifetime: timedelta
+) -> None:
     response.set_cookie(
         name(request, purpose),
         value,
-        max_age=int(lasts.total_seconds()),
+        max_age=int(lifetime.total_seconds()),
         path="/",
         secure=request.url.scheme == "https",
         httponly=True,
@@ -61,11 +61,10 @@ def _set(request: Request, response: Response, purpose: str, value: str, lasts: 
     )
 
 
-def refuse_foreign(request: Request) -> None:
-    """Raises NotPermitted for a change that a page of another origin may have asked for.
+def refuse_cross_site(request: Request) -> None:
+    """Raises NotPermitted if a page of another origin may have sent a changing request.
 
-    A foreign page can send neither the header, without a CORS permission that nobody gets, nor an
-    `Origin` of ours.
+    Such a page can neither send the header, since CORS never allows it, nor our `Origin`.
     """
     if request.method in SAFE_METHODS:
         return
@@ -77,7 +76,7 @@ def refuse_foreign(request: Request) -> None:
         or (origin is not None and origin != own)
     ):
         raise NotPermitted(
-            "A change with a cookie needs the header `X-CSRF` and must come from this service's "
-            "own pages. Programs send an API key as `Authorization: Bearer la_…` instead.",
+            "Requests with a cookie must come from this service's own pages, with the header "
+            "`X-CSRF`. Programs send an API key as `Authorization: Bearer la_…` instead.",
             type="cross-site",
         )

@@ -1,4 +1,4 @@
-"""Opaque cursors: what a page ended with, so that the next begins behind it."""
+"""Opaque cursors: the sort key of a page's last item, after which the next page starts."""
 
 import base64
 import binascii
@@ -18,13 +18,13 @@ def decode(cursor: str, *kinds: type[str] | type[int]) -> tuple[str | int, ...]:
     Raises
     ------
     BadCursor
-        It is not one this service gave out.
+        The cursor was not issued by this service.
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         parts = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError) as error:
-        raise BadCursor("This cursor was not given out by this service.") from error
+        raise BadCursor("This cursor was not issued by this service.") from error
     fits = isinstance(parts, list) and len(parts) == len(kinds)
     if not fits or not all(map(_is_storable, parts, kinds)):
         raise BadCursor("This cursor belongs to another list.")

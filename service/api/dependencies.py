@@ -1,7 +1,7 @@
-"""What routes ask for by type: who is calling, a session, the storage, the settings.
+"""Dependencies of routes: the caller, a session, the storage, the settings.
 
-A session shows what its caller may see, so asking for one asks for a caller too; each route says
-with one of the types at the end which scope the caller needs.
+A session shows what its caller may see, so it always needs a caller. Each route states the scope
+that its caller needs, with one of the types at the end of this file.
 """
 
 from collections.abc import Generator
@@ -22,7 +22,7 @@ from service.accounts.api_keys import authenticate
 from service.accounts.last_used import LastUsed
 from service.api import cookies
 from service.api.rate_limit import Limit
-from service.audits.event_poller import News
+from service.audits.event_poller import EventPoller
 from service.core.config import Settings
 from service.core.errors import NotAuthenticated, NotFound, NotPermitted
 from service.core.principal import Principal
@@ -34,18 +34,18 @@ from service.storage.upload_bucket import UploadBucket
 
 @dataclass(frozen=True)
 class Resources:
-    """What the application opened at its start."""
+    """What the application opens at startup."""
 
     settings: Settings
     database: Database
     storage: Storage
     metrics: Metrics
-    news: News
+    event_poller: EventPoller
     last_used: LastUsed
     calls: Limit
     failed_sign_ins: Limit
-    provider: oidc.Provider | None  # of sign-ins elsewhere
-    bucket: UploadBucket | None  # the bucket that files may be sent to
+    provider: oidc.Provider | None  # for single sign-on
+    bucket: UploadBucket | None  # for multipart uploads
 
     def read(self, caller: Principal) -> AbstractContextManager[Session]:
         return self.database.read(caller)
@@ -54,18 +54,18 @@ class Resources:
         return self.database.write(caller)
 
     @contextmanager
-    def recognising(self, request: Request) -> Generator[None]:
-        """A look at who somebody is: failures are noted, and counted against their address."""
+    def authenticating(self, request: Request) -> Generator[None]:
+        """Wraps authentication: failures are logged, and counted per address."""
         try:
             yield
         except (NotAuthenticated, NotPermitted) as error:
-            # counted after the look: a guesser next door locks nobody out who has a valid key
+            # counted after the check, so that guessing cannot lock out people with a valid key
             self.failed_sign_ins.count(address_of(request) or "")
-            self.note_refusal(request, None, reason=error.detail)
+            self.log_refusal(request, None, reason=error.detail)
             raise
 
-    def note_refusal(self, request: Request, caller: Principal | None, **detail: str) -> None:
-        """A line of the access log; what failed attempts can add is bounded by their limit."""
+    def log_refusal(self, request: Request, caller: Principal | None, **detail: str) -> None:
+        """Add a refusal to the access log; the rate limit bounds how many there can be."""
         with self.database.write() as session:
             access_log.record(
                 session,
@@ -78,13 +78,13 @@ class Resources:
                 **detail,
             )
 
-    def note_download(self, caller: Principal, subject: str, file: str) -> None:
-        """A line of the access log for data that leave: before their first byte does."""
+    def log_download(self, caller: Principal, subject: str, file: str) -> None:
+        """Add a download to the access log, before its first byte is sent."""
         with self.database.write() as session:
             access_log.record(session, "download", subject, by=caller, file=file)
 
     def for_every_tenant(self) -> AbstractContextManager[Session]:
-        """A session that nothing is hidden from: only for routes about the service itself."""
+        """A session without a tenant filter: only for routes about the service itself."""
         return self.database.write()
 
 
@@ -93,8 +93,8 @@ def resources_of(request: Request) -> Resources:
     return found
 
 
-# What only looks something up is a coroutine: a thread of the pool would cost more than the look.
-# Dependencies hang on few others: FastAPI walks through all below each, known already or not.
+# Simple lookups are coroutines: a thread of the pool would cost more than the lookup. Dependencies
+# have few dependencies: FastAPI resolves the whole tree below each, even if it is cached.
 
 
 async def resources(request: Request) -> Resources:
@@ -104,55 +104,55 @@ async def resources(request: Request) -> Resources:
 ResourcesDep = Annotated[Resources, Depends(resources)]
 
 
-def recognised(request: Request) -> Principal:
-    """Whose key or cookie this is. A key is looked at first: it needs no defence against others'
-    pages, which a browser sends a cookie from too."""
+def authenticated(request: Request) -> Principal:
+    """The owner of the request's API key or cookie. The key comes first: it needs no
+    defence against cross-site requests."""
     resources = resources_of(request)
-    scheme, said = get_authorization_scheme_param(request.headers.get("authorization"))
-    token = said if scheme.lower() == "bearer" else ""  # a proxy may ask for a scheme of its own
+    scheme, credentials = get_authorization_scheme_param(request.headers.get("authorization"))
+    token = credentials if scheme.lower() == "bearer" else ""  # a proxy may use another scheme
     cookie = None if token else cookies.read(request)
     if not token and cookie is None:
         raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
-    with resources.recognising(request), resources.database.autocommit() as connection:
+    with resources.authenticating(request), resources.database.autocommit() as connection:
         if cookie is None:
             found = authenticate(connection, token)
         else:
-            cookies.refuse_foreign(request)
+            cookies.refuse_cross_site(request)
             found = sessions.authenticate(connection, cookie)
     resources.calls.count(found.key_id)
     resources.last_used.record(found)
-    return _calling(found, request)
+    return _with_request(found, request)
 
 
 def provider(request: Request, resources: ResourcesDep) -> oidc.Provider:
-    """Where people sign in elsewhere, for pages of our own alone."""
+    """The OIDC provider, for requests from our own pages only."""
     if resources.provider is None:
-        raise NotFound("People sign in with keys here: OpenID Connect is not set up.")
+        raise NotFound("Single sign-on is not configured. Sign in with an API key.")
     resources.calls.count(address_of(request) or "")
-    with resources.recognising(request):
-        cookies.refuse_foreign(request)
+    with resources.authenticating(request):
+        cookies.refuse_cross_site(request)
     return resources.provider
 
 
 ProviderDep = Annotated[oidc.Provider, Depends(provider)]
 
 
-def newcomer(
+def signed_in_by_oidc(
     request: Request, resources: ResourcesDep, provider: ProviderDep, answer: SignInAnswer
 ) -> Principal:
-    """Who comes back from the provider. No transaction is open while it is asked."""
-    with resources.recognising(request):
-        attempt = oidc.Attempt.read(cookies.read_attempt(request), state=answer.state)
+    """The person who returns from the provider. No transaction is open while it is called."""
+    with resources.authenticating(request):
+        attempt = oidc.SignInAttempt.read(cookies.read_attempt(request), state=answer.state)
         claims = provider.claims(answer.code, attempt)
         with resources.database.write() as session:
-            found = oidc.person_of(session, claims, resources.settings)
-    return _calling(found, request)
+            found = oidc.sign_in_person(session, claims, resources.settings)
+    return _with_request(found, request)
 
 
-Newcomer = Annotated[Principal, Depends(newcomer)]
+OidcCaller = Annotated[Principal, Depends(signed_in_by_oidc)]
 
 
-def _calling(found: Principal, request: Request) -> Principal:
+def _with_request(found: Principal, request: Request) -> Principal:
     return replace(found, address=address_of(request), request_id=request.state.request_id)
 
 
@@ -172,15 +172,14 @@ async def bucket(request: Request) -> UploadBucket:
     found = resources_of(request).bucket
     if found is None:
         raise NotFound(
-            "Files come through the service here: no bucket is set up. Send yours to /v1/uploads, "
-            "by tus.",
+            "No upload bucket is configured. Send the file to /v1/uploads, by tus.",
             type="no-bucket",
         )
     return found
 
 
-# Opened for the route's `caller` by `service.api.routing`, in the thread the route runs in: it is
-# committed before the answer is sent, which means that it is stored.
+# Opened for the route's `caller` by `service.api.routing`, in the thread that runs the route, and
+# committed before the response is sent.
 ReadSession = Annotated[Session, Resources.read]
 WriteSession = Annotated[Session, Resources.write]
 IdempotencyKey = Annotated[
@@ -188,7 +187,7 @@ IdempotencyKey = Annotated[
     Header(
         min_length=8,
         max_length=200,
-        description="Made up by the caller: sent again with the same, the request is done once.",
+        description="Any unique string. A request repeated with the same key runs only once.",
     ),
 ]
 StorageDep = Annotated[Storage, Depends(storage)]
@@ -197,7 +196,8 @@ BucketDep = Annotated[UploadBucket, Depends(bucket)]
 
 
 class require(SecurityBase):
-    """A dependency that lets in who has one of the scopes; without any, whoever is recognised."""
+    """A dependency that requires one of the scopes; without any, it accepts every authenticated
+    caller."""
 
     def __init__(self, *scopes: Scope) -> None:
         self.scopes = scopes
@@ -205,13 +205,13 @@ class require(SecurityBase):
         self.scheme_name = "HTTPBearer"
 
     def __call__(self, request: Request) -> Principal:
-        caller = recognised(request)
+        caller = authenticated(request)
         if self.scopes and not any(map(caller.may, self.scopes)):
-            resources_of(request).note_refusal(request, caller)
+            resources_of(request).log_refusal(request, caller)
             needed = " or ".join(f"`{scope}`" for scope in self.scopes)
             raise NotPermitted(
                 f"This needs the scope {needed}, which your role `{caller.role}` does not "
-                "give. Ask an admin of your organisation."
+                "give. Contact an admin of your organisation."
             )
         return caller
 

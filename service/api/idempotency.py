@@ -1,4 +1,4 @@
-"""A request sent twice with one key is carried out once and answered twice."""
+"""A request sent twice with the same key runs once and gets the same response twice."""
 
 import hashlib
 from collections.abc import Callable, Generator
@@ -16,32 +16,32 @@ from service.db.tables import Idempotency
 
 
 @dataclass
-class Answer:
-    """`body` is None until the work is done."""
+class StoredResponse:
+    """`body` is None until the request has run."""
 
     body: dict[str, Any] | None = None
 
 
 def fingerprint_of(*parts: object) -> str:
-    """What two requests with one key must agree on."""
+    """Identifies a request: a repeated request must have the same fingerprint."""
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
 
 @contextmanager
 def once(
     session: Session, caller: Principal, key: str | None, fingerprint: str
-) -> Generator[Answer]:
-    """Gives the stored answer of an earlier request, or an empty one to fill.
+) -> Generator[StoredResponse]:
+    """Yields the stored response of an earlier request, or an empty one to fill.
 
-    The key's row is written in the same transaction as the work. A second request with the same
-    key waits for the first one's commit, since both insert the same primary key.
+    The key's row is written in the transaction of the request. A second request with the same key
+    waits for the first one to commit, since both insert the same primary key.
 
     Raises
     ------
     BadInput
-        The key was used before for another request.
+        The key was used for another request.
     """
-    answer = Answer()
+    answer = StoredResponse()
     if key is None:
         yield answer
         return
@@ -49,7 +49,7 @@ def once(
         known = session.get_one(Idempotency, (caller.key_id, key))
         if known.fingerprint != fingerprint:
             raise BadInput(
-                "This Idempotency-Key was used before for another request; make a new one.",
+                "This Idempotency-Key was used for another request. Use a new one.",
                 type="idempotency-key-reused",
             )
         answer.body = known.body
@@ -64,20 +64,24 @@ def once(
     )
 
 
-def made_once(
-    session: Session, caller: Principal, key: str | None, fingerprint: str, make: Callable[[], str]
+def create_once(
+    session: Session,
+    caller: Principal,
+    key: str | None,
+    fingerprint: str,
+    create: Callable[[], str],
 ) -> str:
-    """The id of what was made now, or by an earlier request with the same key."""
+    """The id that `create` returns now, or returned to an earlier request with the same key."""
     with once(session, caller, key, fingerprint) as answer:
         if answer.body is None:
-            answer.body = {"id": make()}
+            answer.body = {"id": create()}
     return str(answer.body["id"])
 
 
 def _insert(session: Session, caller: Principal, key: str, fingerprint: str) -> bool:
     dialect = session.get_bind().dialect.name
     statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(Idempotency)
-    # the row itself tells: psycopg's row count does not
+    # by the returned row: psycopg does not report a row count here
     inserted = session.scalar(
         statement.values(key_id=caller.key_id, key=key, fingerprint=fingerprint)
         .on_conflict_do_nothing()

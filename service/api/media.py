@@ -1,4 +1,4 @@
-"""Where a sample's image is served."""
+"""The URL of a sample's image."""
 
 from urllib.parse import quote
 

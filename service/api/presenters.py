@@ -1,4 +1,4 @@
-"""Rows as the API shows them: class indices become names."""
+"""Database rows as the API shows them: class indices become names."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -24,13 +24,15 @@ from service.issues import FLAGS
 from service.storage.local import Storage
 
 
-def class_index(dataset: Dataset | review.Ranked, name: str | None, *, field: str) -> int | None:
-    """The index of a class name given by the caller.
+def class_index(
+    dataset: Dataset | review.RankingInfo, name: str | None, *, field: str
+) -> int | None:
+    """The index of a class that the caller names.
 
     Raises
     ------
     BadInput
-        The dataset has no such class; names the classes it has.
+        The dataset has no such class; the message lists those it has.
     """
     if name is None:
         return None
@@ -53,48 +55,19 @@ def label_pair(
 
 
 def suspect_row(suspect: Suspect, names: list[str]) -> dict[str, Any]:
-    return listed_row(review.listed(suspect), names)
+    return list_row(review.list_columns(suspect), names)
 
 
-def listed_row(listed: Sequence[Any], names: list[str]) -> dict[str, Any]:
-    """Of the values that `review.LISTED` names: a list has many of them."""
-    (
-        rank,
-        sample_id,
-        given,
-        predicted,
-        suggested,
-        confidence,
-        p_wrong,
-        low,
-        high,
-        tier,
-        reason,
-        state,
-        issues,
-        ambiguous,
-        near_duplicate,
-        outlier,
-    ) = listed
-    return {
-        "rank": rank,
-        "sample_id": sample_id,
-        "given_label": names[given],
-        "predicted_label": names[predicted],
-        "suggested_label": None if suggested is None else names[suggested],
-        "suggested_label_confidence": confidence,
-        "p_wrong": p_wrong,
-        "p_wrong_low": low,
-        "p_wrong_high": high,
-        "label_score": 1 - p_wrong,
-        "tier": tier,
-        "reason": reason,
-        "state": state,
-        "issues": _issues(issues),
-        "ambiguous_score": ambiguous,
-        "near_duplicate_score": near_duplicate,
-        "outlier_score": outlier,
-    }
+def list_row(values: Sequence[Any], names: list[str]) -> dict[str, Any]:
+    """A suspect as lists show it, from the values of `review.LIST_COLUMNS`."""
+    row = dict(zip(review.LIST_COLUMNS, values, strict=True))
+    suggested = row["suggested_label"]
+    row["given_label"] = names[row["given_label"]]
+    row["predicted_label"] = names[row["predicted_label"]]
+    row["suggested_label"] = None if suggested is None else names[suggested]
+    row["label_score"] = 1 - row["p_wrong"]
+    row["issues"] = _issues(row["issues"])
+    return row
 
 
 @cache
@@ -105,7 +78,7 @@ def _issues(flags: int) -> tuple[Issue, ...]:
 def suspect_detail(
     session: Session, storage: Storage, audit: Audit, dataset: Dataset, suspect: Suspect
 ) -> dict[str, Any]:
-    """The suspect with everything a person needs to decide."""
+    """The suspect with everything that a reviewer needs."""
     names = dataset.class_names
     stored = ranking_files.read_signals(storage, audit.id, suspect.ranking_id, suspect.rank)
     outcome = review.outcome_of(session, dataset.id, suspect.position)
@@ -145,7 +118,7 @@ def suspect_detail(
 
 
 def _content(storage: Storage, audit: Audit, dataset: Dataset, suspect: Suspect) -> dict[str, Any]:
-    """What a person looks at; a table's row with what is typical of both classes."""
+    """The sample's content; for a table row also how it compares with both classes."""
     row = datasets.read_row(storage, dataset.id, suspect.position)
     content = datasets.content_of(dataset, row)
     if "row" in content:
@@ -162,10 +135,10 @@ def _content(storage: Storage, audit: Audit, dataset: Dataset, suspect: Suspect)
 def neighbours(
     session: Session, storage: Storage, audit: Audit, dataset: Dataset, suspect: Suspect
 ) -> list[dict[str, Any]]:
-    """The samples nearest to a suspect, with the labels they were given."""
+    """The samples nearest to a suspect, with their given labels."""
     stored = ranking_files.read_signals(storage, audit.id, suspect.ranking_id, suspect.rank)
     positions = ranking_files.read_neighbours(storage, audit.id, stored["row"])
-    samples = datasets.samples_at(session, dataset.id, positions)
+    samples = datasets.get_samples(session, dataset.id, positions)
     outcomes = review.outcomes_at(session, dataset.id, positions)
     found = []
     for position in positions:

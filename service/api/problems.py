@@ -3,6 +3,7 @@
 import math
 import re
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -22,7 +23,7 @@ from service.core.errors import InsufficientStorage, NotAuthenticated, ServiceEr
 
 log = structlog.get_logger()
 
-FULL_SECONDS = 10  # after which a full disk is worth another try
+DISK_FULL_RETRY_SECONDS = 10
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 TITLES = {
     404: ("Not found", "not-found"),
@@ -32,25 +33,25 @@ TITLES = {
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI entries for the problems a route can answer with."""
+    """OpenAPI responses for the problems that a route can return."""
     names = {
         400: "The cursor, the header or the JSON is unreadable",
         401: "No valid API key",
-        403: "The key's role may not do this",
-        404: "No such thing",
-        409: "The state of things forbids it",
-        410: "It was refused, or has expired",
-        412: "A header asks for what is not so",
+        403: "Your role does not permit this",
+        404: "Not found",
+        409: "Conflicts with the current state",
+        410: "Rejected or expired",
+        412: "A precondition header failed",
         413: "Upload too large",
-        415: "Not a file this service reads",
-        422: "The request is understood but wrong",
+        415: "Unsupported media type",
+        422: "Invalid request",
         423: "Another request is writing",
-        429: "Too much at once; `Retry-After` says when to try again",
-        460: "The bytes do not have the checksum sent with them",
-        503: "Something this service needs is not reachable; try again",
+        429: "Too many requests; `Retry-After` says when to retry",
+        460: "The bytes do not match their checksum",
+        503: "A dependency is not available; retry",
         507: "The disk is nearly full",
     }
-    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         status: {"description": names[status], "content": content}
         for status in (400, 401, 403, 404, 422, *statuses)
@@ -67,12 +68,25 @@ def problem(
         orjson.dumps(_printable(body), default=str),
         status_code=body["status"],
         media_type="application/problem+json",
-        # what answers an unexpected error runs outside the middleware that sets this otherwise
+        # the handler of unexpected errors runs outside the middleware that sets this
         headers={"X-Request-ID": request_id, **(headers or {})},
     )
 
 
+def _with_problem_schema(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """The app's OpenAPI document with the schema that `documented` refers to."""
+
+    def openapi() -> dict[str, Any]:
+        document = FastAPI.openapi(app)
+        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return document
+
+    return openapi
+
+
 def install(app: FastAPI) -> None:
+    app.openapi = _with_problem_schema(app)  # type: ignore[method-assign]
+
     @app.exception_handler(ServiceError)
     def service_error(request: Request, error: ServiceError) -> Response:
         headers = {}
@@ -109,15 +123,15 @@ def install(app: FastAPI) -> None:
         }
         headers = dict(error.headers or {})
         if error.status_code == 405:
-            headers["Allow"] = ", ".join(_methods_at(request))
+            headers["Allow"] = ", ".join(_allowed_methods(request))
         return problem(request, body, headers)
 
     @app.exception_handler(ClientDisconnect)
-    def caller_gone(request: Request, error: ClientDisconnect) -> Response:
-        return Response(status_code=499)  # nobody reads this
+    def client_disconnected(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=499)  # the client is gone
 
     @app.exception_handler(OSError)
-    def system_failed(request: Request, error: OSError) -> Response:
+    def os_error(request: Request, error: OSError) -> Response:
         if not is_disk_full(error):
             raise error
         return disk_full(request, error)
@@ -125,20 +139,20 @@ def install(app: FastAPI) -> None:
     def disk_full(request: Request, error: Exception) -> Response:
         log.error("disk_full", error=str(error))
         answer = InsufficientStorage(
-            "The server's disk is full; what this request would have changed is undone. Free some "
-            "space, then send it again."
+            "The server's disk is full, and the request was rolled back. Free some space, then "
+            "retry."
         )
-        return problem(request, answer.problem(), {"Retry-After": str(FULL_SECONDS)})
+        return problem(request, answer.problem(), {"Retry-After": str(DISK_FULL_RETRY_SECONDS)})
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(InterfaceError)
     @app.exception_handler(PoolTimeout)
-    def database_gone(request: Request, error: SQLAlchemyError) -> Response:
+    def database_unavailable(request: Request, error: SQLAlchemyError) -> Response:
         if is_disk_full(error):
             return disk_full(request, error)
-        busy = isinstance(error, PoolTimeout) or _is_taken(error)
-        slug, said = (
-            ("busy", "Others are writing what this request needs, or hold every connection")
+        busy = isinstance(error, PoolTimeout) or _is_busy(error)
+        slug, reason = (
+            ("busy", "The database is busy with other requests")
             if busy
             else ("unavailable", "The database did not answer")
         )
@@ -147,20 +161,20 @@ def install(app: FastAPI) -> None:
             "type": f"/problems/database-{slug}",
             "title": f"Database {slug}",
             "status": 503,
-            "detail": f"{said}. Nothing is lost; send the request again.",
+            "detail": f"{reason}. Nothing was changed; send the request again.",
         }
         return problem(request, body, {"Retry-After": "2"})
 
     @app.exception_handler(DBAPIError)
     def value_refused(request: Request, error: DBAPIError) -> Response:
         if error.connection_invalidated:
-            return database_gone(request, error)
-        log.warning("database_refused", error=str(error.orig))
+            return database_unavailable(request, error)
+        log.warning("database_rejected_value", error=str(error.orig))
         body = {
             "type": "/problems/value-out-of-range",
             "title": "Value out of range",
             "status": 422,
-            "detail": "The database refused a value in this request.",
+            "detail": "The database rejected a value in this request.",
         }
         return problem(request, body)
 
@@ -168,13 +182,13 @@ def install(app: FastAPI) -> None:
     def unexpected(request: Request, error: Exception) -> Response:
         log.error("unexpected_error", exc_info=error, path=request.url.path)
         body = ServiceError(
-            "Something went wrong on our side; the log has the details under this request_id."
+            "Something went wrong on our side. The log has the details under this request_id."
         ).problem()
         return problem(request, body)
 
 
-def _methods_at(request: Request) -> list[str]:
-    """What the address of the request can be asked for."""
+def _allowed_methods(request: Request) -> list[str]:
+    """The methods that the path of the request supports."""
     return [method for method in METHODS if _is_served(request, method)]
 
 
@@ -183,15 +197,15 @@ def _is_served(request: Request, method: str) -> bool:
     return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
-def _is_taken(error: SQLAlchemyError) -> bool:
-    """Whether the database answered, and somebody else held what was asked for."""
-    said = getattr(error, "orig", None)
-    if isinstance(said, sqlite3.OperationalError):
-        return getattr(said, "sqlite_errorcode", 0) & 0xFF in (
+def _is_busy(error: SQLAlchemyError) -> bool:
+    """Whether the error is a lock held by another transaction."""
+    original = getattr(error, "orig", None)
+    if isinstance(original, sqlite3.OperationalError):
+        return getattr(original, "sqlite_errorcode", 0) & 0xFF in (
             sqlite3.SQLITE_BUSY,
             sqlite3.SQLITE_LOCKED,
         )
-    return isinstance(said, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected)
+    return isinstance(original, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected)
 
 
 def _field_error(item: dict[str, Any]) -> dict[str, str]:
@@ -204,7 +218,7 @@ def _field_error(item: dict[str, Any]) -> dict[str, str]:
 
 
 def _printable(value: Any) -> Any:
-    """The same with what JSON cannot carry made harmless: lone surrogates, NaN, huge integers."""
+    """Replaces what JSON cannot represent: lone surrogates, NaN, huge integers."""
     match value:
         case str():
             return value.encode("utf-8", "replace").decode()

@@ -1,6 +1,6 @@
-"""How often one may call: counted in Redis in production, in memory where embedded.
+"""Rate limits: counted in Redis in production, in memory if embedded.
 
-Redis is no truth here either: while it is away each process counts for itself.
+While Redis is unavailable, each process counts for itself.
 """
 
 import math
@@ -18,62 +18,61 @@ from service.core.errors import TooManyRequests
 log = structlog.get_logger()
 
 RETRY_REDIS_SECONDS = 5.0
-SHARES = 100  # of a rate; one of them is asked for at a time
-KEPT_NAMES = 10_000
+BATCHES = 100  # a rate is requested from Redis in this many parts
+MAX_NAMES = 10_000
 
 
 @dataclass
 class _Granted:
     left: int
-    until: float  # by the monotonic clock; then the time that it was counted in is over
+    until: float  # by the monotonic clock: the end of the window it was counted in
 
 
 class Limit:
-    """So many calls in so long for each name; an empty rate lets everything through.
+    """At most so many calls per period for each name; an empty rate allows everything.
 
-    Redis is asked for a hundredth of the rate at a time, and what it granted is used up here: to
-    ask for each call would cost every request a turn to Redis. What was granted may be used for as
-    long as the rate's time, and a process that stops forgets it: for each process a caller may be
-    let do a hundredth more or less than the rate.
+    A process requests a hundredth of the rate from Redis at a time and uses it up locally, since
+    asking for each call would cost every request a round trip. A grant is valid for one period, and
+    lost if the process stops: per process, a caller may get a hundredth more or less than the rate.
     """
 
     def __init__(self, purpose: str, rate: str, redis_url: str = "") -> None:
         self._purpose = purpose
         self._item: RateLimitItem | None = parse(rate) if rate else None
-        self._share = max(1, self._item.amount // SHARES) if self._item else 1
+        self._batch = max(1, self._item.amount // BATCHES) if self._item else 1
         self._granted: dict[str, _Granted] = {}
         self._lock = threading.Lock()
-        self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._together = SlidingWindowCounterRateLimiter(_redis(redis_url)) if redis_url else None
-        self._redis_until = 0.0  # not asked again before
+        self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._shared = SlidingWindowCounterRateLimiter(_redis(redis_url)) if redis_url else None
+        self._redis_until = 0.0  # Redis is not asked before
 
     def count(self, name: str) -> None:
-        """Raises TooManyRequests for one call too many."""
-        if self._item is None or self._takes(name):
+        """Count one call. Raises TooManyRequests if it exceeds the rate."""
+        if self._item is None or self._use_grant(name):
             return
         try:
             granted, reset = self._ask(self._item, name)
-        except Exception as error:  # whatever Redis says, it must not stand in anybody's way
-            log.warning("rate_limit_alone", error=type(error).__name__)
+        except Exception as error:  # a failing Redis must not block callers
+            log.warning("rate_limit_local", error=type(error).__name__)
             self._redis_until = time.monotonic() + RETRY_REDIS_SECONDS
             return self.count(name)
         if not granted:
             seconds = max(1, math.ceil(reset - time.time()))
             raise TooManyRequests(
-                f"More than {self._item}; try again in {seconds} s.", retry_after=seconds
+                f"The limit is {self._item}. Try again in {seconds} s.", retry_after=seconds
             )
         self._keep(name, granted - 1, time.monotonic() + self._item.get_expiry())
 
     def _ask(self, item: RateLimitItem, name: str) -> tuple[int, float]:
-        """How many calls are granted, and where there are none the time when there are some."""
+        """How many calls are granted; if none, when the window resets."""
         limiter = self._limiter()
-        for calls in dict.fromkeys((self._share, 1)):
+        for calls in dict.fromkeys((self._batch, 1)):
             if limiter.hit(item, self._purpose, name, cost=calls):
                 return calls, 0.0
         return 0, limiter.get_window_stats(item, self._purpose, name).reset_time
 
-    def _takes(self, name: str) -> bool:
-        """Whether one of the calls that were granted is left."""
+    def _use_grant(self, name: str) -> bool:
+        """Use up one granted call; False if none is left."""
         with self._lock:
             granted = self._granted.get(name)
             if granted is None or granted.left == 0 or granted.until < time.monotonic():
@@ -85,14 +84,14 @@ class Limit:
         if left == 0:
             return
         with self._lock:
-            if len(self._granted) >= KEPT_NAMES:
+            if len(self._granted) >= MAX_NAMES:
                 self._granted.clear()
             self._granted[name] = _Granted(left, until)
 
     def _limiter(self) -> SlidingWindowCounterRateLimiter:
-        if self._together is None or time.monotonic() < self._redis_until:
-            return self._alone
-        return self._together
+        if self._shared is None or time.monotonic() < self._redis_until:
+            return self._local
+        return self._shared
 
 
 def _redis(url: str) -> Storage:

@@ -1,4 +1,4 @@
-"""Where a route's transaction begins and ends: in the thread that runs the route."""
+"""Routes whose transaction begins and ends in the thread that runs them."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,8 +13,8 @@ from starlette.requests import HTTPConnection
 class TransactionRoute(APIRoute):
     """A route whose `session`, the caller's, is open only while the route runs.
 
-    FastAPI closes what a dependency opened when the answer has been checked, which takes a thread
-    of its pool. Where all threads wait for a connection, the one who has it would wait for them.
+    FastAPI closes a dependency after it has validated the response, which needs a thread of its
+    pool. If all threads wait for a connection, the request that has one would wait for a thread.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -39,7 +39,7 @@ def _within_transaction(endpoint: Callable[..., Any]) -> Callable[..., Any]:
         with opens(connection.app.state.resources, given["caller"]) as session:
             return endpoint(session=session, **given)
 
-    # what FastAPI is to hand over: no dependency of its own for what every route has
+    # the parameters that FastAPI provides: the session is not one of them
     others = [one for one in wanted.values() if one.name != "session"]
     asked = Parameter("connection", Parameter.KEYWORD_ONLY, annotation=HTTPConnection)
     ordered = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in others]

@@ -1,4 +1,4 @@
-"""What is typical of each class in each column of a table: which values speak against a label.
+"""The profile of each class in each column of a table: its mean and deviation, or usual value.
 
 `audits/{id}/typical.parquet` has one row group a class and in it one row a column, so that
 comparing two classes reads two small groups however many there are.
@@ -17,7 +17,7 @@ from service.audits import records as audits
 from service.storage.local import Storage
 
 PREFIX = "feature."
-MOST_VALUES = 1000  # distinct words of a column; with more, none is typical
+MOST_VALUES = 1000  # distinct words of a column; with more, none is usual
 SCHEMA = pa.schema(
     [
         ("column", pa.string()),
@@ -29,11 +29,11 @@ SCHEMA = pa.schema(
 )
 
 
-def typical_key(audit_id: str) -> str:
+def profiles_key(audit_id: str) -> str:
     return f"{audits.folder(audit_id)}/typical.parquet"
 
 
-class Numbers:
+class NumberProfile:
     """Count, sum and sum of squares of a column, class by class."""
 
     def __init__(self, classes: int) -> None:
@@ -53,7 +53,7 @@ class Numbers:
         return {"mean": mean, "spread": math.sqrt(max(0.0, squares / count - mean**2))}
 
 
-class Words:
+class WordProfile:
     """How often each class has each word of a column."""
 
     def __init__(self, classes: int) -> None:
@@ -76,14 +76,14 @@ class Words:
         return {"value": value, "share": count / counts.total()}
 
 
-def write_typical(samples: Path, class_names: list[str], path: Path) -> None:
-    """Read a table's `samples.parquet` once, batch by batch, and write what is typical."""
+def write_class_profiles(samples: Path, class_names: list[str], path: Path) -> None:
+    """Read a table's `samples.parquet` once, batch by batch, and write each class's profile."""
     index = {name: number for number, name in enumerate(class_names)}
     with pq.ParquetFile(samples, pre_buffer=False) as file:
-        columns: dict[str, Numbers | Words] = {
-            field.name: Numbers(len(index))
+        columns: dict[str, NumberProfile | WordProfile] = {
+            field.name: NumberProfile(len(index))
             if pa.types.is_floating(field.type)
-            else Words(len(index))
+            else WordProfile(len(index))
             for field in file.schema_arrow
             if field.name.startswith(PREFIX)
         }
@@ -106,11 +106,11 @@ def write_typical(samples: Path, class_names: list[str], path: Path) -> None:
 def compare(
     storage: Storage, audit_id: str, row: dict[str, Any], *, given: int, suggested: int
 ) -> list[dict[str, Any]]:
-    """Every column with what is typical of both classes, the value that speaks most against the
-    given label first. `against` is how many standard deviations nearer a number is to the suggested
+    """Every column with both classes' profiles, the value that is most unusual for the given label
+    first. `against` is how many standard deviations nearer a number is to the suggested
     class; a word counts 1 where it is the suggested class's usual one and not the given's. Empty
-    where the audit wrote nothing down."""
-    path = storage.path(typical_key(audit_id))
+    where the audit has no profiles."""
+    path = storage.path(profiles_key(audit_id))
     if not path.exists():
         return []
     with pq.ParquetFile(path) as file:
@@ -118,8 +118,8 @@ def compare(
     compared = [
         {
             "column": one["column"],
-            "given": _in_words(one),
-            "suggested": _in_words(other),
+            "given": _as_text(one),
+            "suggested": _as_text(other),
             "against": _distance(row.get(one["column"]), one)
             - _distance(row.get(one["column"]), other),
         }
@@ -128,19 +128,19 @@ def compare(
     return sorted(compared, key=lambda column: -column["against"])
 
 
-def _distance(value: Any, typical: dict[str, Any]) -> float:
-    """How far a value is from what is typical: deviations, 0 or 1 for words, 0 where unknown."""
+def _distance(value: Any, profile: dict[str, Any]) -> float:
+    """How far a value is from the profile: deviations, 0 or 1 for words, 0 where unknown."""
     if value is None:
         return 0.0
-    if typical["mean"] is not None:
-        spread = max(typical["spread"], 1e-9 * max(1.0, abs(typical["mean"])))
-        return float(min(abs(value - typical["mean"]) / spread, 1e3))
-    return float(typical["value"] is not None and value != typical["value"])
+    if profile["mean"] is not None:
+        spread = max(profile["spread"], 1e-9 * max(1.0, abs(profile["mean"])))
+        return float(min(abs(value - profile["mean"]) / spread, 1e3))
+    return float(profile["value"] is not None and value != profile["value"])
 
 
-def _in_words(typical: dict[str, Any]) -> str | None:
-    if typical["mean"] is not None:
-        return f"{typical['mean']:.4g} ± {typical['spread']:.2g}"
-    if typical["value"] is not None:
-        return f"{typical['value']} ({typical['share']:.0%})"
+def _as_text(profile: dict[str, Any]) -> str | None:
+    if profile["mean"] is not None:
+        return f"{profile['mean']:.4g} ± {profile['spread']:.2g}"
+    if profile["value"] is not None:
+        return f"{profile['value']} ({profile['share']:.0%})"
     return None

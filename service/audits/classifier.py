@@ -1,4 +1,4 @@
-"""The classifier of an audit: its files, what they say, and its head in plain numpy.
+"""The classifier that an audit leaves behind: its job, its files and its description.
 
 `audits/{id}/model/` holds `model.safetensors` (weights), `model.json` (everything else that a
 prediction needs) and, but for fine-tuned encoders, `model.onnx` (standardisation, network,
@@ -29,7 +29,7 @@ def file_key(audit_id: str, name: str) -> str:
 
 
 def get_classifier_job(session: Session, audit_id: str) -> Job:
-    """The job that trains an audit's model. Raises NotFound, or NotReady before the ranking."""
+    """The job that trains the classifier. Raises NotFound, or NotReady before the ranking."""
     audit = audits.get_completed_audit(session, audit_id)
     job = session.get(Job, (audit_id, JobType.classifier, 0))
     if job is None:
@@ -42,8 +42,8 @@ def get_classifier_job(session: Session, audit_id: str) -> Job:
     return job
 
 
-def require_model(session: Session, audit_id: str) -> None:
-    """Raises NotReady unless the model's files are there, NotFound if they never will be."""
+def require_classifier(session: Session, audit_id: str) -> None:
+    """Raises NotReady until the classifier's files exist, NotFound if they never will."""
     job = get_classifier_job(session, audit_id)
     if job.status is JobStatus.failed:
         reason = (job.problem or {}).get("detail", "no reason is known")

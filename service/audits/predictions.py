@@ -1,7 +1,7 @@
-"""What an audit's model says about new samples.
+"""Predictions of an audit's classifier for new samples.
 
-Vectors and table rows are answered at once, here. Texts and images need their encoder, so they are
-written down like a small dataset and a worker reads them; the answers are kept for an hour.
+Vectors and table rows are answered immediately, here. Texts and images need their encoder, so they
+are stored like a small dataset and a worker reads them; the answers are kept for an hour.
 """
 
 import re

@@ -6,7 +6,7 @@ each counts `remaining` down in its finishing transaction, so only one can reach
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from labelaudit.enums import (
     DatasetKind,
     JobStatus,
     JobType,
+    ReviewState,
 )
 from service.core.errors import (
     BadInput,
@@ -194,16 +195,38 @@ def shard_trained(session: Session, audit_id: str) -> None:
         jobs.enqueue_next(session, audit_id, JobType.train)
 
 
+class SuspectRow(NamedTuple):
+    """A row of the suspect table without its ranking, in the table's column order."""
+
+    rank: int  # 1 = worst
+    position: int
+    sample_id: str
+    given_label: int
+    predicted_label: int
+    suggested_label: int | None
+    suggested_label_confidence: float | None
+    p_wrong: float  # high = bad
+    p_wrong_low: float
+    p_wrong_high: float
+    tier: str
+    reason: str
+    state: str = ReviewState.open.value
+    issues: int = 0
+    ambiguous_score: float | None = None  # low = bad, as the next two
+    near_duplicate_score: float | None = None
+    outlier_score: float | None = None
+    duplicate_set: int | None = None
+
+
 def ranked(
     session: Session,
     audit_id: str,
     *,
     ranking_id: str,
-    suspects: Iterable[Sequence[Any]],
+    suspects: Iterable[SuspectRow],
     summary: dict[str, Any],
 ) -> None:
-    """Publish the first ranking; `suspects` are rows in the suspect table's column order, worst
-    first."""
+    """Publish the first ranking; `suspects` are worst first."""
     audit = get_audit(session, audit_id)
     session.add(Ranking(id=ranking_id, audit_id=audit_id, summary=summary))
     session.flush()

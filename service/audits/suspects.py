@@ -1,4 +1,4 @@
-"""The ranked list: which ranking, which suspects, how many in which state."""
+"""The ranked list: the newest ranking, its suspects and their review states."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ from service.db.tables import (
 from service.db.tables.review import CLOSED, FLAGGED
 from service.issues import FLAGS
 
-# What a list shows of each suspect.
-LISTED = (
+# The columns of each suspect in a list.
+LIST_COLUMNS = (
     "rank",
     "sample_id",
     "given_label",
@@ -58,12 +58,12 @@ LISTED = (
     "near_duplicate_score",
     "outlier_score",
 )
-listed = attrgetter(*LISTED)
+list_columns = attrgetter(*LIST_COLUMNS)
 
 
 @dataclass(frozen=True)
 class SuspectFilter:
-    """Which suspects; None means any. `part` (i, n) is the i-th of n equal shares of them."""
+    """A filter of suspects; None means any. `part` (i, n) is the i-th of n equal shares."""
 
     tier: Sequence[Tier] | None = None
     given_label: int | None = None
@@ -73,7 +73,7 @@ class SuspectFilter:
     part: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.tier is not None:  # a tuple, so that what is made for a filter can be kept by it
+        if self.tier is not None:  # a tuple, so that statements can be cached by filter
             object.__setattr__(self, "tier", tuple(self.tier))
 
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -130,21 +130,21 @@ def newest_ranking(session: Session, audit_id: str) -> Ranking:
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """An audit's newest ranking, as a page of it needs it."""
+class RankingInfo:
+    """What a page of an audit's newest ranking needs."""
 
     ranking_id: str
     class_names: list[str]
     dataset_version: int  # raised by whatever changes a suspect's state
 
 
-def newest_of_completed(session: Session, audit_id: str) -> Ranked:
-    """One query for what four would find."""
+def newest_ranking_info(session: Session, audit_id: str) -> RankingInfo:
+    """The same as loading ranking, audit and dataset, in a single query."""
     found = session.execute(_NEWEST_OF_COMPLETED, {"audit": audit_id}).first()
     if found is None:
-        get_completed_audit(session, audit_id)  # says why there is none
+        get_completed_audit(session, audit_id)  # raises with the reason
         raise _no_ranking()
-    return Ranked(*found)
+    return RankingInfo(*found)
 
 
 def _no_ranking() -> NotReady:
@@ -152,25 +152,27 @@ def _no_ranking() -> NotReady:
 
 
 def get_ranking(session: Session, audit_id: str, ranking_id: str) -> Ranking:
-    """The ranking that a cursor names, if it is this audit's."""
+    """The ranking that a cursor names. Raises BadCursor if it is not this audit's."""
     ranking = find_child(session, Ranking, ranking_id, get_audit(session, audit_id))
     if ranking is None:
         raise BadCursor("This cursor belongs to another audit.")
     if session.get(Suspect, (ranking_id, 1)) is None:
-        raise BadCursor("Newer rankings have taken the place of this one. Start without a cursor.")
+        raise BadCursor(
+            "This ranking has been replaced by newer ones. Start again without a cursor."
+        )
     return ranking
 
 
 def list_suspects(
     session: Session, ranking_id: str, *, wanted: SuspectFilter, after: int, limit: int
 ) -> Sequence[Row[Any]]:
-    """Worst first, those ranked behind `after`: rows of the columns `LISTED`. The ranking must be
-    one that the caller may see: nothing else here tells what belongs to whom."""
+    """Suspects after the rank `after`, worst first, as rows of `LIST_COLUMNS`. The caller must be
+    allowed to see the ranking: this query does not check it."""
     values = {"ranking": ranking_id, "after": after, "limit": limit}
     if wanted.tier is not None:
         extents = tier_extents(session, ranking_id)
         within = [extents[tier] for tier in wanted.tier if tier in extents]
-        # the rest of the ranking need not be walked for what cannot be there
+        # bounds the scan of the ranking to where the tiers are
         values["first"] = min((extent.first for extent in within), default=0)
         values["last"] = max((extent.last for extent in within), default=0)
     return session.connection().execute(_page(wanted), values).all()
@@ -178,7 +180,7 @@ def list_suspects(
 
 @lru_cache(CACHE_SIZE)
 def _page(wanted: SuspectFilter) -> Select[Any]:
-    query = select(*listed(Suspect.__table__.c)).where(
+    query = select(*list_columns(Suspect.__table__.c)).where(
         Suspect.ranking_id == bindparam("ranking"), Suspect.rank > bindparam("after")
     )
     if wanted.tier is not None:
@@ -199,7 +201,7 @@ def get_suspect(session: Session, audit_id: str, sample_id: str) -> Suspect:
 
 
 def state_counts(session: Session, ranking_id: str) -> dict[Tier, dict[ReviewState, int]]:
-    """How many suspects of each tier are open, skipped and decided."""
+    """The number of suspects in each tier and review state."""
     counts = {tier: dict.fromkeys(ReviewState, 0) for tier in Tier}
     closed = session.execute(
         select(Suspect.tier, Suspect.state, func.count())
@@ -215,7 +217,7 @@ def state_counts(session: Session, ranking_id: str) -> dict[Tier, dict[ReviewSta
 
 @dataclass(frozen=True)
 class Extent:
-    """How many suspects a tier has, and between which ranks."""
+    """The number of suspects in a tier, and its first and last rank."""
 
     count: int
     first: int
@@ -224,7 +226,7 @@ class Extent:
 
 @cached(LRUCache(1024), key=lambda _session, ranking_id: ranking_id, lock=Lock())
 def tier_extents(session: Session, ranking_id: str) -> Mapping[Tier, Extent]:
-    """The tiers that are not empty. A ranking's tiers never change, so they are counted once."""
+    """The extents of all non-empty tiers, cached because a ranking's tiers never change."""
     rows = session.execute(
         select(Suspect.tier, func.count(), func.min(Suspect.rank), func.max(Suspect.rank))
         .where(Suspect.ranking_id == ranking_id)
@@ -234,7 +236,7 @@ def tier_extents(session: Session, ranking_id: str) -> Mapping[Tier, Extent]:
 
 
 def duplicates_of(session: Session, suspect: Suspect, *, limit: int) -> Sequence[Suspect]:
-    """The other samples of its set of near duplicates, worst first."""
+    """The other suspects in its set of near duplicates, worst first."""
     if suspect.duplicate_set is None:
         return []
     query = select(Suspect).where(

@@ -1,7 +1,7 @@
-"""The demo: scikit-learn's 1,797 handwritten digits, with a known share of the labels made wrong.
+"""The demo: scikit-learn's 1,797 handwritten digits, a known share of them mislabeled on purpose.
 
-The wrong labels are drawn once and for all, so that everybody sees the same demo; which they are
-stays on this side and is never uploaded, so what the audit finds can be counted honestly.
+The mislabeled samples are the same in every run. Which ones they are is never uploaded, so that the
+audit's hits can be counted honestly.
 """
 
 import csv
@@ -46,7 +46,7 @@ def make_demo(folder: Path) -> Demo:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise DemoUnavailable(
-            "The demo needs scikit-learn: pip install 'labelaudit[worker]'. "
+            "The demo needs scikit-learn: pip install 'labelaudit[service,worker]'. "
             "Or name a file or folder of your own."
         ) from error
     digits = load_digits()

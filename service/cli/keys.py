@@ -1,10 +1,12 @@
-"""`keys create`, `keys list`, `keys revoke`."""
+"""`keys`: create, list, rotate and revoke API keys."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from labelaudit.enums import Role
+from labelaudit.schemas import KeyRead
 from service.cli import show
 from service.cli.options import (
     AsJson,
@@ -14,25 +16,36 @@ from service.cli.options import (
 )
 from service.core.config import Settings
 
-app = typer.Typer(help="API keys: who may do what.", no_args_is_help=True)
+app = typer.Typer(help="Manage API keys.", no_args_is_help=True)
+
+COLUMNS: dict[str, Callable[[KeyRead], object]] = {
+    "id": lambda key: key.id,
+    "name": lambda key: key.name,
+    "role": lambda key: key.role,
+    "created": lambda key: f"{key.created_at:%Y-%m-%d %H:%M}",
+    "state": lambda key: "revoked" if key.revoked_at else "valid",
+}
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Whose key it is; shown beside their corrections.")],
+    name: Annotated[
+        str, typer.Argument(help="The name of the person; shown with their corrections.")
+    ],
     role: Annotated[
-        Role, typer.Option(help="annotator reviews, uploader also uploads and audits.")
+        Role,
+        typer.Option(help="annotator: review. uploader: also upload and audit. viewer: read only."),
     ] = Role.annotator,
     direct: Annotated[
         bool,
         typer.Option(
-            "--direct", help="Write to the database itself: for the first key of a new service."
+            "--direct", help="Write to the database directly, for the first key of a new service."
         ),
     ] = False,
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a key and print its token, which is shown only now."""
+    """Create a key and print its token, which is shown only once."""
     if direct:
         typer.echo(_create_directly(name, role))
         return
@@ -54,22 +67,19 @@ def _create_directly(name: str, role: Role) -> str:
 
 @app.command("list")
 def list_keys(as_json: AsJson = False, url: Url = None, data_dir: DataDir = None) -> None:
-    """List the keys, without their secrets."""
+    """List the keys, without their tokens."""
     with connect(data_dir, url) as client:
         found = client.keys()
-    if as_json:
-        show.all_as_json(found)
-    else:
-        show.keys(found)
+    show.listing(found, as_json, COLUMNS)
 
 
 @app.command()
 def rotate(
-    key_id: Annotated[str, typer.Argument(help="The key's id.")],
+    key_id: Annotated[str, typer.Argument(help="The key id.")],
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Give a key a new token and print it; the old one is refused at once."""
+    """Replace a key's token and print the new one. The old one is invalid immediately."""
     with connect(data_dir, url) as client:
         typer.echo(client.rotate_key(key_id).token)
 
@@ -80,24 +90,6 @@ def revoke(
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Revoke a key; it is refused from the next request on."""
+    """Revoke a key. Its next request is refused."""
     with connect(data_dir, url) as client:
-        show.keys([client.revoke_key(key_id)])
-
-
-def log(
-    limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 50,
-    as_json: AsJson = False,
-    url: Url = None,
-    data_dir: DataDir = None,
-) -> None:
-    """The access log, newest first: who did what, when, from where."""
-    with connect(data_dir, url) as client:
-        entries = list(client.access_log(limit=limit))
-    if as_json:
-        show.as_json([entry.model_dump(mode="json") for entry in entries])
-        return
-    for entry in entries:
-        who, where = entry.name or "-", entry.address or "-"
-        words = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.action, entry.outcome, who, where)
-        typer.echo("  ".join((*words, entry.subject or "")))
+        show.table([client.revoke_key(key_id)], COLUMNS)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the connection they lead to."""
+"""Options that several commands share, and what they stand for in the API."""
 
 import json
 from pathlib import Path
@@ -8,12 +8,22 @@ import typer
 
 from labelaudit import Client
 
+
+def _column(name: str, content: str) -> Any:
+    help = f"The column of {content}. Detected automatically if omitted."
+    return typer.Option(name, help=help, rich_help_panel="Columns")
+
+
+def _training(help: str, **options: Any) -> Any:
+    return typer.Option(help=help, rich_help_panel="Training", **options)
+
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
         envvar="LABELAUDIT_DATA_DIR",
-        help="Where the service keeps everything, and where its address is found.",
+        help="The data directory of the local service.",
         show_default="./labelaudit-data",
     ),
 ]
@@ -22,68 +32,50 @@ Url = Annotated[
     typer.Option(
         "--url",
         envvar="LABELAUDIT_URL",
-        help="Another service than the one of this machine; its key is read from LABELAUDIT_TOKEN.",
+        help="The URL of another service. Its key is read from LABELAUDIT_TOKEN.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-AuditId = Annotated[str, typer.Argument(help="The audit's id, au_…")]
-DatasetId = Annotated[str, typer.Argument(help="The dataset's id, ds_…")]
+AuditId = Annotated[str, typer.Argument(help="The audit id, au_…")]
+DatasetId = Annotated[str, typer.Argument(help="The dataset id, ds_…")]
 
-Name = Annotated[str | None, typer.Option("--name", help="What to call the dataset.")]
-LabelColumn = Annotated[
-    str | None,
-    typer.Option("--label-column", help="Guessed where left out.", rich_help_panel="Columns"),
-]
-SampleIdColumn = Annotated[
-    str | None,
-    typer.Option("--sample-id-column", help="Guessed where left out.", rich_help_panel="Columns"),
-]
-TextColumn = Annotated[
-    str | None,
-    typer.Option("--text-column", help="Guessed where left out.", rich_help_panel="Columns"),
-]
-FileColumn = Annotated[
-    str | None,
-    typer.Option("--file-column", help="Guessed where left out.", rich_help_panel="Columns"),
-]
+Name = Annotated[str | None, typer.Option("--name", help="The name of the dataset.")]
+LabelColumn = Annotated[str | None, _column("--label-column", "labels")]
+SampleIdColumn = Annotated[str | None, _column("--sample-id-column", "sample ids")]
+TextColumn = Annotated[str | None, _column("--text-column", "texts")]
+FileColumn = Annotated[str | None, _column("--file-column", "file names")]
 FeatureColumns = Annotated[
     list[str] | None,
-    typer.Option("--feature-column", help="Repeat for each feature.", rich_help_panel="Columns"),
+    typer.Option(
+        "--feature-column", help="A feature column. Repeat for several.", rich_help_panel="Columns"
+    ),
 ]
 Direct = Annotated[
     bool | None,
     typer.Option(
         "--direct/--through-service",
-        help="Whether a large file goes straight to the service's bucket.",
-        show_default="direct where the service has one within reach",
+        help="Upload large files to the service's bucket, or through the service.",
+        show_default="the bucket if this machine reaches it",
     ),
 ]
 Encoder = Annotated[
     str | None,
-    typer.Option(
-        help="A name from `labelaudit encoders`; `none` trains a network on the images themselves.",
-        rich_help_panel="Training",
+    _training(
+        "A name from `labelaudit encoders`, or `none` to train on the images themselves.",
         show_default="auto",
     ),
 ]
-Objective = Annotated[
-    str | None,
-    typer.Option(help="A name from `labelaudit objectives`.", rich_help_panel="Training"),
-]
-Replicas = Annotated[
-    int | None, typer.Option(help="Bootstrap models to train.", rich_help_panel="Training")
-]
-Epochs = Annotated[
-    int | None, typer.Option(help="Passes over the dataset.", rich_help_panel="Training")
-]
-Seed = Annotated[int | None, typer.Option(help="Of everything random.", rich_help_panel="Training")]
+Objective = Annotated[str | None, _training("A name from `labelaudit objectives`.")]
+Replicas = Annotated[int | None, _training("Number of bootstrap models to train.")]
+Epochs = Annotated[int | None, _training("Number of passes over the dataset.")]
+Seed = Annotated[int | None, _training("The random seed.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Any other field of an audit as the API names it, e.g. network=linear or "
-        "objective_options.q=0.5. Repeat as needed.",
+        help="Set any other audit option of the API, e.g. network=linear or "
+        "objective_options.q=0.5. Repeat for several.",
         rich_help_panel="Training",
     ),
 ]
@@ -93,22 +85,30 @@ def connect(data_dir: Path | None, url: str | None) -> Client:
     return Client(url, data_dir=data_dir)
 
 
-def columns(
+def column_roles(
     label: str | None,
     sample_id: str | None,
     text: str | None,
     file: str | None,
     features: list[str] | None,
 ) -> dict[str, Any]:
-    """The column roles that were named, as `Client.upload` takes them."""
-    named = {
-        "label_column": label,
-        "sample_id_column": sample_id,
-        "text_column": text,
-        "file_column": file,
-        "feature_columns": features,
+    """The column roles that were given, as the API names them."""
+    roles = {
+        "label": label,
+        "sample_id": sample_id,
+        "text": text,
+        "file": file,
+        "features": features,
     }
-    return {role: column for role, column in named.items() if column}
+    return {role: column for role, column in roles.items() if column}
+
+
+def upload_arguments(roles: dict[str, Any]) -> dict[str, Any]:
+    """Column roles as arguments of `Client.upload`."""
+    return {
+        "feature_columns" if role == "features" else f"{role}_column": column
+        for role, column in roles.items()
+    }
 
 
 def training(
@@ -119,7 +119,7 @@ def training(
     seed: int | None,
     settings: list[str] | None,
 ) -> dict[str, Any]:
-    """The audit options that were given, as the API takes them."""
+    """The audit options that were given, as the API names them."""
     named = {"objective": objective, "replicas": replicas, "epochs": epochs, "seed": seed}
     options: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     if encoder is not None:

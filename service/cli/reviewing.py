@@ -91,9 +91,13 @@ def assign(
     audit_id: AuditId,
     name: Annotated[str, typer.Argument(help="A name for the assignment.")],
     to: People,
-    tier: Annotated[list[Tier] | None, typer.Option(help="Repeatable.")] = None,
-    given_label: Annotated[str | None, typer.Option()] = None,
-    predicted_label: Annotated[str | None, typer.Option()] = None,
+    tier: Annotated[list[Tier] | None, typer.Option(help="Repeat for several.")] = None,
+    given_label: Annotated[
+        str | None, typer.Option(help="Only samples with this given label.")
+    ] = None,
+    predicted_label: Annotated[
+        str | None, typer.Option(help="Only samples with this predicted label.")
+    ] = None,
     split: Annotated[
         bool, typer.Option("--split", help="Give each person an equal share.")
     ] = False,

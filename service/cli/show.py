@@ -1,10 +1,10 @@
-"""How things look in a terminal. What comes from a dataset is shown as text, never as markup."""
+"""Terminal output. Text from a dataset is printed as it is, never as markup."""
 
 import os
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel
@@ -15,11 +15,13 @@ from rich.text import Text
 
 from labelaudit import Progress as AuditProgress
 from labelaudit.enums import JobStatus, JobType
-from labelaudit.schemas import DatasetRead, KeyRead, SuspectRead
+from labelaudit.schemas import DatasetRead, SuspectRead
 
 PIPE_WIDTH = 160
 
-# Without a terminal there is no width to keep to: lines are for grep, not for the eye.
+Item = TypeVar("Item")
+
+# Without a terminal, lines are long, so that grep finds a row whole.
 _fitted = sys.stdout.isatty() or "COLUMNS" in os.environ
 out = Console(highlight=False, width=None if _fitted else PIPE_WIDTH)
 err = Console(stderr=True, highlight=False)
@@ -33,14 +35,14 @@ TIER_STYLE = {"obvious": "bold red", "possible": "yellow", "none": "dim"}
 
 
 def plain(value: object, style: str = "") -> Text:
-    """Text from a dataset: control characters, which could drive the terminal, made visible."""
-    words = "".join(char if char.isprintable() else "�" for char in str(value))
-    return Text(words, style=style)
+    """Text from a dataset, with control characters replaced: they could drive the terminal."""
+    text = "".join(char if char.isprintable() else "�" for char in str(value))
+    return Text(text, style=style)
 
 
-def plain_lines(words: str) -> Text:
-    """Several lines, the first of them standing out."""
-    first, *rest = words.splitlines() or [""]
+def error(message: str) -> Text:
+    """An error message, its first line highlighted."""
+    first, *rest = message.splitlines() or [""]
     return Text("\n").join([plain(first, "bold red"), *(plain(line) for line in rest)])
 
 
@@ -48,12 +50,16 @@ def as_json(value: Any) -> None:
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
 
 
-def all_as_json(found: Iterable[BaseModel]) -> None:
-    as_json([one.model_dump(mode="json") for one in found])
+def all_as_json(items: Iterable[Any]) -> None:
+    as_json([_dump(item) for item in items])
+
+
+def _dump(item: Any) -> Any:
+    return item.model_dump(mode="json") if isinstance(item, BaseModel) else item
 
 
 def percent(share: float | None) -> str:
-    return "unknown" if share is None else f"{100 * share:.1f} %"
+    return "unknown" if share is None else f"{share:.1%}"
 
 
 def duration(seconds: float | None) -> str:
@@ -63,28 +69,26 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s left" if minutes else f"{rest} s left"
 
 
-class Steps:
-    """A bar on stderr that shows what is being done; lines where there is no terminal."""
+class ProgressDisplay:
+    """A progress bar on stderr; one line per step if stderr is not a terminal."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._bar = bars.add_task("", total=None, left="")
-        self._doing = ""
+        self._step = ""
 
-    def show(self, doing: str, share: float | None = None, left: str = "") -> None:
-        """`share` in [0, 1], None while it cannot be told."""
-        if doing != self._doing and not err.is_terminal:
-            err.print(f"{doing} …")
-        self._doing = doing
+    def show(self, step: str, share: float | None = None, left: str = "") -> None:
+        """`share` is in [0, 1], or None while it is unknown."""
+        if step != self._step and not err.is_terminal:
+            err.print(f"{step} …")
+        self._step = step
         total = None if share is None else 1
-        self._bars.update(
-            self._bar, description=doing, total=total, completed=share or 0, left=left
-        )
+        self._bars.update(self._bar, description=step, total=total, completed=share or 0, left=left)
 
     def uploading(self, sent: int, size: int) -> None:
         self.show("Uploading", sent / size)
         if sent == size:
-            self.show("Reading the upload")
+            self.show("Importing the upload")
 
     def auditing(self, progress: AuditProgress) -> None:
         if progress.job is not None:
@@ -95,7 +99,7 @@ class Steps:
 
 
 @contextmanager
-def steps() -> Generator[Steps]:
+def progress() -> Generator[ProgressDisplay]:
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -106,7 +110,7 @@ def steps() -> Generator[Steps]:
         disable=not err.is_terminal,
     )
     with bars:
-        yield Steps(bars)
+        yield ProgressDisplay(bars)
 
 
 def dataset(read: DatasetRead) -> None:
@@ -121,7 +125,7 @@ def dataset(read: DatasetRead) -> None:
 
 
 def summary(found: dict[str, Any]) -> None:
-    """The noise rate with its interval, the tiers, and what cannot be judged."""
+    """The noise rate with its interval, the tiers, and what could not be judged."""
     rate = found.get("noise_rate")
     if rate:
         out.print(
@@ -130,20 +134,21 @@ def summary(found: dict[str, Any]) -> None:
         )
     tiers = found.get("tiers") or {}
     for name in (name for name in TIER_STYLE if name in tiers):  # worst first
-        out.print(Text(f"  {name:<9}", TIER_STYLE[name]), _promise(name, tiers[name]))
-    for words in found.get("cannot_judge") or ():
-        out.print(Text("Cannot be judged: ", "bold yellow") + plain(words))
+        out.print(Text(f"  {name:<9}", TIER_STYLE[name]), _tier(name, tiers[name]))
+    for reason in found.get("cannot_judge") or ():
+        out.print(Text("Not judged: ", "bold yellow") + plain(reason))
 
 
-def _promise(name: str, tier: dict[str, Any]) -> str:
-    """What to expect of a tier; how few at least matters only where people are sent to look."""
-    words, precision, lower = f"{tier['count']:,} samples", tier["expected_precision"], None
+def _tier(name: str, tier: dict[str, Any]) -> str:
+    """The size of a tier and the share of wrong labels to expect in it."""
+    count, precision = f"{tier['count']:,} samples", tier["expected_precision"]
     if precision is None:
-        return words
-    if name != "none":
-        lower = tier["lower_bound"]
-    at_least = f" (at least {percent(lower)})" if lower is not None else ""
-    return f"{words}, of which {percent(precision)}{at_least} should really be wrong"
+        return count
+    if name == "none":  # nobody is sent there, so only its error rate matters
+        return f"{count}, {percent(precision)} expected to be mislabeled"
+    lower = tier["lower_bound"]
+    bound = f" (lower bound {percent(lower)})" if lower is not None else ""
+    return f"{count}, expected precision {percent(precision)}{bound}"
 
 
 def suspects(found: Iterable[SuspectRead]) -> None:
@@ -186,17 +191,16 @@ def rows(names: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
     out.print(table)
 
 
-def keys(found: Iterable[KeyRead]) -> None:
-    rows(
-        ("id", "name", "role", "created", "state"),
-        (
-            (
-                key.id,
-                key.name,
-                key.role,
-                f"{key.created_at:%Y-%m-%d %H:%M}",
-                "revoked" if key.revoked_at else "valid",
-            )
-            for key in found
-        ),
-    )
+def table(items: Iterable[Item], columns: Mapping[str, Callable[[Item], object]]) -> None:
+    """One row per item; each column by its heading."""
+    rows(list(columns), ([value(item) for value in columns.values()] for item in items))
+
+
+def listing(
+    items: Sequence[Item], as_json: bool, columns: Mapping[str, Callable[[Item], object]]
+) -> None:
+    """The items as a table, or all their fields as JSON."""
+    if as_json:
+        all_as_json(items)
+    else:
+        table(items, columns)

@@ -1,4 +1,4 @@
-"""`start`: the whole road in one command, on a file of yours or on a demo."""
+"""`start`: everything in one command, on a file or on a demo."""
 
 import os
 import subprocess
@@ -20,85 +20,70 @@ from labelaudit.client.session_file import (
     delete_address,
     read_address,
 )
-from service.cli import auditing, show
+from service.cli import audits, options, show
 from service.cli.demo import NAME as DEMO_NAME
 from service.cli.demo import Demo, DemoUnavailable, make_demo
-from service.cli.options import (
-    AsJson,
-    DataDir,
-    Encoder,
-    Epochs,
-    FeatureColumns,
-    FileColumn,
-    LabelColumn,
-    Name,
-    Objective,
-    Replicas,
-    SampleIdColumn,
-    Seed,
-    Settings,
-    TextColumn,
-    columns,
-    training,
-)
+from service.cli.options import AsJson, DataDir
 
 LOG = "service.log"
 STARTUP_SECONDS = 60.0
 STOP_SECONDS = 15.0
-LOOKED_AT = (50, 100)
+HITS_AMONG_FIRST = (50, 100)
 
 
 def start(
     path: Annotated[
-        str | None, typer.Argument(help="A file or a folder; a demo where left out.")
+        str | None, typer.Argument(help="A file or a folder.", show_default="a demo")
     ] = None,
     leave: Annotated[
         bool,
         typer.Option(
             "--exit",
             "--no-wait",
-            help="Stop when the results are shown, as it does where there is no terminal.",
+            help="Exit after showing the results; the default without a terminal.",
         ),
     ] = False,
-    name: Name = None,
-    label_column: LabelColumn = None,
-    sample_id_column: SampleIdColumn = None,
-    text_column: TextColumn = None,
-    file_column: FileColumn = None,
-    feature_column: FeatureColumns = None,
-    encoder: Encoder = None,
-    objective: Objective = None,
-    replicas: Replicas = None,
-    epochs: Epochs = None,
-    seed: Seed = None,
-    settings: Settings = None,
-    limit: auditing.Limit = 20,
+    name: options.Name = None,
+    label_column: options.LabelColumn = None,
+    sample_id_column: options.SampleIdColumn = None,
+    text_column: options.TextColumn = None,
+    file_column: options.FileColumn = None,
+    feature_column: options.FeatureColumns = None,
+    encoder: options.Encoder = None,
+    objective: options.Objective = None,
+    replicas: options.Replicas = None,
+    epochs: options.Epochs = None,
+    seed: options.Seed = None,
+    settings: options.Settings = None,
+    limit: audits.Limit = 20,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Start the service if need be, audit a dataset, show the suspects, keep the service up."""
-    roles = columns(label_column, sample_id_column, text_column, file_column, feature_column)
-    options = training(encoder, objective, replicas, epochs, seed, settings)
+    """Start a service, audit a dataset, show the suspects and keep the service running."""
+    roles = options.column_roles(
+        label_column, sample_id_column, text_column, file_column, feature_column
+    )
+    training = options.training(encoder, objective, replicas, epochs, seed, settings)
     if path and not Path(path).exists():
         raise typer.BadParameter(f"There is no file or folder {path}.", param_hint="PATH")
     with ExitStack() as stack:
         demo = None if path else _demo(stack)
         service = stack.enter_context(_service(data_dir or default_data_dir()))
         client = stack.enter_context(Client(service.address.url, service.address.token))
-        dataset, handle = auditing.run_audit(
+        dataset, audit = audits.run_audit(
             client,
             path or str(demo.path if demo else ""),
             name=name or (DEMO_NAME if demo else None),
             roles=roles,
-            options=options,
+            training=training,
         )
         if as_json:
-            show.as_json(auditing.result(client, dataset, handle, limit) | _score(demo, handle))
+            show.as_json(audits.result(client, dataset, audit, limit) | _score(demo, audit))
         else:
-            auditing.show_audit(dataset, handle, limit)
-            _show_score(demo, handle)
+            audits.show_audit(dataset, audit, limit)
+            _show_score(demo, audit)
         if sys.stdout.isatty() and not leave:
-            _stay(service, handle)
+            _keep_running(service, audit)
 
 
 def _demo(stack: ExitStack) -> Demo:
@@ -109,12 +94,12 @@ def _demo(stack: ExitStack) -> Demo:
         raise LabelauditError(str(error)) from error
 
 
-def _score(demo: Demo | None, handle: Audit) -> dict[str, Any]:
-    """How many of the first suspects really had a wrong label: known for the demo alone."""
+def _score(demo: Demo | None, audit: Audit) -> dict[str, Any]:
+    """How many of the first suspects are mislabeled, which is known only for the demo."""
     if demo is None:
         return {}
-    ranked = [one.sample_id for one in handle.suspects(limit=max(LOOKED_AT))]
-    found = {str(count): demo.found(ranked[:count]) for count in LOOKED_AT}
+    ranked = [one.sample_id for one in audit.suspects(limit=max(HITS_AMONG_FIRST))]
+    found = {str(count): demo.found(ranked[:count]) for count in HITS_AMONG_FIRST}
     return {
         "demo": {
             "wrong": len(demo.wrong),
@@ -124,23 +109,22 @@ def _score(demo: Demo | None, handle: Audit) -> dict[str, Any]:
     }
 
 
-def _show_score(demo: Demo | None, handle: Audit) -> None:
+def _show_score(demo: Demo | None, audit: Audit) -> None:
     if demo is None:
         return
-    score = _score(demo, handle)["demo"]
+    score = _score(demo, audit)["demo"]
     found = ", ".join(
-        f"{really} of the first {count} suspects"
-        for count, really in score["found_among_first"].items()
+        f"{hits} of the first {count}" for count, hits in score["found_among_first"].items()
     )
     show.out.print(
-        f"\nThe truth about this demo: {score['wrong']} of its labels ({show.percent(demo.share)}) "
-        f"were made wrong on purpose. Found of them: {found}."
+        f"\nGround truth of the demo: {score['wrong']} samples ({show.percent(demo.share)}) were "
+        f"mislabeled on purpose. Mislabeled among the suspects: {found}."
     )
 
 
 @dataclass(frozen=True)
 class Service:
-    """`process` is None where the service ran before and goes on running after."""
+    """`process` is None if the service was already running; it is then left running."""
 
     address: Address
     process: "subprocess.Popen[bytes] | None"
@@ -148,7 +132,7 @@ class Service:
 
 @contextmanager
 def _service(data_dir: Path) -> Generator[Service]:
-    """The service of the data directory: the one that runs, or one for as long as this lasts."""
+    """The running service of the data directory, or a new one that stops afterwards."""
     from service.hosting.embedded import is_served
 
     if is_served(data_dir):
@@ -158,7 +142,7 @@ def _service(data_dir: Path) -> Generator[Service]:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     delete_address(data_dir)
     command = [sys.executable, "-m", "service.cli", "serve", "--follow", str(os.getpid())]
-    with _private(data_dir / LOG) as log:
+    with _open_private(data_dir / LOG) as log:
         process = subprocess.Popen(
             [*command, "--data-dir", str(data_dir)],
             stdin=subprocess.DEVNULL,
@@ -176,7 +160,7 @@ def _service(data_dir: Path) -> Generator[Service]:
             process.kill()
 
 
-def _private(path: Path) -> BinaryIO:
+def _open_private(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 
@@ -189,24 +173,24 @@ def _wait_for_address(data_dir: Path, process: "subprocess.Popen[bytes] | None")
             break
         time.sleep(0.05)
     raise LabelauditError(
-        f"The service did not start. Its log, {data_dir / LOG}, ends with:\n{_tail(data_dir)}"
+        f"The service did not start. Its log, {data_dir / LOG}, ends with:\n{_log_tail(data_dir)}"
     )
 
 
-def _tail(data_dir: Path) -> str:
+def _log_tail(data_dir: Path) -> str:
     try:
         return "\n".join((data_dir / LOG).read_text(errors="replace").splitlines()[-10:])
     except OSError:
-        return "(nothing)"
+        return "(empty)"
 
 
-def _stay(service: Service, handle: Audit) -> None:
-    """Print the link last, and keep a service of ours up until Ctrl-C."""
+def _keep_running(service: Service, audit: Audit) -> None:
+    """Print the link last, and keep a service that we started running until Ctrl-C."""
     address = service.address
-    link = f"{address.url}/audits/{handle.id}#token={address.token}"
+    link = f"{address.url}/audits/{audit.id}#token={address.token}"
     show.out.print(f"\n[bold]Review the suspects at[/] {link}", soft_wrap=True)
     if service.process is None:
         return
-    show.out.print("[dim]Ctrl-C stops the service; nothing is lost.[/]")
+    show.out.print("[dim]Press Ctrl-C to stop the service. All data is kept.[/]")
     with suppress(KeyboardInterrupt):
         service.process.wait()

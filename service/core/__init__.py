@@ -1,1 +1,1 @@
-"""What everything else rests on: errors, settings, who is calling."""
+"""The foundations: errors, settings, the caller."""

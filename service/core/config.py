@@ -1,4 +1,4 @@
-"""One settings object, filled from `LABELAUDIT_*` variables; runs on a laptop with nothing set."""
+"""Settings from `LABELAUDIT_*` variables. Every one has a default that works on a laptop."""
 
 import os
 from functools import lru_cache
@@ -15,28 +15,26 @@ from labelaudit.enums import Role
 
 PREFIX = "LABELAUDIT_"
 DATABASE = "labelaudit.sqlite3"  # in the data directory
-SHORTEST_PASSWORD = 12
-
-
+MIN_PASSWORD_LENGTH = 12
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-GUESSED = {"labelaudit", "postgres", "postgresql", "redis", "password", "passwort", "secret",
+WEAK_PASSWORDS = {"labelaudit", "postgres", "postgresql", "redis", "password", "passwort", "secret",
            "changeme", "change-me", "admin", "root", "test", "123456", "default"}  # fmt: skip
 
 
-def _password_fault(url: str) -> str | None:
-    """What is wrong with the password in an address that leads to another machine."""
+def _password_error(url: str) -> str | None:
+    """What is wrong with the password in a URL of another machine, if anything."""
     parts = urlsplit(url)
     if not parts.hostname or parts.hostname in LOOPBACK:
         return None
     if not parts.password:
         return "no password"
-    if parts.password.lower() in GUESSED or len(parts.password) < SHORTEST_PASSWORD:
-        return "a password that can be guessed"
+    if parts.password.lower() in WEAK_PASSWORDS or len(parts.password) < MIN_PASSWORD_LENGTH:
+        return "a password that is easy to guess"
     return None
 
 
-def _is_private(url: str) -> bool:
-    """Whether what is sent there is read by nobody on the way."""
+def _is_secure(url: str) -> bool:
+    """Whether nobody can read what is sent there in transit."""
     parts = urlsplit(url)
     return bool(parts.hostname) and (parts.scheme == "https" or parts.hostname in LOOPBACK)
 
@@ -60,81 +58,103 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     data_dir: Path = Field(
-        default=Path("labelaudit-data"), description="where the embedded default keeps everything"
+        default=Path("labelaudit-data"), description="where the embedded service stores everything"
     )
     database_url: str = Field(default="", description="empty: SQLite in data_dir", repr=False)
     app_database_url: str = Field(
         default="",
-        description="for `migrate`: what the service will connect as; it is made and granted",
+        description="for `migrate`: the role that the service connects as, to create and grant",
         repr=False,
     )
-    database_pool: int = Field(default=24, ge=3, description="connections of each process, at most")
+    database_pool: int = Field(default=24, ge=3, description="maximum connections per process")
     redis_url: str = Field(default="", description="empty: workers poll the database", repr=False)
     storage_dir: Path | None = Field(default=None, description="empty: data_dir/storage")
 
     host: str = "127.0.0.1"
     port: int = 8321
     one_core: bool = Field(
-        default=True, description="a process that serves HTTP alone keeps to one core"
+        default=True, description="run a process that only serves HTTP on one core"
     )
     trusted_proxies: list[str] = Field(
-        default=[], description="addresses whose X-Forwarded-* headers are believed"
+        default=[], description="addresses whose X-Forwarded-* headers are trusted"
     )
     allowed_origins: list[str] = Field(
-        default=[], description="by CORS, of other pages, without cookies"
+        default=[], description="origins allowed by CORS, without cookies"
     )
-    show_docs: bool | None = Field(default=None, description="/docs; where embedded, if not said")
+    show_docs: bool | None = Field(
+        default=None, description="serve /docs; default: only if embedded"
+    )
     rate_limit: str | None = Field(
-        default=None, description="per caller, `6000/minute` unless embedded; empty: none"
+        default=None, description="per caller; default `6000/minute`, none if embedded; empty: none"
     )
     failed_sign_in_limit: str = Field(default="30/minute", description="per address")
-    public_url: str = Field(default="", description="what people type; OIDC comes back to it")
+    public_url: str = Field(default="", description="the URL people open; OIDC redirects to it")
 
-    oidc_issuer: str = Field(default="", description="empty: nobody signs in elsewhere")
+    oidc_issuer: str = Field(default="", description="empty: no single sign-on")
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr = SecretStr("")
     oidc_scopes: str = "openid profile email"
-    oidc_title: str = Field(default="Single sign-on", description="on the button")
+    oidc_title: str = Field(default="Single sign-on", description="label of the sign-in button")
     oidc_role_claim: str = "groups"
-    oidc_roles: dict[str, Role] = Field(default={}, description="a group there: a role here")
-    oidc_default_role: Role | None = Field(default=None, description="of whoever has no such group")
-    oidc_tenant_claim: str = Field(default="", description="empty: all are of the default tenant")
-    oidc_tenants: dict[str, str] = Field(default={}, description="the claim's value: a tenant's id")
+    oidc_roles: dict[str, Role] = Field(
+        default={}, description="maps the provider's groups to roles"
+    )
+    oidc_default_role: Role | None = Field(
+        default=None, description="role of people in none of these groups"
+    )
+    oidc_tenant_claim: str = Field(
+        default="", description="empty: everybody belongs to the default tenant"
+    )
+    oidc_tenants: dict[str, str] = Field(
+        default={}, description="maps values of the claim to tenant ids"
+    )
     oidc_default_tenant: str = "default"
     oidc_email_domains: list[str] = Field(default=[], description="empty: any")
 
-    workers: int = Field(default=1, ge=0, description="worker processes of the embedded default")
+    workers: int = Field(default=1, ge=0, description="worker processes of the embedded service")
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     models_dir: Path | None = Field(
-        default=None, description="folders of models that audits may name as encoders; empty: none"
+        default=None, description="folders of models that audits may use as encoders; empty: none"
     )
     max_upload_bytes: int = Field(default=20 * 2**30, gt=0)
     free_space_watermark_bytes: int = Field(default=2 * 2**30, ge=0)
-    upload_hours: float = Field(default=24.0, gt=0, description="how long one may take")
+    upload_hours: float = Field(
+        default=24.0, gt=0, description="an unfinished upload expires after this long"
+    )
 
-    upload_bucket: str = Field(default="", description="empty: files come through the service")
+    upload_bucket: str = Field(
+        default="", description="empty: files are uploaded through the service"
+    )
     upload_prefix: str = Field(
         default="labelaudit/",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*/$",
-        description="of its keys in the bucket; whatever else lies under it is deleted",
+        description="of our keys in the bucket; everything else under it is deleted",
     )
-    upload_endpoint: str = Field(default="", description="empty: Amazon's own")
+    upload_endpoint: str = Field(default="", description="empty: Amazon S3")
     upload_public_endpoint: str = Field(default="", description="for clients; empty: the same")
-    upload_region: str = Field(default="", description="empty: as AWS_REGION or AWS's files say")
+    upload_region: str = Field(
+        default="", description="empty: from AWS_REGION or AWS's config files"
+    )
     upload_access_key: SecretStr = Field(
-        default=SecretStr(""), description="empty: by AWS's variables, files or the machine's role"
+        default=SecretStr(""),
+        description="empty: from AWS's variables, config files or instance role",
     )
     upload_secret_key: SecretStr = SecretStr("")
     upload_part_bytes: int = Field(
-        default=64 * 2**20, ge=5 * 2**20, le=5 * 2**30, description="larger for very large files"
+        default=64 * 2**20,
+        ge=5 * 2**20,
+        le=5 * 2**30,
+        description="raised automatically for very large files",
     )
 
-    ingest_memory_bytes: int = Field(default=4 * 2**30, gt=0, description="to read one upload")
-    ingest_seconds: float = Field(default=3600.0, gt=1, description="to read one upload")
-    tidy_seconds: float = Field(default=600.0, gt=0, description="between looks for leftovers")
-    open_uploads: int = Field(default=8, gt=0, description="of one caller at a time")
-    quota_bytes: int = Field(default=0, ge=0, description="of all datasets together; 0: no quota")
+    ingest_memory_bytes: int = Field(
+        default=4 * 2**30, gt=0, description="limit for reading one upload"
+    )
+    ingest_seconds: float = Field(default=3600.0, gt=1, description="limit for reading one upload")
+    cleanup_seconds: float = Field(default=600.0, gt=0, description="between cleanups")
+    open_uploads: int = Field(default=8, gt=0, description="limit per caller")
+    quota_bytes: int = Field(default=0, ge=0, description="for all datasets together; 0: no quota")
     quota_datasets: int = Field(default=0, ge=0, description="0: no quota")
     job_lease_seconds: float = Field(default=30.0, gt=0)
     job_stall_seconds: float = Field(
@@ -167,51 +187,52 @@ class Settings(BaseSettings):
             return self.rate_limit
         return "" if self.embedded else "6000/minute"
 
-    def faults(self) -> list[str]:
-        """What is unsafe here outside the embedded default; each says its remedy."""
+    def errors(self) -> list[str]:
+        """Errors that make a deployed service unsafe; each says how to fix it."""
         return [
-            f"{PREFIX}{name.upper()} has {fault}: make a random password, see docs/deployment.md."
+            f"{PREFIX}{name.upper()} has {error}. Generate one; see docs/deployment.md."
             for name in ("database_url", "app_database_url", "redis_url")
-            if (fault := _password_fault(getattr(self, name)))
-        ] + self.elsewhere_faults()
+            if (error := _password_error(getattr(self, name)))
+        ] + self.external_errors()
 
-    def elsewhere_faults(self) -> list[str]:
-        """What is unsafe in what people and their files are sent to, embedded or not."""
-        return self.oidc_faults() + self.bucket_faults()
+    def external_errors(self) -> list[str]:
+        """Errors in the settings of the sign-in provider and the bucket."""
+        return self.oidc_errors() + self.bucket_errors()
 
-    def bucket_faults(self) -> list[str]:
-        """What is missing or unsafe where files go straight to a bucket."""
+    def bucket_errors(self) -> list[str]:
+        """Missing or unsafe settings of the upload bucket."""
         if not self.upload_bucket:
             return []
         found = []
         address = self.upload_public_endpoint or self.upload_endpoint
-        if address and not _is_private(address):
+        if address and not _is_secure(address):
             found.append(
-                f"Clients would send their files to {address}: {PREFIX}UPLOAD_PUBLIC_ENDPOINT, or "
-                f"{PREFIX}UPLOAD_ENDPOINT without it, needs to begin with https://."
+                f"Clients would send files unencrypted to {address}: "
+                f"{PREFIX}UPLOAD_PUBLIC_ENDPOINT, or {PREFIX}UPLOAD_ENDPOINT without it, must "
+                "start with https://."
             )
         if find_spec("boto3") is None:
             found.append(f"{PREFIX}UPLOAD_BUCKET needs `pip install 'labelaudit[s3]'`.")
         return found
 
-    def oidc_faults(self) -> list[str]:
-        """What is missing or unsafe where people sign in elsewhere."""
+    def oidc_errors(self) -> list[str]:
+        """Missing or unsafe settings of single sign-on."""
         if not self.oidc_issuer:
             return []
         found = []
         if not (self.oidc_client_id and self.oidc_client_secret.get_secret_value()):
             found.append(f"OIDC needs {PREFIX}OIDC_CLIENT_ID and {PREFIX}OIDC_CLIENT_SECRET.")
         if not (self.oidc_roles or self.oidc_default_role):
-            found.append(f"OIDC lets nobody in without {PREFIX}OIDC_ROLES.")
+            found.append(f"OIDC needs {PREFIX}OIDC_ROLES or {PREFIX}OIDC_DEFAULT_ROLE.")
         return found + [
-            f"OIDC needs {PREFIX}{name.upper()} to begin with https://."
+            f"OIDC needs {PREFIX}{name.upper()} to start with https://."
             for name in ("oidc_issuer", "public_url")
-            if not _is_private(getattr(self, name))
+            if not _is_secure(getattr(self, name))
         ]
 
     @property
     def embedded(self) -> bool:
-        """True when nothing but a folder is needed: SQLite and polling workers."""
+        """True if the service needs nothing but a folder: SQLite and polling workers."""
         return not self.database_url
 
     @property

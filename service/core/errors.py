@@ -1,15 +1,15 @@
 """Every error the service can answer with, each rendered as RFC 9457 problem+json.
 
 ServiceError                      500
-├── BadInput                      422  the request or the file is wrong; says how to mend it
-│   ├── BadDataset                     an upload that is no dataset; lists its first bad rows
+├── BadInput                      422  the request or the file is wrong; says how to fix it
+│   ├── BadDataset                     a file that we cannot read; lists the first bad rows
 │   └── BadCursor                 400
 ├── NotAuthenticated              401
 ├── NotPermitted                  403
 ├── NotFound                      404
 ├── Conflict                      409
-│   ├── LeaseLost                      somebody else holds or has decided this sample
-│   └── NotReady                       what was asked for is still being made
+│   ├── LeaseLost                      somebody else has leased or decided this sample
+│   └── NotReady                       the resource is still being created
 ├── Gone                          410
 ├── PreconditionFailed            412
 ├── UploadTooLarge                413
@@ -17,7 +17,7 @@ ServiceError                      500
 ├── Locked                        423
 ├── TooManyRequests               429
 ├── ChecksumMismatch              460  tus
-├── Unavailable                   503  something that this service needs does not answer
+├── Unavailable                   503  something that this service depends on does not answer
 └── InsufficientStorage           507
 """
 
@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 
 
 class ServiceError(Exception):
-    """An answer to the caller. `detail` says what happened and how to mend it."""
+    """An error for the caller. `detail` says what happened and how to fix it."""
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
@@ -47,7 +47,7 @@ class ServiceError(Exception):
         self.errors = list(errors)
 
     def problem(self) -> dict[str, Any]:
-        """The RFC 9457 object; `errors[]` points at the row, file or field that is wrong."""
+        """The RFC 9457 object; `errors[]` points to the wrong row, file or field."""
         body: dict[str, Any] = {
             "type": f"/problems/{self.type}",
             "title": self.title,
@@ -66,7 +66,7 @@ class BadInput(ServiceError):
 class BadDataset(BadInput):
     """`errors` items: `detail` and any of `row` (1-based data row), `file`, `column`, `pointer`."""
 
-    title, default_type = "The file cannot become a dataset", "invalid-dataset"
+    title, default_type = "We couldn't read this file", "invalid-dataset"
 
 
 class BadCursor(BadInput):
@@ -90,7 +90,7 @@ class Conflict(ServiceError):
 
 
 class LeaseLost(Conflict):
-    title, default_type = "The lease is lost", "lease-lost"
+    title, default_type = "Lease lost", "lease-lost"
 
 
 class NotReady(Conflict):
@@ -126,7 +126,7 @@ class TooManyRequests(ServiceError):
 
 
 class Unavailable(ServiceError):
-    status, title, default_type = 503, "Not available now", "unavailable"
+    status, title, default_type = 503, "Service unavailable", "unavailable"
 
 
 class ChecksumMismatch(ServiceError):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from labelaudit.enums import Role, Scope
 
-DEFAULT_TENANT = "default"  # made by the migrations; all that a service for one team needs
-OPERATORS = "operators"  # whose keys are nobody's else: no organisation has this id
+DEFAULT_TENANT = "default"  # created by the migrations; enough for a service for one team
+OPERATORS = "operators"  # the tenant of the operators' keys; no organisation has this id
 
 REVIEWING = frozenset({Scope.review_read, Scope.review_write})
 PREPARING = REVIEWING | {Scope.datasets_write, Scope.audits_run, Scope.export}
@@ -14,7 +14,7 @@ ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.viewer: frozenset({Scope.review_read}),
     Role.annotator: REVIEWING,
     Role.uploader: PREPARING,
-    Role.admin: PREPARING | {Scope.admin},  # of an organisation: metrics are of the whole service
+    Role.admin: PREPARING | {Scope.admin},  # of one organisation; metrics cover the whole service
     Role.operator: frozenset({Scope.tenants, Scope.metrics}),
 }
 OF_THE_SERVICE = ROLE_SCOPES[Role.operator]  # a key with one of these belongs to OPERATORS
@@ -29,7 +29,7 @@ class Principal:
     name: str
     role: Role
     tenant_id: str = DEFAULT_TENANT
-    scopes: frozenset[Scope] | None = None  # None: those of the role
+    scopes: frozenset[Scope] | None = None  # None: the role's
     session_id: str | None = None
     address: str | None = None
     request_id: str | None = None
@@ -48,10 +48,10 @@ class Principal:
 
     @property
     def sees_all(self) -> bool:
-        """Whether every dataset of the tenant is visible, not only those shared with the caller."""
+        """Whether the caller sees every dataset of the tenant, not only shared ones."""
         return bool(SEES_ALL & self.all_scopes)
 
     @property
     def leads(self) -> bool:
-        """Runs reviews: assigns the queue, adjudicates, undoes what others did, sees it all."""
+        """Whether the caller leads reviews: assigns, adjudicates, reverts others' work."""
         return self.may(Scope.audits_run)

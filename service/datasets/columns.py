@@ -1,4 +1,4 @@
-"""What the columns of an upload are taken for, and reading it again under other roles."""
+"""The roles of an upload's columns, and reading the upload again with other roles."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import DatasetStatus, JobType
 from service.core.errors import Conflict, NotReady
-from service.datasets.records import REREAD_WITHIN, get_dataset, is_mended_by_columns
+from service.datasets.records import REREAD_PERIOD, can_retry_with_columns, get_dataset
 from service.db.tables import (
     Audit,
     Dataset,
@@ -19,10 +19,10 @@ from service.jobs import records as jobs
 ROLES = ("label", "sample_id", "text", "file", "embedding", "pred_probs")
 
 
-def described(dataset: Dataset) -> list[dict[str, Any]]:
-    """Each column of the file with its examples and the role it was given, in file order.
+def describe(dataset: Dataset) -> list[dict[str, Any]]:
+    """The file's columns in order, with examples and roles.
 
-    The role is null where the file was rejected before roles were decided.
+    The role is null if the file was rejected before roles were assigned.
     """
     return [
         {**column, "role": _role(dataset.columns, column["name"])}
@@ -41,21 +41,21 @@ def _role(columns: dict[str, Any] | None, name: str) -> str | None:
 
 
 def reread(session: Session, dataset_id: str, *, columns: dict[str, Any]) -> Dataset:
-    """Read the stored upload again under these roles; what has none is guessed anew.
+    """Read the stored upload again with these roles; all others are detected again.
 
     Raises
     ------
     NotReady, Conflict
-        It is being read; it has been audited, or its bytes are gone.
+        It is being read; it has been audited, or its file no longer exists.
     """
     dataset = get_dataset(session, dataset_id, lock=True)
     if dataset.status is DatasetStatus.processing:
-        raise NotReady("The dataset is still being read; wait until it is `ready` or `rejected`.")
+        raise NotReady("The dataset is still being read. Wait until it is `ready` or `rejected`.")
     if dataset.status is DatasetStatus.rejected:
         _require_bytes(dataset)
     if session.scalar(select(Audit.id).where(Audit.dataset_id == dataset_id).limit(1)):
         raise Conflict(
-            "The dataset has been audited as it is. Upload the file again to read it otherwise.",
+            "The dataset has already been audited. Upload the file again to use other columns.",
             type="already-audited",
         )
     dataset.status = DatasetStatus.processing
@@ -67,10 +67,14 @@ def reread(session: Session, dataset_id: str, *, columns: dict[str, Any]) -> Dat
 
 
 def _require_bytes(dataset: Dataset) -> None:
-    if not is_mended_by_columns(dataset.problem):
-        reason = "The file itself was refused, whatever its columns are. Upload a mended one."
-    elif dataset.created_at < now() - REREAD_WITHIN:
-        reason = "The file was refused more than a day ago and is no longer kept. Upload it again."
+    if not can_retry_with_columns(dataset.problem):
+        reason = (
+            "The file was rejected for a reason other than its columns. Upload a corrected file."
+        )
+    elif dataset.created_at < now() - REREAD_PERIOD:
+        reason = (
+            "The file was rejected more than a day ago and is no longer stored. Upload it again."
+        )
     else:
         return
     raise Conflict(reason, type="upload-gone")

@@ -1,4 +1,4 @@
-"""Who may see a dataset: all of its organisation, or the members named one by one."""
+"""Who may see a dataset: the whole organisation, or individual members."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from service.db.tables import ApiKey, Membership
 
 
 def list_members(session: Session, dataset_id: str) -> Sequence[tuple[Membership, ApiKey]]:
-    """By name. Whoever sees every dataset of the tenant is no member and not listed."""
+    """Members by name. People who see every dataset of the tenant are not members."""
     get_dataset(session, dataset_id)
     rows = session.execute(
         select(Membership, ApiKey)
@@ -27,7 +27,7 @@ def list_members(session: Session, dataset_id: str) -> Sequence[tuple[Membership
 
 
 def list_others(session: Session, dataset_id: str) -> list[Principal]:
-    """Who could become a member: people of the organisation who do not see the dataset yet."""
+    """People of the organisation who could be added as members."""
     members = {key.id for _, key in list_members(session, dataset_id)}
     keys = session.scalars(select(ApiKey).order_by(ApiKey.name, ApiKey.id))
     people = [principal_of(key) for key in keys if is_valid(key) and key.id not in members]
@@ -37,7 +37,7 @@ def list_others(session: Session, dataset_id: str) -> list[Principal]:
 def add_member(
     session: Session, dataset_id: str, key_id: str, *, principal: Principal
 ) -> tuple[Membership, ApiKey]:
-    """Let somebody see the dataset; adding a member again changes nothing."""
+    """Give somebody access to the dataset. Adding a member twice changes nothing."""
     dataset, key = get_dataset(session, dataset_id), get_key(session, key_id)
     member = session.get(Membership, (dataset.id, key.id))
     if member is None:
@@ -62,7 +62,7 @@ def remove_member(session: Session, dataset_id: str, key_id: str) -> None:
 
 
 def share(session: Session, dataset_id: str, shared: bool) -> None:
-    """Show the dataset to everybody of its organisation, or to its members alone."""
+    """Share the dataset with the whole organisation, or only with its members."""
     dataset = get_dataset(session, dataset_id)
     if dataset.shared != shared:
         dataset.shared = shared

@@ -1,4 +1,4 @@
-"""Datasets: receive, publish or reject, list, read one sample, delete."""
+"""Datasets: create, publish or reject, list, read one sample, delete."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -14,6 +14,7 @@ from service.accounts import access_log
 from service.core.errors import BadInput, NotFound, NotReady
 from service.core.principal import Principal
 from service.db.bulk import bulk_copy
+from service.db.lookup import get_row
 from service.db.tables import (
     Audit,
     Dataset,
@@ -26,8 +27,8 @@ from service.jobs import records as jobs
 from service.storage import parquet_rows
 from service.storage.local import Received, Storage
 
-# Refusals that other column roles may mend: the upload is kept so that it can be read again.
-MENDED_BY_COLUMNS = {
+# Problems that other column roles may solve; the upload is kept so that it can be read again.
+SOLVABLE_BY_COLUMNS = {
     f"/problems/{slug}"
     for slug in (
         "class-names-invalid",
@@ -49,7 +50,7 @@ MENDED_BY_COLUMNS = {
         "too-many-classes",
     )
 }
-REREAD_WITHIN = timedelta(days=1)
+REREAD_PERIOD = timedelta(days=1)
 ROW_GROUP = 1024  # rows of samples.parquet that are read to show one
 
 
@@ -77,8 +78,10 @@ def create_dataset(
     shared: bool = False,
     in_bucket: bool = False,
 ) -> Dataset:
-    """Register a stored upload, or one that is `in_bucket`, and ask for its ingest; `shared` with
-    the whole organisation, or with the members that `service.datasets.members` adds."""
+    """Create the dataset of an upload that is stored or `in_bucket`, and enqueue its ingest.
+
+    It is `shared` with the whole organisation, or with members (`service.datasets.members`).
+    """
     dataset = Dataset(
         id=dataset_id,
         tenant_id=principal.tenant_id,
@@ -105,12 +108,12 @@ def publish(
     report: IngestReport,
     samples: Iterable[pa.RecordBatch],
 ) -> None:
-    """Make an ingested dataset visible, with all its samples, at once. The samples come in batches
-    of `position`, `sample_id` and `given_label`."""
+    """Make an ingested dataset and all its samples visible at once. `samples` are batches of
+    `position`, `sample_id` and `given_label`."""
     dataset = get_dataset(session, dataset_id)
     table = Sample.__table__
     assert isinstance(table, Table)
-    _forget_samples(session, dataset_id)
+    _delete_samples(session, dataset_id)
     bulk_copy(
         session,
         table,
@@ -131,52 +134,49 @@ def publish(
 
 def reject(session: Session, dataset_id: str, problem: dict[str, Any]) -> None:
     dataset = get_dataset(session, dataset_id)
-    _forget_samples(session, dataset_id)
+    _delete_samples(session, dataset_id)
     dataset.in_bucket = False
     dataset.status = DatasetStatus.rejected
     dataset.problem = problem
 
 
-def _forget_samples(session: Session, dataset_id: str) -> None:
-    """What an earlier reading under other column roles found."""
+def _delete_samples(session: Session, dataset_id: str) -> None:
+    """Delete the samples that an earlier ingest, with other column roles, found."""
     session.execute(delete(Sample).where(Sample.dataset_id == dataset_id))
 
 
-def fetched(session: Session, dataset_id: str, received: Received) -> None:
-    """Its bytes lie in the storage, and no longer in the bucket alone."""
+def mark_fetched(session: Session, dataset_id: str, received: Received) -> None:
+    """Note that the file is in the storage now, and no longer only in the bucket."""
     dataset = get_dataset(session, dataset_id)
     dataset.sha256, dataset.in_bucket = received.sha256, False
 
 
-def is_mended_by_columns(problem: dict[str, Any] | None) -> bool:
-    """Whether a dataset rejected with this problem keeps its bytes for a day."""
-    return problem is not None and problem["type"] in MENDED_BY_COLUMNS
+def can_retry_with_columns(problem: dict[str, Any] | None) -> bool:
+    """Whether a dataset rejected with this problem keeps its file for a day, to be read again."""
+    return problem is not None and problem["type"] in SOLVABLE_BY_COLUMNS
 
 
-def saw_columns(session: Session, dataset_id: str, columns: Sequence[SeenColumn]) -> None:
-    """Keep what the file's columns look like, whether or not it becomes a dataset."""
+def store_seen_columns(session: Session, dataset_id: str, columns: Sequence[SeenColumn]) -> None:
+    """Store what the file's columns look like, even if it is rejected later."""
     get_dataset(session, dataset_id).seen_columns = [asdict(column) for column in columns]
 
 
 def get_dataset(session: Session, dataset_id: str, *, lock: bool = False) -> Dataset:
-    dataset = session.get(Dataset, dataset_id, with_for_update=lock or None)
-    if dataset is None:
-        raise NotFound(f"There is no dataset {dataset_id!r}.")
-    return dataset
+    return get_row(session, Dataset, dataset_id, "dataset", lock=lock)
 
 
 def get_ready_dataset(session: Session, dataset_id: str, *, lock: bool = False) -> Dataset:
-    """The dataset, if it can be audited and exported; with `lock`, it stays so until the commit."""
+    """The dataset, if it is ready; with `lock`, it stays so until the commit. Raises NotReady."""
     dataset = get_dataset(session, dataset_id, lock=lock)
     if dataset.status is DatasetStatus.processing:
-        raise NotReady("The dataset is still being read; wait until its status is `ready`.")
+        raise NotReady("The dataset is still being read. Wait until its status is `ready`.")
     if dataset.status is DatasetStatus.rejected:
-        raise NotReady("The dataset was rejected; its `problem` says why. Upload a mended file.")
+        raise NotReady("The dataset was rejected; its `problem` says why. Upload a corrected file.")
     return dataset
 
 
 def list_datasets(session: Session, *, before: str | None, limit: int) -> Sequence[Dataset]:
-    """Newest first, those older than the id `before`."""
+    """Datasets older than the id `before`, newest first."""
     query = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
     if before:
         query = query.where(Dataset.id < before)
@@ -184,8 +184,8 @@ def list_datasets(session: Session, *, before: str | None, limit: int) -> Sequen
 
 
 def delete_dataset(session: Session, dataset_id: str) -> list[str]:
-    """Remove the dataset and all that was made from it; returns the storage keys to delete after
-    the commit."""
+    """Delete the dataset with its audits and exports; returns the storage keys to delete after the
+    commit."""
     dataset = get_dataset(session, dataset_id)
     audits = session.scalars(select(Audit.id).where(Audit.dataset_id == dataset_id)).all()
     exports = session.scalars(select(Export.id).where(Export.dataset_id == dataset_id)).all()
@@ -217,21 +217,23 @@ def get_sample(session: Session, dataset_id: str, sample_id: str) -> Sample:
     return sample
 
 
-def samples_at(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, Sample]:
-    """Position -> the sample there."""
-    here = (Sample.dataset_id == dataset_id, Sample.position.in_(positions))
-    return {sample.position: sample for sample in session.scalars(select(Sample).where(*here))}
+def get_samples(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, Sample]:
+    """The samples at these positions, by position."""
+    conditions = (Sample.dataset_id == dataset_id, Sample.position.in_(positions))
+    return {
+        sample.position: sample for sample in session.scalars(select(Sample).where(*conditions))
+    }
 
 
 def read_row(storage: Storage, dataset_id: str, position: int) -> dict[str, Any]:
-    """One row of samples.parquet, by reading only the row group it lies in."""
+    """One row of samples.parquet; reads only its row group."""
     return parquet_rows.read_row(
         storage.path(samples_key(dataset_id)), position, row_group=ROW_GROUP
     )
 
 
 def content_of(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
-    """What a person looks at: the text, the table row, the image's name or the vector's length."""
+    """What to show of a sample: its text, table row, image name or number of dimensions."""
     match dataset.kind:
         case DatasetKind.text:
             return {"text": row["text"]}
@@ -253,7 +255,7 @@ def content_of(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_picture(storage: Storage, dataset: Dataset, position: int, *, size: int) -> bytes:
-    """The image made anew, at most `size` pixels a side: uploaded bytes are never served."""
+    """A re-encoded image of at most `size` pixels per side. Uploaded bytes are never served."""
     if dataset.kind is not DatasetKind.image:
         raise BadInput(f"A {dataset.kind} dataset has no media.", type="no-media")
     row = read_row(storage, dataset.id, position)

@@ -1,7 +1,7 @@
-"""Whose votes came with a dataset: what each said, how good they are, and how far they agree.
+"""Annotators' votes that came with a dataset: the votes, their quality and their agreement.
 
-`datasets/{id}/votes.parquet` has the votes; `annotators.json` beside it what they say without any
-model. An audit's summary says it again with the models' help.
+`datasets/{id}/votes.parquet` has the votes; `annotators.json` beside it has the statistics computed
+from votes only. An audit's summary has those computed with the help of models.
 """
 
 import json
@@ -27,7 +27,7 @@ from service.votes import (
     quality,
 )
 
-FIT_SAMPLES = 20_000  # drawn for the estimate; agreement is counted on all
+FIT_SAMPLES = 20_000  # sampled to estimate quality; agreement uses all samples
 
 
 def votes_key(dataset_id: str) -> str:
@@ -39,9 +39,9 @@ def annotators_key(dataset_id: str) -> str:
 
 
 def load_votes(path: Path, *, n_samples: int, n_classes: int) -> Votes | None:
-    """The votes of a dataset by position, or None where it has none.
+    """The votes of a dataset by position, or None if it has none.
 
-    Of two votes by one person on one sample the last counts.
+    If a person voted twice on a sample, the last vote counts.
     """
     if not path.exists():
         return None
@@ -71,39 +71,38 @@ def load_votes(path: Path, *, n_samples: int, n_classes: int) -> Votes | None:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What several people said of one sample: a class, how many votes it got, and by whom. Votes
-    that came as counts are nobody's by name."""
+class LabelVotes:
+    """The votes for one class on one sample. Votes that came as counts have no annotators."""
 
     label: int
     votes: float
     annotators: list[str]
 
 
-def read_votes(storage: Storage, dataset_id: str, position: int) -> list[Said]:
-    """The votes on one sample, the class with the most first; none where none came."""
+def read_votes(storage: Storage, dataset_id: str, position: int) -> list[LabelVotes]:
+    """The votes on one sample, the class with the most votes first."""
     path = storage.path(votes_key(dataset_id))
     if not path.exists():
         return []
     rows = pq.read_table(path, filters=[("position", "==", position)]).to_pylist()
-    # of two votes by one person the last counts; counts stand beside each other
+    # a person's last vote counts; counts are all kept
     last = {row["annotator"]: row for row in rows if row["annotator"] != EVERYONE}
     by_class: dict[int, list[dict[str, Any]]] = {}
     for row in (*last.values(), *(row for row in rows if row["annotator"] == EVERYONE)):
         by_class.setdefault(row["label"], []).append(row)
-    said = [
-        Said(
+    found = [
+        LabelVotes(
             label,
             sum(row["count"] for row in votes),
             [row["annotator"] for row in votes if row["annotator"] != EVERYONE],
         )
         for label, votes in by_class.items()
     ]
-    return sorted(said, key=lambda one: (-one.votes, one.label))
+    return sorted(found, key=lambda one: (-one.votes, one.label))
 
 
 def describe(votes: Votes) -> VoteSummary:
-    """Quality and agreement by the votes alone."""
+    """Quality and agreement, computed from the votes only."""
     rows = np.flatnonzero(votes.voted)
     if len(rows) > FIT_SAMPLES:
         rows = np.sort(np.random.default_rng(0).choice(rows, FIT_SAMPLES, replace=False))
@@ -119,7 +118,7 @@ def describe(votes: Votes) -> VoteSummary:
 
 
 def write_annotators(storage: Storage, dataset_id: str, class_names: list[str], n: int) -> None:
-    """Keep what the votes of a dataset say, or nothing where it has none."""
+    """Store the statistics of a dataset's votes, or nothing if it has none."""
     path = storage.path(votes_key(dataset_id))
     votes = load_votes(path, n_samples=n, n_classes=len(class_names))
     if votes is None:
@@ -131,13 +130,11 @@ def write_annotators(storage: Storage, dataset_id: str, class_names: list[str], 
 
 
 def read_annotators(session: Session, storage: Storage, dataset_id: str) -> dict[str, Any]:
-    """What the votes that came with a dataset say. Raises NotFound where none did."""
+    """The statistics of a dataset's votes. Raises NotFound if it has none."""
     dataset = get_ready_dataset(session, dataset_id)
     path = storage.path(annotators_key(dataset.id))
     if not path.exists():
-        raise NotFound(
-            "No votes of several annotators came with this dataset; docs/formats.md shows how."
-        )
+        raise NotFound("This dataset has no votes by several annotators; see docs/formats.md.")
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 

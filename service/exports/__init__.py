@@ -1,1 +1,1 @@
-"""Exports: their records, and a writer for each form."""
+"""Exports: their records, and a writer for each format."""

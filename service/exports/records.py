@@ -1,4 +1,4 @@
-"""Exports: ask for one, finish or fail it."""
+"""Exports: request, complete or fail one."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import JobStatus, JobType
 from service.accounts import access_log
-from service.core.errors import BadInput, NotFound, NotReady
+from service.core.errors import BadInput, NotReady
 from service.core.principal import Principal
 from service.datasets.records import get_ready_dataset
+from service.db.lookup import get_row
 from service.db.tables import Export, new_id, now
 from service.jobs import records as jobs
 
@@ -25,7 +26,7 @@ def start_export(
     dataset_version: int | None,
     principal: Principal,
 ) -> Export:
-    """Ask for the dataset with its corrections applied (the newest version by default)."""
+    """Request the dataset with its corrections applied, by default in its newest version."""
     dataset = get_ready_dataset(session, dataset_id)
     version = dataset.version if dataset_version is None else dataset_version
     if not 0 <= version <= dataset.version:
@@ -49,10 +50,7 @@ def start_export(
 
 
 def get_export(session: Session, export_id: str) -> Export:
-    export = session.get(Export, export_id)
-    if export is None:
-        raise NotFound(f"There is no export {export_id!r}.")
-    return export
+    return get_row(session, Export, export_id, "export")
 
 
 def get_completed_export(session: Session, export_id: str) -> Export:
@@ -62,7 +60,9 @@ def get_completed_export(session: Session, export_id: str) -> Export:
     return export
 
 
-def exported(session: Session, export_id: str, *, filename: str, bytes: int, sha256: str) -> None:
+def complete_export(
+    session: Session, export_id: str, *, filename: str, bytes: int, sha256: str
+) -> None:
     export = get_export(session, export_id)
     export.status = JobStatus.completed
     export.filename, export.bytes, export.sha256 = filename, bytes, sha256

@@ -1,7 +1,7 @@
-"""The embedded default: one command runs the whole service from one data directory.
+"""The embedded service: one command runs everything from one data directory.
 
-The main process serves HTTP; a thread of it keeps the worker processes alive. One lock file makes
-sure that a data directory has one service only.
+The main process serves HTTP, and one of its threads supervises the worker processes. A lock file
+makes sure that only one service uses a data directory.
 """
 
 import fcntl
@@ -37,18 +37,18 @@ log = structlog.get_logger()
 
 KEY_NAME = "embedded"
 LOOPBACK_NAMES = ["127.0.0.1", "localhost", "::1", "[::1]"]
-SHUTDOWN_SECONDS = 3  # an open progress stream would hold the server for ever
+SHUTDOWN_SECONDS = 3  # an open progress stream would block the shutdown
 
 Announce = Callable[["Running"], None]
 
 
 class CannotServe(Exception):
-    """The service cannot start; says why and what to do."""
+    """The service cannot start; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """What is told once the service answers. `moved`: the usual port was taken."""
+    """What to announce once the service answers. `moved`: the default port was taken."""
 
     address: Address
     data_dir: Path
@@ -63,9 +63,9 @@ def serve_embedded(
     port_is_fixed: bool = False,
     follow: int | None = None,
 ) -> None:
-    """Run until SIGINT or SIGTERM, or until the process `follow` is gone. Raises CannotServe."""
-    if faults := settings.elsewhere_faults():
-        raise CannotServe(" ".join(faults))
+    """Run until SIGINT or SIGTERM, or until the process `follow` ends. Raises CannotServe."""
+    if errors := settings.external_errors():
+        raise CannotServe(" ".join(errors))
     settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     os.umask(0o077)
     _make_private(settings.data_dir)
@@ -99,7 +99,7 @@ def serve_embedded(
 
 
 def _worker_environment(settings: Settings) -> dict[str, str]:
-    """Workers share the cores, and leave them alone while they wait."""
+    """Workers share the cores, and do not spin while they wait."""
     share = max(1, (os.cpu_count() or 1) // max(1, settings.workers))
     return {
         "OMP_NUM_THREADS": str(share),
@@ -110,12 +110,12 @@ def _worker_environment(settings: Settings) -> dict[str, str]:
 
 
 def serve_only_http(settings: Settings) -> None:
-    """Production: the database is migrated and the workers are started by somebody else.
+    """Production: serve HTTP only. Migrations and workers run separately.
 
-    Raises CannotServe, also where a secret is missing or can be guessed.
+    Raises CannotServe, also if a secret is missing or easy to guess.
     """
-    if faults := settings.faults():
-        raise CannotServe(" ".join(faults))
+    if errors := settings.errors():
+        raise CannotServe(" ".join(errors))
     with _listen(settings, port_is_fixed=True) as listener, ExitStack() as stack:
         if settings.one_core:
             stack.enter_context(process_tuning.one_core())
@@ -124,8 +124,8 @@ def serve_only_http(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says when it has started to answer, and when it was told to stop: progress streams then end
-    by themselves, instead of holding it until its grace is over."""
+    """Calls back when it has started, and sets `closing` when told to stop, so that streams
+    end instead of delaying it."""
 
     def __init__(
         self, config: uvicorn.Config, started: Callable[[], None], closing: threading.Event
@@ -144,7 +144,7 @@ class _Server(uvicorn.Server):
 
 
 def _guarded(app: FastAPI, settings: Settings) -> ASGIApp:
-    # A page elsewhere could point its own name at 127.0.0.1; its Host header gives it away.
+    # Against DNS rebinding: another site's name may resolve to 127.0.0.1.
     return TrustedHostMiddleware(app, LOOPBACK_NAMES) if is_loopback(settings.host) else app
 
 
@@ -160,7 +160,7 @@ def _serve_http(
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=bool(proxies),  # else anybody could say where they call from
+        proxy_headers=bool(proxies),  # otherwise clients could forge their address
         forwarded_allow_ips=list(proxies),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
@@ -182,11 +182,11 @@ def _make_private(data_dir: Path) -> None:
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotServe(f"The data directory {data_dir} cannot be made: {error}.") from error
+        raise CannotServe(f"Cannot create the data directory {data_dir}: {error}.") from error
 
 
 def is_served(data_dir: Path) -> bool:
-    """Whether a service holds this data directory now."""
+    """Whether a service is using this data directory."""
     try:
         with (data_dir / "serve.lock").open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -199,7 +199,7 @@ def is_served(data_dir: Path) -> bool:
 
 @contextmanager
 def _only_service(data_dir: Path) -> Generator[None]:
-    """Hold the data directory's lock, which the system releases however this process ends."""
+    """Hold the data directory's lock, which the system releases when this process ends."""
     with (data_dir / "serve.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -218,10 +218,10 @@ def _only_service(data_dir: Path) -> Generator[None]:
 
 @contextmanager
 def _listen(settings: Settings, port_is_fixed: bool) -> Generator[socket.socket]:
-    """A listening socket on the wanted port, or on a free one where the port is only a default."""
+    """A socket listening on the configured port, or on a free one unless `port_is_fixed`."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # named as TCP: asyncio sends at once, without waiting to fill a packet, only on such a socket,
-    # and every answer with a body would take 40 ms more
+    # asyncio sets TCP_NODELAY only if the protocol is given; without it, every response with a body
+    # would take 40 ms longer
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -241,14 +241,14 @@ def _listen(settings: Settings, port_is_fixed: bool) -> Generator[socket.socket]
 
 
 def _url(host: str, listener: socket.socket) -> str:
-    """An address that a browser on this machine can open."""
+    """A URL that a browser on this machine can open."""
     port = listener.getsockname()[1]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)
     return f"http://{shown}:{port}"
 
 
 def _prepare_database(settings: Settings) -> str:
-    """Newest schema, and a fresh admin key; the ones of earlier starts are revoked."""
+    """Migrate the database and create an admin key; revoke the keys of earlier starts."""
     database = Database(settings.resolved_database_url)
     try:
         migrate.upgrade(database)

@@ -1,5 +1,4 @@
-"""What a process that serves does at its start to be left in peace: by the collector of garbage,
-and by the other cores."""
+"""Process tuning at startup: freeze long-lived objects, and run on one core."""
 
 import gc
 import os
@@ -12,23 +11,23 @@ import structlog
 
 log = structlog.get_logger()
 
-NAME = "labelaudit-core"  # of the socket that says a core is taken; it has no file
+NAME = "labelaudit-core"  # prefix of the abstract sockets that mark cores as taken
 
 
 def freeze() -> None:
-    """What lives since the start is never garbage: to look through it took 190 ms several times a
-    second under load, in which nobody was answered."""
+    """Exempt the objects created at startup from garbage collection. Scanning them took 190 ms,
+    several times a second under load, during which no request was served."""
     gc.collect()
     gc.freeze()
 
 
 @contextmanager
 def one_core() -> Generator[int | None]:
-    """Keep this thread, and those it starts, to one core that no other serving process here has.
+    """Pin this thread, and those it starts, to a core that no other serving process here uses.
 
-    Python runs one thread at a time. Where its threads lie on several cores, the turn goes from one
-    core to another with every statement, which took longer than the statement. Yields the core;
-    None where there is a single one, where all are taken, or where the system has no such thing.
+    Python runs one thread at a time. With threads on several cores, the interpreter lock moves
+    between cores with every statement, which took longer than the statement. Yields the core, or
+    None if there is only one, all are taken, or the system does not support pinning.
     """
     with ExitStack() as stack:
         core = _free_core(stack) if hasattr(os, "sched_setaffinity") else None
@@ -37,11 +36,11 @@ def one_core() -> Generator[int | None]:
             try:
                 os.sched_setaffinity(0, {core})
             except OSError as error:
-                log.warning("not_kept_to_one_core", error=str(error))
+                log.warning("core_pinning_failed", error=str(error))
                 core = None
             else:
                 stack.callback(os.sched_setaffinity, 0, before)
-                log.info("kept_to_one_core", core=core)
+                log.info("pinned_to_core", core=core)
         yield core
 
 
@@ -49,11 +48,11 @@ def _free_core(stack: ExitStack) -> int | None:
     cores = list(os.sched_getaffinity(0))
     if len(cores) == 1:
         return None
-    random.shuffle(cores)  # containers do not see each other's
+    random.shuffle(cores)  # containers cannot see each other's sockets
     for core in cores:
         taken = stack.enter_context(socket.socket(socket.AF_UNIX))
         try:
-            taken.bind(f"\0{NAME}-{core}")  # goes with the process, however that ends
+            taken.bind(f"\0{NAME}-{core}")  # the system closes it when the process ends
         except OSError:
             continue
         return core

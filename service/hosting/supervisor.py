@@ -1,4 +1,4 @@
-"""Keeps worker processes running: a dead one is started again, later each time it dies young."""
+"""Keeps worker processes running, and restarts dead ones with an increasing delay."""
 
 import os
 import signal
@@ -14,8 +14,8 @@ import structlog
 log = structlog.get_logger()
 
 SHUTDOWN_SECONDS = 5.0
-STOPPED_SECONDS = 10.0  # a paused process may hold SQLite's write lock, and with it everybody
-FIRST_BACKOFF, LONGEST_BACKOFF, HEALTHY_SECONDS = 0.5, 30.0, 60.0
+MAX_PAUSE_SECONDS = 10.0  # a paused process may hold SQLite's write lock
+MIN_BACKOFF, MAX_BACKOFF, HEALTHY_SECONDS = 0.5, 30.0, 60.0
 
 
 @dataclass
@@ -27,25 +27,25 @@ class _Slot:
     paused_at: float | None = None
 
     def end_if_paused(self, now: float) -> None:
-        """Kill a process that was paused (SIGSTOP) for long: it may hold locks."""
+        """Kill a process that has been paused (SIGSTOP) for too long: it may hold locks."""
         if self.process is None or not _is_paused(self.process.pid):
             self.paused_at = None
         elif self.paused_at is None:
             self.paused_at = now
-        elif now - self.paused_at >= STOPPED_SECONDS:
+        elif now - self.paused_at >= MAX_PAUSE_SECONDS:
             log.warning("worker_paused_too_long", pid=self.process.pid)
             self.process.kill()
 
-    def postpone(self, now: float) -> None:
+    def delay_restart(self, now: float) -> None:
         healthy = now - self.started_at >= HEALTHY_SECONDS
         self.backoff = (
-            FIRST_BACKOFF if healthy or not self.backoff else min(2 * self.backoff, LONGEST_BACKOFF)
+            MIN_BACKOFF if healthy or not self.backoff else min(2 * self.backoff, MAX_BACKOFF)
         )
         self.start_at = now + self.backoff
 
 
 class Supervisor:
-    """Keeps `count` processes running `command`, and starts a dead one again, later each time."""
+    """Keeps `count` processes running `command`, and restarts dead ones with a delay."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Supervisor:
 
     @property
     def processes(self) -> list[int]:
-        """The ids of the processes that were started last."""
+        """The ids of the current processes."""
         return [slot.process.pid for slot in self._slots if slot.process]
 
     def _watch(self) -> None:
@@ -94,18 +94,18 @@ class Supervisor:
         now = time.monotonic()
         slot.end_if_paused(now)
         if slot.process is not None and slot.process.poll() is not None:
-            slot.postpone(now)
+            slot.delay_restart(now)
             log.warning("worker_died", exit_code=slot.process.returncode, retry_in=slot.backoff)
             slot.process = None
         if slot.process is None and now >= slot.start_at:
-            # A session of its own: Ctrl-C in the terminal is for the supervisor to pass on.
+            # In its own session, so that only the supervisor receives Ctrl-C.
             slot.started_at = now
             try:
                 slot.process = subprocess.Popen(
                     self._command, env=self._env, stdin=subprocess.DEVNULL, start_new_session=True
                 )
-            except OSError as error:  # no memory for another process; there may be some later
-                slot.postpone(now)
+            except OSError as error:  # for lack of memory, perhaps; try again later
+                slot.delay_restart(now)
                 log.error("worker_not_started", error=str(error), retry_in=slot.backoff)
 
 
@@ -117,7 +117,7 @@ def _is_paused(pid: int) -> bool:
 
 
 def _end(process: "subprocess.Popen[bytes]", seconds: float) -> None:
-    """Wait, then kill: a job that was cut short is taken up again once its lease runs out."""
+    """Wait, then kill. An interrupted job is resumed when its lease expires."""
     try:
         process.wait(max(0.1, seconds))
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Reads an uploaded file of unknown form and writes the canonical samples. See docs/formats.md."""
+"""Reads an uploaded file of unknown format and writes canonical samples. See docs/formats.md."""
 
 from service.ingest.confined import Allowance, ingest_confined
 from service.ingest.origin import Origin, read_origin

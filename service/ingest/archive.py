@@ -1,6 +1,6 @@
-"""Zip archives, distrusted: every check is made before a member is inflated.
+"""Untrusted zip archives: every check is made before a member is inflated.
 
-Nothing is ever extracted to a path that the archive names.
+Nothing is ever extracted to a path from the archive.
 """
 
 import stat
@@ -94,7 +94,7 @@ def open_archive(path: Path, limits: Limits) -> Archive:
     except (zipfile.BadZipFile, struct.error, NotImplementedError, ValueError, OSError) as error:
         raise _corrupt(f"The zip cannot be read ({error}).") from error
     if len(infos) != declared:
-        raise _corrupt(f"The zip says it has {declared} entries and lists {len(infos)}.")
+        raise _corrupt(f"The zip declares {declared} entries but lists {len(infos)}.")
     for check in (_check_flags, _check_names, _check_modes, _check_methods):
         check(infos)
     files = [info for info in infos if not info.is_dir()]
@@ -106,7 +106,7 @@ def open_archive(path: Path, limits: Limits) -> Archive:
 
 
 def _corrupt(detail: str) -> BadDataset:
-    return refuse("archive-corrupt", f"{detail} Make the zip anew and upload it again.")
+    return refuse("archive-corrupt", f"{detail} Create the zip again and upload it.")
 
 
 def _count_entries(path: Path, limits: Limits) -> int:
@@ -117,7 +117,7 @@ def _count_entries(path: Path, limits: Limits) -> int:
         tail = file.read()
         at = tail.rfind(END_RECORD)
         if at < 0 or len(tail) - at < END_RECORD_SIZE:
-            raise _corrupt("The zip has no directory: it is cut off.")
+            raise _corrupt("The zip has no directory: it is truncated.")
         count, directory = struct.unpack_from("<HL", tail, at + 10)
         locator = at - 20
         if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
@@ -125,7 +125,7 @@ def _count_entries(path: Path, limits: Limits) -> int:
             file.seek(record)
             wide = file.read(56)
             if len(wide) < 56:
-                raise _corrupt("The zip has no directory: it is cut off.")
+                raise _corrupt("The zip has no directory: it is truncated.")
             count, directory = struct.unpack_from("<QQ", wide, 32)
     if count > limits.archive_entries or directory > limits.archive_entries * MEAN_DIRECTORY_ENTRY:
         raise refuse(
@@ -146,7 +146,7 @@ def _check_flags(infos: list[zipfile.ZipInfo]) -> None:
 def _check_names(infos: list[zipfile.ZipInfo]) -> None:
     faults = Faults(
         "archive-unsafe-path",
-        "The zip has names that lead out of it. Use relative names with forward slashes.",
+        "The zip has names that point outside it. Use relative names with forward slashes.",
     )
     for info in infos:
         if not is_safe_name(info.orig_filename):
@@ -166,7 +166,7 @@ def is_safe_name(name: str) -> bool:
 def _check_modes(infos: list[zipfile.ZipInfo]) -> None:
     faults = Faults(
         "archive-unsafe-entry",
-        "The zip holds links or devices. Put the files themselves into it (zip without -y).",
+        "The zip contains links or devices. Add the files themselves (zip without -y).",
     )
     for info in infos:
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -195,10 +195,10 @@ def _check_sizes(files: list[zipfile.ZipInfo], limits: Limits) -> None:
     faults = Faults(
         "archive-bomb",
         f"The zip unpacks to more than {limits.archive_ratio:g} times its size. "
-        "Store the files without compression if that is truly what they are.",
+        "If the files really are that compressible, store them without compression.",
     )
     if total > limits.archive_ratio_floor and total > limits.archive_ratio * packed:
-        faults.add(f"the whole: {packed} bytes become {total}")
+        faults.add(f"in total, {packed} bytes become {total}")
     for info in files:
         large = info.file_size > limits.archive_ratio_floor
         if large and info.file_size > limits.archive_ratio * info.compress_size:
@@ -220,14 +220,16 @@ def _locate(path: Path, files: list[zipfile.ZipInfo], directory_start: int) -> l
             name = _true_name(info)
             sizes = (info.compress_size, info.file_size, info.compress_type, info.CRC)
             if info.compress_type == image_files.STORED and info.compress_size != info.file_size:
-                raise _corrupt(f"{name} has two sizes.")
+                raise _corrupt(f"{name} has contradictory sizes.")
             members.append(Member(name, offset, *sizes, info))
     spans.sort()
     for (_, end, name), (start, _, other) in zip(
         spans, [*spans, (directory_start, 0, "the directory")][1:], strict=True
     ):
         if end > start:
-            detail = f"The zip's members overlap: {name} runs into {other}. Make the zip anew."
+            detail = (
+                f"The zip's members overlap: {name} extends into {other}. Create the zip again."
+            )
             raise refuse("archive-overlap", detail, file=name)
     return members
 
@@ -236,7 +238,7 @@ def _data_offset(file: IO[bytes], info: zipfile.ZipInfo) -> int:
     file.seek(info.header_offset)
     header = file.read(LOCAL_HEADER.size)
     if len(header) < LOCAL_HEADER.size:
-        raise _corrupt(f"{info.filename} is cut off.")
+        raise _corrupt(f"{info.filename} is truncated.")
     signature, *_, name_length, extra_length = LOCAL_HEADER.unpack(header)
     encoding = "utf-8" if info.flag_bits & UTF8_FLAG else "cp437"
     name = file.read(name_length)
@@ -258,7 +260,7 @@ def _true_name(info: zipfile.ZipInfo) -> str:
 def _check_duplicates(members: list[Member]) -> None:
     faults = Faults(
         "duplicate-path",
-        "The zip has names that are the same, or differ only in case. Rename the files.",
+        "The zip has names that are equal or differ only in case. Rename the files.",
     )
     seen: dict[str, str] = {}
     for member in members:
@@ -276,7 +278,8 @@ def fold(name: str) -> str:
 
 def _check_nested(members: list[Member]) -> None:
     faults = Faults(
-        "archive-nested", "The zip holds other archives. Unpack them and zip the files themselves."
+        "archive-nested",
+        "The zip contains other archives. Unpack them and zip the files themselves.",
     )
     for member in members:
         if member.name.lower().endswith(NESTED_SUFFIXES):

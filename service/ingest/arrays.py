@@ -1,4 +1,4 @@
-"""NPZ: arrays beside each other, row i of each belonging to sample i.
+"""NPZ: arrays of equal length, row i of each belonging to sample i.
 
 Headers are read and checked against the file before any data; data is streamed in blocks of rows.
 """
@@ -19,14 +19,9 @@ from numpy.lib import format as npy
 
 from service.core.errors import BadDataset
 from service.ingest.archive import Archive, Member
+from service.ingest.column_names import EMBEDDINGS, LABELS, PROBABILITIES, SAMPLE_IDS
 from service.ingest.faults import Faults, refuse
 from service.ingest.report import Limits
-from service.ingest.roles import (
-    EMBEDDINGS,
-    LABELS,
-    PROBABILITIES,
-    SAMPLE_IDS,
-)
 from service.ingest.source import BATCH_BYTES, BATCH_ROWS
 
 CLASS_NAMES = ("class_names", "classes", "label_names", "target_names")
@@ -36,7 +31,7 @@ LONGEST_NAME = 4096  # bytes of one string in an array
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """What a .npy member says of itself."""
+    """The header of a .npy member."""
 
     member: Member
     shape: tuple[int, ...]
@@ -89,7 +84,7 @@ class NpzSource:
             for text in _to_strings(block).to_pylist()
         ]
         if len(set(names)) < len(names):
-            detail = "class_names holds a name twice."
+            detail = "class_names contains a name twice."
             raise refuse("class-names-invalid", detail, column=self.class_names_column)
         return names
 
@@ -158,7 +153,7 @@ def _read_rows(stream: zipfile.ZipExtFile, header: ArrayHeader, rows: int) -> An
 
 
 def _damaged(name: str) -> BadDataset:
-    return refuse("archive-corrupt", f"{name} is damaged or cut off. Save the file anew.")
+    return refuse("archive-corrupt", f"{name} is damaged or truncated. Save the file again.")
 
 
 def read_header(archive: Archive, member: Member) -> ArrayHeader:
@@ -166,10 +161,14 @@ def read_header(archive: Archive, member: Member) -> ArrayHeader:
     with archive.open(member) as stream:
         shape, fortran_order, dtype, length = _read_npy_header(stream, member.name)
     if dtype.hasobject:
-        detail = f"{member.name} holds Python objects. Save plain numbers or fixed-width strings."
+        detail = (
+            f"{member.name} contains Python objects. Save plain numbers or fixed-width strings."
+        )
         raise refuse("pickle-not-allowed", detail, file=member.name)
     if any(edge < 0 for edge in shape) or length + prod(shape) * dtype.itemsize != member.size:
-        detail = f"{member.name} says its shape is {shape}, which its {member.size} bytes are not."
+        detail = (
+            f"{member.name} declares the shape {shape}, which does not fit its {member.size} bytes."
+        )
         raise refuse("array-header-invalid", detail, file=member.name)
     return ArrayHeader(member, shape, fortran_order, dtype)
 
@@ -194,9 +193,9 @@ def _common_length(headers: dict[str, ArrayHeader], limits: Limits) -> int:
     named = {n: h for n, h in headers.items() if n.lower() in KNOWN_NAMES} or headers
     lengths = {name: header.shape[0] for name, header in named.items()}
     if not lengths:
-        raise refuse("too-few-samples", "The NPZ holds no arrays of samples.")
+        raise refuse("too-few-samples", "The NPZ contains no arrays of samples.")
     if named is not headers and len(set(lengths.values())) > 1:
-        faults = Faults("shape-mismatch", "The arrays do not have one row for each sample.")
+        faults = Faults("shape-mismatch", "The arrays do not have one row per sample.")
         for name, rows in lengths.items():
             faults.add(f"{rows} rows", column=name)
         faults.raise_if_any()
@@ -209,7 +208,7 @@ def _common_length(headers: dict[str, ArrayHeader], limits: Limits) -> int:
 def _check_ranks(headers: dict[str, ArrayHeader]) -> None:
     for name, header in headers.items():
         if name.lower() in (*EMBEDDINGS, *PROBABILITIES) and len(header.shape) != 2:
-            detail = f"{name} has shape {header.shape}; it must be 2-d, one row for each sample."
+            detail = f"{name} has shape {header.shape}; it must be 2-d, with one row per sample."
             raise refuse("shape-mismatch", detail, column=name)
 
 
@@ -234,7 +233,7 @@ def _to_strings(block: Any) -> Any:
         strings = pa.array(texts.tolist(), pa.string())
         strings.validate(full=True)
     except (ValueError, pa.ArrowInvalid) as error:
-        detail = "An array of strings holds what is no character. Save it as UTF-8."
+        detail = "An array of strings contains invalid characters. Save it as UTF-8."
         raise refuse("invalid-character", detail) from error
     return strings
 

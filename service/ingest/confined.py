@@ -1,4 +1,4 @@
-"""Reads a file in a process of its own: what a hostile one breaks is that process alone."""
+"""Reads an untrusted file in a separate process, with limits and without a network."""
 
 import errno
 import json
@@ -37,14 +37,14 @@ KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "OMP_NUM_THREADS", "SYST
 
 @dataclass(frozen=True)
 class Allowance:
-    """What reading one file may cost."""
+    """The limits for reading one file."""
 
     memory_bytes: int = 4 * GIB
     seconds: float = 3600.0
 
 
 class ReaderLost(Exception):
-    """The reading process ended without a word, and not by the file's doing as far as we know."""
+    """The reading process ended without a result, probably not because of the file."""
 
 
 def ingest_confined(
@@ -120,8 +120,8 @@ def _outcome(message: dict[str, Any]) -> IngestReport:
 
 def _too_much(what: str) -> str:
     return (
-        f"Reading the file took more {what} than one file may. It may be damaged, or built to do "
-        "so; split it if it is truly that large."
+        f"Reading the file exceeded the {what} limit. The file may be damaged or malicious; if it "
+        "really is that large, split it."
     )
 
 
@@ -132,10 +132,10 @@ def _ended(status: int) -> Exception:
         return refuse(
             "reader-crashed",
             "The file crashed the program that reads it "
-            f"({signal.Signals(-status).name}). It is damaged, or was built to do that. Write it "
-            "anew with another program.",
+            f"({signal.Signals(-status).name}). It is damaged or malicious. Create it again with "
+            "another program.",
         )
-    return ReaderLost(f"The reader ended with status {status} and said nothing.")
+    return ReaderLost(f"The reader ended with status {status} and no message.")
 
 
 @contextmanager
@@ -173,7 +173,7 @@ def _listen(stream: IO[str], messages: "queue.Queue[dict[str, Any] | None]") -> 
         try:
             messages.put(json.loads(line))
         except ValueError:
-            break  # it was killed in the middle of a word
+            break  # the process was killed in the middle of a line
     messages.put(None)
 
 

@@ -106,7 +106,7 @@ class Vectors:
         self._first: Any = None
         self._varies = False
         self._not_finite = Faults(
-            "non-finite-features", f"Some vectors of {self.column} hold NaN or infinity."
+            "non-finite-features", f"Some vectors of {self.column} contain NaN or infinity."
         )
 
     def columns(self) -> list[str]:
@@ -138,20 +138,22 @@ class Vectors:
         if self.width is None:
             self.width = widths[0].as_py()
         faults = Faults(
-            "shape-mismatch", f"The vectors of {self.column} do not all have {self.width} numbers."
+            "shape-mismatch", f"Some vectors of {self.column} do not have {self.width} numbers."
         )
         for place in pc.indices_nonzero(pc.not_equal(widths, self.width)).to_pylist()[:20]:
             detail = f"{widths[place].as_py()} numbers"
             faults.add(detail, row=first_row + place + 1, column=self.column)
         faults.raise_if_any()
         if not 0 < (self.width or 0) <= self.limits.dimensions:
-            detail = f"Vectors have {self.width} numbers; 1 to {self.limits.dimensions} will do."
+            detail = (
+                f"Vectors have {self.width} numbers; 1 to {self.limits.dimensions} are allowed."
+            )
             raise refuse("shape-mismatch", detail, column=self.column)
 
     def finish(self) -> list[str]:
         """Refuses vectors that are all the same."""
         if not self._varies:
-            detail = f"All vectors of {self.column} are the same."
+            detail = f"All vectors of {self.column} are equal."
             raise refuse("non-finite-features", detail, column=self.column)
         return []
 
@@ -166,7 +168,7 @@ class Probabilities(Vectors):
         outside = (probabilities < -SUM_TOLERANCE) | (probabilities > 1 + SUM_TOLERANCE)
         faults = Faults(
             "probabilities-invalid",
-            f"Some rows of {self.column} are no probabilities: each must add up to 1.",
+            f"Some rows of {self.column} are not probabilities: each must add up to 1.",
         )
         for place in np.flatnonzero(off | outside.any(axis=1))[:20].tolist():
             total = float(probabilities[place].sum())

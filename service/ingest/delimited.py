@@ -178,7 +178,7 @@ def _name_columns(header: list[str], limits: Limits) -> tuple[str, ...]:
     if not header or all(_is_number(name) for name in header):
         raise refuse("csv-malformed", "The first row must name the columns.", row=0)
     names = [name.strip() or f"unnamed_{place}" for place, name in enumerate(header)]
-    faults = Faults("csv-malformed", "Two columns have one name. Rename one of them.")
+    faults = Faults("csv-malformed", "Two columns have the same name. Rename one of them.")
     for name in sorted({name for name in names if names.count(name) > 1}):
         faults.add("named more than once", column=name)
     faults.raise_if_any()

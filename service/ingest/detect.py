@@ -1,4 +1,4 @@
-"""Tells what an upload is from its bytes; its name is only used to word the refusal."""
+"""Detects an upload's format from its bytes. Its name is only used in error messages."""
 
 from pathlib import Path
 from typing import Literal
@@ -8,9 +8,7 @@ from service.ingest.faults import refuse
 
 Container = Literal["zip", "parquet", "csv", "jsonl"]
 
-ACCEPTED = (
-    "Upload a zip of images, CSV, TSV, JSON Lines, Parquet or NPZ; docs/formats.md shows each."
-)
+ACCEPTED = "Upload a zip of images, CSV, TSV, JSON Lines, Parquet or NPZ; see docs/formats.md."
 FOREIGN = (
     (b"MZ", "a Windows program"),
     (b"\x7fELF", "a Linux program"),
@@ -48,7 +46,7 @@ def detect(upload: Path, filename: str) -> Container:
 def _refuse_foreign(head: bytes, filename: str) -> None:
     what = find_foreign(head)
     if what is None and head.startswith(PICTURES):
-        what = "a single picture"
+        what = "a single image"
     # Pickle protocol 2 and up: an opcode no text begins with, then the protocol number.
     if what is None and head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         what = "a Python pickle, which can run code when it is read"
@@ -65,17 +63,17 @@ def _detect_text(head: bytes, filename: str) -> Container:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     suffix = Path(filename).suffix.lower()
     if head.startswith(b"version https://git-lfs"):
-        what = "a Git LFS pointer, not the file it stands for"
+        what = "a Git LFS pointer, not the file itself"
         raise UnsupportedMediaType(f"{filename} is {what}. Run `git lfs pull` first.")
     if suffix in BINARY_NAMES:
         raise UnsupportedMediaType(
-            f"{filename} is named {suffix} but its content is not. {ACCEPTED}",
+            f"{filename} is named {suffix}, but its content is something else. {ACCEPTED}",
             type="content-type-mismatch",
         )
     if text.startswith(b"<"):
         raise UnsupportedMediaType(f"{filename} is an HTML or XML document. {ACCEPTED}")
     if text.startswith(b"["):
         raise UnsupportedMediaType(
-            f"{filename} is one JSON array. Write JSON Lines instead: one object a line."
+            f"{filename} is one JSON array. Write JSON Lines instead: one object per line."
         )
     return "jsonl" if text.startswith(b"{") else "csv"

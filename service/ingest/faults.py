@@ -1,4 +1,4 @@
-"""Collects what is wrong with a file, so that a refusal can list the first offenders."""
+"""Collects the faults of a file, so that an error can list the first ones."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ LISTED = 20
 
 
 class Faults:
-    """The first twenty faults of one kind; `raise_if_any` refuses the file with all of them."""
+    """The first twenty faults of one kind; `raise_if_any` raises an error that lists them."""
 
     def __init__(self, type: str, detail: str) -> None:
         self.type = type
@@ -24,7 +24,7 @@ class Faults:
         file: str | None = None,
         column: str | None = None,
     ) -> None:
-        """Note one fault; `row` is the 1-based data row."""
+        """Add one fault; `row` is the 1-based data row."""
         self.count += 1
         if len(self.items) < LISTED:
             place = {"row": row, "file": file, "column": column}
@@ -37,7 +37,7 @@ class Faults:
         return self.count >= LISTED
 
     def raise_if_any(self) -> None:
-        """Refuse the file if anything was noted."""
+        """Raise BadDataset if there are any faults."""
         if self.count:
             raise BadDataset(self.detail, type=self.type, errors=self.items)
 
@@ -50,7 +50,7 @@ def refuse(
     file: str | None = None,
     column: str | None = None,
 ) -> BadDataset:
-    """The error for a file with one fault, to be raised by the caller."""
+    """The error for a file with one fault; the caller raises it."""
     faults = Faults(type, detail)
     if (row, file, column) != (None, None, None):
         faults.add(detail, row=row, file=file, column=column)

@@ -1,7 +1,6 @@
-"""Bytes of one uploaded image, and pictures that are safe to serve or to encode.
+"""Reads uploaded images, and re-encodes them so that they are safe to serve.
 
-Uploads are never served as they are: a picture may carry a script behind its last pixel, so what
-leaves is always re-encoded here.
+Uploads are never served unchanged: an image may contain a script after its last pixel.
 """
 
 import io
@@ -25,7 +24,7 @@ Image.MAX_IMAGE_PIXELS = None
 
 
 class BadImage(BadInput):
-    """The bytes are not a picture that can be shown."""
+    """The bytes are not an image that can be decoded."""
 
     title, default_type = "The image cannot be decoded", "image-undecodable"
 
@@ -43,7 +42,7 @@ def read_media(upload: Path, offset: int, compressed: int, size: int, method: in
         if content is not None and len(content) == size:
             return content
     raise BadDataset(
-        "A member of the archive is damaged or larger than its header says. Make the zip anew.",
+        "A member of the archive is damaged or larger than its header says. Create the zip again.",
         type="archive-corrupt",
     )
 
@@ -79,7 +78,7 @@ def open_image(data: bytes) -> Image.Image:
         raise BadImage(str(error) or type(error).__name__) from error
     if frames > MAX_FRAMES:
         raise BadDataset(
-            f"An image has {frames} frames; the limit is {MAX_FRAMES}. Save one frame a file.",
+            f"An image has {frames} frames; the limit is {MAX_FRAMES}. Save one frame per file.",
             type="image-too-many-frames",
         )
     return image

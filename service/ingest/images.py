@@ -12,11 +12,11 @@ import pyarrow as pa
 from service.core.errors import BadDataset, UnsupportedMediaType
 from service.ingest import image_files
 from service.ingest.archive import Archive, Member
+from service.ingest.column_names import IMAGE_SUFFIXES
 from service.ingest.convert import to_strings
 from service.ingest.detect import find_foreign
 from service.ingest.faults import Faults, refuse
 from service.ingest.report import Limits
-from service.ingest.roles import IMAGE_SUFFIXES
 from service.ingest.source import BATCH_ROWS
 
 SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
@@ -36,7 +36,7 @@ def find_images(archive: Archive) -> list[Member]:
     images = [m for m in visible if m.name.lower().endswith(IMAGE_SUFFIXES)]
     for member in visible:
         if images and member.name.lower().endswith((".svg", ".html", ".htm")):
-            detail = f"{member.name} is a document, not a picture. Convert it to PNG or remove it."
+            detail = f"{member.name} is a document, not an image. Convert it to PNG or remove it."
             raise UnsupportedMediaType(detail, errors=[{"detail": detail, "file": member.name}])
     return images
 
@@ -193,7 +193,8 @@ class Images:
         share = self.limits.bad_image_share
         faults = Faults(
             "too-many-bad-images",
-            f"At least {len(self.bad)} of {total} images cannot be decoded; {share:.0%} may.",
+            f"At least {len(self.bad)} of {total} images cannot be decoded; at most "
+            f"{share:.0%} may be bad.",
         )
         for bad in self.bad:
             faults.add(bad.reason, row=bad.row + 1, file=bad.file)
@@ -202,7 +203,7 @@ class Images:
     def finish(self) -> list[str]:
         """Refuses images that no row names."""
         faults = Faults(
-            "manifest-mismatch", "The zip holds images that the manifest does not name."
+            "manifest-mismatch", "The zip contains images that the manifest does not list."
         )
         for name in sorted(self.unused):
             faults.add("not in the manifest", file=name)
@@ -211,7 +212,7 @@ class Images:
         if not self.bad:
             return []
         shown = ", ".join(bad.file for bad in self.bad[:10])
-        return [f"{len(self.bad)} images cannot be decoded and are left out: {shown}."]
+        return [f"{len(self.bad)} images cannot be decoded and were left out: {shown}."]
 
     def close(self) -> None:
         """Let the decoding threads go."""
@@ -230,7 +231,7 @@ def _refuse_foreign(name: str, data: bytes) -> None:
     if start.startswith((b"<!doctype", b"<html", b"<script", b"<?xml")):
         what = "an HTML or XML document"
     if what is not None:
-        detail = f"{name} is {what}, not the picture its name says. Remove it."
+        detail = f"{name} is {what}, not an image as its name says. Remove it."
         raise UnsupportedMediaType(
             detail, type="content-type-mismatch", errors=[{"detail": detail, "file": name}]
         )

@@ -89,10 +89,10 @@ def _parse(line: bytes, row: int, offset: int) -> dict[str, Any]:
         raise refuse("invalid-encoding", detail, row=row) from error
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        detail = f"Row {row} is not a JSON object: {reason}. Write one object a line."
+        detail = f"Row {row} is not a JSON object: {reason}. Write one object per line."
         raise refuse("json-invalid", detail, row=row) from error
     if not isinstance(record, dict):
-        detail = f"Row {row} is not a JSON object. Write one object a line."
+        detail = f"Row {row} is not a JSON object. Write one object per line."
         raise refuse("json-invalid", detail, row=row)
     return record
 
@@ -132,13 +132,13 @@ def _bad_value(values: list[Any], name: str, before: int) -> BadDataset:
     """Find the one value of a batch that Arrow could not take."""
     for row, value in enumerate(values, before + 1):
         if isinstance(value, str) and not _is_unicode(value):
-            detail = f"Row {row}, {name}: half of a surrogate pair is no character. Remove it."
+            detail = f"Row {row}, {name}: half of a surrogate pair is not a character. Remove it."
             return refuse("invalid-character", detail, row=row, column=name)
         if isinstance(value, list):
             try:
                 pa.array(value, pa.float64())
             except (pa.ArrowException, TypeError):
-                detail = f"Row {row}, {name}: a list must hold numbers only."
+                detail = f"Row {row}, {name}: a list may only contain numbers."
                 return refuse("column-type-unsupported", detail, row=row, column=name)
     detail = f"Column {name} mixes lists with other values."
     return refuse("column-type-unsupported", detail, row=before + 1, column=name)

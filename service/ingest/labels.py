@@ -1,4 +1,4 @@
-"""Given labels as strings, counted; and the order of the classes."""
+"""Reads and counts the given labels, and orders the classes."""
 
 from collections import Counter
 from typing import Any, Literal
@@ -40,7 +40,7 @@ class LabelReader:
             self.counts[item["values"]] += item["counts"]
         if len(self.counts) > self.limits.classes:
             detail = f"Column {self.column} has more than {self.limits.classes} classes. "
-            raise refuse("too-many-classes", f"{detail}Is it truly the label?", column=self.column)
+            raise refuse("too-many-classes", f"{detail}Is it really the label?", column=self.column)
         self.without += labels.null_count
         if labels.null_count and not self.missing.full:
             for place in pc.indices_nonzero(pc.is_null(labels)).to_pylist():
@@ -57,7 +57,7 @@ class LabelReader:
         try:
             codes = to_codes(column)
         except pa.ArrowInvalid as error:
-            detail = f"Column {self.column} holds fractions, which are no class indices."
+            detail = f"Column {self.column} contains fractions, which cannot be class indices."
             raise refuse("label-out-of-range", detail, column=self.column) from error
         if self.names is None:
             return pc.cast(codes, pa.string())
@@ -70,8 +70,8 @@ class LabelReader:
             self.unknown.add("not a known class", row=first_row + place + 1, column=self.column)
         self.unknown.raise_if_any()
 
-    def forget(self, labels: Any) -> None:
-        """Take back labels of samples that are left out."""
+    def uncount(self, labels: Any) -> None:
+        """Subtract the labels of samples that are left out."""
         self.without -= labels.null_count
         self.counts.subtract(labels.drop_null().to_pylist())
         self.counts += Counter()  # drops what fell to zero
@@ -82,12 +82,12 @@ class LabelReader:
         if self.limits.missing_labels == "refuse" or not labeled:
             self.missing.raise_if_any()
         if labeled and len(self.counts) < 2:
-            detail = f"All labels are {next(iter(self.counts))!r}; two classes are the least."
+            detail = f"All labels are {next(iter(self.counts))!r}; you need at least two classes."
             raise refuse("too-few-classes", detail, column=self.column)
         least = max(self.limits.smallest_dataset, 2 * len(self.counts))
         if labeled < least:
             detail = f"There are {labeled} labeled samples of {len(self.counts)} classes."
-            raise refuse("too-few-samples", f"{detail} Send at least {least}.")
+            raise refuse("too-few-samples", f"{detail} You need at least {least}.")
         small = Faults("class-too-small", "Some classes have too few samples.")
         for name, count in self.counts.items():
             if count < self.limits.smallest_class:
@@ -149,5 +149,5 @@ def refuse_nul(texts: Any, column: str, first_row: int) -> None:
     found = pc.match_substring(to_strings(texts), "\0")
     if pc.any(found).as_py():
         row = first_row + pc.indices_nonzero(found)[0].as_py() + 1
-        detail = f"Row {row}, {column}: NUL is no character of a text. Remove it."
+        detail = f"Row {row}, {column}: NUL is not allowed in text. Remove it."
         raise refuse("invalid-character", detail, row=row, column=column)

@@ -1,4 +1,4 @@
-"""What an export must know of the upload, kept in the metadata of `samples.parquet`."""
+"""What an export needs to know about the upload, stored in the metadata of `samples.parquet`."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -12,7 +12,7 @@ METADATA_KEY = b"labelaudit"
 
 @dataclass(frozen=True)
 class Origin:
-    """The form an upload came in.
+    """The original format of an upload.
 
     `format` is the report's. `table` and `arrays` name the members of an archive that hold the rows
     and the vectors. `skipped_rows` are 0-based rows of the upload that became no sample, so that

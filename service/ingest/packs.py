@@ -1,4 +1,4 @@
-"""Opens an upload: one table, or an archive of images, arrays, or a table with either."""
+"""Opens an upload: a table, or an archive of images, arrays, or a table with either."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ NO_COMPANION = "Zip it with a table of labels, rows in the same order, or add th
 
 @dataclass
 class Pack:
-    """An upload understood: its rows, their roles, and the archive members they came from."""
+    """An opened upload: its rows, the column roles, and the archive members they came from."""
 
     format: str
     source: RowSource
@@ -63,8 +63,8 @@ class Pack:
 
 @dataclass(frozen=True)
 class Opening:
-    """What is asked of an upload. `workspace` takes members that must be seeked; `tell` gets the
-    share that has been looked at."""
+    """How to open an upload. `workspace` is for members that must be seekable; `tell` gets the
+    share that has been read."""
 
     filename: str
     roles: ColumnRoles
@@ -79,7 +79,7 @@ class Opening:
         return open_table(spooled, name, self.limits)
 
     def profile(self, source: RowSource) -> Profiles:
-        """What the columns hold, which `on_columns` is told even if they are refused next."""
+        """Profile the columns and report them to `on_columns`, even if they are rejected later."""
         profiles = profile_columns(source, self.tell)
         self.on_columns(seen_columns(source, profiles))
         return profiles
@@ -124,10 +124,8 @@ def _open_zip(archive: Archive, opening: Opening) -> Pack:
     elif len(tables) == 1:
         pack = _open_zipped_table(archive, tables[0], opening)
     else:
-        detail = (
-            f"{opening.filename} holds no images and not one table but {len(tables)}. {ACCEPTED}"
-        )
-        raise UnsupportedMediaType(detail)
+        detail = f"{opening.filename} contains no images, and {len(tables)} tables instead of one."
+        raise UnsupportedMediaType(f"{detail} {ACCEPTED}")
     pack.votes = votes
     used = {member.name for member in images} | {pack.table, pack.arrays}
     used |= {None if votes is None else votes.name}
@@ -139,7 +137,7 @@ def _open_zip(archive: Archive, opening: Opening) -> Pack:
 
 
 def _find_votes(archive: Archive, tables: list[str], opening: Opening) -> VoteTable | None:
-    """A table of who said what of which sample, beside the samples themselves."""
+    """A table of annotators' votes, in addition to the samples."""
     for name in tables:
         if Path(name).stem.lower() in TABLE_STEMS:
             found = as_vote_table(name, opening.table(archive, name))
@@ -191,14 +189,14 @@ def _open_images(
         raise problem
     if not profiles["label"].present:
         detail = (
-            "The images lie in no folders. Put each into a folder named after its class, or add "
+            "The images are in no folders. Put each into a folder named after its class, or add "
         )
         raise refuse("label-column-missing", f"{detail}a table with the columns file and label.")
     roles_alone = ColumnRoles(sample_id="sample_id", label="label", file="file")
     plan = plan_roles(folder, profiles, roles_alone, media=True)
     pack = Pack("imagefolder", folder, plan, profiles, archive, images)
     if folder.has_splits:
-        pack.notes.append("The folders train, test and the like were read as one dataset.")
+        pack.notes.append("The folders train, test etc. were read as one dataset.")
     return pack
 
 
@@ -276,6 +274,6 @@ def _align(left: Iterator[Any], right: Iterator[Any]) -> Iterator[tuple[Any, Any
         first = first.slice(rows) if first.num_rows > rows else next(left, None)
         second = second.slice(rows) if second.num_rows > rows else next(right, None)
     if first is not None or second is not None:
-        longer = "arrays" if first is None else "table"
-        detail = f"After {read} rows only the {longer} go on. Both need a row for each sample."
-        raise refuse("shape-mismatch", detail)
+        longer = "array file" if first is None else "table"
+        detail = f"The {longer} has more than the {read} rows of the other."
+        raise refuse("shape-mismatch", f"{detail} Both need one row per sample.")

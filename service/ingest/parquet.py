@@ -1,4 +1,4 @@
-"""Parquet: what it would expand to is bounded before and while it is read."""
+"""Parquet: the expanded size is bounded before and while it is read."""
 
 import itertools
 import json
@@ -52,7 +52,7 @@ class ParquetSource:
     def _check_size(self) -> None:
         metadata = self._file.metadata
         if len(set(self.columns)) < len(self.columns):
-            raise refuse("parquet-invalid", "Two columns have one name. Rename one of them.")
+            raise refuse("parquet-invalid", "Two columns have the same name. Rename one of them.")
         if metadata.num_columns > self.limits.columns:
             detail = f"The file has {metadata.num_columns} columns; the limit is "
             raise refuse("parquet-too-large", f"{detail}{self.limits.columns}.")

@@ -47,7 +47,7 @@ def ingest(
 
     `filename` is what the user calls the file; only messages use it. `on_progress` gets the share
     done, 0 to 1; `on_columns` gets the file's columns as soon as they are known. Raises BadDataset
-    or UnsupportedMediaType with what is wrong and how to mend it.
+    or UnsupportedMediaType with what is wrong and how to fix it.
     """
     roles, limits = roles or ColumnRoles(), limits or Limits()
     tell = on_progress or (lambda _: None)
@@ -87,7 +87,7 @@ def _write(
             warnings = content.finish()
             if isinstance(content, Probabilities):
                 content.check_classes(class_names)
-            told = votes.finish(destination, class_names)
+            vote_notes = votes.finish(destination, class_names)
             writer.commit(_origin(pack, labels, class_names, skipped))
     finally:
         if isinstance(content, Images):
@@ -105,7 +105,7 @@ def _write(
             *pack.plan.warnings(),
             *labels.warnings(class_names),
             *warnings,
-            *told,
+            *vote_notes,
         ],
     )
 
@@ -152,7 +152,7 @@ def _read_rows(
         rows = {"sample_id": _read_ids(plan, ids, batch, row), "given_label": given, **columns}
         if keep is not None and not pc.all(keep).as_py():
             skipped += (pc.indices_nonzero(pc.invert(keep)).to_numpy() + row).tolist()
-            labels.forget(given.filter(pc.invert(keep)))
+            labels.uncount(given.filter(pc.invert(keep)))
             batch = batch.filter(keep)
             rows = {name: column.filter(keep) for name, column in rows.items()}
         writer.write(rows)

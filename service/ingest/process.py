@@ -1,7 +1,7 @@
-"""The process in which a distrusted file is read; it takes its request on standard input.
+"""The process that reads an untrusted file. It takes its request from standard input.
 
-It says on standard output, one JSON object a line, how far it is and what came of it. It ends when
-standard input does, so it never outlives the worker that started it.
+It writes progress and the result to standard output, one JSON object per line. It ends when
+standard input is closed, so it never outlives the worker that started it.
 """
 
 import ctypes

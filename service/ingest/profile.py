@@ -1,4 +1,4 @@
-"""One pass over a source: what each column holds, so that its role can be guessed."""
+"""One pass over a source: what each column contains, so that its role can be detected."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What `ingest` takes and gives: limits, the roles of columns, the report."""
+"""The inputs and outputs of `ingest`: limits, column roles, the report."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,7 +10,7 @@ FeatureType = Literal["numeric", "categorical"]
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one upload may ask of the machine. Sizes are in bytes."""
+    """The limits for one upload. Sizes are in bytes."""
 
     archive_entries: int = 200_000
     archive_unpacked: int = 200 << 30
@@ -31,10 +31,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class ColumnRoles:
-    """What the columns of an upload are. All optional: what is left out is guessed.
+    """The roles of an upload's columns. Omitted roles are detected.
 
-    A column that has a role here is never second-guessed; `features`, once given, are exactly the
-    features. `ignored` columns are treated as if they were not in the file.
+    A role given here is never changed; `features`, if given, are exactly the features.
+    `ignored` columns are treated as if they were not in the file.
     """
 
     sample_id: str | None = None

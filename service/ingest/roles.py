@@ -1,14 +1,27 @@
-"""Which column is what: by the caller's word, else by name, else by content.
+"""Assigns roles to columns: as the caller says, or by name, or by content.
 
-A column that looks like another label, a truth or a model's output is never taken as an input: the
-models would learn to copy it.
+A column that looks like another label, a ground truth or a model's output is never used as an
+input: the models would learn to copy it.
 """
 
-import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from service.core.errors import BadDataset
+from service.ingest.column_names import (
+    CORRECTED,
+    EMBEDDINGS,
+    FILES,
+    IMAGE_SUFFIXES,
+    LABELS,
+    LOOKS_LIKE_ID,
+    PROBABILITIES,
+    SAMPLE_IDS,
+    TEXTS,
+    find_name,
+    looks_like_label,
+    prefixed_features,
+)
 from service.ingest.faults import refuse
 from service.ingest.profile import ColumnProfile
 from service.ingest.report import (
@@ -21,33 +34,6 @@ from service.ingest.source import RowSource
 
 Profiles = dict[str, ColumnProfile]
 
-CORRECTED = "corrected_label"
-LABELS = (
-    *("given_label", "given_labels", "label", "labels", "target", "targets", "class"),
-    *("category", "y", "intent", "sentiment", "tag"),
-)
-SAMPLE_IDS = ("sample_id", "sample_ids", "id", "ids", "uid", "uuid", "guid")
-TEXTS = (
-    *("text", "sentence", "content", "document", "review", "question", "utterance", "comment"),
-    *("message", "body", "headline", "title", "tweet", "query", "abstract"),
-)
-FILES = ("file", "file_name", "filename", "file_path", "filepath", "path", "image", "image_path")
-EMBEDDINGS = ("embedding", "embeddings", "features", "x", "vectors", "vector")
-PROBABILITIES = ("pred_probs", "pred_prob", "probabilities", "probs", "pyx")
-FEATURE_PREFIX = "f_"
-
-LOOKS_LIKE_LABEL = re.compile(
-    r"""(.*_)?labels?(_.*)? | targets? | class(es)? | category | y(_true|_pred)? | intent
-    | sentiment | tag | (is_.*|.*_is)_(error|issue|wrong|noisy) | .*_(error|issue) | majority(_.*)?
-    | crowd_.* | expert_.* | human_.* | (n_)?votes? | .*_votes? | votes?[_.].*
-    | (annotator|rater|worker|labell?er)[_.\ -]?\d+
-    | (ground_?)?truth | gold(_.*)? | pred(s|icted|iction|ictions)?(_.*)? | p_wrong.* | pyx | probs
-    | probabilities | verdict | reviewed | annotator(_id)? | worker(_id)? | corrected_at | tier
-    | split | fold | conflicting_duplicate""",
-    re.VERBOSE,
-)
-LOOKS_LIKE_ID = re.compile(r"(.*_)?(id|ids|uid|uuid|guid|index|idx)|unnamed(:_|_|: )?\d+")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 BY_REQUEST = "the column roles say so"
 LEAK = "other labels, truths and predictions are never inputs"
 CATEGORY_LIMIT = 1000
@@ -56,7 +42,7 @@ FEW = 40
 
 @dataclass
 class Plan:
-    """The roles decided on. `ignored` maps each unused column to the reason."""
+    """The assigned roles. `ignored` maps each unused column to the reason."""
 
     kind: ContentKind
     label: str
@@ -109,19 +95,11 @@ def plan_roles(
 def _check_names(source: RowSource, roles: ColumnRoles) -> None:
     for name in roles.named():
         if name not in source.columns:
-            detail = f"There is no column {name}. The file has: {_list(list(source.columns))}."
+            detail = f"There is no column {name}. The columns are: {_list(list(source.columns))}."
             raise refuse("column-unknown", detail, column=name)
         if name in source.unsupported and name not in roles.ignored:
-            detail = f"Column {name} has type {source.unsupported[name]}, which no role can take."
+            detail = f"Column {name} has type {source.unsupported[name]}, which no role supports."
             raise refuse("column-type-unsupported", detail, column=name)
-
-
-def find_name(names: Iterable[str], wanted: Collection[str]) -> str | None:
-    """The column whose lower-case name comes first in `wanted`."""
-    by_lower: dict[str, str] = {}
-    for name in names:
-        by_lower.setdefault(name.lower(), name)
-    return next((by_lower[name] for name in wanted if name in by_lower), None)
 
 
 def _find_label(source: RowSource, profiles: Profiles, roles: ColumnRoles) -> str:
@@ -140,8 +118,8 @@ def _find_label(source: RowSource, profiles: Profiles, roles: ColumnRoles) -> st
 def missing_label(columns: Iterable[str]) -> BadDataset:
     """The refusal for rows without labels."""
     detail = (
-        f"No column looks like a label; there are: {_list(list(columns)) or 'none'}. Name it "
-        "`label`, or say which it is in the column roles."
+        f"No column looks like a label. The columns are: {_list(list(columns)) or 'none'}. Name "
+        "one `label`, or set it in the column roles."
     )
     return refuse("label-column-missing", detail)
 
@@ -149,7 +127,7 @@ def missing_label(columns: Iterable[str]) -> BadDataset:
 def _plan_images(label: str, free: Profiles, roles: ColumnRoles) -> Plan:
     file = roles.file or find_name(free, FILES) or _find_file_by_content(free)
     if file is None:
-        detail = "No column of the manifest names the image files. Call it `file`."
+        detail = "No column of the manifest has the names of the image files. Name it `file`."
         raise refuse("manifest-mismatch", detail)
     return Plan("image", label, file=file)
 
@@ -191,23 +169,18 @@ def _find_embedding(lists: Profiles) -> str | None:
     named = find_name(lists, EMBEDDINGS)
     if named is not None:
         return named
-    others = [n for n, p in lists.items() if p.floating_lists and not _is_leak(n)]
+    others = [n for n, p in lists.items() if p.floating_lists and not looks_like_label(n)]
     return others[0] if len(others) == 1 else None
 
 
-def prefixed_features(names: Iterable[str]) -> list[str]:
-    """Columns marked as features by their name."""
-    return [name for name in names if name.startswith(FEATURE_PREFIX)]
-
-
 def _find_text(free: Profiles) -> str | None:
-    strings = {n: p for n, p in free.items() if p.is_string and not _is_leak(n)}
+    strings = {n: p for n, p in free.items() if p.is_string and not looks_like_label(n)}
     # A column of that name that holds short codes or numbers is a feature, not a text.
     worded = {n: p for n, p in strings.items() if not p.reads_as_number}
     named = find_name(worded, TEXTS)
     if named is not None and (named.lower() == "text" or worded[named].distinct_share > 0.2):
         return named
-    numeric = [n for n, p in free.items() if p.reads_as_number and not _is_leak(n)]
+    numeric = [n for n, p in free.items() if p.reads_as_number and not looks_like_label(n)]
     prose = [n for n, p in strings.items() if p.is_prose]
     inputs = [n for n in numeric if not LOOKS_LIKE_ID.fullmatch(n.lower())]
     if not prose or len(inputs) >= 2:
@@ -218,12 +191,10 @@ def _find_text(free: Profiles) -> str | None:
 def _refuse_bare_manifest(free: Profiles) -> None:
     file = find_name((n for n, p in free.items() if names_images(p)), FILES)
     if file is not None:
-        detail = f"Column {file} names images that are not here. Zip them together with this file."
+        detail = (
+            f"Column {file} names images that were not uploaded. Zip them together with this file."
+        )
         raise refuse("manifest-mismatch", detail, column=file)
-
-
-def _is_leak(name: str) -> bool:
-    return LOOKS_LIKE_LABEL.fullmatch(name.lower()) is not None
 
 
 def _plan_table(label: str, free: Profiles, roles: ColumnRoles) -> Plan:
@@ -240,14 +211,14 @@ def _plan_table(label: str, free: Profiles, roles: ColumnRoles) -> Plan:
             plan.ignored[name] = reason
     if not plan.features:
         found = "; ".join(plan.warnings()) or "The file has no other columns."
-        detail = f"No column can serve as a feature. {found}"
+        detail = f"No column can be used as a feature. {found}"
         raise refuse("no-features", detail)
     return plan
 
 
 def _reason_to_ignore(profile: ColumnProfile, *, chosen: bool) -> str | None:
     if profile.is_list:
-        return "lists are no features of a table"
+        return "lists cannot be features of a table"
     if profile.present == 0:
         return "no row has a value"
     if len(profile.distinct) == 1 and profile.missing == 0:
@@ -255,12 +226,12 @@ def _reason_to_ignore(profile: ColumnProfile, *, chosen: bool) -> str | None:
     if chosen:
         return None
     name = profile.name.lower()
-    if _is_leak(name):
+    if looks_like_label(name):
         return LEAK
     if LOOKS_LIKE_ID.fullmatch(name) and profile.distinct_share > 0.9:
-        return "an identifier tells nothing of the class"
+        return "identifiers say nothing about the class"
     if not profile.reads_as_number and _is_id_like(profile):
-        return "nearly every row holds another string"
+        return "nearly every row has a different string"
     return None
 
 
@@ -276,7 +247,9 @@ def _find_sample_id(plan: Plan, free: Profiles, roles: ColumnRoles) -> None:
     if roles.sample_id is None and plan.sample_id not in (None, *SAMPLE_IDS[:2]):
         profile = free[plan.sample_id]
         if profile.missing or profile.distinct_share < 1:
-            plan.notes.append(f"{plan.sample_id} is not unique, so it does not name the samples.")
+            plan.notes.append(
+                f"{plan.sample_id} is not unique, so it is not used as the sample id."
+            )
             plan.sample_id = None
     if plan.sample_id is not None:
         plan.features.pop(plan.sample_id, None)
@@ -295,9 +268,9 @@ def _reason_unused(name: str, plan: Plan, source: RowSource, roles: ColumnRoles)
     if name in roles.ignored:
         return BY_REQUEST
     if name in source.unsupported:
-        return "no role can take that type"
-    if _is_leak(name):
+        return "no role supports that type"
+    if looks_like_label(name):
         return LEAK
     if plan.kind == "table":
-        return "not among the features that are marked"
-    return f"the {plan.kind} alone is audited"
+        return "not among the marked features"
+    return f"only the {plan.kind} is audited"

@@ -15,7 +15,7 @@ from service.ingest.labels import refuse_nul
 
 
 class SampleIds:
-    """Keeps eight bytes of each id seen; only a clash asks for a second look."""
+    """Checks that ids are unique, with a hash per id; only a collision needs a second pass."""
 
     def __init__(self, column: str | None) -> None:
         self.column = column
@@ -52,8 +52,8 @@ class SampleIds:
         suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
         faults = Faults(
             "duplicate-sample-id",
-            f"Column {self.column} names some samples twice. Make it unique, or leave it out of "
-            "the file or of the column roles to have rows numbered.",
+            f"Column {self.column} has duplicate ids. Make them unique, or remove the column "
+            "from the file or from the column roles to number the rows instead.",
         )
         first: dict[str, int] = {}
         row = 0

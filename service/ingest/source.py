@@ -1,4 +1,4 @@
-"""What every reader offers: named columns, in batches small enough to hold."""
+"""The protocol of readers: named columns, in batches that fit in memory."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol

@@ -15,17 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from service.ingest.column_names import FILES, LABELS, SAMPLE_IDS, find_name
 from service.ingest.convert import to_labels, to_strings
 from service.ingest.faults import Faults, refuse
-from service.ingest.roles import (
-    BY_REQUEST,
-    FILES,
-    LABELS,
-    SAMPLE_IDS,
-    Plan,
-    Profiles,
-    find_name,
-)
+from service.ingest.roles import BY_REQUEST, Plan, Profiles
 from service.ingest.sample_ids import normalize
 from service.ingest.source import RowSource
 from service.storage.atomic import publish
@@ -37,12 +30,12 @@ ANNOTATORS = (
     *("annotator", "annotator_id", "worker", "worker_id", "rater", "rater_id", "user", "user_id"),
     *("labeler", "labeller", "completed_by", "performer"),
 )
-SAID = (*LABELS, "vote", "annotation", "answer")
+VOTE_LABELS = (*LABELS, "vote", "annotation", "answer")
 COUNTS = ("vote_counts", "votes", "human_counts", "label_counts", "annotation_counts")
 BY_ANNOTATOR = re.compile(r"(annotator|rater|worker|labell?er)[_. -]?\d+|votes?[_.](?!counts?$).+")
 GROUP = 16_384  # rows that are read for one sample
-EVERYONE = "everyone"  # who gave votes that came as counts
-LARGEST_CROWD = 10_000
+EVERYONE = "everyone"  # the annotator of votes that came as counts
+MAX_ANNOTATORS = 10_000
 SCHEMA = pa.schema(
     [
         ("position", pa.int64()),
@@ -90,7 +83,7 @@ def find_vote_columns(profiles: Profiles, plan: Plan) -> VoteColumns:
 def as_vote_table(name: str, source: RowSource) -> VoteTable | None:
     """The table as one of votes, if it has a column each for the sample, the person, the label."""
     item, person = find_name(source.columns, ITEMS), find_name(source.columns, ANNOTATORS)
-    label = find_name(source.columns, SAID)
+    label = find_name(source.columns, VOTE_LABELS)
     if Path(name).stem.lower() not in TABLE_STEMS or None in (item, person, label):
         return None
     return VoteTable(name, source, str(item), str(person), str(label))
@@ -98,7 +91,7 @@ def as_vote_table(name: str, source: RowSource) -> VoteTable | None:
 
 @dataclass
 class VoteReader:
-    """Takes votes as they come, writes them to a file, and gives them classes in the end."""
+    """Collects votes in a file while rows are read, and maps them to classes at the end."""
 
     folder: Path
     columns: VoteColumns
@@ -113,7 +106,7 @@ class VoteReader:
 
     @property
     def wanted(self) -> bool:
-        """Whether the upload brings votes at all."""
+        """Whether the upload contains votes."""
         return bool(self.table or self.columns.names())
 
     def read(self, batch: Mapping[str, Any], ids: Any) -> None:
@@ -122,13 +115,13 @@ class VoteReader:
         if self.table is not None:
             self.ids.update(zip(map(normalize, ids.to_pylist()), positions.tolist(), strict=True))
         for name in self.columns.by_annotator:
-            self._add(positions, pa.repeat(name, len(positions)), self._said(batch[name]))
+            self._add(positions, pa.repeat(name, len(positions)), self._labels(batch[name]))
         if self.columns.counts is not None:
             self._read_counts(positions, batch[self.columns.counts])
         self.rows += len(ids)
 
     def finish(self, destination: Path, class_names: list[str]) -> list[str]:
-        """Write `votes.parquet`, or nothing; what the user should know. Raises BadDataset."""
+        """Write `votes.parquet` if there are votes; returns notes. Raises BadDataset."""
         target = destination / VOTES
         unmatched = self._read_table() if self.table is not None else 0
         if self._writer is None:
@@ -138,15 +131,15 @@ class VoteReader:
         part = self.folder / "votes.out"
         votes, unknown, people, samples = self._write(part, class_names)
         publish(part, target)
-        crowd = f"{people} annotators" if people > 1 else "annotators who are not named"
+        crowd = f"{people} annotators" if people > 1 else "unnamed annotators"
         words = [f"Read {votes:g} votes by {crowd} on {samples} samples."]
         if unmatched:
-            words.append(f"{unmatched} votes name samples that are not here and were left out.")
+            words.append(f"{unmatched} votes name unknown samples and were left out.")
         if unknown:
-            words.append(f"{unknown:g} votes name classes that no label has and were left out.")
+            words.append(f"{unknown:g} votes name unknown classes and were left out.")
         return words
 
-    def _said(self, column: Any) -> Any:
+    def _labels(self, column: Any) -> Any:
         if self.names is not None and not pa.types.is_string(column.type):
             codes = pc.cast(column, pa.int64(), safe=False)
             inside = pc.and_(pc.greater_equal(codes, 0), pc.less(codes, len(self.names)))
@@ -167,12 +160,12 @@ class VoteReader:
         self._add(np.repeat(positions, lengths)[some], people, labels, values[some])
 
     def _read_table(self) -> int:
-        """The votes of the table; how many name no sample. Raises BadDataset if none does."""
+        """Read the table; returns how many votes match no sample. Raises BadDataset if all."""
         assert self.table is not None
         table, unmatched, read = self.table, 0, 0
         faults = Faults(
             "votes-unmatched",
-            f"No row of {table.name} names a sample: its {table.item} fits no sample id.",
+            f"No row of {table.name} matches a sample: no {table.item} is a sample id.",
         )
         for batch in table.source.batches([table.item, table.annotator, table.label]):
             items = to_strings(batch[table.item]).to_pylist()
@@ -186,7 +179,7 @@ class VoteReader:
             self._add(
                 positions[positions >= 0],
                 to_strings(batch[table.annotator]).filter(kept),
-                self._said(batch[table.label]).filter(kept),
+                self._labels(batch[table.label]).filter(kept),
             )
         if read and unmatched == read:
             faults.raise_if_any()
@@ -233,9 +226,9 @@ class VoteReader:
                 kept = batch.filter(pa.array(~missing))
                 classes = (index[~missing] % len(class_names)).astype(np.int32)
                 people.update(pc.unique(kept["annotator"]).to_pylist())
-                if len(people) > LARGEST_CROWD:
-                    detail = f"The votes name more than {LARGEST_CROWD} annotators."
-                    raise refuse("votes-invalid", f"{detail} Is that column truly a person?")
+                if len(people) > MAX_ANNOTATORS:
+                    detail = f"The votes have more than {MAX_ANNOTATORS} annotators."
+                    raise refuse("votes-invalid", f"{detail} Is that column really the annotator?")
                 voted[kept["position"].to_numpy()] = True
                 writer.write_batch(kept.set_column(2, SCHEMA.field(2), pa.array(classes)))
         return votes, unknown, len(people), int(voted.sum())

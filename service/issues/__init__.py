@@ -6,6 +6,6 @@ numpy; memory stays a few numbers a sample whatever the vectors' size.
 
 from service.issues.ambiguity import ambiguous_scores
 from service.issues.find import FLAGS, Issues, find_issues
-from service.issues.geometry import Geometry, measure
+from service.issues.geometry import Geometry, measure, project
 
-__all__ = ["FLAGS", "Geometry", "Issues", "ambiguous_scores", "find_issues", "measure"]
+__all__ = ["FLAGS", "Geometry", "Issues", "ambiguous_scores", "find_issues", "measure", "project"]

@@ -43,25 +43,28 @@ class Issues:
             found[name] = None if unseen else int(((self.flags & flag) > 0).sum())
         return found
 
-    def row(self, index: int) -> tuple[Any, ...]:
-        """flags, ambiguous, near-duplicate and outlier score, set: as the suspect table has it."""
+    def row(self, index: int) -> dict[str, Any]:
+        """One sample's columns of the suspect table, by name."""
+        row = {
+            "issues": int(self.flags[index]),
+            "ambiguous_score": float(self.ambiguous_score[index]),
+        }
         if self.duplicate_set is None or self.outlier_score is None:
-            return int(self.flags[index]), float(self.ambiguous_score[index]), None, None, None
+            return row
         assert self.near_duplicate_score is not None
         number = int(self.duplicate_set[index])
-        return (
-            int(self.flags[index]),
-            float(self.ambiguous_score[index]),
-            float(self.near_duplicate_score[index]),
-            float(self.outlier_score[index]),
-            number if number >= 0 else None,
-        )
+        return row | {
+            "near_duplicate_score": float(self.near_duplicate_score[index]),
+            "outlier_score": float(self.outlier_score[index]),
+            "duplicate_set": number if number >= 0 else None,
+        }
 
 
 def find_issues(
     families: Mapping[str, NDArray[np.floating]],
     labels: NDArray[np.integer],
     vectors: NDArray[Any] | None,
+    graph: NDArray[np.integer] | None,
 ) -> Issues:
     """Look for issues.
 
@@ -70,12 +73,13 @@ def find_issues(
     families : (N, C) out-of-sample probabilities by model family; rows may be NaN
     labels : (N,) given labels
     vectors : (N, ...) what the samples were encoded to, or None
+    graph : (N, k) rows of each sample's nearest others, nearest first, -1 = none; with vectors
     """
     ambiguous = ambiguous_scores(families)
     flags = (ambiguous <= AMBIGUOUS) * FLAGS["ambiguous"]
-    if vectors is None or len(vectors) < 2:
+    if vectors is None or graph is None or len(vectors) < 2:
         return Issues(flags, ambiguous)
-    found = measure(vectors)
+    found = measure(vectors, graph)
     members = found.duplicate_set >= 0
     flags = flags + members * FLAGS["near_duplicate"]
     flags += _conflicting(found.duplicate_set, labels) * FLAGS["conflicting_duplicate"]

@@ -1,9 +1,8 @@
 """Distances between samples: how far each lies from the others, and which are nearly the same.
 
-Both are linear in samples. Distances to the crowd are taken to a random part of it, on a random
-projection, which keeps them within some percent (Johnson & Lindenstrauss). Near duplicates lie next
-to each other along any direction, so candidates are neighbours in the order along a few random
-ones; their distance is then exact.
+Both are linear in samples and read the audit's nearest-neighbour graph, whose edges lead to a part
+of the samples. Near duplicates lie next to each other along any direction, so further candidates
+are neighbours in the order along a few random ones. All distances are exact.
 """
 
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from scipy.sparse.csgraph import connected_components
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
-DIMENSIONS, REFERENCES, NEIGHBOURS = 64, 12_000, 10
+NEIGHBOURS = 10
+DIMENSIONS = 64  # of the projection of vectors too wide to search
 DIRECTIONS, WINDOW = 16, 4
 DUPLICATE = 0.13  # of the median distance to the nearest other sample, as in cleanlab's Datalab
 BLOCK_VALUES = 8_000_000
@@ -30,7 +30,7 @@ class Geometry:
     Attributes
     ----------
     outlier_score : (N,) in (0, 1], low = bad: the median sample's mean distance to its ten nearest
-        of the crowd over the sample's own; 1 for every sample nearer than that
+        over the sample's own; 1 for every sample nearer than that
     duplicate_score : (N,) in [0, 1], low = bad: distance to the nearest sample found over the
         median of such distances
     duplicate_set : (N,) int, number of the set of near duplicates, -1 = in none
@@ -41,30 +41,43 @@ class Geometry:
     duplicate_set: Integers
 
 
-def measure(vectors: NDArray[Any], *, seed: int = 0) -> Geometry:
-    """Distances of (N, D) vectors, which may be memory-mapped; at least two samples."""
+def measure(vectors: NDArray[Any], graph: NDArray[np.integer], *, seed: int = 0) -> Geometry:
+    """Distances between at least two samples.
+
+    Parameters
+    ----------
+    vectors : (N, ...), which may be memory-mapped
+    graph : (N, k) rows of each sample's nearest others, nearest first; -1 where there are fewer
+    seed : draws the directions along which candidates for duplicates are neighbours
+    """
     generator = np.random.default_rng(seed)
     flat = vectors.reshape(len(vectors), -1)
-    projected = _projected(flat, generator)
-    nearest, mean = _to_crowd(projected, generator)
+    to_neighbours = _to_neighbours(flat, graph)  # (N, k)
+    nearest, mean = to_neighbours.min(axis=1), to_neighbours.mean(axis=1)
     scale = float(np.median(nearest))
-    left, right, distance = _candidates(flat, DUPLICATE * scale, generator)
+    reach = DUPLICATE * scale
+    left, right, distance = _candidates(flat, reach, generator)
     closest = nearest.copy()
     np.minimum.at(closest, left, distance)
     np.minimum.at(closest, right, distance)
-    near = distance <= DUPLICATE * scale
+    near = distance <= reach
+    rows, places = np.nonzero(to_neighbours <= reach)
+    left, right = np.r_[left[near], rows], np.r_[right[near], graph[rows, places]]
     return Geometry(
         outlier_score=np.minimum(1.0, float(np.median(mean)) / np.maximum(mean, 1e-12)),
         duplicate_score=np.minimum(1.0, closest / max(scale, 1e-12)),
-        duplicate_set=_sets(left[near], right[near], len(flat)),
+        duplicate_set=_sets(left, right, len(flat)),
     )
 
 
-def _projected(flat: NDArray[Any], generator: np.random.Generator) -> NDArray[np.float32]:
-    """(N, 64) float32; the vectors themselves where they are no wider."""
+def project(vectors: NDArray[Any], *, seed: int = 0) -> NDArray[np.float32]:
+    """(N, 64) float32 of (N, ...) by a random projection, which keeps distances within some percent
+    (Johnson & Lindenstrauss); the vectors themselves where they are no wider."""
+    flat = vectors.reshape(len(vectors), -1)
     width = flat.shape[1]
     if width <= DIMENSIONS:
         return flat.astype(np.float32)
+    generator = np.random.default_rng(seed)
     matrix = generator.normal(size=(width, DIMENSIONS)).astype(np.float32)
     matrix /= np.sqrt(DIMENSIONS)
     result = np.empty((len(flat), DIMENSIONS), np.float32)
@@ -73,27 +86,16 @@ def _projected(flat: NDArray[Any], generator: np.random.Generator) -> NDArray[np
     return result
 
 
-def _to_crowd(
-    projected: NDArray[np.float32], generator: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """(N,) distance to the nearest of the crowd and mean of the ten nearest, oneself left out."""
-    n = len(projected)
-    chosen = np.sort(generator.choice(n, min(n, REFERENCES), replace=False))
-    crowd = projected[chosen]
-    squares = (crowd**2).sum(axis=1)
-    place = np.full(n, -1)
-    place[chosen] = np.arange(len(chosen))
-    kept = max(1, min(NEIGHBOURS, len(chosen) - 1))
-    nearest, mean = np.empty(n), np.empty(n)
-    for rows in _blocks(n, len(chosen)):
-        own = projected[rows]
-        squared = (own**2).sum(axis=1)[:, None] - 2 * own @ crowd.T + squares
-        inside = np.flatnonzero(place[rows] >= 0)
-        squared[inside, place[rows][inside]] = np.inf
-        top = np.partition(squared, kept - 1, axis=1)[:, :kept]
-        distance = np.sqrt(np.maximum(top, 0.0))
-        nearest[rows], mean[rows] = distance.min(axis=1), distance.mean(axis=1)
-    return nearest, mean
+def _to_neighbours(flat: NDArray[Any], graph: NDArray[np.integer]) -> Floats:
+    """(N, k) exact distances to the k <= 10 nearest others of the graph."""
+    n, width = flat.shape
+    k = min(NEIGHBOURS, int((graph[0] >= 0).sum()))
+    distance = np.empty((n, k))
+    for rows in _blocks(n, k * width):
+        others = flat[graph[rows, :k]].astype(np.float32)  # (b, k, D)
+        gap = others - flat[rows].astype(np.float32)[:, None, :]
+        distance[rows] = np.sqrt(np.square(gap).sum(axis=2))
+    return distance
 
 
 def _candidates(

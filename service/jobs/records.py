@@ -168,12 +168,12 @@ def retry_or_fail(session: Session, claim: Claim, error: Exception) -> dict[str,
     return problem
 
 
-def expire_leases(session: Session, *, queues: set[str], gone: Callable[[str], bool]) -> None:
+def expire_leases(session: Session, *, queues: set[str], is_dead: Callable[[str], bool]) -> None:
     """End the leases of workers that are known to be dead, so that nobody waits for them."""
     held = select(Job).where(
         Job.queue.in_(queues), Job.status == JobStatus.running, Job.lease_until >= clock()
     )
-    dead = [job for job in session.scalars(held) if job.owner and gone(job.owner)]
+    dead = [job for job in session.scalars(held) if job.owner and is_dead(job.owner)]
     for job in dead:
         session.execute(
             update(Job)

@@ -1,1 +1,1 @@
-"""What the service tells of itself: logs, metrics, traces, health."""
+"""Logs, metrics, traces and health checks."""

@@ -11,21 +11,21 @@ from service.db.engine import Database
 from service.storage.local import Storage
 
 OK = "ok"
-OPTIONAL = {"broker"}  # without it jobs wait for the sweep, and are not lost
+OPTIONAL = {"broker"}  # without it, jobs wait for the next sweep
 BROKER_SECONDS = 1.0
 
 Checks = dict[str, str]
 
 
-def look(settings: Settings, database: Database, storage: Storage) -> Checks:
-    """Each check by name: `ok`, or what stands in its way."""
+def check(settings: Settings, database: Database, storage: Storage) -> Checks:
+    """The result of each check by name: `ok`, or the name of the error."""
     checks = {
-        "database": _tried(lambda: _takes_writes(database)),
-        "schema": _tried(lambda: _has_the_schema(database)),
-        "storage": _tried(storage.require_space),
+        "database": _result(lambda: _accepts_writes(database)),
+        "schema": _result(lambda: _is_migrated(database)),
+        "storage": _result(storage.require_space),
     }
     if settings.redis_url:
-        checks["broker"] = _tried(lambda: _answers(settings.redis_url))
+        checks["broker"] = _result(lambda: _ping(settings.redis_url))
     return checks
 
 
@@ -39,33 +39,33 @@ def status(checks: Checks) -> str:
     return "ready" if all(found == OK for found in checks.values()) else "degraded"
 
 
-def _tried(check: Callable[[], None]) -> str:
+def _result(run: Callable[[], None]) -> str:
     try:
-        check()
-    except Exception as error:  # whatever it is, the answer names it
+        run()
+    except Exception as error:  # whatever it is, the result names it
         return type(error).__name__
     return OK
 
 
-def _takes_writes(database: Database) -> None:
-    """A transaction that could write, undone: a full disk or a read-only replica shows."""
+def _accepts_writes(database: Database) -> None:
+    """Write and roll back: fails on a full disk or a read-only replica."""
     with database.write() as session:
         session.execute(text("UPDATE job SET attempt = attempt WHERE subject_id = ''"))
         session.rollback()
 
 
 class SchemaBehind(Exception):
-    """The database's schema is older than this code's: run `labelaudit migrate`."""
+    """The database schema is too old. Run `labelaudit migrate`."""
 
 
-def _has_the_schema(database: Database) -> None:
+def _is_migrated(database: Database) -> None:
     with database.read() as session:
         found = session.scalar(text("SELECT version_num FROM alembic_version"))
     if found is None or migrate.is_behind(found):
         raise SchemaBehind(found)
 
 
-def _answers(url: str) -> None:
+def _ping(url: str) -> None:
     with redis.Redis.from_url(
         url, socket_timeout=BROKER_SECONDS, socket_connect_timeout=BROKER_SECONDS
     ) as broker:

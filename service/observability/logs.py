@@ -1,6 +1,6 @@
-"""How the log looks, on stderr: lines for people in a terminal, JSON for machines elsewhere.
+"""Logs to stderr: readable lines in a terminal, JSON otherwise.
 
-Tracebacks never show local variables: those hold tokens and people's data.
+Tracebacks never show local variables, which may hold tokens and personal data.
 """
 
 import io
@@ -13,8 +13,8 @@ import structlog
 from structlog.typing import Processor
 
 
-class Lossy(io.TextIOBase):
-    """Stderr, which may lead to a full disk: what cannot be written is lost, and no request is."""
+class LossyStderr(io.TextIOBase):
+    """Stderr that drops what it cannot write: a full disk must not fail requests."""
 
     def write(self, text: str) -> int:
         with suppress(OSError):
@@ -35,7 +35,7 @@ def configure() -> None:
             *_renderers(terminal=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Lossy())),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, LossyStderr())),
     )
 
 

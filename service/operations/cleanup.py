@@ -1,8 +1,8 @@
-"""Clears away what nothing names any more: expired uploads, refused files, what killed jobs left.
+"""Deletes orphaned files: expired uploads, rejected files, leftovers of killed jobs.
 
-Runs every now and then in the service, and by `labelaudit clean`. One at a time: a lock that ends
-with its process keeps others out. Only what has been untouched for long is looked at, so nothing
-that is being written is ever deleted.
+Runs periodically in the service, and by `labelaudit clean`; a lock makes sure that only one runs at
+a time. It only considers files that have not changed for a while, so it never deletes one that is
+being written.
 """
 
 from collections.abc import Iterator
@@ -22,26 +22,26 @@ from service.operations.verify.files import leftovers
 from service.storage.local import Storage
 from service.storage.upload_bucket import UploadBucket
 
-SETTLED_SECONDS = 3600.0
-GRACE = timedelta(hours=1)  # between the moment something may no longer be used and its deletion
+MIN_AGE_SECONDS = 3600.0
+GRACE = timedelta(hours=1)  # between the expiry of something and its deletion
 
 
-def tidy(
+def clean_up(
     database: Database,
     storage: Storage,
     bucket: UploadBucket | None = None,
     *,
     dry_run: bool = False,
-    settled_seconds: float = SETTLED_SECONDS,
+    min_age_seconds: float = MIN_AGE_SECONDS,
 ) -> list[str] | None:
-    """Delete what is left over; the storage keys, and addresses in the bucket, that were (or would
-    be) deleted, or None if somebody else is at it."""
+    """Delete orphaned files; returns the storage keys and bucket URLs that were (or would be)
+    deleted, or None if another process is cleaning up."""
     with database.try_lock("cleanup") as locked:
         if not locked:
             return None
         with database.read() as session:
-            keys = [*_expired_uploads(session), *_refused_files(session, storage)]
-            keys += leftovers(session, storage, settled_seconds=settled_seconds)
+            keys = [*_expired_uploads(session), *_rejected_files(session, storage)]
+            keys += leftovers(session, storage, min_age_seconds=min_age_seconds)
         if not dry_run:
             with database.write() as session:
                 for upload in session.scalars(select(Upload).where(_expired())):
@@ -49,34 +49,34 @@ def tidy(
             for key in keys:
                 storage.delete(key)
         if bucket is not None:
-            with suppress(Unavailable):  # which is logged; there is a next time
-                keys += _clear(
-                    database, bucket, timedelta(seconds=settled_seconds), dry_run=dry_run
+            with suppress(Unavailable):  # it is logged, and the next cleanup tries again
+                keys += _clean_bucket(
+                    database, bucket, timedelta(seconds=min_age_seconds), dry_run=dry_run
                 )
     return sorted(set(keys))
 
 
-def _clear(
-    database: Database, bucket: UploadBucket, settled: timedelta, *, dry_run: bool
+def _clean_bucket(
+    database: Database, bucket: UploadBucket, min_age: timedelta, *, dry_run: bool
 ) -> list[str]:
-    """Delete what lies in the bucket and belongs to no upload and no dataset; where it lay.
+    """Delete what belongs to no upload and no dataset from the bucket; returns the URLs.
 
-    The rows are read after the bucket: what was begun since is then not on the list.
+    The bucket is listed before the rows are read, so uploads that begin in between are not listed.
     """
-    found = [one for one in bucket.everything() if one.since < now() - settled]
+    listed = [one for one in bucket.everything() if one.since < now() - min_age]
     with database.read() as session:
         known = set(_expected(session))
-    leftovers = [one for one in found if (one.dataset_id, one.multipart_id) not in known]
-    for one in () if dry_run else leftovers:
+    orphans = [one for one in listed if (one.dataset_id, one.multipart_id) not in known]
+    for one in () if dry_run else orphans:
         if one.multipart_id is None:
             bucket.delete(one.dataset_id)
         else:
             bucket.abort(one.dataset_id, one.multipart_id)
-    return [bucket.address(one.dataset_id) for one in leftovers]
+    return [bucket.address(one.dataset_id) for one in orphans]
 
 
 def _expected(session: Session) -> Iterator[tuple[str, str | None]]:
-    """Of each object that may lie in the bucket its dataset, of each begun upload its id there."""
+    """What may be in the bucket: (dataset id, None) of objects, (dataset id, multipart id)."""
     for dataset_id in session.scalars(select(Dataset.id).where(Dataset.in_bucket)):
         yield dataset_id, None
     coming = select(Upload.dataset_id, Upload.multipart_id).where(
@@ -100,12 +100,12 @@ def _expired_uploads(session: Session) -> Iterator[str]:
             yield uploads.part_key(upload.id)
 
 
-def _refused_files(session: Session, storage: Storage) -> Iterator[str]:
-    """Uploads that were refused for their columns and that nobody has had read again."""
-    refused = select(Dataset.id).where(
+def _rejected_files(session: Session, storage: Storage) -> Iterator[str]:
+    """Files of datasets rejected because of their columns, once they can no longer be re-read."""
+    rejected = select(Dataset.id).where(
         Dataset.status == DatasetStatus.rejected,
-        Dataset.created_at < now() - datasets.REREAD_WITHIN - GRACE,
+        Dataset.created_at < now() - datasets.REREAD_PERIOD - GRACE,
     )
-    for dataset_id in session.scalars(refused):
+    for dataset_id in session.scalars(rejected):
         if storage.exists(datasets.folder(dataset_id)):
             yield datasets.folder(dataset_id)

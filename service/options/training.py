@@ -19,7 +19,7 @@ class TrainingConfig(BaseModel):
 
     objective: str = Field("gce", description=f"One of: {', '.join(OBJECTIVES)}.")
     objective_options: dict[str, OptionValue] = Field(
-        default_factory=dict, description="Dials of the objective; its defaults where left out."
+        default_factory=dict, description="Options of the objective; defaults where omitted."
     )
     network: Literal["auto", "linear", "mlp", "cnn", "fine_tuned"] = Field(
         "auto",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from service.ranking.rate import Interval
 from service.ranking.signals import Signal
-from service.ranking.tiers import Basis, TierCode, TierPromise
+from service.ranking.tiers import Basis, TierPromise
 from service.ranking.votes import VoteSummary
 
 Floats = NDArray[np.float64]
@@ -113,8 +113,3 @@ class Ranking:
 
     def __len__(self) -> int:
         return len(self.p_wrong)
-
-    @property
-    def tier_names(self) -> NDArray[np.str_]:
-        """(N,) names of the tiers."""
-        return np.asarray([code.name for code in TierCode])[self.tier]

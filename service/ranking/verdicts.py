@@ -18,7 +18,7 @@ from service.ranking.isotonic import (
     isotonic_logits,
     share_wrong,
 )
-from service.ranking.platt import Platt, fit_platt
+from service.ranking.platt import fit_platt
 from service.ranking.rate import Interval
 
 Floats = NDArray[np.float64]
@@ -86,7 +86,6 @@ class Recalibrated:
     p_wrong_low: Floats
     p_wrong_high: Floats
     noise_rate: Interval
-    platt: Platt
 
 
 def recalibrate(
@@ -124,7 +123,7 @@ def recalibrate(
     ]
     if covered.any():
         parts.append(_by_controls(covered, p_wrong, strata, verdicts.within(covered)))
-    return Recalibrated(values, low, high, stratified(parts), platt)
+    return Recalibrated(values, low, high, stratified(parts))
 
 
 def _isotonic(

@@ -1,8 +1,8 @@
-"""The data map: how sure the replicas were of each given label, and how much that moved.
+"""The data map: how confident the replicas were in each given label, and how much that varied.
 
 Confidence is `p_given` (low = bad), variability its standard deviation over epochs, both means over
-replicas (Swayamdipta et al., Dataset Cartography, EMNLP 2020). A map of any size is told by its
-density over all samples and by a bounded number of single points.
+replicas (Swayamdipta et al., Dataset Cartography, EMNLP 2020). A map of any size is shown as its
+density over all samples and a limited number of points.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,26 @@ from service.core.errors import NotReady
 from service.db.tables import Suspect
 from service.storage.local import Storage
 
-WORST, SPREAD = 800, 1200  # points: the worst ranks one by one, the rest evenly
-MOST_VARIABLE = 0.5  # of anything between 0 and 1
+WORST, SPREAD = 800, 1200  # points: all of the worst ranks, an even selection of the rest
+MAX_VARIABILITY = 0.5  # the largest standard deviation of values in [0, 1]
 COLUMNS = ["signal.p_given", "signal.variability"]
+
+
+@dataclass(frozen=True)
+class PlotAxes:
+    """Where the plot's axes are, as shares of its width and height from the top left, and the
+    values at their ends. Both axes start at 0."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    x_max: float
+    y_max: float
+
+
+# Of the drawn data map. The page places its own click targets over the plot.
+AXES = PlotAxes(left=0.1, top=0.09, width=0.87, height=0.78, x_max=MAX_VARIABILITY, y_max=1.0)
 
 
 @dataclass(frozen=True)
@@ -37,7 +54,7 @@ class Point:
 
 @dataclass(frozen=True)
 class DataMap:
-    """`confidence` and `variability` of all N samples by rank; `points` are some of them."""
+    """`confidence` and `variability` of all N samples by rank, and `points` for some of them."""
 
     confidence: NDArray[np.float32]  # (N,) in [0, 1]; low = bad
     variability: NDArray[np.float32]  # (N,) in [0, .5]
@@ -49,13 +66,13 @@ def read_data_map(session: Session, storage: Storage, audit_id: str, ranking_id:
     Raises
     ------
     NotReady
-        Nothing was recorded epoch by epoch.
+        Nothing was recorded per epoch.
     """
     with pq.ParquetFile(storage.path(ranking_files.ranking_key(audit_id, ranking_id))) as file:
         if not set(COLUMNS) <= set(file.schema_arrow.names):
             raise NotReady(
-                "This audit has no data map: no network was trained epoch by epoch, or its ranking "
-                "is older than data maps, in which case a new ranking brings one."
+                "This audit has no data map: no network was trained, or its ranking predates data "
+                "maps. In the latter case, request a new ranking."
             )
         table = file.read(columns=COLUMNS)
     confidence, variability = (table[name].to_numpy() for name in COLUMNS)
@@ -79,7 +96,7 @@ def read_data_map(session: Session, storage: Storage, audit_id: str, ranking_id:
 
 
 def shown_ranks(samples: int) -> list[int]:
-    """Ranks, from 1, of the samples that are drawn as points; the same for the same number."""
+    """The ranks, from 1, of the samples that are drawn as points."""
     if samples <= WORST + SPREAD:
         return list(range(1, samples + 1))
     rest = np.linspace(WORST + 1, samples, SPREAD).astype(int)

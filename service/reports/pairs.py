@@ -1,4 +1,4 @@
-"""Class pairs of a ranking: what was given, what the models say, how many are left to look at."""
+"""Class pairs of a ranking: given label, predicted label and the number of suspects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from service.db.tables import Suspect
 
 @dataclass(frozen=True)
 class Pair:
-    """Class indices, and how many suspects of the pair there are."""
+    """Class indices, and the number of open suspects and of all suspects."""
 
     given_label: int
     predicted_label: int
@@ -23,7 +23,7 @@ class Pair:
 def list_pairs(
     session: Session, ranking_id: str, *, tiers: Sequence[Tier], limit: int
 ) -> list[Pair]:
-    """Pairs of different classes, those with the most open suspects first."""
+    """Pairs of different classes, most open suspects first."""
     is_open = func.sum(case((Suspect.state == ReviewState.open, 1), else_=0))
     rows = session.execute(
         select(Suspect.given_label, Suspect.predicted_label, is_open, func.count())

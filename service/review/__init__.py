@@ -1,15 +1,16 @@
 """The queue and the corrections: lease the worst open suspect, record a verdict, revert it."""
 
 from service.audits.suspects import (
-    Ranked,
+    LIST_COLUMNS,
+    RankingInfo,
     SuspectFilter,
     duplicates_of,
     get_ranking,
     get_suspect,
+    list_columns,
     list_suspects,
-    listed,
-    newest_of_completed,
     newest_ranking,
+    newest_ranking_info,
     state_counts,
 )
 from service.review.corrections import NewCorrection, may_adjudicate, submit
@@ -39,8 +40,9 @@ from service.review.reverts import (
 from service.review.states import newest_rankings, suspect_columns, sync_ranking
 
 __all__ = [
+    "LIST_COLUMNS",
     "NewCorrection",
-    "Ranked",
+    "RankingInfo",
     "Reverted",
     "SampleOutcome",
     "SuspectFilter",
@@ -53,12 +55,12 @@ __all__ = [
     "has_reviewed",
     "lease_next",
     "lease_suspects",
+    "list_columns",
     "list_corrections",
     "list_suspects",
-    "listed",
     "may_adjudicate",
-    "newest_of_completed",
     "newest_ranking",
+    "newest_ranking_info",
     "newest_rankings",
     "outcome",
     "outcome_of",

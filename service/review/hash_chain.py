@@ -1,7 +1,7 @@
-"""The corrections of a dataset as a chain: each row's hash covers its content and the hash before.
+"""The corrections of a dataset as a hash chain: each hash covers its row and the previous hash.
 
-A row that was edited no longer matches its own hash; one that was removed, added or moved breaks
-the link of the next, or leaves the chain shorter than the dataset's version says.
+A row that was edited no longer matches its own hash. A row that was removed, inserted or moved
+breaks the link of the next one, or leaves the chain shorter than the dataset's version.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ from service.db.statements import cached_statement
 from service.db.tables import Correction, Dataset, now
 
 GENESIS = "0" * 64
-# In no particular order: the content is sorted by name. A field that is null or false is left out,
-# so a field that later versions add leaves the hashes of older rows as they are.
-# What requests were stored together is no part of it: that says nothing of what was decided.
+# The order does not matter: the content is sorted by name. Fields that are null or false are left
+# out, so that adding a field does not change the hashes of older rows. The batch is not part of it,
+# because it does not affect the outcome.
 FIELDS = (
     "id",
     "dataset_id",
@@ -56,7 +56,7 @@ _RESERVE = (
 
 
 def append(session: Session, dataset_id: str, rows: Sequence[Correction]) -> None:
-    """Number the rows, chain them to those before, store them: the only way into the log."""
+    """Number, chain and store the rows: the only way into the log."""
     seq = _reserve_versions(session, dataset_id, len(rows))
     previous = session.scalar(_HASH, {"dataset": dataset_id, "seq": seq - 1})
     for row in rows:
@@ -69,9 +69,11 @@ def append(session: Session, dataset_id: str, rows: Sequence[Correction]) -> Non
 
 
 def digest(row: dict[str, Any], previous: str) -> str:
-    """SHA-256 of the hash before and the row's content, as canonical JSON."""
-    told = {name: row[name] for name in FIELDS if row[name] is not None and row[name] is not False}
-    content = {name: _plain(value) for name, value in told.items()}
+    """SHA-256 of the previous hash and the row's content, as canonical JSON."""
+    hashed = {
+        name: row[name] for name in FIELDS if row[name] is not None and row[name] is not False
+    }
+    content = {name: _plain(value) for name, value in hashed.items()}
     text = json.dumps([previous, content], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -81,7 +83,7 @@ def _plain(value: Any) -> Any:
 
 
 def _reserve_versions(session: Session, dataset_id: str, count: int) -> int:
-    """Raise the dataset's version by `count`; returns the first of the new ones. The row lock lasts
-    to the commit, so versions appear in order and without gaps."""
+    """Raise the dataset's version by `count` and return the first new one. The row stays locked
+    until the commit, so versions appear in order and without gaps."""
     last: int = session.execute(_RESERVE, {"dataset": dataset_id, "count": count}).scalar_one()
     return last - count + 1

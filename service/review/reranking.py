@@ -5,7 +5,7 @@ states move to the newest one in the transaction that publishes it.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from labelaudit.enums import (
     JobType,
     Verdict,
 )
-from service.audits.records import get_audit, get_completed_audit
+from service.audits.records import SuspectRow, get_audit, get_completed_audit
 from service.core.errors import NotFound, NotReady
 from service.db.bulk import bulk_insert
 from service.db.tables import (
@@ -151,7 +151,7 @@ def publish_ranking(
     *,
     number: int,
     ranking_id: str,
-    suspects: Iterable[Sequence[Any]],
+    suspects: Iterable[SuspectRow],
     summary: dict[str, Any],
 ) -> None:
     """Publish a later ranking; review states and leases move to it at once.

@@ -1,4 +1,4 @@
-"""The review page: one HTML shell and its static files. It does nothing but call the API."""
+"""The review page: one HTML shell and its static files. It is a client of the API."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -7,13 +7,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from service.web.templating import templates
+
 router = APIRouter(include_in_schema=False)
 
-HERE = Path(str(files("service.web")))
-SHELL = (HERE / "templates" / "page.html").read_text(encoding="utf-8")
-STATIC = StaticFiles(directory=HERE / "static")
+SHELL = templates.get_template("page.html").render()
+STATIC = StaticFiles(directory=Path(str(files("service.web"))) / "static")
 
-# Names in a dataset are untrusted, so nothing inline and nothing from elsewhere may ever run.
+# Text in a dataset is untrusted, so no inline script and no external one may run.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
@@ -24,7 +25,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",  # kept, but asked for again with its ETag
+    "Cache-Control": "no-cache",  # cached, but revalidated by its ETag
 }
 
 
@@ -35,8 +36,8 @@ HEADERS = {
 @router.get("/audits/{audit_id}/overview")
 @router.get("/audits/{audit_id}/team")
 def page(request: Request) -> HTMLResponse:
-    """The shell; its script looks at the address and shows the view that belongs to it. It may send
-    files to the service's bucket, and call nobody else."""
+    """The shell. Its script shows the view that belongs to the URL. The only other host that it may
+    connect to is the upload bucket."""
     headers, bucket = HEADERS, request.app.state.resources.bucket
     if bucket is not None:
         allowed = POLICY.replace("connect-src 'self'", f"connect-src 'self' {bucket.origin}")
@@ -46,7 +47,7 @@ def page(request: Request) -> HTMLResponse:
 
 @router.get("/static/{name:path}")
 async def static(request: Request, name: str) -> Response:
-    """A script, a style sheet or the icon; 304 where the browser has it already."""
+    """A script, a style sheet or the icon; 304 if the browser has the current one."""
     response = await STATIC.get_response(name, request.scope)
     response.headers.update(HEADERS)
     return response

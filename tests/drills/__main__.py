@@ -67,7 +67,7 @@ def run(arena: Arena, name: str, wanted: int, seconds: float) -> dict[str, Any]:
             traceback.print_exc()
             failures.append(f"{type(error).__name__}: {error}"[:500])
             arena.ledger.faults.clear()
-            arena.stack.mend()
+            arena.stack.restore()
         lost += len(arena.ledger.lost(arena.stack))
         doubled += len(arena.ledger.doubled(arena.stack))
     return {

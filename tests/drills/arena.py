@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from labelaudit.enums import JobStatus, JobType, Role
 from service.accounts.api_keys import create_key
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.operations.verify import verify
 from tests.drills.ledger import Caller, Ledger
 from tests.drills.stack import PATIENCE, Stack, until
@@ -56,7 +56,7 @@ class Arena:
 
     def new_client(self, name: str, role: Role = Role.annotator) -> Caller:
         token = until(lambda: self._key(name, role))
-        return Caller(self.by_way_of or self.stack.url, self.ledger, token)
+        return Caller(self.by_way_of or self.stack.url, self.ledger, token)  # type: ignore[arg-type]
 
     def _key(self, name: str, role: Role) -> str | None:
         """None where the database is away, which a soak may have it."""
@@ -187,8 +187,8 @@ class Arena:
         assert not (lost := self.ledger.lost(self.stack)), f"lost: {lost}"
         assert not (doubled := self.ledger.doubled(self.stack)), f"twice: {doubled}"
         with self.stack.deployment.database() as database:
-            tidy(database, self.stack.storage, settled_seconds=0)
-            report = verify(database, self.stack.storage, settled_seconds=0)
+            clean_up(database, self.stack.storage, min_age_seconds=0)
+            report = verify(database, self.stack.storage, min_age_seconds=0)
         assert report.whole, [str(one) for one in report.violations]
         assert not report.leftovers, report.leftovers
 

@@ -43,7 +43,7 @@ def backup_under_load(arena: Arena) -> None:
 def _embedded(arena: Arena, folder: Path) -> set[str]:
     backup.back_up(arena.stack.deployment.settings, folder / "kept")
     backup.restore(folder / "kept", folder / "elsewhere")
-    return _corrections(f"sqlite:///{folder / 'elsewhere' / backup.DATABASE}")
+    return _corrections(f"sqlite:///{folder / 'elsewhere' / backup.DATABASE}")  # type: ignore[attr-defined]
 
 
 def _production(arena: Arena, folder: Path) -> set[str]:

@@ -136,7 +136,7 @@ def migration_under_load(arena: Arena) -> None:
             ):
                 time.sleep(arena.rng.uniform(0.2, 1.0))
                 since = time.monotonic()
-                migrate.run(database, lambda config, act=act, to=revision: act(config, to), config)
+                migrate.run(database, lambda config, act=act, to=revision: act(config, to), config)  # type: ignore[misc]
                 arena.ledger.recovered(since)
                 columns = {one["name"] for one in inspect(database.engine).get_columns("suspect")}
                 assert ("drill" in columns) is there

@@ -73,7 +73,7 @@ class Stack:
         logs = [f"{one.log.name}: {one.said()[-characters:]}" for one in processes]
         return "\n\n".join([fault, *logs])
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Start again whatever a drill that failed left dead."""
         for server in (self.postgres, self.redis):
             if server is not None and server.process is None:
@@ -89,7 +89,7 @@ class Stack:
             return list(session.scalars(query.order_by(Job.type, Job.number)))
 
     def run_again(self, audit: str) -> list[Job]:
-        """The audit's jobs that were run more than once. (The kept model's may still wait.)"""
+        """The audit's jobs that were run more than once. (The classifier's may still wait.)"""
         return self.jobs(audit, Job.attempt > 1)
 
     def training(self, audit: str) -> Job | None:

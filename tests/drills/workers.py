@@ -68,7 +68,7 @@ def kill_workers(arena: Arena) -> None:
         time.sleep(arena.rng.uniform(0, 1.0))
         since = time.monotonic()
         arena.stack.kill_worker_of(job)
-        until(lambda job=job: taken_up(arena.stack, job))
+        until(lambda job=job: taken_up(arena.stack, job))  # type: ignore[misc]
         arena.ledger.recovered(since)
     expect_struck(arena, audit)
 

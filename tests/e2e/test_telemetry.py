@@ -10,6 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.support.processes import deployed
 
+pytestmark = pytest.mark.slow
+
 CSV = b"sample_id,text,label\n" + b"".join(
     b"s%d,%s words number %d,%s\n" % (row, word, row, word)
     for row in range(40)
@@ -31,6 +33,8 @@ class Collector(ThreadingHTTPServer):
 
 
 class Receiver(BaseHTTPRequestHandler):
+    server: Collector
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         request = ExportTraceServiceRequest.FromString(body)

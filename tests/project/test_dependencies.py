@@ -22,7 +22,7 @@ def pins(file: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("file", "wanted"),
     [
-        ("service.txt", PROJECT["dependencies"]),
+        ("service.txt", [*PROJECT["dependencies"], *EXTRAS["service"], *EXTRAS["s3"]]),
         (
             "constraints.txt",
             [*PROJECT["dependencies"], *(one for e in EXTRAS.values() for one in e)],
@@ -37,6 +37,12 @@ def test_every_dependency_is_pinned_as_the_project_asks(file, wanted):
         if version is None or not requirement.specifier.contains(version):
             missing.append(f"{requirement} (pinned: {version})")
     assert not missing, "run scripts/lock"
+
+
+def test_the_client_alone_asks_for_ranges_of_httpx_and_pydantic():
+    base = [Requirement(one) for one in PROJECT["dependencies"]]
+    assert [one.name for one in base] == ["httpx", "pydantic"]
+    assert {one.operator for requirement in base for one in requirement.specifier} == {">=", "<"}
 
 
 def test_both_files_pin_the_same_versions():

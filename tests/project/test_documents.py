@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMING_PATHS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md")
+NAMING_PATHS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/security.md",
+    "docs/bad-input.md",
+)
 PATH = re.compile(r"`((?:service|worker|labelaudit|migrations|scripts|tests|docs)/[\w./-]*\w/?)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([\w-]+))?\)")
 DOCUMENTS = [ROOT / "README.md", *ROOT.glob("[A-Z]*.md"), *sorted((ROOT / "docs").rglob("*.md"))]

@@ -72,7 +72,7 @@ class Line:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self.cut, self.limit, self.breaks = False, None, True
 
     def close(self) -> None:

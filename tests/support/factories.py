@@ -23,6 +23,7 @@ from labelaudit.enums import (
 from service import review
 from service.audits import ranking_files
 from service.audits import records as audits
+from service.audits.records import SuspectRow
 from service.core.principal import DEFAULT_TENANT, Principal
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
@@ -208,25 +209,25 @@ def flag_issues(store: Store, audit_id: str, **ranks: Sequence[int]) -> None:
         ranking.summary = {**(ranking.summary or {}), "issues": counts}
 
 
-def _suspect(position: int, count: int, classes: int) -> tuple[Any, ...]:
+def _suspect(position: int, count: int, classes: int) -> SuspectRow:
     given = position % classes
     predicted = (given + 1) % classes
     tier = (Tier.obvious, Tier.possible, Tier.none)[min(2, 3 * position // count)]
     suggested = None if tier is Tier.none else predicted
     p_wrong = 1 - (position + 0.5) / count
-    return (
-        position + 1,
-        position,
-        sample_id(position),
-        given,
-        predicted,
-        suggested,
-        None if suggested is None else 0.9,
-        p_wrong,
-        max(0.0, p_wrong - 0.05),
-        min(1.0, p_wrong + 0.05),
-        tier.value,
-        f"most replicas say class {predicted}",
+    return SuspectRow(
+        rank=position + 1,
+        position=position,
+        sample_id=sample_id(position),
+        given_label=given,
+        predicted_label=predicted,
+        suggested_label=suggested,
+        suggested_label_confidence=None if suggested is None else 0.9,
+        p_wrong=p_wrong,
+        p_wrong_low=max(0.0, p_wrong - 0.05),
+        p_wrong_high=min(1.0, p_wrong + 0.05),
+        tier=tier.value,
+        reason=f"most replicas say class {predicted}",
     )
 
 

@@ -101,7 +101,7 @@ class _State:
 
     def token(self, asked: dict[str, str]) -> str:
         moment = int(time.time())
-        claims = {
+        claims: dict[str, Any] = {
             "iss": self.issuer,
             "aud": CLIENT_ID,
             "iat": moment,
@@ -109,7 +109,7 @@ class _State:
             "nonce": asked["nonce"],
             **self.claims,
         }
-        claims |= {
+        claims |= {  # type: ignore[call-overload]
             "wrong issuer": {"iss": "https://evil.example"},
             "wrong audience": {"aud": "another-client"},
             "made for another client": {"aud": [CLIENT_ID, "other"], "azp": "other"},
@@ -219,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
         scheme, _, shown = self.headers.get("authorization", "").partition(" ")
         if "client_secret_basic" in STATE.ways:
             pair = base64.b64decode(shown).decode() if scheme == "Basic" else ""
-            given = tuple(unquote(part) for part in pair.split(":"))
+            given: tuple[str | None, ...] = tuple(unquote(part) for part in pair.split(":"))
         else:
             given = (form.get("client_id"), form.get("client_secret"))
         return given == (CLIENT_ID, CLIENT_SECRET)

@@ -15,6 +15,8 @@ import redis
 
 from tests.support.servers import _packaged, private_postgres, private_redis
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -51,8 +51,8 @@ class Fitted:
 def plan_classifier(
     config: TrainingConfig, shape: tuple[int, ...], n_classes: int, encoder: str | None = None
 ) -> ShardSpec:
-    """The audit's network and its dials, with cross entropy: the labels are clean by now, and it is
-    the loss whose probabilities mean something. The encoder is what `fine_tuned` trains."""
+    """The audit's network and hyperparameters, with cross entropy: the labels are clean by now, and
+    its probabilities are calibrated best. The encoder is what `fine_tuned` trains."""
     replicas = fine_tuned.REPLICAS if config.network == "fine_tuned" else REPLICAS
     plain = config.model_copy(
         update={

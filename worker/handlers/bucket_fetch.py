@@ -20,20 +20,20 @@ from worker.runtime.context import Deferred, Worker
 
 log = structlog.get_logger()
 
-CHECKED_BYTES = 64 << 20  # between looks at the free space
+CHECKED_BYTES = 64 << 20  # between checks of the free space
 
 
 def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]) -> None:
-    """Bring an upload here that lies in the bucket, and delete it there.
+    """Copy an upload from the bucket into the storage, and delete it in the bucket.
 
-    An attempt that was killed is made again from the start; a file appears when it is whole.
+    A killed attempt starts over; a file appears only once it is complete.
 
     Raises
     ------
     BadInput, Gone
-        It is not what was declared; it is no longer in the bucket.
+        The file is not what was declared; it is no longer in the bucket.
     Deferred
-        The bucket is away, or the disk nearly full: the file is safe where it is.
+        The bucket is unavailable, or the disk is nearly full: the file stays in the bucket.
     """
     bucket = _open(worker)
     key = datasets.upload_key(dataset.id)
@@ -45,7 +45,7 @@ def fetch(worker: Worker, dataset: Dataset, on_progress: Callable[[float], None]
         _delete(bucket, dataset)
         raise
     with worker.database.write() as session:
-        datasets.fetched(session, dataset.id, received)
+        datasets.mark_fetched(session, dataset.id, received)
     _delete(bucket, dataset)
 
 

@@ -128,7 +128,7 @@ def _or(value: Value | None, otherwise: Value) -> Value:
 
 
 def run_predict(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
-    """New texts or images -> what the audit's model says about them."""
+    """New texts or images -> the classifier's predictions."""
     from worker.classifier.encoding import encode_like
 
     audit_id, storage = claim.subject_id, worker.storage

@@ -36,7 +36,7 @@ def run_export(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
         )
         size, digest = _measure(path)
     filename = _export_name(dataset, wanted, extension)
-    return lambda session: exports.exported(
+    return lambda session: exports.complete_export(
         session, wanted.id, filename=filename, bytes=size, sha256=digest
     )
 

@@ -40,7 +40,7 @@ def run_ingest(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
 
     def store_columns(columns: list[SeenColumn]) -> None:
         with worker.database.write() as session:
-            datasets.saw_columns(session, dataset_id, columns)
+            datasets.store_seen_columns(session, dataset_id, columns)
 
     settings = worker.settings
     report = ingest_confined(

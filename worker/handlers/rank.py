@@ -1,4 +1,4 @@
-"""What the shards say -> the ranking, its file, and the suspects' rows."""
+"""The shards' evidence -> the ranking, its file, and the suspects' rows."""
 
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from labelaudit.enums import DatasetKind, JobType
 from service import review
 from service.audits import class_profiles, ranking_files
 from service.audits import records as audits
+from service.audits.records import SuspectRow
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
 from service.db.tables import (
@@ -25,7 +26,7 @@ from service.db.tables import (
     Sample,
     new_id,
 )
-from service.issues import Issues, find_issues
+from service.issues import Issues, find_issues, project
 from service.jobs import records as jobs
 from service.jobs.records import Claim
 from service.ranking import (
@@ -70,8 +71,9 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     with worker.storage.writing(ranking_files.ranking_key(audit.id, ranking_id)) as path:
         ranking_files.write_ranking(ranking, path)
     if dataset.kind is DatasetKind.table:
-        _write_typical(worker, audit, dataset)
-    issues = find_issues(model_families(evidence), evidence.labels, _vectors(worker, audit))
+        _write_class_profiles(worker, audit, dataset)
+    vectors, graph = _vectors(worker, audit)
+    issues = find_issues(model_families(evidence), evidence.labels, vectors, graph)
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
     summary = ranking.summary.to_dict(dataset.class_names)
     summary["issues"] = issues.counts()
@@ -98,14 +100,14 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     return commit
 
 
-def _write_typical(worker: Worker, audit: Audit, dataset: Dataset) -> None:
+def _write_class_profiles(worker: Worker, audit: Audit, dataset: Dataset) -> None:
     samples = worker.storage.path(datasets.samples_key(dataset.id))
-    with worker.storage.writing(class_profiles.typical_key(audit.id)) as path:
-        class_profiles.write_typical(samples, dataset.class_names, path)
+    with worker.storage.writing(class_profiles.profiles_key(audit.id)) as path:
+        class_profiles.write_class_profiles(samples, dataset.class_names, path)
 
 
 def _learned_matrix(worker: Worker, audit: Audit) -> list[list[float]] | None:
-    """What the objective itself learned or was told of the noise, beside the ranking's estimate."""
+    """The noise matrix that the objective learned or was given, besides the ranking's estimate."""
     if audit.plan is None:
         return None
     from worker.training.shard import learned_noise_matrix
@@ -159,12 +161,20 @@ def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence,
     return evidence, positions
 
 
-def _vectors(worker: Worker, audit: Audit) -> NDArray[Any] | None:
-    """What the samples were encoded to; None where they came as probabilities."""
+def _vectors(worker: Worker, audit: Audit) -> tuple[NDArray[Any] | None, NDArray[np.int32] | None]:
+    """What the samples were encoded to, and the graph of their nearest neighbours; None where they
+    came as probabilities."""
     if audit.plan is None:
-        return None
+        return None, None
+    import torch
+
+    from worker.training.neighbours import load_graph, nearest_neighbours
+
     vectors: NDArray[Any] = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r")
-    return vectors
+    graph = load_graph(shard_folders(worker, audit))
+    if graph is None:  # no shard had vectors to search, or the neighbours family was not wanted
+        graph = nearest_neighbours(torch.from_numpy(project(vectors)))
+    return vectors, graph
 
 
 def _pred_probs(samples: Path, positions: NDArray[np.int64], n_classes: int) -> NDArray[np.float32]:
@@ -189,7 +199,7 @@ def _suspect_rows(
     ranking: Ranking,
     positions: NDArray[np.int64],
     issues: Issues,
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[SuspectRow]:
     """Rows of the suspect table, worst first."""
     with worker.database.read() as session:
         names = dict(
@@ -200,25 +210,26 @@ def _suspect_rows(
             ).all()
         )
 
-    def rows() -> Iterator[tuple[Any, ...]]:
+    def rows() -> Iterator[SuspectRow]:
         for rank, row in enumerate(ranking.order.tolist(), start=1):
             position = int(positions[row])
             suggested = int(ranking.suggested_label[row])
-            yield (
-                rank,
-                position,
-                names[position],
-                int(ranking.given[row]),
-                int(ranking.predicted_label[row]),
-                suggested if suggested >= 0 else None,
-                float(ranking.suggested_label_confidence[row]) if suggested >= 0 else None,
-                float(ranking.p_wrong[row]),
-                float(ranking.p_wrong_low[row]),
-                float(ranking.p_wrong_high[row]),
-                TierCode(ranking.tier[row]).name,
-                reason(ranking, row, dataset.class_names),
-                "open",
-                *issues.row(row),
+            yield SuspectRow(
+                rank=rank,
+                position=position,
+                sample_id=names[position],
+                given_label=int(ranking.given[row]),
+                predicted_label=int(ranking.predicted_label[row]),
+                suggested_label=suggested if suggested >= 0 else None,
+                suggested_label_confidence=(
+                    float(ranking.suggested_label_confidence[row]) if suggested >= 0 else None
+                ),
+                p_wrong=float(ranking.p_wrong[row]),
+                p_wrong_low=float(ranking.p_wrong_low[row]),
+                p_wrong_high=float(ranking.p_wrong_high[row]),
+                tier=TierCode(ranking.tier[row]).name,
+                reason=reason(ranking, row, dataset.class_names),
+                **issues.row(row),
             )
 
     return rows()

@@ -24,7 +24,7 @@ def delete_rejected_upload(worker: Worker, dataset_id: str, problem: Problem | N
     """Delete a rejected dataset's files, but keep an upload that other column roles may save."""
     if problem is None:
         return
-    if datasets.is_mended_by_columns(problem):
+    if datasets.can_retry_with_columns(problem):
         worker.storage.delete(datasets.samples_key(dataset_id))
     else:
         worker.storage.delete(datasets.folder(dataset_id))

@@ -1,7 +1,6 @@
-"""Samples -> the arrays that training reads -> what each shard makes of them."""
+"""Samples -> the arrays that training reads -> the evidence of each shard."""
 
-import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -56,12 +55,12 @@ def run_encode(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     )
     save_array(worker, f"{audits.folder(audit.id)}/labels.npy", labels)
     save_array(worker, f"{audits.folder(audit.id)}/positions.npy", positions)
-    plan = {"encoding": key, "shards": [json.loads(spec.to_json()) for spec in specs]}
+    plan = {"encoding": key, "shards": [asdict(spec) for spec in specs]}
     return lambda session: audits.encoded(session, audit.id, plan=plan, shards=len(specs))
 
 
 def run_train(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
-    """One shard: train its replicas, or fit its family, and write what they say."""
+    """One shard: train its replicas, or fit its model family, and write the evidence."""
     from worker.training.checkpoint import Checkpoints
     from worker.training.shard import run_shard
     from worker.training.spec import ShardSpec

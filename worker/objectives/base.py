@@ -1,4 +1,4 @@
-"""What every objective is to the training loop."""
+"""The interface of objectives to the training loop."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Optional
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Setting:
-    """What an objective may know about the run it is part of, when it is built.
+    """The run that an objective is built for.
 
     `targets` (N,) int64 are the given labels; `generator` seeds whatever the objective draws;
     `features` is the width F of the representation that it may observe, 0 where there is none.
@@ -34,7 +34,7 @@ class Objective(nn.Module):
     bootstrap counts and averages over the batch, so a term that belongs to the batch as a whole is
     added to every entry.
 
-    What a method may need beyond the loss, it has without the loop knowing its name: tensors kept
+    Beyond the loss an objective may have, without the loop knowing which it is: tensors kept
     per sample (`register_buffer`, read and written at `indices`), learned parameters (trained
     beside the network's; frozen while `requires_grad` is off), the network's representation
     (`observe`), a schedule (`start_epoch`), a projection after each step (`after_step`), label
@@ -80,7 +80,7 @@ class Objective(nn.Module):
         return None
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """What is worth keeping when training has ended, by file name without `.npy`."""
+        """Arrays to save when training has ended, by file name without `.npy`."""
         matrix = self.noise_matrix()
         return {} if matrix is None else {"noise_matrix": as_array(matrix)}
 
@@ -122,8 +122,8 @@ def as_array(tensor: Tensor) -> NDArray[np.float32]:
 
 
 class Draws(nn.Module):
-    """Random numbers on whatever device asks, from one seed; where they stand is part of the state
-    of the objective that draws."""
+    """Random numbers on whatever device asks, from one seed; their generators' states are part of
+    the state of the objective that draws."""
 
     def __init__(self, generator: torch.Generator) -> None:
         super().__init__()
@@ -144,5 +144,5 @@ class Draws(nn.Module):
         return {str(device): one.get_state() for device, one in self._generators.items()}
 
     def set_extra_state(self, state: dict[str, Tensor]) -> None:
-        for device, stands in state.items():
-            self._on(torch.device(device)).set_state(stands)
+        for device, generator_state in state.items():
+            self._on(torch.device(device)).set_state(generator_state)

@@ -6,7 +6,7 @@ from worker.objectives.base import Objective, log_p_given
 
 
 class CrossEntropy(Objective):
-    """Cross entropy, `-log s_y`: maximum likelihood of the given labels. No dials."""
+    """Cross entropy, `-log s_y`: maximum likelihood of the given labels. No options."""
 
     name = "cross_entropy"
 

@@ -1,4 +1,4 @@
-"""Noise matrices estimated from what a network in training says of its own samples."""
+"""Noise matrices estimated from a training network's predictions of its own samples."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -10,8 +10,8 @@ class MeanAbsoluteError(WarmedUp):
 
     `|e_y - s|_1 = 2 - 2 s_y`, in [0, 2]. Summed over all labels it is the constant 2C - 2, which
     makes it tolerant to uniform noise below (C - 1) / C. Its gradient vanishes where `s_y` is near
-    0, as it is at the start with many classes; `warm_up` (our dial, default .1; the paper has none,
-    0 gives its loss throughout) trains that share of the epochs with cross entropy first.
+    0, as it is at the start with many classes; `warm_up` (ours, default .1; 0 gives the paper's
+    loss throughout) trains that share of the epochs with cross entropy first.
     """
 
     name = "mae"

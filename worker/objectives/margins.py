@@ -20,7 +20,30 @@ def bounded(logits: Tensor) -> Tensor:
     return shrunk / (scale.reciprocal().square() + shrunk.square().mean(2, keepdim=True)).sqrt()
 
 
-class Unhinged(WarmedUp):
+class MarginLoss(WarmedUp):
+    """A loss on bounded logits f, against every class or on the given one alone (`form`)."""
+
+    def __init__(self, setting: Setting, *, form: str, warm_up: float) -> None:
+        super().__init__(setting, warm_up=warm_up, form=form)
+        self.target_only = form == "target_only"
+
+    def loss(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:  # noqa: ARG002
+        margins = bounded(logits)
+        given = of_given(margins, targets)
+        if self.target_only:
+            return self.on_target(given, logits.shape[2])
+        return self.on_all(margins, given)
+
+    def on_target(self, given: Tensor, n_classes: int) -> Tensor:
+        """From f_y (B, K)."""
+        raise NotImplementedError
+
+    def on_all(self, margins: Tensor, given: Tensor) -> Tensor:
+        """From f (B, K, C) and f_y (B, K)."""
+        raise NotImplementedError
+
+
+class Unhinged(MarginLoss):
     """van Rooyen, Menon and Williamson, NeurIPS 2015, https://arxiv.org/abs/1505.07634.
 
     The hinge without its corner, `1 - z f`, on bounded logits (see `bounded`). `one_vs_rest` sums
@@ -30,19 +53,14 @@ class Unhinged(WarmedUp):
 
     name = "unhinged"
 
-    def __init__(self, setting: Setting, *, form: str, warm_up: float) -> None:
-        super().__init__(setting, warm_up=warm_up, form=form)
-        self.target_only = form == "target_only"
+    def on_target(self, given: Tensor, n_classes: int) -> Tensor:
+        return 1.0 - given / n_classes
 
-    def loss(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:  # noqa: ARG002
-        margins = bounded(logits)
-        given, n_classes = of_given(margins, targets), logits.shape[2]
-        if self.target_only:
-            return 1.0 - given / n_classes
-        return n_classes - (2.0 * given - margins.sum(2))
+    def on_all(self, margins: Tensor, given: Tensor) -> Tensor:
+        return margins.shape[2] - (2.0 * given - margins.sum(2))
 
 
-class Ramp(WarmedUp):
+class Ramp(MarginLoss):
     """Collobert et al., ICML 2006; tolerant to noise: Ghosh, Manwani and Sastry, 2015.
 
     `min(2, max(0, 1 - z)) / 2`, in [0, 1], with `l(z) + l(-z) = 1`, on bounded logits (see
@@ -54,17 +72,12 @@ class Ramp(WarmedUp):
 
     name = "ramp"
 
-    def __init__(self, setting: Setting, *, form: str, warm_up: float) -> None:
-        super().__init__(setting, warm_up=warm_up, form=form)
-        self.target_only = form == "target_only"
+    def on_target(self, given: Tensor, n_classes: int) -> Tensor:
+        return ((1.0 - given).clamp(0.0, 1.0) + n_classes - 1) / n_classes
 
-    def loss(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:  # noqa: ARG002
-        margins = bounded(logits)
-        given, n_classes = of_given(margins, targets), logits.shape[2]
-        if self.target_only:
-            return ((1.0 - given).clamp(0.0, 1.0) + n_classes - 1) / n_classes
+    def on_all(self, margins: Tensor, given: Tensor) -> Tensor:
         others = ramp(-margins).sum(2) - ramp(-given)
-        return (ramp(given) + others) / n_classes
+        return (ramp(given) + others) / margins.shape[2]
 
 
 def ramp(margin: Tensor) -> Tensor:

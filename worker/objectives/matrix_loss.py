@@ -1,4 +1,4 @@
-"""What the losses that need a noise matrix share: where it comes from."""
+"""The noise matrix of the losses that need one: given or estimated."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Who holds a job: a name by which others on the same machine can tell that the holder is dead.
+"""Names the process that holds a job, so that others on its machine can see when it is dead.
 
-`host/boot/namespace:start:pid`. Only within one boot and one process namespace does a process id
-mean anything; its start time tells it from a later process of the same number.
+The name is `host/boot/namespace:start:pid`. A process id has a meaning only within one boot and one
+process namespace; the start time distinguishes it from a later process with the same id.
 """
 
 import os
@@ -18,8 +18,8 @@ def own_name() -> str:
     return f"{_realm()}:{_started(pid) or 0}:{pid}"
 
 
-def is_gone(owner: str) -> bool:
-    """Whether the owner is known to be dead. False where that cannot be told from here."""
+def is_dead(owner: str) -> bool:
+    """Whether the owner is known to be dead; False if this process cannot know."""
     realm, _, rest = owner.partition(":")
     started, _, pid = rest.partition(":")
     if realm != _realm() or not _realm_is_exact() or not pid.isdigit():
@@ -45,7 +45,7 @@ def _realm_is_exact() -> bool:
 def _boot() -> str:
     try:
         return (PROC / "sys/kernel/random/boot_id").read_text().strip()[:8]
-    except OSError:  # not Linux: leases alone decide
+    except OSError:  # not Linux: only leases decide
         return ""
 
 
@@ -58,8 +58,8 @@ def _namespace() -> int:
 
 
 def _started(pid: int) -> int | None:
-    """When the process started, in ticks since the boot; None if there is none, or only its shell
-    waits to be collected. Raises OSError where the kernel would not say."""
+    """When the process started, in ticks since the boot; None if it does not exist or is a zombie.
+    Raises OSError if the kernel cannot say."""
     try:
         state, *fields = (PROC / f"{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (FileNotFoundError, ProcessLookupError):

@@ -15,7 +15,7 @@ from service.jobs.records import Claim, JobLost
 from worker.runtime import tracing
 from worker.runtime.context import Deferred, Worker
 from worker.runtime.lease import JobLease, Stopping
-from worker.runtime.owner import is_gone
+from worker.runtime.owner import is_dead
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ def run_one(worker: Worker) -> bool:
 
 def _claim(worker: Worker) -> Claim | None:
     with worker.database.write() as session:
-        jobs.expire_leases(session, queues=worker.queues, gone=is_gone)
+        jobs.expire_leases(session, queues=worker.queues, is_dead=is_dead)
         failed = jobs.fail_exhausted(session, queues=worker.queues)
         for job in failed:
             worker.handlers[job.type].on_failure(session, job.subject_id, job.problem or {})

@@ -1,4 +1,4 @@
-"""One span for each job that runs, where traces are asked for."""
+"""One span per job, if tracing is on."""
 
 from contextlib import AbstractContextManager
 
@@ -9,7 +9,7 @@ from service.observability import telemetry
 
 
 def configure() -> None:
-    """Send spans to where the standard OTEL_* variables say. Needs the extra `telemetry`."""
+    """Send spans to what the standard OTEL_* variables name. Needs the extra `telemetry`."""
     if not telemetry.enabled():
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

@@ -1,6 +1,6 @@
 """Checkpoints of a shard's training, so that a killed worker costs seconds, not the shard.
 
-Every holder of the step writes a working folder of its own, named by its fence: recorded epochs,
+Every holder of the job writes a working folder of its own, named by its fence: recorded epochs,
 and beside them `checkpoint.pt`, replaced by rename. The next holder copies what the newest
 checkpoint covers and removes the rest, so a worker that lost its lease without noticing writes
 where nobody reads. On one machine's CPU the continued training gives the same bytes.
@@ -90,13 +90,14 @@ class Checkpoints:
 
 def _load(path: Path) -> State | None:
     try:
-        state: State = torch.load(path, map_location="cpu", weights_only=True)
+        stored = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
     except Exception as error:  # damaged: start over
         log.warning("checkpoint_unreadable", path=str(path), error=str(error))
         return None
-    return state if state.get("version") == VERSION else None
+    state: State | None = stored["state"] if stored.get("version") == VERSION else None
+    return state
 
 
 def module_state(module: nn.Module) -> State:

@@ -1,11 +1,12 @@
 """Model families other than networks: out-of-sample probabilities of the given labels.
 
-Each takes features (N, D) float32, labels (N,) int64 and returns (N, C), rows summing to 1, where
-row i comes from a model that never saw label i. Random draws come from the seed alone.
+Each takes features (N, D) float32, labels (N,) int64 and gives (N, C), rows summing to 1, where row
+i comes from a model that never saw label i. Random draws come from the seed alone.
 """
 
 import warnings
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,16 +18,21 @@ from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
+from worker.training.neighbours import empty_graph, nearest_blocks
+
 Probabilities = NDArray[np.float64]
 Report = Callable[[float], None]
-Keep = Callable[[str, NDArray[np.generic]], None]  # lays an array beside the probabilities
 
 NEIGHBOURS = 30
-SHOWN_NEIGHBOURS = 12  # of them kept for people to look at
 _PRIOR_MASS = 3.0  # pseudo-counts, spread evenly over the classes
-_MAX_REFERENCES = 12_000  # neighbours are sought among at most so many samples
-_BLOCK_ELEMENTS = 2**22  # a block of similarities stays in the processor's cache
 _DIFFERENT_UNITS = 30.0
+
+
+class FamilyResult(NamedTuple):
+    """(N, C) probabilities, and the neighbour graph of the family that searches one."""
+
+    probabilities: Probabilities
+    graph: NDArray[np.int32] | None = None
 
 
 def standardise(features: Tensor) -> Tensor:
@@ -59,10 +65,6 @@ def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
     return mean, scale
 
 
-def _nothing_kept(_name: str, _values: NDArray[np.generic]) -> None:
-    """For those who want the probabilities alone."""
-
-
 def neighbours(
     features: Tensor,
     labels: NDArray[np.int64],
@@ -70,41 +72,26 @@ def neighbours(
     *,
     seed: int,
     report: Report,
-    keep: Keep = _nothing_kept,
-) -> Probabilities:
+) -> FamilyResult:
     """Smoothed label histogram of the 30 nearest other samples, leave-one-out. -> (N, C).
 
-    Euclidean distance; a neighbour's vote falls linearly with its rank, from 1 to 0.2. Beyond
-    12,000 samples the neighbours are sought among a random 12,000, which bounds the work. Keeps the
-    rows of the nearest as `nearest`.
+    A neighbour's vote falls linearly with its rank, from 1 to 0.2. Also gives the graph.
     """
     n_samples, device = len(labels), features.device
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(n_samples, generator=generator)[:_MAX_REFERENCES].sort().values
-    chosen = chosen.to(device)
-    pool, pool_labels = features[chosen], torch.from_numpy(labels).to(device)[chosen]
-    half_norms = pool.square().sum(1) / 2
-    position = torch.full((n_samples,), -1, device=device)
-    position[chosen] = torch.arange(len(chosen), device=device)
-    k = min(NEIGHBOURS, len(chosen) - 1)
+    given = torch.from_numpy(labels).to(device)
     votes = torch.full((n_samples, n_classes), _PRIOR_MASS / n_classes, device=device)
-    weights = torch.linspace(1.0, 0.2, max(k, 1), device=device)[:k]
-    shown = np.full((n_samples, SHOWN_NEIGHBOURS), -1, dtype=np.int32)
-    block = max(1, _BLOCK_ELEMENTS // len(chosen))
-    for rows in torch.split(torch.arange(n_samples, device=device), block):
-        # The nearest are those with the largest <x, y> - |y|^2 / 2; |x|^2 is the same for all.
-        closeness = torch.addmm(-half_norms, features[rows], pool.T)  # (b, D) x (D, R) -> (b, R)
-        own = (position[rows] >= 0).nonzero().squeeze(1)
-        closeness[own, position[rows][own]] = -torch.inf
-        nearest = closeness.topk(k, dim=1).indices  # (b, k)
+    graph = empty_graph(n_samples)
+    for rows, nearest in nearest_blocks(features, k=NEIGHBOURS, seed=seed):
+        k = nearest.shape[1]
+        weights = torch.linspace(1.0, 0.2, max(k, 1), device=device)[:k]
         block_votes = votes[rows]
-        block_votes.scatter_add_(1, pool_labels[nearest], weights.expand(len(rows), k))
+        block_votes.scatter_add_(1, given[nearest], weights.expand(len(rows), k))
         votes[rows] = block_votes
-        few = chosen[nearest[:, :SHOWN_NEIGHBOURS]].cpu().numpy()
-        shown[rows.cpu().numpy(), : few.shape[1]] = few
+        few = nearest[:, : graph.shape[1]].cpu().numpy()
+        graph[rows.cpu().numpy(), : few.shape[1]] = few
         report(float(rows[-1] + 1) / n_samples)
-    keep("nearest", shown)
-    return (votes / votes.sum(1, keepdim=True)).cpu().numpy().astype(np.float64)
+    probs = (votes / votes.sum(1, keepdim=True)).cpu().numpy().astype(np.float64)
+    return FamilyResult(probs, graph)
 
 
 def logistic(
@@ -114,8 +101,7 @@ def logistic(
     *,
     seed: int,
     report: Report,
-    keep: Keep = _nothing_kept,  # noqa: ARG001 - every family is called alike
-) -> Probabilities:
+) -> FamilyResult:
     """Out-of-fold probabilities of scikit-learn's logistic regression, five folds. -> (N, C)."""
     table, n_folds = features.cpu().numpy(), min(5, len(labels))
     probs = np.zeros((len(labels), n_classes))
@@ -132,7 +118,7 @@ def logistic(
                 model.fit(table[train], labels[train])
             probs[np.ix_(test, present)] = model.predict_proba(table[test])
         report(done / n_folds)
-    return _smooth(probs)
+    return FamilyResult(_smooth(probs))
 
 
 def trees(
@@ -142,8 +128,7 @@ def trees(
     *,
     seed: int,
     report: Report,
-    keep: Keep = _nothing_kept,  # noqa: ARG001 - every family is called alike
-) -> Probabilities:
+) -> FamilyResult:
     """Out-of-bag class shares of 300 extremely randomised trees. -> (N, C)."""
     model = ExtraTreesClassifier(
         300, bootstrap=True, oob_score=True, min_samples_leaf=2, n_jobs=-1, random_state=seed
@@ -152,7 +137,7 @@ def trees(
     votes = np.zeros((len(labels), n_classes))
     votes[:, model.classes_] = model.oob_decision_function_
     report(1.0)
-    return _smooth(np.nan_to_num(votes))
+    return FamilyResult(_smooth(np.nan_to_num(votes)))
 
 
 def _smooth(probs: Probabilities) -> Probabilities:
@@ -162,7 +147,7 @@ def _smooth(probs: Probabilities) -> Probabilities:
     return rows
 
 
-FAMILIES: dict[str, Callable[..., Probabilities]] = {
+FAMILIES: dict[str, Callable[..., FamilyResult]] = {
     "neighbours": neighbours,
     "logistic": logistic,
     "trees": trees,

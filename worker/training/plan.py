@@ -1,4 +1,6 @@
-"""Which shards an audit runs, and what is decided for each before any machine sees it."""
+"""Plans the shards of an audit: every hyperparameter is fixed before a machine runs one."""
+
+from typing import NamedTuple
 
 from service.core.errors import BadInput
 from service.options.objectives import resolve_options
@@ -6,18 +8,31 @@ from service.options.training import TrainingConfig
 from worker.training import families
 from worker.training.spec import ShardSpec
 
-_SMALL = 20_000 * 64  # numbers in a table that scikit-learn's families still fit in seconds
-_FEW_EPOCHS = 20  # averages over epochs need some, however many steps they take
-_HIDDEN = 128  # half as many cost .005 of average precision on 50,000 samples, and save a third
+SMALL_TABLE = 20_000 * 64  # values that scikit-learn's families still fit in seconds
+HIDDEN = 128  # half as many cost .005 of average precision on 50,000 samples, and save a third
+LOGIT_BUDGET = 2**25  # B * K * C: bounds a batch's activations to about 128 MiB each
 # Above these numbers of samples fewer replicas, trained for fewer epochs, rank nearly as well.
-_MEDIUM, _LARGE, _FEW_EPOCHS_LARGE, _STEPS_LARGE = 10_000, 20_000, 10, 480
+MEDIUM, LARGE = 10_000, 20_000
+REPLICAS, FEWER_REPLICAS = 16, 8
+# Signals are averages over epochs, which takes some, however many steps those have.
+MIN_EPOCHS, MIN_EPOCHS_LARGE = 20, 10
 # Optimiser steps to convergence. Few features make curved classes that take long to fit; many make
 # nearly linear ones, which a longer training only memorises.
-_STEPS, _STEPS_FEW_FEATURES, _FEW_FEATURES = 1000, 4500, 128
-# Fine-tuning starts from what is trained already: few passes, and few replicas, for each is dear.
-_FINE_TUNED_REPLICAS, _FINE_TUNED_BATCH, _FINE_TUNED_STEPS = 4, 32, 300
-_FINE_TUNED_FEW_EPOCHS, _FINE_TUNED_MOST_EPOCHS = 6, 20
-_LOGIT_BUDGET = 2**25  # B * K * C: bounds a batch's activations to about 128 MiB each
+STEPS, STEPS_LARGE, STEPS_FEW_FEATURES = 1000, 480, 4500
+FEW_FEATURES = 128
+
+
+class FineTuning(NamedTuple):
+    """It starts from trained weights: few passes, and few replicas, for each is expensive."""
+
+    replicas: int = 4
+    batch_size: int = 32
+    steps: int = 300
+    min_epochs: int = 6
+    max_epochs: int = 20
+
+
+FINE_TUNING = FineTuning()
 
 
 def plan_shards(
@@ -39,8 +54,8 @@ def plan_shards(
         raise BadInput(f"{without} no vectors to read: the only family is network.")
     shards: list[ShardSpec] = []
     if "network" in chosen:
-        few = _FINE_TUNED_REPLICAS if fine_tuned else 8
-        wanted = config.replicas or (few if fine_tuned or images or shape[0] > _MEDIUM else 16)
+        few = FINE_TUNING.replicas if fine_tuned else FEWER_REPLICAS
+        wanted = config.replicas or (few if fine_tuned or images or shape[0] > MEDIUM else REPLICAS)
         for first in range(0, wanted, config.replicas_per_shard):
             replicas = min(config.replicas_per_shard, wanted - first)
             place = len(shards)
@@ -75,7 +90,7 @@ def _network_shard(
         network=network,
         replicas=replicas,
         epochs=config.epochs or _epochs(shape, batch),
-        hidden=config.hidden or _HIDDEN,
+        hidden=config.hidden or HIDDEN,
         batch_size=batch,
         learning_rate=config.learning_rate * (batch / 256) ** 0.5,
         weight_decay=config.weight_decay,
@@ -87,7 +102,7 @@ def _fine_tuned_shard(
 ) -> ShardSpec:
     if not encoder:
         raise BadInput("The network fine_tuned trains an encoder: name one.")
-    batch = config.batch_size or _FINE_TUNED_BATCH
+    batch = config.batch_size or FINE_TUNING.batch_size
     steps = -(-n_samples // batch)
     return ShardSpec(
         number=number,
@@ -99,7 +114,7 @@ def _fine_tuned_shard(
         encoder=encoder,
         replicas=replicas,
         epochs=config.epochs
-        or min(_FINE_TUNED_MOST_EPOCHS, max(_FINE_TUNED_FEW_EPOCHS, _FINE_TUNED_STEPS // steps)),
+        or min(FINE_TUNING.max_epochs, max(FINE_TUNING.min_epochs, FINE_TUNING.steps // steps)),
         batch_size=batch,
         learning_rate=config.learning_rate * (batch / 256) ** 0.5,
         weight_decay=config.weight_decay,
@@ -108,17 +123,17 @@ def _fine_tuned_shard(
 
 def _epochs(shape: tuple[int, ...], batch: int) -> int:
     vectors = len(shape) == 2
-    large = vectors and shape[0] > _LARGE
-    few, steps = (_FEW_EPOCHS_LARGE, _STEPS_LARGE) if large else (_FEW_EPOCHS, _STEPS)
-    if vectors and shape[1] < _FEW_FEATURES:
-        steps = _STEPS_FEW_FEATURES
-    return max(few, -(-steps // -(-shape[0] // batch)))
+    large = vectors and shape[0] > LARGE
+    fewest, steps = (MIN_EPOCHS_LARGE, STEPS_LARGE) if large else (MIN_EPOCHS, STEPS)
+    if vectors and shape[1] < FEW_FEATURES:
+        steps = STEPS_FEW_FEATURES
+    return max(fewest, -(-steps // -(-shape[0] // batch)))
 
 
 def _suitable_families(shape: tuple[int, ...]) -> tuple[str, ...]:
     if len(shape) == 4:
         return ("network",)
-    if shape[0] * shape[1] <= _SMALL:
+    if shape[0] * shape[1] <= SMALL_TABLE:
         return ("network", "neighbours", "logistic", "trees")
     return ("network", "neighbours")
 
@@ -126,4 +141,4 @@ def _suitable_families(shape: tuple[int, ...]) -> tuple[str, ...]:
 def _batch_size(n_samples: int, outputs: int) -> int:
     """A power of two that gives an epoch about 32 steps, within the bounds of memory."""
     wanted = 1 << max(0, (n_samples // 32).bit_length() - 1)
-    return max(2, min(1024, max(16, wanted), _LOGIT_BUDGET // outputs))
+    return max(2, min(1024, max(16, wanted), LOGIT_BUDGET // outputs))

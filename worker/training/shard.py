@@ -20,7 +20,7 @@ from service.ranking.evidence import Evidence
 from service.ranking.trajectory import Trajectory
 from service.storage.atomic import publish
 from worker.objectives import Objective
-from worker.training import families
+from worker.training import families, neighbours
 from worker.training.checkpoint import Checkpoints, State
 from worker.training.loop import holdout_masks, poisson_bootstrap, train
 from worker.training.networks import Network
@@ -228,22 +228,20 @@ def _share_of(report: OnProgress, first: int, epochs: int, total: int) -> OnProg
 def _run_family(run: ShardRun, inputs: NDArray[Any], labels: NDArray[Any]) -> None:
     spec, checkpoints = run.spec, run.checkpoints
     features = _as_tensor(inputs).float().to(run.device)
-    kept: dict[str, NDArray[Any]] = {}
-    probs = families.FAMILIES[spec.family](
+    result = families.FAMILIES[spec.family](
         features,
         labels.astype(np.int64),
         run.n_classes,
         seed=spec.seed,
         report=run.report,
-        keep=kept.__setitem__,
     )
     work = Checkpoints(run.folder).work if checkpoints is None else checkpoints.work
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        np.save(work / PROBABILITIES_FILE, probs.astype(np.float32))
-        for name, values in kept.items():
-            np.save(work / f"{name}.npy", values)
+        np.save(work / PROBABILITIES_FILE, result.probabilities.astype(np.float32))
+        if result.graph is not None:
+            np.save(work / neighbours.FILE, result.graph)
         header = json.dumps({"spec": asdict(spec)}, indent=1, sort_keys=True)
         (work / SHARD_FILE).write_text(header)
         publish(work, run.folder)

@@ -3,11 +3,10 @@
 The shards of an audit and the classifier are built by the same functions.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -52,13 +51,6 @@ class ShardSpec:
             weight_decay=self.weight_decay,
             seed=self.seed + 2,
         )
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> "ShardSpec":
-        return cls(**json.loads(text))
 
 
 def build_network(

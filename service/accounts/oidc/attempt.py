@@ -1,4 +1,4 @@
-"""What a browser carries to the provider and back, in a cookie that no script can read."""
+"""The state of a sign-in, kept in an `HttpOnly` cookie while the browser visits the provider."""
 
 import base64
 import hashlib
@@ -12,28 +12,28 @@ from service.core.errors import NotAuthenticated
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """`state` ties the answer to this browser, `nonce` the ID token and `verifier` the code."""
+class SignInAttempt:
+    """`state` binds the response to this browser, `nonce` the ID token, `verifier` the code."""
 
-    LASTS: ClassVar[timedelta] = timedelta(minutes=10)
+    LIFETIME: ClassVar[timedelta] = timedelta(minutes=10)
 
     state: str
     nonce: str
     verifier: str
 
     @classmethod
-    def new(cls) -> "Attempt":
+    def new(cls) -> "SignInAttempt":
         return cls(*(secrets.token_urlsafe(32) for _ in range(3)))
 
     @classmethod
-    def read(cls, cookie: str | None, *, state: str) -> "Attempt":
-        """The attempt that an answer with `state` belongs to. Raises NotAuthenticated."""
+    def read(cls, cookie: str | None, *, state: str) -> "SignInAttempt":
+        """The attempt in the cookie, if `state` matches. Raises NotAuthenticated."""
         parts = (cookie or "").split(".")
         if len(parts) != 3:
-            raise refused("it was not begun in this browser, or more than ten minutes ago")
+            raise refused("it was not started in this browser, or more than ten minutes ago")
         attempt = cls(*parts)
         if not hmac.compare_digest(attempt.state.encode(), state.encode()):
-            raise refused("the answer belongs to another sign-in than the one begun here")
+            raise refused("the response belongs to another sign-in than the one started here")
         return attempt
 
     @property

@@ -1,7 +1,7 @@
-"""From what a provider says of a person to who they are here: organisation, role, name.
+"""Maps a provider's claims to a person here: organisation, role, name.
 
-Role and organisation follow the provider at every sign-in. Nobody is let in whom the settings give
-no role or no organisation.
+The role and the organisation are updated at every sign-in. People to whom the settings give no role
+or no organisation cannot sign in.
 """
 
 import secrets
@@ -20,8 +20,8 @@ from service.db.engine import advisory_lock
 from service.db.tables import ApiKey, Tenant
 
 
-def person_of(session: Session, claims: dict[str, Any], settings: Settings) -> Principal:
-    """Whoever signed in, made on their first visit. Raises NotPermitted."""
+def sign_in_person(session: Session, claims: dict[str, Any], settings: Settings) -> Principal:
+    """The person who signed in, created on their first visit. Raises NotPermitted."""
     email, role = _email(claims, settings), _role(claims, settings)
     tenant_id = OPERATORS if role is Role.operator else _tenant(session, claims, settings)
     issuer, subject = settings.oidc_issuer, str(claims["sub"])[:400]
@@ -40,10 +40,10 @@ def person_of(session: Session, claims: dict[str, Any], settings: Settings) -> P
         session.add(person)
         access_log.record(session, "person.create", person.id, tenant_id=tenant_id, role=role)
     elif not is_valid(person):
-        raise NotPermitted("An admin has shut your account here. Ask them.")
+        raise NotPermitted("An admin has disabled your account. Contact an admin.")
     elif person.tenant_id != tenant_id:
         raise NotPermitted(
-            "Your account here belongs to another organisation than the one you come from. Ask "
+            "Your account belongs to another organisation than the one you signed in with. Contact "
             "an operator."
         )
     elif person.role is not role:
@@ -62,18 +62,18 @@ def _email(claims: dict[str, Any], settings: Settings) -> str | None:
         domain = email.rpartition("@")[2].lower()
         allowed = {one.lower() for one in settings.oidc_email_domains}
         if claims.get("email_verified") is not True or domain not in allowed:
-            raise NotPermitted("Only verified e-mail addresses of certain domains may sign in.")
+            raise NotPermitted("Only verified email addresses of allowed domains can sign in.")
     return email[:320] or None
 
 
 def _role(claims: dict[str, Any], settings: Settings) -> Role:
-    """The most powerful of the roles that the person's groups give."""
+    """The most powerful role that the person's groups give."""
     groups = _values(claims, settings.oidc_role_claim)
     given = [settings.oidc_roles[group] for group in groups if group in settings.oidc_roles]
     if settings.oidc_default_role is not None:
         given.append(settings.oidc_default_role)
     if not given:
-        raise NotPermitted("None of your groups gives you a role here. Ask an admin.")
+        raise NotPermitted("None of your groups gives you a role here. Contact an admin.")
     return max(given, key=lambda role: len(ROLE_SCOPES[role]))
 
 
@@ -84,15 +84,15 @@ def _tenant(session: Session, claims: dict[str, Any], settings: Settings) -> str
         values = _values(claims, settings.oidc_tenant_claim)
         found = {settings.oidc_tenants[one] for one in values if one in settings.oidc_tenants}
     if len(found) > 1:
-        raise NotPermitted("You belong to several organisations here. Ask an operator.")
+        raise NotPermitted("You belong to several organisations here. Contact an operator.")
     tenant_id = next(iter(found), None)
     if tenant_id is None or session.get(Tenant, tenant_id) is None:
-        raise NotPermitted("No organisation here is yours. Ask an operator.")
+        raise NotPermitted("You belong to no organisation here. Contact an operator.")
     return tenant_id
 
 
 def _values(claims: dict[str, Any], name: str) -> list[str]:
-    """A claim that is one text or a list of them."""
+    """A claim that is a string or a list of strings."""
     value = claims.get(name)
     found = value if isinstance(value, list) else [value]
     return [one for one in found if isinstance(one, str)]

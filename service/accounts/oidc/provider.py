@@ -1,4 +1,4 @@
-"""The provider: where it is (discovery), which keys it signs with, and what its ID token says.
+"""The OpenID provider: discovery, signing keys, code exchange and ID token validation.
 
 OpenID Connect Core 1.0 and Discovery 1.0, RFC 7636 (PKCE), RFC 9700 (current practice).
 """
@@ -15,33 +15,33 @@ from joserfc import jwt
 from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
-from service.accounts.oidc.attempt import Attempt, refused
+from service.accounts.oidc.attempt import SignInAttempt, refused
 from service.core.config import Settings
 from service.core.errors import Unavailable
 
 log = structlog.get_logger()
 
-ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]  # signatures only: no `none`, no shared secrets
+ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]  # asymmetric signatures only: no `none`, no HMAC
 KEY_TYPES = ("RSA", "EC", "OKP")
 LEEWAY_SECONDS = 60
-KNOWN_SECONDS = 3600.0  # what was discovered is asked for again after so long
-SILENT_SECONDS = 5.0  # a provider that does not answer is not asked again for so long
+METADATA_SECONDS = 3600.0  # how long discovered metadata is cached
+RETRY_SECONDS = 5.0  # how long to wait before asking a provider that did not answer again
 TIMEOUT = httpx.Timeout(5.0)
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the provider says of itself."""
+class Metadata:
+    """What the provider publishes about itself."""
 
     authorization_endpoint: str
     token_endpoint: str
-    secret_in_header: bool  # how it wants to be shown the client's secret; else in the body
+    secret_in_header: bool  # how to send the client secret; otherwise in the body
     keys: KeySet
-    asked_at: float
+    fetched_at: float
 
 
 class Provider:
-    """The one provider of the settings. Safe to use from several threads."""
+    """The configured provider. Thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._issuer = settings.oidc_issuer
@@ -50,12 +50,12 @@ class Provider:
         self._scopes = settings.oidc_scopes
         self._redirect_uri = f"{settings.public_url.rstrip('/')}/sign-in"
         self._lock = threading.Lock()
-        self._last_known: Known | None = None
-        self._silent_until = 0.0
+        self._cached: Metadata | None = None
+        self._retry_at = 0.0
 
-    def address_for(self, attempt: Attempt) -> str:
-        """Where the browser signs in. Raises Unavailable."""
-        endpoint = self._known().authorization_endpoint
+    def authorization_url(self, attempt: SignInAttempt) -> str:
+        """Where to send the browser. Raises Unavailable."""
+        endpoint = self._metadata().authorization_endpoint
         query = {
             "response_type": "code",
             "client_id": self._client_id,
@@ -68,19 +68,19 @@ class Provider:
         }
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 
-    def claims(self, code: str, attempt: Attempt) -> dict[str, Any]:
-        """What the provider vouches for, verified. Raises NotAuthenticated, Unavailable."""
-        known = self._known()
-        token = self._exchange(known, code, attempt)
+    def claims(self, code: str, attempt: SignInAttempt) -> dict[str, Any]:
+        """The validated claims of the ID token. Raises NotAuthenticated, Unavailable."""
+        metadata = self._metadata()
+        token = self._exchange(metadata, code, attempt)
         try:
             try:
-                return self._verified(token, known.keys, attempt)
-            except (InvalidKeyIdError, BadSignatureError):  # it may have changed its keys
-                return self._verified(token, self._known(afresh=True).keys, attempt)
+                return self._validate(token, metadata.keys, attempt)
+            except (InvalidKeyIdError, BadSignatureError):  # the provider may have rotated its keys
+                return self._validate(token, self._metadata(refresh=True).keys, attempt)
         except JoseError as error:
-            raise refused(f"the provider's ID token does not hold ({error})") from error
+            raise refused(f"the provider's ID token is not valid ({error})") from error
 
-    def _exchange(self, known: Known, code: str, attempt: Attempt) -> str:
+    def _exchange(self, metadata: Metadata, code: str, attempt: SignInAttempt) -> str:
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -89,21 +89,21 @@ class Provider:
             "code_verifier": attempt.verifier,
         }
         auth = None
-        if known.secret_in_header:
+        if metadata.secret_in_header:
             auth = quote(self._client_id, safe=""), quote(self._secret, safe="")  # RFC 6749, 2.3.1
         else:
             form["client_secret"] = self._secret
-        status, answer = _ask("POST", known.token_endpoint, data=form, auth=auth)
+        status, answer = _request("POST", metadata.token_endpoint, data=form, auth=auth)
         if status == 400 and answer.get("error") == "invalid_grant":
-            raise refused("the provider does not accept the code: it is used, old or foreign")
+            raise refused("the provider rejected the code: it was used, has expired or is not ours")
         token = answer.get("id_token")
         if status >= 300 or not isinstance(token, str):
-            # a wrong client secret, as a rule: for whoever runs this service to mend
+            # usually a wrong client secret
             log.error("oidc_no_token", status=status, error=str(answer.get("error"))[:200])
-            raise Unavailable("The sign-in provider gave no ID token. Tell whoever runs this.")
+            raise Unavailable("The sign-in provider returned no ID token. Contact an operator.")
         return token
 
-    def _verified(self, token: str, keys: KeySet, attempt: Attempt) -> dict[str, Any]:
+    def _validate(self, token: str, keys: KeySet, attempt: SignInAttempt) -> dict[str, Any]:
         """Raises JoseError, NotAuthenticated."""
         claims = dict(jwt.decode(token, keys, algorithms=ALGORITHMS).claims)
         jwt.JWTClaimsRegistry(
@@ -117,59 +117,60 @@ class Provider:
         ).validate(claims)
         several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         if claims.get("azp", None if several else self._client_id) != self._client_id:
-            raise refused("the provider's ID token was made for another client")
+            raise refused("the provider's ID token was issued to another client")
         return claims
 
-    def _known(self, *, afresh: bool = False) -> Known:
+    def _metadata(self, *, refresh: bool = False) -> Metadata:
         with self._lock:
-            known, moment = self._last_known, time.monotonic()
-            if known is None or afresh or moment > known.asked_at + KNOWN_SECONDS:
-                if moment < self._silent_until:
-                    raise Unavailable("The sign-in provider does not answer. Try again.")
+            cached, moment = self._cached, time.monotonic()
+            if cached is None or refresh or moment > cached.fetched_at + METADATA_SECONDS:
+                if moment < self._retry_at:
+                    raise Unavailable("The sign-in provider does not answer. Try again later.")
                 try:
-                    known = self._last_known = self._discovered(moment)
+                    cached = self._cached = self._discover(moment)
                 except Unavailable:
-                    self._silent_until = time.monotonic() + SILENT_SECONDS
+                    self._retry_at = time.monotonic() + RETRY_SECONDS
                     raise
-            return known
+            return cached
 
-    def _discovered(self, moment: float) -> Known:
+    def _discover(self, moment: float) -> Metadata:
         address = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
-        _, metadata = _ask("GET", address)
-        ways = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        _, metadata = _request("GET", address)
+        auth_methods = metadata.get(
+            "token_endpoint_auth_methods_supported", ["client_secret_basic"]
+        )
         try:
             if metadata["issuer"] != self._issuer:
                 raise ValueError(f"the issuer there is {metadata['issuer']!r}")
-            _, jwks = _ask("GET", metadata["jwks_uri"])
+            _, jwks = _request("GET", metadata["jwks_uri"])
             signing = [
                 key
                 for key in jwks["keys"]
                 if key.get("kty") in KEY_TYPES and key.get("use", "sig") == "sig"
             ]
-            return Known(
+            return Metadata(
                 authorization_endpoint=str(metadata["authorization_endpoint"]),
                 token_endpoint=str(metadata["token_endpoint"]),
-                secret_in_header="client_secret_basic" in ways,
+                secret_in_header="client_secret_basic" in auth_methods,
                 keys=KeySet.import_key_set({"keys": signing}),
-                asked_at=moment,
+                fetched_at=moment,
             )
         except (JoseError, KeyError, TypeError, ValueError, AttributeError) as error:
-            log.error("oidc_provider_not_understood", address=address, error=str(error))
+            log.error("oidc_metadata_invalid", address=address, error=str(error))
             raise Unavailable(
-                "The sign-in provider says of itself what this service cannot use. Tell whoever "
-                "runs this."
+                "The sign-in provider's metadata cannot be used. Contact an operator."
             ) from error
 
 
-def _ask(method: str, address: str, **options: Any) -> tuple[int, dict[str, Any]]:
-    """The status and the JSON object that a provider answers with. Raises Unavailable."""
+def _request(method: str, address: str, **options: Any) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON object of the provider's response. Raises Unavailable."""
     try:
         answer = httpx.request(method, address, timeout=TIMEOUT, **options)
         body = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        log.warning("oidc_provider_silent", address=address, error=type(error).__name__)
-        raise Unavailable("The sign-in provider does not answer. Try again.") from error
+        log.warning("oidc_provider_unreachable", address=address, error=type(error).__name__)
+        raise Unavailable("The sign-in provider does not answer. Try again later.") from error
     if answer.status_code >= 500 or not isinstance(body, dict):
-        log.warning("oidc_provider_refuses", address=address, status=answer.status_code)
-        raise Unavailable("The sign-in provider answers with an error. Try again.")
+        log.warning("oidc_provider_error", address=address, status=answer.status_code)
+        raise Unavailable("The sign-in provider returned an error. Try again later.")
     return answer.status_code, body

@@ -23,8 +23,8 @@ def list_access_log(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
-    """Sign-ins, refusals, changes of keys and members, exports and deletions of the organisation,
-    newest first. Nobody can change an entry, the service included."""
+    """The organisation's sign-ins, refusals, changes of keys and members, exports and deletions,
+    newest first. Entries cannot be changed, not even by the service."""
     before = int(cursors.decode(cursor, int)[0]) if cursor else None
     found = access_log.list_entries(
         session,

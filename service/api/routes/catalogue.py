@@ -1,4 +1,4 @@
-"""/v1/objectives and /v1/encoders: what an audit can be asked to use."""
+"""/v1/objectives and /v1/encoders: the choices for an audit."""
 
 from dataclasses import asdict
 from typing import Any
@@ -15,11 +15,11 @@ router = APIRouter(prefix="/v1", tags=["catalogue"], responses=documented())
 
 @router.get("/objectives")
 def list_objectives(caller: Anyone) -> list[dict[str, Any]]:
-    """Every training objective: paper, when to use it, options, and whose defaults they are."""
+    """List the training objectives: paper, when to use it, options, origin of the defaults."""
     return [asdict(spec) for spec in OBJECTIVES.values()]
 
 
 @router.get("/encoders")
 def list_encoders(caller: Anyone) -> list[dict[str, Any]]:
-    """Every encoder: the kind of data it reads, its licence, and whether it needs a download."""
+    """List the encoders: the kind of data, the licence, and whether a download is needed."""
     return [asdict(spec) for spec in ENCODERS]

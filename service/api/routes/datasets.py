@@ -57,7 +57,7 @@ ANY_FILE = {
     response_model=DatasetRead,
     responses=documented(413, 415, 429, 507),
     openapi_extra=ANY_FILE,
-    max_body_size=sys.maxsize,  # it is streamed, up to the setting's limit
+    max_body_size=sys.maxsize,  # the body is streamed, up to the configured limit
 )
 async def upload_dataset(
     request: Request,
@@ -73,15 +73,15 @@ async def upload_dataset(
     feature_column: Annotated[list[str] | None, Query()] = None,
     sha256: Annotated[
         str | None,
-        Query(pattern="^[0-9a-f]{64}$", description="What the file hashes to; checked."),
+        Query(pattern="^[0-9a-f]{64}$", description="The file's SHA-256, to be checked."),
     ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Dataset:
-    """Upload a labeled dataset: the request body is the file, streamed to disk.
+    """Upload a labeled dataset; the request body is the file.
 
-    Column roles are guessed, and shown in `columns` once the file is read; name a column here where
-    the guess would be wrong. The dataset is `processing` until its `status` is `ready`, or
-    `rejected` with the `problem` that says why. A rejected file leaves nothing behind.
+    Column roles are detected, and shown in `columns` once the file is read; override them with the
+    parameters. The dataset's `status` is `processing`, then `ready` or `rejected` with a `problem`.
+    Nothing is kept of a rejected file.
     """
     roles = {
         "label": label_column,
@@ -106,21 +106,23 @@ async def upload_dataset(
             )
 
     def register(received: Received) -> Dataset:
-        told = idempotency.fingerprint_of("upload", received.sha256, filename, name, roles)
+        fingerprint = idempotency.fingerprint_of("upload", received.sha256, filename, name, roles)
         with (
             resources.write(caller) as session,
-            idempotency.once(session, caller, idempotency_key, told) as answer,
+            idempotency.once(session, caller, idempotency_key, fingerprint) as answer,
         ):
             if answer.body is not None:
                 return datasets.get_dataset(session, answer.body["id"])
-            made = uploads.register(session, resources.settings, upload, received, principal=caller)
-            answer.body = {"id": made.id}
-        return made
+            created = uploads.register(
+                session, resources.settings, upload, received, principal=caller
+            )
+            answer.body = {"id": created.id}
+        return created
 
-    def forget() -> None:
+    def discard() -> None:
         with resources.write(caller) as session:
-            given_up = uploads.release(session, upload.id)
-        if given_up:
+            cancelled = uploads.release(session, upload.id)
+        if cancelled:
             resources.storage.delete(datasets.folder(upload.dataset_id))
 
     upload = await run_in_threadpool(reserve)
@@ -132,9 +134,9 @@ async def upload_dataset(
         )
         dataset = await run_in_threadpool(register, received)
         if dataset.id != upload.dataset_id:  # the same file, sent again
-            await run_in_threadpool(forget)
+            await run_in_threadpool(discard)
     except BaseException:
-        await asyncio.shield(run_in_threadpool(forget))
+        await asyncio.shield(run_in_threadpool(discard))
         raise
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
@@ -147,7 +149,7 @@ def list_datasets(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
-    """Datasets, newest first."""
+    """List datasets, newest first."""
     before = str(cursors.decode(cursor, str)[0]) if cursor else None
     found = datasets.list_datasets(session, before=before, limit=limit)
     following = cursors.encode(found[-1].id) if len(found) == limit else None
@@ -156,24 +158,24 @@ def list_datasets(
 
 @router.get("/{dataset_id}", response_model=DatasetRead)
 def read_dataset(session: ReadSession, caller: Reader, dataset_id: str) -> Dataset:
-    """One dataset: its status, how its columns were understood, its classes and its version."""
+    """A dataset: its status, column roles, classes and version."""
     return datasets.get_dataset(session, dataset_id)
 
 
 @router.get("/{dataset_id}/columns", response_model=ColumnList)
 def read_columns(session: ReadSession, caller: Reader, dataset_id: str) -> dict[str, Any]:
-    """The columns of the upload: what they hold, and what each was taken for."""
+    """The columns of the file, with examples and the roles they were given."""
     dataset = datasets.get_dataset(session, dataset_id)
-    return {"status": dataset.status, "items": columns.described(dataset)}
+    return {"status": dataset.status, "items": columns.describe(dataset)}
 
 
 @router.get("/{dataset_id}/annotators", response_model=AnnotatorList, responses=documented(409))
 def read_annotators(
     session: ReadSession, storage: StorageDep, caller: Reader, dataset_id: str
 ) -> dict[str, Any]:
-    """The people whose votes came with the dataset: their quality, and how far they agree.
+    """The annotators whose votes came with the dataset: their quality and agreement.
 
-    404 where no votes came. An audit's summary says the same under `votes`, with the models' help.
+    404 if it has no votes. An audit's summary has estimates improved by its models, under `votes`.
     """
     return votes.read_annotators(session, storage, dataset_id)
 
@@ -186,10 +188,10 @@ def reread_columns(
     dataset_id: str,
     roles: Annotated[ColumnRoles | None, Body()] = None,
 ) -> Dataset:
-    """Read the stored upload again under other column roles, without sending it again.
+    """Read the stored file again with other column roles, without uploading it again.
 
-    Possible until the first audit, and for a file that was rejected because of its columns. The
-    dataset is `processing` once more, then `ready` or `rejected`.
+    Possible until the first audit, and if the file was rejected because of its columns. The
+    dataset's `status` is `processing` again, then `ready` or `rejected`.
     """
     chosen = (roles or ColumnRoles()).model_dump(exclude_defaults=True)
     return columns.reread(session, dataset_id, columns=chosen)
@@ -218,25 +220,21 @@ def start_audit(
     options: Annotated[AuditCreate | None, Body()] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
-    """Start an audit of a dataset version: the newest one unless another is named. Sent again with
-    the same `Idempotency-Key`, the request answers with the audit that it started before."""
+    """Start an audit of a dataset version, by default the newest. A request repeated with the same
+    `Idempotency-Key` returns the same audit."""
     options = options or AuditCreate()
-    told = idempotency.fingerprint_of("audit", dataset_id, options.model_dump_json())
-    audit_id = idempotency.made_once(
-        session,
-        caller,
-        idempotency_key,
-        told,
-        lambda: (
-            audits.start_audit(
-                session,
-                dataset_id,
-                config=options.model_dump(mode="json", exclude={"dataset_version"}),
-                dataset_version=options.dataset_version,
-                principal=caller,
-            ).id
-        ),
-    )
+
+    def create() -> str:
+        return audits.start_audit(
+            session,
+            dataset_id,
+            config=options.model_dump(mode="json", exclude={"dataset_version"}),
+            dataset_version=options.dataset_version,
+            principal=caller,
+        ).id
+
+    request = idempotency.fingerprint_of("audit", dataset_id, options.model_dump_json())
+    audit_id = idempotency.create_once(session, caller, idempotency_key, request, create)
     audit = audits.get_audit(session, audit_id)
     response.headers["Location"] = f"/v1/audits/{audit.id}"
     return {**audit.to_dict(), **audits.progress_of(session, audit)}
@@ -252,25 +250,21 @@ def start_export(
     options: Annotated[ExportCreate | None, Body()] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
-    """Write the corrected dataset as it came, as CSV or Parquet, or a patch of the changes. Sent
-    again with the same `Idempotency-Key`, the request answers with the export of before."""
+    """Export the corrected dataset in its original format, as CSV or Parquet, or as a patch of the
+    changes. A request repeated with the same `Idempotency-Key` returns the same export."""
     options = options or ExportCreate()
-    told = idempotency.fingerprint_of("export", dataset_id, options.model_dump_json())
-    export_id = idempotency.made_once(
-        session,
-        caller,
-        idempotency_key,
-        told,
-        lambda: (
-            exports.start_export(
-                session,
-                dataset_id,
-                format=options.format,
-                dataset_version=options.dataset_version,
-                principal=caller,
-            ).id
-        ),
-    )
+
+    def create() -> str:
+        return exports.start_export(
+            session,
+            dataset_id,
+            format=options.format,
+            dataset_version=options.dataset_version,
+            principal=caller,
+        ).id
+
+    request = idempotency.fingerprint_of("export", dataset_id, options.model_dump_json())
+    export_id = idempotency.create_once(session, caller, idempotency_key, request, create)
     export = exports.get_export(session, export_id)
     response.headers["Location"] = f"/v1/exports/{export.id}"
     return {**export.to_dict(), "download_url": None}

@@ -16,7 +16,7 @@ router = TransactionRouter(prefix="/v1/exports", tags=["exports"], responses=doc
 
 @router.get("/{export_id}", response_model=ExportRead)
 def read_export(session: ReadSession, caller: Exporter, export_id: str) -> dict[str, Any]:
-    """One export; `download_url` is set once it is completed."""
+    """One export; `download_url` is set when it is completed."""
     export = exports.get_export(session, export_id)
     done = export.status is JobStatus.completed
     return {**export.to_dict(), "download_url": f"/v1/exports/{export_id}/file" if done else None}
@@ -31,7 +31,7 @@ def download_export(
     """The corrected dataset, as an attachment."""
     with resources.read(caller) as session:
         export = exports.get_completed_export(session, export_id)
-    resources.note_download(caller, export_id, export.filename or export_id)
+    resources.log_download(caller, export_id, export.filename or export_id)
     return FileResponse(
         resources.storage.path(exports.file_key(export_id)),
         filename=export.filename,

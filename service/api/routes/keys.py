@@ -27,15 +27,15 @@ router = TransactionRouter(prefix="/v1", tags=["keys"], responses=documented())
 
 @router.get("/me", response_model=Me)
 def read_me(session: ReadSession, caller: Anyone) -> dict[str, Any]:
-    """Who is calling, and what they may do."""
+    """Your key: who you are and what you may do."""
     key = api_keys.get_key(session, caller.key_id)
     return {**key.to_dict(), "key_id": key.id, "scopes": sorted(caller.all_scopes)}
 
 
 @router.post("/keys", status_code=201, response_model=KeyCreated)
 def create_key(session: WriteSession, caller: KeyManager, wanted: KeyCreate) -> dict[str, Any]:
-    """Make a key; its token is shown only in this answer. With `scopes` it may do less than its
-    role, or what a role of its own would."""
+    """Create a key; its token is shown only in this response. `scopes` replaces the permissions of
+    the role."""
     key, token = api_keys.create_key(
         session,
         name=wanted.name,
@@ -48,7 +48,7 @@ def create_key(session: WriteSession, caller: KeyManager, wanted: KeyCreate) -> 
 
 @router.get("/keys", response_model=list[KeyRead])
 def list_keys(session: ReadSession, caller: KeyManager) -> list[ApiKey]:
-    """Every key of the organisation, and everybody who signed in elsewhere; no secrets."""
+    """List the organisation's keys and the people who signed in by OIDC; without secrets."""
     return api_keys.list_keys(session)
 
 
@@ -59,7 +59,7 @@ def rotate_key(
     key_id: str,
     wanted: Annotated[KeyRotate | None, Body()] = None,
 ) -> dict[str, Any]:
-    """Give a key a new token, shown only in this answer; the old one is refused at once."""
+    """Give a key a new token, shown only in this response; the old one stops working at once."""
     expires_at = wanted.expires_at if wanted else None
     key, token = api_keys.rotate_key(session, key_id, expires_at=expires_at)
     return {**key.to_dict(), "token": token}
@@ -67,5 +67,5 @@ def rotate_key(
 
 @router.delete("/keys/{key_id}", response_model=KeyRead)
 def revoke_key(session: WriteSession, caller: KeyManager, key_id: str) -> ApiKey:
-    """Revoke a key; it is refused from the next request on."""
+    """Revoke a key. It stops working with the next request."""
     return api_keys.revoke_key(session, key_id)

@@ -17,7 +17,7 @@ router = TransactionRouter(
 
 @router.get("", response_model=MembersRead)
 def list_members(session: ReadSession, caller: Uploader, dataset_id: str) -> dict[str, Any]:
-    """Who may see the dataset beside those whose role sees all of them."""
+    """Who has access to the dataset, besides people whose role gives access to all datasets."""
     return _members(session, dataset_id)
 
 
@@ -25,7 +25,7 @@ def list_members(session: ReadSession, caller: Uploader, dataset_id: str) -> dic
 def update_members(
     session: WriteSession, caller: Uploader, dataset_id: str, wanted: MembersUpdate
 ) -> dict[str, Any]:
-    """Share the dataset with everybody of the organisation, or with its members alone."""
+    """Share the dataset with the whole organisation, or only with its members."""
     members.share(session, dataset_id, wanted.shared)
     return _members(session, dataset_id)
 
@@ -34,13 +34,13 @@ def update_members(
 def add_member(
     session: WriteSession, caller: Uploader, dataset_id: str, key_id: str
 ) -> dict[str, Any]:
-    """Let somebody of the organisation see the dataset and review it as far as their role goes."""
+    """Give somebody of the organisation access; their role decides what they may do."""
     return _member(*members.add_member(session, dataset_id, key_id, principal=caller))
 
 
 @router.delete("/{key_id}", status_code=204)
 def remove_member(session: WriteSession, caller: Uploader, dataset_id: str, key_id: str) -> None:
-    """Take the dataset out of somebody's sight; what they decided stays."""
+    """Revoke a member's access. Their decisions are kept."""
     members.remove_member(session, dataset_id, key_id)
 
 

@@ -75,11 +75,11 @@ def download_model(
     fine-tuned encoder does not have."""
     storage = resources.storage
     with resources.read(caller) as session:
-        classifier.require_model(session, audit_id)
+        classifier.require_classifier(session, audit_id)
         names = head.file_names(classifier.read_description(storage, audit_id).network)
     if file not in names:
         raise NotFound(f"This model has the files {', '.join(names)}, not {file!r}.")
-    resources.note_download(caller, audit_id, file)
+    resources.log_download(caller, audit_id, file)
     return FileResponse(
         storage.path(classifier.file_key(audit_id, file)),
         filename=f"{audit_id}-{file}",
@@ -140,7 +140,7 @@ def _ask(
     """The answer, or the number under which a worker will give it."""
     storage = resources.storage
     with resources.read(caller) as session:
-        classifier.require_model(session, audit_id)
+        classifier.require_classifier(session, audit_id)
     model = classifier.read_description(storage, audit_id)
     predictions.check_form(model, wanted.form)
     if wanted.texts is not None:

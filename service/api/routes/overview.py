@@ -77,6 +77,7 @@ def read_data_map(
     found = reports.read_data_map(session, storage, audit_id, ranking.id)
     return {
         "total": len(found.confidence),
+        "axes": reports.AXES,
         "rank": [point.rank for point in found.points],
         "sample_id": [point.sample_id for point in found.points],
         "given_label": [dataset.class_names[point.given_label] for point in found.points],
@@ -98,9 +99,9 @@ def read_plot(
     theme: Literal["light", "dark"] = "light",
 ) -> Response:
     """A plot of the overview, drawn from the current state."""
-    subject = reports.gather(session, storage, audit_id)
+    plot_data = reports.read_plot_data(session, storage, audit_id)
     return Response(
-        reports.draw(name, subject, format=format, theme=theme),
+        reports.draw(name, plot_data, format=format, theme=theme),
         media_type="image/svg+xml" if format == "svg" else "image/png",
         headers={
             "Content-Disposition": f'inline; filename="{name}-{audit_id}.{format}"',
@@ -116,7 +117,7 @@ def read_report(
     """The overview as one self-contained HTML file with figures, plots and the worst suspects. It
     has no scripts and no external references."""
     return Response(
-        reports.report(session, storage, audit_id),
+        reports.build_report(session, storage, audit_id),
         media_type="text/html; charset=utf-8",
         headers={
             "Content-Disposition": f'inline; filename="report-{audit_id}.html"',

@@ -14,7 +14,7 @@ from labelaudit.enums import FINISHED
 from service.api.dependencies import Reader, Resources, ResourcesDep
 from service.api.problems import documented
 from service.audits import records as audits
-from service.audits.event_poller import LOOK_SECONDS
+from service.audits.event_poller import POLL_SECONDS
 from service.core.principal import Principal
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"], responses=documented())
@@ -49,7 +49,7 @@ async def stream_events(
 async def _stream(
     request: Request, resources: Resources, caller: Principal, audit_id: str, seq: int
 ) -> AsyncIterator[bytes]:
-    with resources.metrics.streams.track_inprogress(), resources.news.followed(audit_id):
+    with resources.metrics.streams.track_inprogress(), resources.event_poller.following(audit_id):
         async for event in _told(request, resources, caller, audit_id, seq):
             yield event
 
@@ -61,17 +61,17 @@ async def _told(
     while not await request.is_disconnected():
         events: list[tuple[int, Any]] = []
         finished = False
-        if first or resources.news.beyond(audit_id, seq):
+        if first or resources.event_poller.has_events_after(audit_id, seq):
             events, finished = await run_in_threadpool(_events, resources, caller, audit_id, seq)
         for seq, data in events:
             yield b"id: %d\nevent: progress\ndata: %s\n\n" % (seq, orjson.dumps(data))
         if finished or request.app.state.closing.is_set():
             return
-        silent, first = 0.0 if events else silent + LOOK_SECONDS, False
+        silent, first = 0.0 if events else silent + POLL_SECONDS, False
         if silent >= PING_SECONDS:
             yield b": still here\n\n"
             silent = 0.0
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _events(

@@ -1,15 +1,15 @@
-"""/v1/sessions: browsers that are signed in; /v1/sign-in: how they can."""
+"""/v1/sessions: signed-in browsers; /v1/sign-in: how to sign in."""
 
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from labelaudit.schemas import SessionRead, SignInAddress, SignInWays
+from labelaudit.schemas import SessionRead, SignInAddress, SignInOptions
 from service.accounts import oidc, sessions
 from service.api import cookies
 from service.api.dependencies import (
     Anyone,
-    Newcomer,
+    OidcCaller,
     ProviderDep,
     ReadSession,
     ResourcesDep,
@@ -24,31 +24,33 @@ from service.db.tables import BrowserSession
 router = TransactionRouter(prefix="/v1", tags=["sessions"], responses=documented())
 
 
-@router.get("/sign-in", response_model=SignInWays)
-def read_ways(request: Request, settings: SettingsDep) -> dict[str, Any]:
-    """Whether the browser carries a cookie already, and how it can get one. Open to all."""
+@router.get("/sign-in", response_model=SignInOptions)
+def read_sign_in_options(request: Request, settings: SettingsDep) -> dict[str, Any]:
+    """Whether this browser is signed in, and how it can sign in. No authentication needed."""
     return {
         "signed_in": cookies.read(request) is not None,
-        "elsewhere": settings.oidc_title if settings.oidc_issuer else None,
+        "oidc_title": settings.oidc_title if settings.oidc_issuer else None,
     }
 
 
 @router.post("/sign-in/oidc", response_model=SignInAddress, responses=documented(429, 503))
-def begin_elsewhere(request: Request, response: Response, provider: ProviderDep) -> dict[str, str]:
-    """Begin to sign in with the organisation's own provider (OpenID Connect). The browser goes to
-    `address`, and comes back to `/sign-in` with a code. Needs `X-CSRF`; open to all."""
-    attempt = oidc.Attempt.new()
-    address = provider.address_for(attempt)
+def begin_oidc_sign_in(
+    request: Request, response: Response, provider: ProviderDep
+) -> dict[str, str]:
+    """Start single sign-on (OpenID Connect). Send the browser to `address`; it returns to
+    `/sign-in` with a code. Needs `X-CSRF`, but no authentication."""
+    attempt = oidc.SignInAttempt.new()
+    address = provider.authorization_url(attempt)
     cookies.write_attempt(request, response, attempt)
     return {"address": address}
 
 
 @router.post("/sign-in/oidc/code", status_code=204, responses=documented(429, 503))
-def begin_session_with_code(
-    request: Request, response: Response, resources: ResourcesDep, caller: Newcomer
+def create_session_with_code(
+    request: Request, response: Response, resources: ResourcesDep, caller: OidcCaller
 ) -> None:
-    """Sign the browser in that came back with a code: the answer sets the cookie. The same browser
-    must have begun it within ten minutes. Needs `X-CSRF`; open to all."""
+    """Finish single sign-on with the code: the response sets the session cookie. The same browser
+    must have started it within ten minutes. Needs `X-CSRF`, but no authentication."""
     with resources.write(caller) as session:
         token = sessions.begin(
             session, caller, how="oidc", browser=request.headers.get("user-agent")
@@ -58,11 +60,11 @@ def begin_session_with_code(
 
 
 @router.post("/sessions", status_code=204)
-def begin_session(
+def create_session(
     request: Request, response: Response, session: WriteSession, caller: Anyone
 ) -> None:
-    """Sign this browser in with the API key of the call: the answer sets a cookie that scripts
-    cannot read. With it, every change needs the header `X-CSRF` too."""
+    """Sign this browser in with the request's API key: the response sets a cookie that scripts
+    cannot read. Changes made with the cookie need the header `X-CSRF`."""
     token = sessions.begin(session, caller, how="key", browser=request.headers.get("user-agent"))
     cookies.write(request, response, token)
 
@@ -71,11 +73,13 @@ def begin_session(
 def list_sessions(
     session: ReadSession,
     caller: Anyone,
-    everybody: Annotated[bool, Query(description="Of the whole organisation; for admins.")] = False,
+    everybody: Annotated[
+        bool, Query(description="List the whole organisation's; for admins.")
+    ] = False,
 ) -> list[dict[str, Any]]:
-    """Where one is signed in, newest first."""
+    """List your active sessions, newest first."""
     if everybody and not caller.manages_keys:
-        raise NotPermitted("Only an admin sees where others are signed in.")
+        raise NotPermitted("Only admins can list other people's sessions.")
     found = sessions.list_sessions(session, None if everybody else caller.key_id)
     return [_shown(row, caller) for row in found]
 
@@ -84,7 +88,7 @@ def list_sessions(
 def end_sessions(
     request: Request, response: Response, session: WriteSession, caller: Anyone
 ) -> None:
-    """Sign out everywhere."""
+    """End all your sessions."""
     sessions.end_all(session, caller.key_id)
     cookies.clear(request, response)
 
@@ -101,7 +105,7 @@ def end_session(
 
 @router.delete("/sessions/{session_id}", status_code=204)
 def end_other_session(session: WriteSession, caller: Anyone, session_id: str) -> None:
-    """Sign another browser out: one's own, or for admins anybody's of the organisation."""
+    """End another session: your own or, for admins, anybody's in the organisation."""
     sessions.end(session, session_id)
 
 

@@ -1,4 +1,4 @@
-"""/v1/audits/{id}/suspects: the ranked list, its pages, downloads and samples."""
+"""/v1/audits/{id}/suspects: the ranked list, page by page or as a download, and its samples."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ import orjson
 from cachetools import LRUCache, cached
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
+from sqlalchemy.orm import Session
 
 from labelaudit.enums import Issue, ReviewState, Tier
 from labelaudit.schemas import Neighbours, SuspectDetail, SuspectPage
@@ -27,6 +28,7 @@ from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
 from service.core.principal import Principal
+from service.db.tables import Audit, Dataset, Suspect
 from service.exports.formats import write_suspects
 
 router = TransactionRouter(
@@ -53,11 +55,10 @@ def list_suspects(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Response:
-    """The ranked list, worst first. Pages never shift: the ranking they walk is immutable. A page
-    that nobody's decision has changed since is 304 for whoever sends its `ETag` back as
-    `If-None-Match`.
+    """The ranked list, worst first. Pages never shift, because a ranking is immutable. Send the
+    `ETag` of a page back as `If-None-Match` to get 304 if no verdict has changed it since.
     """
-    newest = review.newest_of_completed(session, audit_id)
+    newest = review.newest_ranking_info(session, audit_id)
     ranking_id, after = newest.ranking_id, 0
     if cursor:
         named, rank = cursors.decode(cursor, str, int)
@@ -75,11 +76,11 @@ def list_suspects(
     def page() -> bytes:
         found = review.list_suspects(session, ranking_id, wanted=wanted, after=after, limit=limit)
         more = len(found) == limit
-        # as it is: checking what comes from our own columns would cost more than the query
+        # Without validation, which would cost more than the query; the columns are our own.
         return orjson.dumps(
             {
                 "ranking_id": ranking_id,
-                "items": [presenters.listed_row(suspect, newest.class_names) for suspect in found],
+                "items": [presenters.list_row(suspect, newest.class_names) for suspect in found],
                 "next_cursor": cursors.encode(ranking_id, found[-1].rank) if more else None,
             }
         )
@@ -98,7 +99,7 @@ def download_suspects(
     with resources.read(caller) as session:
         _, dataset = audits.completed_with_dataset(session, audit_id)
         ranking_id = review.newest_ranking(session, audit_id).id
-    resources.note_download(caller, audit_id, f"suspects.{format}")
+    resources.log_download(caller, audit_id, f"suspects.{format}")
     file = TemporaryFile()  # noqa: SIM115 (closed when it has been sent)
     write_suspects(_rows(resources, caller, ranking_id, dataset.class_names), file, format)
     file.seek(0)
@@ -124,7 +125,7 @@ def _rows(
             page = review.list_suspects(
                 session, ranking_id, wanted=review.SuspectFilter(), after=after, limit=PAGE
             )
-            yield from (presenters.listed_row(suspect, names) for suspect in page)
+            yield from (presenters.list_row(suspect, names) for suspect in page)
         if len(page) < PAGE:
             return
         after = page[-1].rank
@@ -138,9 +139,8 @@ def read_neighbours(
     audit_id: str,
     sample_id: str,
 ) -> dict[str, Any]:
-    """The samples most like this one, with the labels they were given."""
-    audit, dataset = audits.completed_with_dataset(session, audit_id)
-    suspect = review.get_suspect(session, audit_id, sample_id)
+    """The samples most similar to this one, with their given labels."""
+    audit, dataset, suspect = _find(session, audit_id, sample_id)
     return {"items": presenters.neighbours(session, storage, audit, dataset, suspect)}
 
 
@@ -152,14 +152,18 @@ def read_suspect(
     audit_id: str,
     sample_id: str,
 ) -> dict[str, Any]:
-    """One suspect: its content, signals, likely classes and trajectory, replica by replica."""
-    audit, dataset = audits.completed_with_dataset(session, audit_id)
-    suspect = review.get_suspect(session, audit_id, sample_id)
+    """One suspect: its content, signals, likely classes, and the trajectory of each replica."""
+    audit, dataset, suspect = _find(session, audit_id, sample_id)
     return presenters.suspect_detail(session, storage, audit, dataset, suspect)
 
 
+def _find(session: Session, audit_id: str, sample_id: str) -> tuple[Audit, Dataset, Suspect]:
+    audit, dataset = audits.completed_with_dataset(session, audit_id)
+    return audit, dataset, review.get_suspect(session, audit_id, sample_id)
+
+
 def _filter(
-    dataset: review.Ranked,
+    dataset: review.RankingInfo,
     tier: list[Tier] | None,
     given_label: str | None,
     predicted_label: str | None,

@@ -1,4 +1,4 @@
-"""/v1/tenants: organisations, for whoever runs the service."""
+"""/v1/tenants: organisations, for operators of the service."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ router = APIRouter(prefix="/v1/tenants", tags=["tenants"], responses=documented(
 def create_tenant(
     resources: ResourcesDep, caller: Operator, wanted: TenantCreate
 ) -> dict[str, Any]:
-    """Make an organisation; the token of its first admin is shown only in this answer. Nothing of
-    it can be seen from another organisation, and nothing of another from it."""
+    """Create an organisation; its first admin's token is shown only in this response. Organisations
+    cannot see each other's data."""
     with resources.for_every_tenant() as session:
         tenant, token = tenants.create_tenant(
             session, name=wanted.name, admin=wanted.admin, by=caller
@@ -28,6 +28,6 @@ def create_tenant(
 
 @router.get("", response_model=list[TenantRead])
 def list_tenants(resources: ResourcesDep, caller: Operator) -> list[Tenant]:
-    """Every organisation, oldest first."""
+    """List all organisations, oldest first."""
     with resources.for_every_tenant() as session:
         return tenants.list_tenants(session)

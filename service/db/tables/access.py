@@ -1,4 +1,4 @@
-"""Who may call, what they may see, what was answered to them, and what was noted about it."""
+"""Tenants, API keys, members, sessions, the access log, idempotency keys."""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from service.db.tables.base import (
 
 
 class Tenant(Model):
-    """An organisation: whatever belongs to one cannot be seen from another."""
+    """An organisation. Its data is invisible to other organisations."""
 
     __tablename__ = "tenant"
 
@@ -29,7 +29,7 @@ class Tenant(Model):
 
 class ApiKey(TenantOwned, Model):
     """Who may call. With a secret, of which only a hash is kept, it is an API key; without one it
-    is a person who signs in elsewhere, known by `issuer` and `subject`."""
+    is a person who signs in by OIDC, identified by `issuer` and `subject`."""
 
     __tablename__ = "api_key"
 
@@ -50,7 +50,7 @@ class ApiKey(TenantOwned, Model):
 
 
 class Membership(TenantOwned, Model):
-    """Somebody whose role sees no dataset by itself may see this one."""
+    """Gives a person access to a dataset that their role alone would not show."""
 
     __tablename__ = "membership"
 
@@ -81,7 +81,7 @@ class BrowserSession(TenantOwned, Model):
 
 
 class AccessEntry(Model):
-    """One line of the access log. Append-only; `tenant_id` is null where nobody was recognised."""
+    """One line of the access log. Append-only; `tenant_id` is null if authentication failed."""
 
     __tablename__ = "access_log"
 
@@ -101,7 +101,7 @@ class AccessEntry(Model):
 
 
 class Idempotency(Model):
-    """The answer already given to a request that is sent again with the same key."""
+    """The stored response to a request, in case it is repeated with the same key."""
 
     __tablename__ = "idempotency"
 

@@ -1,4 +1,4 @@
-"""Who holds which sample, who is to do what, and what people say about samples."""
+"""Leases, assignments and comments."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from service.db.tables.base import BigInt, Model, now
 
 
 class Lease(Model):
-    """One person holds one sample for a while. A sample has as many as opinions are missing."""
+    """One person holds one sample for a while; at most one lease per missing opinion."""
 
     __tablename__ = "lease"
 
@@ -28,7 +28,7 @@ class Lease(Model):
 
 
 class Assignment(Model):
-    """A part of an audit's queue that certain people are to do."""
+    """A part of an audit's queue that is assigned to certain people."""
 
     __tablename__ = "assignment"
 
@@ -47,7 +47,7 @@ class Assignment(Model):
 
 
 class Comment(Model):
-    """What somebody said about a sample. Append-only."""
+    """A comment on a sample. Append-only."""
 
     __tablename__ = "comment"
 

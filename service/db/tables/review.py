@@ -25,8 +25,8 @@ from service.db.tables.base import (
 
 
 class Ranking(Model):
-    """An immutable order of an audit's samples: number 0 by the models alone, the later ones with
-    the verdicts of their time."""
+    """An immutable order of an audit's samples: number 0 by the models alone, later ones with the
+    verdicts up to that time."""
 
     __tablename__ = "ranking"
 
@@ -37,13 +37,13 @@ class Ranking(Model):
     summary: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # large
 
 
-# What the queue looks for, each with an index of its own, so that what is asked for next costs the
-# same however much is decided. Written out: a bound parameter would keep an index from being used.
+# What the queue searches for, each with its own index, so that finding the next sample takes the
+# same time however many are decided. Literal SQL, because partial indexes need constants.
 FRESH = "state = 'open' AND opinions = 0"
 BEGUN = "state = 'open' AND opinions > 0"
 CLOSED = "state <> 'open'"
 FLAGGED = "issues <> 0"
-# The sum keeps the index of all that is fresh from being taken for the one of the few flagged.
+# The sum keeps the planner from choosing the index of all fresh suspects over the flagged ones'.
 FRESH_FLAGGED = f"state = 'open' AND {FLAGGED} AND opinions + 0 = 0"
 
 
@@ -59,7 +59,7 @@ def _queue(name: str, *columns: str, where: str) -> Index:
 
 
 class Suspect(Model):
-    """A ranked sample; rank 1 is the worst. Only its review state and lease change."""
+    """A ranked sample; rank 1 is the worst. Only its review state changes."""
 
     __tablename__ = "suspect"
 
@@ -86,11 +86,11 @@ class Suspect(Model):
     near_duplicate_score: Mapped[float | None]
     outlier_score: Mapped[float | None]
     duplicate_set: Mapped[int | None]
-    # What follows repeats what the log and the leases say, so that the queue need not read them.
+    # Copies from the log and the leases, so that the queue need not read them.
     opinions: Mapped[int] = mapped_column(default=0, server_default="0")  # in force
-    wanted: Mapped[int | None]  # opinions; null until somebody has begun: then as the audit says
+    wanted: Mapped[int | None]  # opinions; null until the first verdict: as many as the audit wants
     begun_by: Mapped[str | None] = mapped_column(String(16))  # key id of the oldest opinion
-    full_until: Mapped[float | None]  # as many people hold it as opinions are missing, until then
+    full_until: Mapped[float | None]  # until then there are leases for all missing opinions
 
     __table_args__ = (
         UniqueConstraint("ranking_id", "sample_id"),
@@ -101,16 +101,16 @@ class Suspect(Model):
         _queue("closed", "state", "tier", "rank", where=CLOSED),
         _queue("issue", "tier", "rank", "issues", where=f"state = 'open' AND {FLAGGED}"),
         _queue("duplicate", "duplicate_set", where="duplicate_set IS NOT NULL"),
-        # pages of what is rare: without these they would walk the whole ranking
+        # for pages of rare suspects, which would scan the whole ranking otherwise
         _queue("flagged", "rank", "issues", where=FLAGGED),
         Index("suspect_pair_ix", "ranking_id", "given_label", "predicted_label", "rank"),
     )
 
 
 class Correction(Model):
-    """One annotator's verdict on one sample. Append-only: an undo is a row that names it.
+    """One annotator's verdict on one sample, or the revert of a row. Append-only.
 
-    What follows from a sample's rows is written in `service.review.outcome`.
+    `service.review.outcome` defines what a sample's rows add up to.
     """
 
     __tablename__ = "correction"
@@ -127,17 +127,17 @@ class Correction(Model):
     reverts: Mapped[str | None] = mapped_column(
         ForeignKey("correction.id", ondelete="CASCADE"), unique=True
     )
-    # what one request stored; null in rows from before there were batches
+    # shared by the rows of one request; null in rows older than batches
     batch_id: Mapped[str | None] = mapped_column(String(40))
-    wanted: Mapped[int | None]  # opinions of the sample, at that time; null: one
+    wanted: Mapped[int | None]  # opinions at that time; null: one
     adjudication: Mapped[bool] = mapped_column(default=False, server_default=false())
     note: Mapped[str | None] = mapped_column(Text)
     annotator: Mapped[str] = mapped_column(String(200))
     key_id: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(default=now)
-    # drawn at random and shown without the machine's opinion
+    # drawn at random and reviewed without the model's opinion
     control: Mapped[bool] = mapped_column(default=False, server_default=false())
-    # service/review/hash_chain.py: what makes a missing or edited row show
+    # detect missing and edited rows: service/review/hash_chain.py
     prev_hash: Mapped[str] = mapped_column(String(64), server_default="")
     hash: Mapped[str] = mapped_column(String(64), server_default="")
 

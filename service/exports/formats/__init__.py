@@ -1,4 +1,4 @@
-"""Writes a dataset with its corrections applied, and a ranking as a table. See docs/formats.md."""
+"""Writers of a corrected dataset, and of a ranking as a table. See docs/formats.md."""
 
 from service.exports.formats.corrections import CorrectedLabels, Correction
 from service.exports.formats.dataset import Format, export

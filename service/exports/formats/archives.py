@@ -1,20 +1,19 @@
-"""An archive with a table in it rewritten: the table corrected, excluded media left out."""
+"""Rewrites an archive with a table: the table is corrected, excluded media are left out."""
 
 import tempfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from service.exports.formats.arrays import rewrite_npz
 from service.exports.formats.corrections import CorrectedLabels, RowEdits, read_rows
+from service.exports.formats.output import Output
 from service.exports.formats.tables import PASSED, rewrite_table
 from service.exports.formats.zips import copy_member, new_member
 from service.ingest.archive import Archive, open_archive
 from service.ingest.origin import Origin
 
-Progress = Callable[[float], None]
 BLOCK = 1 << 20
 
 
@@ -24,36 +23,31 @@ def rewrite_archive(
     labels: CorrectedLabels,
     origin: Origin,
     edits: RowEdits,
-    target: Path,
-    escape_formulas: bool,
-    tell: Progress,
+    output: Output,
 ) -> None:
-    """Copy all members but the table (and arrays), which are rewritten, and excluded media."""
+    """Copy the archive with its table (and arrays) rewritten and without excluded media."""
     archive = open_archive(upload, PASSED)
     left_out = _left_out(samples, labels, origin)
     with (
-        tempfile.TemporaryDirectory(dir=target.parent, prefix=".export.") as folder,
-        zipfile.ZipFile(target, "w") as written,
+        tempfile.TemporaryDirectory(dir=output.target.parent, prefix=".export.") as folder,
+        zipfile.ZipFile(output.target, "w") as written,
     ):
         for done, (name, member) in enumerate(archive.members.items()):
-            tell(done / len(archive.members))
+            output.on_progress(done / len(archive.members))
             workspace = Path(folder)
             if name == origin.table:
                 spooled = archive.spool(member, workspace)
-                rewrite_table(spooled, origin, edits, workspace / "table", escape_formulas, _silent)
-                _add(written, name, workspace / "table")
+                table = Output(workspace / "table", escape_formulas=output.escape_formulas)
+                rewrite_table(spooled, origin, edits, table)
+                _add(written, name, table.target)
             elif name == origin.arrays and edits.excluded:
                 _rewrite_arrays(archive, name, edits, workspace, written)
             elif name not in left_out:
                 copy_member(archive, member, name, written)
 
 
-def _silent(_: float) -> None:
-    return None
-
-
 def _left_out(samples: Path, labels: CorrectedLabels, origin: Origin) -> set[str]:
-    """Media of excluded samples, but for those that a kept sample shares."""
+    """Media of excluded samples, except those that a kept sample shares."""
     if origin.kind != "image":
         return set()
     excluded = sorted(position for position, label in labels.items() if label.excluded)
@@ -77,8 +71,9 @@ def _rewrite_arrays(
     written: zipfile.ZipFile,
 ) -> None:
     spooled = archive.spool(archive.members[name], workspace)
-    rewrite_npz(spooled, None, edits, workspace / "arrays", _silent)
-    _add(written, name, workspace / "arrays")
+    arrays = Output(workspace / "arrays")
+    rewrite_npz(spooled, None, edits, arrays)
+    _add(written, name, arrays.target)
 
 
 def _add(written: zipfile.ZipFile, name: str, path: Path) -> None:

@@ -1,7 +1,6 @@
-"""NPZ rewritten: labels corrected, excluded rows left out of every array of samples."""
+"""Rewrites NPZ: labels are corrected, excluded rows are left out of every array of samples."""
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -9,17 +8,14 @@ import numpy as np
 from numpy.lib import format as npy
 
 from service.exports.formats.corrections import LabelColumns, RowEdits
+from service.exports.formats.output import Output
 from service.exports.formats.tables import PASSED
 from service.exports.formats.zips import new_member
 from service.ingest.archive import open_archive
 from service.ingest.arrays import ArrayHeader, NpzSource, read_blocks
 
-Progress = Callable[[float], None]
 
-
-def rewrite_npz(
-    upload: Path, label: str | None, edits: RowEdits, target: Path, tell: Progress
-) -> None:
+def rewrite_npz(upload: Path, label: str | None, edits: RowEdits, output: Output) -> None:
     """Rewrite an NPZ. Without a `label` array (a table has the labels) only rows are dropped."""
     source = NpzSource(open_archive(upload, PASSED), PASSED)
     plan = {name: (header, False) for name, header in source.headers.items()}
@@ -28,9 +24,9 @@ def rewrite_npz(
         given = source.headers[label]
         plan |= dict.fromkeys(rule.added, (given, False))
         plan |= dict.fromkeys(rule.corrected, (given, True))
-    with zipfile.ZipFile(target, "w") as archive:
+    with zipfile.ZipFile(output.target, "w") as archive:
         for done, (name, (header, corrected)) in enumerate(plan.items()):
-            tell(done / len(plan))
+            output.on_progress(done / len(plan))
             member = new_member(f"{name}.npy", header.member.method)
             with archive.open(member, "w", force_zip64=True) as stream:
                 if header in source.row_arrays.values():

@@ -1,4 +1,4 @@
-"""The decisions an export applies, and where they fall in the upload."""
+"""The corrections that an export applies, and their rows in the upload."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
@@ -17,9 +17,9 @@ GIVEN, CORRECTED = "given_label", "corrected_label"
 
 @dataclass(frozen=True)
 class Correction:
-    """What people decided about one sample.
+    """The correction that applies to one sample.
 
-    `corrected_label` None leaves the given label as it is; `excluded` leaves the sample out.
+    `corrected_label` None keeps the given label; `excluded` leaves the sample out.
     """
 
     corrected_label: str | None
@@ -30,7 +30,7 @@ class Correction:
 
     @property
     def timestamp(self) -> str | None:
-        """`corrected_at` in UTC, as RFC 3339 writes it; a naive time is taken for UTC."""
+        """`corrected_at` in UTC as RFC 3339 text; a naive time is taken as UTC."""
         if self.corrected_at is None:
             return None
         aware = self.corrected_at.tzinfo is not None
@@ -38,15 +38,15 @@ class Correction:
         return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-# By position, and only for samples that somebody decided.
+# By position, only for corrected samples.
 CorrectedLabels = Mapping[int, Correction]
 
 
 class RowEdits:
-    """Corrections by 0-based row of the upload, which may have rows that became no sample."""
+    """Corrections by 0-based row of the upload, in which some rows may not have become samples."""
 
     def __init__(self, labels: CorrectedLabels, origin: Origin) -> None:
-        # Position at which each skipped row stands, were the ones before it not skipped.
+        # The position that each skipped row would have if those before it were left out.
         skips = [row - before for before, row in enumerate(sorted(origin.skipped_rows))]
         self._by_row = {p + bisect_right(skips, p): labels[p] for p in sorted(labels)}
         self._rows = sorted(self._by_row)

@@ -1,6 +1,5 @@
-"""One export: the form is chosen here, written by the module of that form."""
+"""One export: chooses the writer of the requested format."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -10,13 +9,13 @@ from service.exports.formats.arrays import rewrite_npz
 from service.exports.formats.corrections import CorrectedLabels, RowEdits
 from service.exports.formats.flat import write_flat_csv, write_flat_parquet
 from service.exports.formats.folders import rewrite_folders
+from service.exports.formats.output import Output, Progress
 from service.exports.formats.patch import write_patch
 from service.exports.formats.tables import rewrite_table
 from service.ingest.origin import Origin, read_origin
 from service.storage.atomic import replacing
 
 Format = Literal["original", "csv", "parquet", "patch"]
-Progress = Callable[[float], None]
 
 SUFFIXES = {"csv": ".csv", "tsv": ".tsv", "jsonl": ".jsonl", "parquet": ".parquet", "npz": ".npz"}
 
@@ -37,26 +36,28 @@ def export(
 
     `kind` and `form` are the ingest report's; `samples` is the canonical Parquet file. Formats:
     `original` (the form of the upload, labels corrected, all else untouched), `csv`, `parquet`
-    (canonical columns and the decisions), `patch` (JSON Lines of the decisions alone). Excluded
+    (canonical columns and the corrections), `patch` (JSON Lines of the corrections alone). Excluded
     samples are left out of all but `patch`. Equal input gives equal bytes.
 
-    `escape_formulas` puts a quote before CSV cells that a spreadsheet would run; by default for
-    `csv` alone, because it changes the data. Raises BadInput for an unknown format.
+    `escape_formulas` puts a quote before CSV cells that a spreadsheet would run. It changes the
+    data, so only `csv` does it by default. Raises BadInput for an unknown format.
     """
     origin = read_origin(samples)
     if (origin.kind, origin.format) != (kind, form):
         detail = f"The samples are {origin.kind} from {origin.format}, not {kind} from {form}."
         raise BadInput(detail, type="form-mismatch")
-    tell = on_progress or (lambda _: None)
+    if escape_formulas is None:
+        escape_formulas = format == "csv"
     with replacing(destination) as target:
+        output = Output(target, on_progress or (lambda _: None), escape_formulas)
         if format == "original":
-            _write_original(origin, upload, samples, labels, target, bool(escape_formulas), tell)
+            _write_original(origin, upload, samples, labels, output)
         elif format == "csv":
-            write_flat_csv(samples, labels, target, escape_formulas is not False, tell)
+            write_flat_csv(samples, labels, output)
         elif format == "parquet":
-            write_flat_parquet(samples, labels, target, tell)
+            write_flat_parquet(samples, labels, output)
         elif format == "patch":
-            write_patch(samples, labels, target, tell)
+            write_patch(samples, labels, output)
         else:
             detail = f"There is no export format {format!r}: original, csv, parquet or patch."
             raise BadInput(detail, type="unknown-format")
@@ -74,16 +75,14 @@ def _write_original(
     upload: Path,
     samples: Path,
     labels: CorrectedLabels,
-    target: Path,
-    escape_formulas: bool,
-    tell: Progress,
+    output: Output,
 ) -> None:
     edits = RowEdits(labels, origin)
     if origin.format == "imagefolder":
-        rewrite_folders(upload, samples, labels, target, tell)
+        rewrite_folders(upload, samples, labels, output)
     elif origin.format == "npz":
-        rewrite_npz(upload, origin.label_column, edits, target, tell)
+        rewrite_npz(upload, origin.label_column, edits, output)
     elif origin.table is not None:
-        rewrite_archive(upload, samples, labels, origin, edits, target, escape_formulas, tell)
+        rewrite_archive(upload, samples, labels, origin, edits, output)
     else:
-        rewrite_table(upload, origin, edits, target, escape_formulas, tell)
+        rewrite_table(upload, origin, edits, output)

@@ -1,6 +1,6 @@
-"""The canonical samples with the decisions beside them, as CSV or Parquet."""
+"""Writes the canonical samples with their corrections, as CSV or Parquet."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,39 +9,35 @@ import pyarrow.parquet as pq
 
 from service.exports.formats.cells import escape, open_writer
 from service.exports.formats.corrections import CorrectedLabels
+from service.exports.formats.output import Output
 from service.ingest.content import FEATURE
 from service.ingest.writer import ROW_GROUP
 
-Progress = Callable[[float], None]
-DECIDED = ("corrected_label", "verdict", "annotator", "corrected_at")
-# Where the bytes lie in an upload that the reader of an export does not have.
-PLACES = ("media_offset", "media_compressed", "media_size", "media_method")
+CORRECTION_COLUMNS = ("corrected_label", "verdict", "annotator", "corrected_at")
+# Offsets into the upload, which the reader of an export does not have.
+OFFSET_COLUMNS = ("media_offset", "media_compressed", "media_size", "media_method")
 
 
-def write_flat_parquet(
-    samples: Path, labels: CorrectedLabels, target: Path, tell: Progress
-) -> None:
-    """`sample_id`, `given_label`, the decision, then what was audited."""
+def write_flat_parquet(samples: Path, labels: CorrectedLabels, output: Output) -> None:
+    """Write `sample_id`, `given_label`, the correction, then the sample's content."""
     writer: Any = None
-    with target.open("wb") as file:
-        for batch in _batches(samples, labels, tell, vectors=True):
+    with output.target.open("wb") as file:
+        for batch in _batches(samples, labels, output, vectors=True):
             writer = writer or pq.ParquetWriter(file, batch.schema, compression="zstd")
             writer.write_batch(batch)
         writer.close()
 
 
-def write_flat_csv(
-    samples: Path, labels: CorrectedLabels, target: Path, escape_formulas: bool, tell: Progress
-) -> None:
-    """The same as CSV, without vectors: they have no place in a cell."""
-    with target.open("w", encoding="utf-8", newline="") as file:
+def write_flat_csv(samples: Path, labels: CorrectedLabels, output: Output) -> None:
+    """Write the same as CSV, without vectors, which do not fit in a cell."""
+    with output.target.open("w", encoding="utf-8", newline="") as file:
         writer = open_writer(file)
         header = False
-        for batch in _batches(samples, labels, tell, vectors=False):
+        for batch in _batches(samples, labels, output, vectors=False):
             if not header:
                 writer.writerow(batch.schema.names)
                 header = True
-            columns = [_cells(column, escape_formulas) for column in batch.columns]
+            columns = [_cells(column, output.escape_formulas) for column in batch.columns]
             writer.writerows(zip(*columns, strict=True))
 
 
@@ -53,44 +49,46 @@ def _cells(column: Any, escape_formulas: bool) -> list[Any]:
 
 
 def _batches(
-    samples: Path, labels: CorrectedLabels, tell: Progress, *, vectors: bool
+    samples: Path, labels: CorrectedLabels, output: Output, *, vectors: bool
 ) -> Iterator[Any]:
     with pq.ParquetFile(samples, pre_buffer=False) as file:
         names = _choose(file.schema_arrow, vectors)
         first = 0
         for batch in file.iter_batches(ROW_GROUP, columns=list(names), use_threads=False):
-            yield _decide(batch, names, labels, first)
+            yield _correct(batch, names, labels, first)
             first += batch.num_rows
-            tell(first / file.metadata.num_rows)
+            output.on_progress(first / file.metadata.num_rows)
 
 
 def _choose(schema: Any, vectors: bool) -> dict[str, str]:
-    """Columns to write and the names they get: a feature its own, unless that one is taken."""
+    """The columns to write and their names: features lose their prefix unless the name is taken."""
     kept = [
         field.name
         for field in schema
-        if field.name not in PLACES and (vectors or not pa.types.is_nested(field.type))
+        if field.name not in OFFSET_COLUMNS and (vectors or not pa.types.is_nested(field.type))
     ]
-    taken = {*kept, *DECIDED}
+    taken = {*kept, *CORRECTION_COLUMNS}
     plain = {name: name.removeprefix(FEATURE) for name in kept}
     return {name: name if short in taken else short for name, short in plain.items()}
 
 
-def _decide(batch: Any, names: dict[str, str], labels: CorrectedLabels, first: int) -> Any:
+def _correct(batch: Any, names: dict[str, str], labels: CorrectedLabels, first: int) -> Any:
     found = [labels.get(position) for position in range(first, first + batch.num_rows)]
     given = batch["given_label"].to_pylist()
     final = [
-        label if decision is None or decision.corrected_label is None else decision.corrected_label
-        for label, decision in zip(given, found, strict=True)
+        label if change is None or change.corrected_label is None else change.corrected_label
+        for label, change in zip(given, found, strict=True)
     ]
-    decided = (
+    values = (
         final,
-        [decision and decision.verdict for decision in found],
-        [decision and decision.annotator for decision in found],
-        [decision and decision.timestamp for decision in found],
+        [change and change.verdict for change in found],
+        [change and change.annotator for change in found],
+        [change and change.timestamp for change in found],
     )
     columns = {"sample_id": batch["sample_id"], "given_label": batch["given_label"]}
-    columns |= {n: pa.array(v, pa.string()) for n, v in zip(DECIDED, decided, strict=True)}
+    columns |= {
+        n: pa.array(v, pa.string()) for n, v in zip(CORRECTION_COLUMNS, values, strict=True)
+    }
     columns |= {short: batch[name] for name, short in names.items()}
-    keep = pa.array([decision is None or not decision.excluded for decision in found])
+    keep = pa.array([change is None or not change.excluded for change in found])
     return pa.RecordBatch.from_pydict(columns).filter(keep)

@@ -1,37 +1,34 @@
-"""ImageFolder rewritten: each corrected image moves to the folder of its class."""
+"""Rewrites ImageFolder: each corrected image moves to the folder of its class."""
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 from service.core.errors import BadInput
 from service.exports.formats.corrections import CorrectedLabels, Correction, read_rows
+from service.exports.formats.output import Output
 from service.exports.formats.patch import patch_lines
 from service.exports.formats.tables import PASSED
 from service.exports.formats.zips import copy_member, new_member
 from service.ingest.archive import fold, is_safe_name, open_archive
 from service.ingest.images import FolderSource, find_images
 
-Progress = Callable[[float], None]
-# A hidden name, so that a later ingest does not take it for a manifest.
-DECISIONS = ".labelaudit/corrections.jsonl"
+# A hidden name, so that a later ingest does not mistake it for a manifest.
+CORRECTIONS_FILE = ".labelaudit/corrections.jsonl"
 
 
-def rewrite_folders(
-    upload: Path, samples: Path, labels: CorrectedLabels, target: Path, tell: Progress
-) -> None:
-    """Rewrite the archive, with the decisions listed in `.labelaudit/corrections.jsonl`."""
+def rewrite_folders(upload: Path, samples: Path, labels: CorrectedLabels, output: Output) -> None:
+    """Rewrite the archive, with the corrections listed in `.labelaudit/corrections.jsonl`."""
     archive = open_archive(upload, PASSED)
     folders = FolderSource(find_images(archive))
     changes = _by_file(samples, labels)
     moved = _plan_moves(folders, list(archive.members), changes)
-    with zipfile.ZipFile(target, "w") as written:
+    with zipfile.ZipFile(output.target, "w") as written:
         for done, (name, member) in enumerate(archive.members.items()):
             change = changes.get(name)
-            if name != DECISIONS and not (change is not None and change.excluded):
+            if name != CORRECTIONS_FILE and not (change is not None and change.excluded):
                 copy_member(archive, member, moved.get(name, name), written)
-            tell(done / len(archive.members))
-        with written.open(new_member(DECISIONS, zipfile.ZIP_DEFLATED), "w") as stream:
+            output.on_progress(done / len(archive.members))
+        with written.open(new_member(CORRECTIONS_FILE, zipfile.ZIP_DEFLATED), "w") as stream:
             for line in patch_lines(samples, labels):
                 stream.write(line)
 
@@ -45,7 +42,8 @@ def _by_file(samples: Path, labels: CorrectedLabels) -> dict[str, Correction]:
 def _plan_moves(
     folders: FolderSource, names: list[str], changes: dict[str, Correction]
 ) -> dict[str, str]:
-    """New names of the images whose class changed; a taken name gets the old class before it."""
+    """The new names of images whose class changed. A name that is taken gets the old class as a
+    prefix."""
     staying = {name for name in names if not _moves(folders, name, changes.get(name))}
     taken = {fold(name) for name in staying}
     moved = {}

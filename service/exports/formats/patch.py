@@ -1,22 +1,22 @@
-"""The decisions alone, one JSON object a line, in the order of the samples."""
+"""Writes the corrections alone, one JSON object per line, in the order of the samples."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from service.exports.formats.corrections import CorrectedLabels, read_rows
+from service.exports.formats.output import Output
 
-Progress = Callable[[float], None]
-TELL_EVERY = 1000
+PROGRESS_INTERVAL = 1000  # lines
 
 
-def write_patch(samples: Path, labels: CorrectedLabels, target: Path, tell: Progress) -> None:
-    """`sample_id, given_label, corrected_label, verdict, annotator, corrected_at, excluded`."""
-    with target.open("wb") as file:
+def write_patch(samples: Path, labels: CorrectedLabels, output: Output) -> None:
+    """Write one line per corrected sample."""
+    with output.target.open("wb") as file:
         for done, line in enumerate(patch_lines(samples, labels), 1):
             file.write(line)
-            if done % TELL_EVERY == 0:
-                tell(done / len(labels))
+            if done % PROGRESS_INTERVAL == 0:
+                output.on_progress(done / len(labels))
 
 
 def patch_lines(samples: Path, labels: CorrectedLabels) -> Iterator[bytes]:
@@ -24,14 +24,14 @@ def patch_lines(samples: Path, labels: CorrectedLabels) -> Iterator[bytes]:
     positions = sorted(labels)
     rows = read_rows(samples, positions, ["sample_id", "given_label"])
     for position, row in zip(positions, rows, strict=True):
-        decision = labels[position]
-        corrected = decision.corrected_label or row["given_label"]
+        correction = labels[position]
+        corrected = correction.corrected_label or row["given_label"]
         change = {
             **row,
-            "corrected_label": None if decision.excluded else corrected,
-            "verdict": decision.verdict,
-            "annotator": decision.annotator,
-            "corrected_at": decision.timestamp,
-            "excluded": decision.excluded,
+            "corrected_label": None if correction.excluded else corrected,
+            "verdict": correction.verdict,
+            "annotator": correction.annotator,
+            "corrected_at": correction.timestamp,
+            "excluded": correction.excluded,
         }
         yield (json.dumps(change, ensure_ascii=False) + "\n").encode()

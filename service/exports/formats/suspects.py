@@ -47,11 +47,11 @@ def write_suspects(
     *,
     escape_formulas: bool = True,
 ) -> None:
-    """Write suspects in the order they come. `label_score` in [0, 1] is low = bad, `p_wrong` high.
+    """Write suspects in the given order. `label_score` in [0, 1] is low = bad, `p_wrong` high.
 
-    `label_quality` is the score under cleanlab's older name; `is_label_issue` is true for any tier
-    but `none`; the scores of other issues are low = bad, too. Keys that are no column are left out;
-    `escape_formulas` is for CSV alone.
+    `label_quality` is the score under cleanlab's older name; `is_label_issue` is true for every
+    tier except `none`; the scores of other issues are low = bad. Unknown keys are ignored.
+    `escape_formulas` applies to CSV only.
     """
     complete = map(_complete, rows)
     if format == "parquet":

@@ -1,7 +1,6 @@
-"""CSV, JSON Lines and Parquet rewritten: labels corrected, all other columns as they were."""
+"""Rewrites CSV, JSON Lines and Parquet: labels are corrected, other columns are unchanged."""
 
 import json
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,14 @@ from service.exports.formats.corrections import (
     LabelColumns,
     RowEdits,
 )
+from service.exports.formats.output import Output
 from service.ingest.delimited import CsvSource
 from service.ingest.jsonlines import JsonLinesSource
 from service.ingest.origin import Origin
 from service.ingest.parquet import ParquetSource
 from service.ingest.report import Limits
 
-# The upload passed its limits when it was ingested, whatever they were then.
+# The upload passed the limits when it was ingested, whatever they were then.
 PASSED = Limits(
     archive_entries=2**32,
     archive_unpacked=2**62,
@@ -32,35 +32,20 @@ PASSED = Limits(
     unpacked_table=2**62,
     classes=2**31,
 )
-Progress = Callable[[float], None]
-TELL_EVERY = 1024
+PROGRESS_INTERVAL = 1024  # rows
 
 
-def rewrite_table(
-    source: Path,
-    origin: Origin,
-    edits: RowEdits,
-    target: Path,
-    escape_formulas: bool,
-    tell: Progress,
-) -> None:
-    """Rewrite a table of `origin.table_format`. `escape_formulas` is for CSV and TSV alone."""
+def rewrite_table(path: Path, origin: Origin, edits: RowEdits, output: Output) -> None:
+    """Rewrite a table of `origin.table_format`."""
     if origin.table_format == "parquet":
-        _rewrite_parquet(source, origin, edits, target, tell)
+        _rewrite_parquet(path, origin, edits, output)
     elif origin.table_format == "jsonl":
-        _rewrite_jsonl(source, origin, edits, target, tell)
+        _rewrite_jsonl(path, origin, edits, output)
     else:
-        _rewrite_csv(source, origin, edits, target, escape_formulas, tell)
+        _rewrite_csv(path, origin, edits, output)
 
 
-def _rewrite_csv(
-    path: Path,
-    origin: Origin,
-    edits: RowEdits,
-    target: Path,
-    escape_formulas: bool,
-    tell: Progress,
-) -> None:
+def _rewrite_csv(path: Path, origin: Origin, edits: RowEdits, output: Output) -> None:
     source = CsvSource(path, PASSED)
     label = str(origin.label_column)
     rule = LabelColumns.of(list(source.columns), label)
@@ -69,7 +54,7 @@ def _rewrite_csv(
     targets = [columns.index(name) for name in rule.corrected]
     kept = columns.index(GIVEN) if GIVEN in rule.added else None
     changes = edits.between(0, 2**62)
-    with target.open("w", encoding="utf-8", newline="") as file:
+    with output.target.open("w", encoding="utf-8", newline="") as file:
         writer = open_writer(file, source.delimiter)
         writer.writerow(columns)
         for row, record in source.rows():
@@ -82,9 +67,9 @@ def _rewrite_csv(
                 cells[target_place] = _corrected_text(given, change, edits)
             if kept is not None:
                 cells[kept] = given
-            writer.writerow(map(escape, cells) if escape_formulas else cells)
-            if row % TELL_EVERY == 0:
-                tell(source.progress)
+            writer.writerow(map(escape, cells) if output.escape_formulas else cells)
+            if row % PROGRESS_INTERVAL == 0:
+                output.on_progress(source.progress)
 
 
 def _corrected_text(given: str, change: Correction | None, edits: RowEdits) -> str:
@@ -93,14 +78,12 @@ def _corrected_text(given: str, change: Correction | None, edits: RowEdits) -> s
     return edits.written(change.corrected_label)
 
 
-def _rewrite_jsonl(
-    path: Path, origin: Origin, edits: RowEdits, target: Path, tell: Progress
-) -> None:
+def _rewrite_jsonl(path: Path, origin: Origin, edits: RowEdits, output: Output) -> None:
     source = JsonLinesSource(path, PASSED)
     label = str(origin.label_column)
     rule = LabelColumns.of(list(source.columns), label)
     changes = edits.between(0, 2**62)
-    with target.open("w", encoding="utf-8", newline="\n") as file:
+    with output.target.open("w", encoding="utf-8", newline="\n") as file:
         for row, record in source.rows():
             change = changes.get(row - 1)
             if change is not None and change.excluded:
@@ -113,8 +96,8 @@ def _rewrite_jsonl(
                 record[GIVEN] = given
             record.update(dict.fromkeys(rule.corrected, final))
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
-            if row % TELL_EVERY == 0:
-                tell(source.progress)
+            if row % PROGRESS_INTERVAL == 0:
+                output.on_progress(source.progress)
 
 
 def like(given: Any, text: str) -> Any:
@@ -129,14 +112,12 @@ def like(given: Any, text: str) -> Any:
     return text
 
 
-def _rewrite_parquet(
-    path: Path, origin: Origin, edits: RowEdits, target: Path, tell: Progress
-) -> None:
+def _rewrite_parquet(path: Path, origin: Origin, edits: RowEdits, output: Output) -> None:
     source = ParquetSource(path, PASSED)
     label = str(origin.label_column)
     rule = LabelColumns.of(list(source.columns), label)
     schema = _extend_schema(source.schema, rule)
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(output.target, schema, compression="zstd") as writer:
         first = 0
         for batch in source.whole_batches():
             changes = edits.between(first, first + batch.num_rows)
@@ -152,7 +133,7 @@ def _rewrite_parquet(
             )
             writer.write_batch(rewritten if all(keep) else rewritten.filter(pa.array(keep)))
             first += batch.num_rows
-            tell(source.progress)
+            output.on_progress(source.progress)
 
 
 def _rows(first: int, batch: Any) -> range:

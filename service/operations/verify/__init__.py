@@ -1,5 +1,5 @@
-"""Checks that everything stored holds together: rows with rows, rows with files, the chain of
-corrections. Runs beside a working service; what it reads is one moment of the database."""
+"""Checks the integrity of everything stored: rows against rows, rows against files, the hash chain
+of corrections. Reads one snapshot of the database, while the service runs."""
 
 from collections.abc import Iterator
 
@@ -37,36 +37,38 @@ def verify(
     storage: Storage,
     *,
     contents: bool = True,
-    settled_seconds: float = 3600.0,
+    min_age_seconds: float = 3600.0,
 ) -> Report:
     """Check every invariant.
 
-    `contents` also reads uploads and exports in full, to compare their hashes. A working file is a
-    leftover once it is older than `settled_seconds`.
+    `contents` also reads uploads and exports in full, to compare their hashes. A temporary file is
+    a leftover once it is older than `min_age_seconds`.
     """
     report = Report()
     with database.snapshot() as session:
-        report.violations += _engine_faults(session)
+        report.violations += _engine_errors(session)
         report.violations += broken_links(session)
-        report.violations += rows.contradictions(session)
-        report.violations += jobs.contradictions(session)
+        report.violations += rows.violations(session)
+        report.violations += jobs.violations(session)
         missing = list(files.missing(session, storage, contents=contents))
         report.heads = heads(session)
         report.counts = {
             name: session.scalar(select(func.count()).select_from(model)) or 0
             for name, model in COUNTED.items()
         }
-    with database.read() as session:  # what was deleted since that moment is missing rightly
+    with database.read() as session:  # files deleted since the snapshot are not missing
         report.violations += [one for one in missing if files.still_named(session, one.subject)]
-        report.leftovers = files.leftovers(session, storage, settled_seconds=settled_seconds)
+        report.leftovers = files.leftovers(session, storage, min_age_seconds=min_age_seconds)
     return report
 
 
-def _engine_faults(session: Session) -> Iterator[Violation]:
+def _engine_errors(session: Session) -> Iterator[Violation]:
     if session.get_bind().dialect.name != "sqlite":
         return  # Postgres checks its pages and its references itself
     for (found,) in session.execute(text("PRAGMA integrity_check")):
         if found != "ok":
             yield Violation("database", "SQLite", str(found))
     for found in session.execute(text("PRAGMA foreign_key_check")):
-        yield Violation("database", str(found[0]), f"row {found[1]} refers to a {found[2]} in vain")
+        yield Violation(
+            "database", str(found[0]), f"row {found[1]} refers to a {found[2]} that does not exist"
+        )

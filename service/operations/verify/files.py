@@ -117,34 +117,34 @@ def _rows_differ(path: Path, count: int) -> Iterator[str]:
             yield f"has {found} rows, not {count}"
 
 
-def leftovers(session: Session, storage: Storage, *, settled_seconds: float) -> list[str]:
-    """Folders of things that are gone, and working files that nobody writes any more."""
-    settled = time.time() - settled_seconds
+def leftovers(session: Session, storage: Storage, *, min_age_seconds: float) -> list[str]:
+    """Folders of deleted objects, and temporary files that nobody writes any more."""
+    newest = time.time() - min_age_seconds
     found = []
     for name, model in OWNERS.items():
         known = set(session.scalars(select(model.id)))  # type: ignore[attr-defined]
-        if model is Dataset:  # a file on its way has no dataset yet
+        if model is Dataset:  # an upload has no dataset yet
             known |= set(session.scalars(select(Upload.dataset_id)))
         for path in sorted(storage.path(name).glob("*")):
             if path.name not in known:
-                if _age(path) <= settled:
+                if _modified_at(path) <= newest:
                     found.append(path)
                 continue
-            working = (part for part in path.rglob(".*") if _age(part) <= settled)
-            found += sorted(working)
-    coming = set(session.scalars(select(Upload.id)))
+            temporary = (part for part in path.rglob(".*") if _modified_at(part) <= newest)
+            found += sorted(temporary)
+    open_uploads = set(session.scalars(select(Upload.id)))
     found += sorted(
         part
         for part in storage.path("incoming").glob("*")
-        if part.name not in coming and _age(part) <= settled
+        if part.name not in open_uploads and _modified_at(part) <= newest
     )
     return [str(path.relative_to(storage.root)) for path in found]
 
 
-def _age(path: Path) -> float:
+def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:  # finished or removed meanwhile
+    except FileNotFoundError:  # finished or deleted in the meantime
         return float("inf")
 
 

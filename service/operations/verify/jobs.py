@@ -30,7 +30,7 @@ OF_AUDIT = [type for type, spec in GRAPH.items() if spec.progress]  # nobody wai
 States = dict[JobType, dict[JobStatus, int]]
 
 
-def contradictions(session: Session) -> Iterator[Violation]:
+def violations(session: Session) -> Iterator[Violation]:
     jobs = _states(session)
     yield from _jobs(session)
     for audit in session.scalars(select(Audit).order_by(Audit.id)):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Violation:
-    """One thing that must never be: which rule it breaks, whose, and what it is in words."""
+    """A broken invariant: the rule, the object, and a description."""
 
     rule: str
     subject: str
@@ -17,7 +17,7 @@ class Violation:
 
 @dataclass
 class Report:
-    """`leftovers` are files that no row names: what a janitor may take away, no fault."""
+    """`leftovers` are files that no row names. They are no violation; the cleanup deletes them."""
 
     violations: list[Violation] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)

@@ -25,7 +25,7 @@ from service.review import (
 )
 
 
-def contradictions(session: Session) -> Iterator[Violation]:
+def violations(session: Session) -> Iterator[Violation]:
     yield from _samples(session)
     yield from _corrections(session)
     yield from _rankings(session)

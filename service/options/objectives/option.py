@@ -1,4 +1,4 @@
-"""One dial of an objective, and an objective as people see it."""
+"""An option of an objective, and an objective as people see it."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _ROW_SUM_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Option:
-    """One dial of an objective. `origin` says whose default it is.
+    """One option of an objective. `origin` says whose default it is.
 
     The type follows from the default: a flag, a word of `choices`, a whole number, a number in
     [low, high], or, where the default is None, a square matrix whose rows are distributions.

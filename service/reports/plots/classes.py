@@ -1,28 +1,28 @@
-"""The noise rate of each class with its interval, the most wrong labels first."""
+"""The noise rate of each class with its interval, most wrong labels first."""
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from service.reports.plots.plot_data import PlotData
 from service.reports.plots.style import (
     Theme,
+    empty_figure,
     label_axes,
     new_figure,
     plain_axes,
     shorten,
-    without,
 )
-from service.reports.plots.subject import Subject
 
 MOST_CLASSES = 25
 
 
-def draw(subject: Subject, theme: Theme) -> Figure:
+def draw(data: PlotData, theme: Theme) -> Figure:
     rows = sorted(
-        subject.summary.get("per_class") or [],
+        data.summary.get("per_class") or [],
         key=lambda row: -float(row["estimated_wrong_count"]),
     )[:MOST_CLASSES]
     if not rows:
-        return without(theme, "Not estimated")
+        return empty_figure(theme, "Not estimated")
     height = 1.0 + 0.28 * max(3, len(rows))
     figure = new_figure(theme, height=height)
     axes = plain_axes(figure, theme, (0.25, 0.6 / height, 0.71, 1 - 0.75 / height))

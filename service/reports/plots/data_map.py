@@ -1,4 +1,4 @@
-"""Confidence against variability: the density of all samples, some of them as points by tier."""
+"""Confidence against variability: the density of all samples, and points by tier."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,7 +6,8 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 
 from labelaudit.enums import Tier
-from service.reports.data_map import MOST_VARIABLE, Point
+from service.reports.data_map import AXES, MAX_VARIABILITY, Point
+from service.reports.plots.plot_data import PlotData
 from service.reports.plots.style import (
     Theme,
     label_axes,
@@ -14,18 +15,16 @@ from service.reports.plots.style import (
     new_figure,
     plain_axes,
 )
-from service.reports.plots.subject import Subject
 
-# The page lays its own targets over the picture, so these are fixed: left, bottom, width, height.
-BOX = (0.1, 0.13, 0.87, 0.78)
+BOX = (AXES.left, 1 - AXES.top - AXES.height, AXES.width, AXES.height)
 SIZE = (6.4, 5.2)
 CELLS = (100, 100)
 MARKS = {Tier.none: ("o", 7), Tier.possible: ("^", 20), Tier.obvious: ("D", 17)}
 WORDS = {Tier.none: "not suspected", Tier.possible: "possible", Tier.obvious: "obvious"}
 
 
-def draw(subject: Subject, theme: Theme) -> Figure:
-    data = subject.data_map()
+def draw(plot_data: PlotData, theme: Theme) -> Figure:
+    data = plot_data.data_map()
     figure = new_figure(theme, width=SIZE[0], height=SIZE[1])
     axes = plain_axes(figure, theme, BOX)
     if len(data.confidence) > len(data.points):
@@ -33,12 +32,12 @@ def draw(subject: Subject, theme: Theme) -> Figure:
             data.variability,
             data.confidence,
             bins=CELLS,
-            range=[[0, MOST_VARIABLE], [0, 1]],
+            range=[[0, MAX_VARIABILITY], [0, 1]],
         )
         shade = LinearSegmentedColormap.from_list("shade", [theme.line, theme.quiet])
         axes.imshow(
             np.ma.masked_equal(counts.T, 0),
-            extent=(0, MOST_VARIABLE, 0, 1),
+            extent=(0, MAX_VARIABILITY, 0, 1),
             origin="lower",
             aspect="auto",
             cmap=shade,
@@ -48,12 +47,12 @@ def draw(subject: Subject, theme: Theme) -> Figure:
     for tier, (mark, size) in MARKS.items():
         points = [point for point in data.points if point.tier is tier]
         _scatter(axes, points, mark, size, getattr(theme, tier.value), theme, WORDS[tier])
-    axes.set_xlim(0, MOST_VARIABLE)
-    axes.set_ylim(0, 1)
+    axes.set_xlim(0, AXES.x_max)
+    axes.set_ylim(0, AXES.y_max)
     label_axes(
         axes,
         theme,
-        "variability: how much that moved from epoch to epoch",
+        "variability: standard deviation over epochs",
         "confidence: mean probability of the given label",
     )
     legend(axes, theme, columns=3)

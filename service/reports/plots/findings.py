@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from service.reports.plots.plot_data import PlotData
 from service.reports.plots.style import (
     Theme,
     label_axes,
@@ -10,21 +11,20 @@ from service.reports.plots.style import (
     new_figure,
     plain_axes,
 )
-from service.reports.plots.subject import Subject
 
 EMPTY = 100  # samples on the axis before any review
 
 
-def draw(subject: Subject, theme: Theme) -> Figure:
+def draw(data: PlotData, theme: Theme) -> Figure:
     """The curve follows the verdicts in their order; the dashed line is the noise rate."""
-    curve = subject.findings.curve
+    curve = data.findings.curve
     reviewed = [point[0] for point in curve]
     errors = [point[1] for point in curve]
     end = reviewed[-1] or EMPTY
     figure = new_figure(theme)
     axes = plain_axes(figure, theme, (0.1, 0.14, 0.86, 0.77))
     axes.plot([0, end], [0, end], color=theme.line, linewidth=1.2, label="every sample an error")
-    rate = subject.summary.get("noise_rate")
+    rate = data.summary.get("noise_rate")
     if rate:
         axes.fill_between(
             [0, end],

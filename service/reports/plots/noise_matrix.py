@@ -4,28 +4,28 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from service.reports.plots.plot_data import PlotData
 from service.reports.plots.style import (
     Theme,
+    empty_figure,
     new_figure,
     shorten,
-    without,
 )
-from service.reports.plots.subject import Subject
 
 MOST_CLASSES = 24
 NUMBERED = 14  # with more classes the cells are too small for numbers
 HOTTEST = 0.75  # of the heat's scale: the ink on it keeps its contrast
 
 
-def draw(subject: Subject, theme: Theme) -> Figure:
-    """The share of each true class that was given each label; the diagonal is left blank. Of many
-    classes the most confused ones."""
-    matrix = np.asarray(subject.summary.get("noise_matrix") or [])  # (C, C)
+def draw(data: PlotData, theme: Theme) -> Figure:
+    """The share of each true class that was given each label; the diagonal is left blank. If there
+    are many classes, only the most confused ones."""
+    matrix = np.asarray(data.summary.get("noise_matrix") or [])  # (C, C)
     if not matrix.size:
-        return without(theme, "Not estimated")
+        return empty_figure(theme, "Not estimated")
     off = matrix * (1 - np.eye(len(matrix)))
     shown = most_confused(off)
-    names = [shorten(subject.class_names[index]) for index in shown]
+    names = [shorten(data.class_names[index]) for index in shown]
     cells = off[np.ix_(shown, shown)]
     longest = max(len(name) for name in names)
     grid, left, top = max(3.0, 0.42 * len(shown)), 0.6 + 0.075 * longest, 0.45 + 0.065 * longest
@@ -61,7 +61,7 @@ def draw(subject: Subject, theme: Theme) -> Figure:
 
 
 def most_confused(off: np.ndarray) -> list[int]:
-    """All classes, or of many those that take part in the largest confusions; in their order."""
+    """All classes in order, or, if there are many, those with the largest confusions."""
     if len(off) <= MOST_CLASSES:
         return list(range(len(off)))
     chosen: set[int] = set()

@@ -1,6 +1,6 @@
-"""One look for all pictures: colours that keep their contrast, type, margins, no global state.
+"""The common style of all plots: colours, type and margins.
 
-Colours follow the page's. Tiers differ in lightness and in mark as well as in hue, so that they can
+The colours are the page's. Tiers differ in lightness and marker as well as in hue, so that they can
 be told apart without seeing colour.
 """
 
@@ -19,16 +19,16 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 DPI = 144
-# Whoever lacks the font that measured the picture gets the nearest one of their system.
+# Readers without the font that the plot was measured with get a similar one.
 FONT, FONTS = b"'DejaVu Sans'", b"'DejaVu Sans', Verdana, system-ui, sans-serif"
-# Text stays text: the reader's own fonts draw names in every script. The same picture twice is the
-# same bytes.
+# Text stays text, so that the reader's fonts can draw names in every script. The same plot always
+# has the same bytes.
 matplotlib.rcParams["svg.fonttype"] = "none"
 matplotlib.rcParams["svg.hashsalt"] = "labelaudit"
 matplotlib.rcParams["font.family"] = ["DejaVu Sans"]
 matplotlib.rcParams["text.parse_math"] = False  # a class may be called $x$
 
-_one_at_a_time = threading.Lock()  # the font cache and the backends are not made for threads
+_one_at_a_time = threading.Lock()  # the font cache and the backends are not thread-safe
 
 
 @dataclass(frozen=True)
@@ -43,38 +43,30 @@ class Theme:
     none: str
 
     def heat(self) -> LinearSegmentedColormap:
-        """From nothing to the most; the largest keeps its distance from the ink on it."""
+        """From the surface colour to the strongest one."""
         return LinearSegmentedColormap.from_list("heat", [self.surface, self.obvious])
 
 
+COLOURS = {  # (light, dark)
+    "surface": ("#ffffff", "#1e2022"),
+    "ink": ("#1d1c1a", "#eae8e4"),
+    "quiet": ("#64605a", "#a5a29c"),
+    "line": ("#e2dfd9", "#3a3d40"),
+    "accent": ("#0b6e66", "#5cc9bb"),
+    "obvious": ("#a63d1e", "#f0906f"),
+    "possible": ("#c98a1b", "#e3c169"),
+    "none": ("#a9bcd0", "#7890a8"),
+}
 THEMES = {
-    "light": Theme(
-        surface="#ffffff",
-        ink="#1d1c1a",
-        quiet="#64605a",
-        line="#e2dfd9",
-        accent="#0b6e66",
-        obvious="#a63d1e",
-        possible="#c98a1b",
-        none="#a9bcd0",
-    ),
-    "dark": Theme(
-        surface="#1e2022",
-        ink="#eae8e4",
-        quiet="#a5a29c",
-        line="#3a3d40",
-        accent="#5cc9bb",
-        obvious="#f0906f",
-        possible="#e3c169",
-        none="#7890a8",
-    ),
+    "light": Theme(**{name: light for name, (light, _) in COLOURS.items()}),
+    "dark": Theme(**{name: dark for name, (_, dark) in COLOURS.items()}),
 }
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
     with _one_at_a_time, warnings.catch_warnings():
-        # A PNG cannot borrow the reader's fonts; what ours lack is drawn as a box.
+        # A PNG cannot use the reader's fonts; glyphs that ours lack are drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 
@@ -83,8 +75,8 @@ def new_figure(theme: Theme, *, width: float = 6.4, height: float = 4.4) -> Figu
     return Figure(figsize=(width, height), facecolor=theme.surface)
 
 
-def without(theme: Theme, words: str) -> Figure:
-    """A picture that says why there is nothing on it."""
+def empty_figure(theme: Theme, words: str) -> Figure:
+    """A plot that says why it is empty."""
     figure = new_figure(theme, height=1.6)
     figure.text(0.5, 0.5, words, color=theme.quiet, fontsize=10, ha="center", va="center")
     return figure

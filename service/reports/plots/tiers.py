@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from labelaudit.enums import Tier
+from service.reports.plots.plot_data import PlotData
 from service.reports.plots.style import (
     Theme,
     label_axes,
@@ -11,16 +12,15 @@ from service.reports.plots.style import (
     new_figure,
     plain_axes,
 )
-from service.reports.plots.subject import Subject
 
 WORDS = {Tier.obvious: "obvious", Tier.possible: "possible", Tier.none: "not suspected"}
 
 
-def draw(subject: Subject, theme: Theme) -> Figure:
+def draw(data: PlotData, theme: Theme) -> Figure:
     """Share of wrong labels by tier: expected, down to its lower bound, and found, with its 95 %
     interval. A tier without reviews has no second line."""
-    promised = subject.summary.get("tiers") or {}
-    found = {tier.tier: tier for tier in subject.findings.tiers}
+    promised = data.summary.get("tiers") or {}
+    found = {tier.tier: tier for tier in data.findings.tiers}
     figure = new_figure(theme, height=2.7)
     axes = plain_axes(figure, theme, (0.19, 0.2, 0.78, 0.64))
     axes.grid(visible=False, axis="y")

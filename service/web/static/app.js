@@ -75,7 +75,7 @@ function brand() {
 
 async function showSignIn(notice = "") {
   signingIn = true;
-  const { elsewhere: provider } = await api.signInOptions().catch(() => ({}));
+  const { oidc_title: provider } = await api.signInOptions().catch(() => ({}));
   document.title = "Sign in · labelaudit";
   fill(top, brand());
   const input = h("input", {

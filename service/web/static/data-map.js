@@ -5,9 +5,6 @@ import { h } from "./dom.js";
 import { percent } from "./format.js";
 import { plot } from "./plots.js";
 
-// The position of the axes in the plot and their range: service/overview/plots/data_map.py.
-const BOX = { left: 0.1, top: 0.09, width: 0.87, height: 0.78 };
-const MAX_VARIABILITY = 0.5;
 const HIT_DISTANCE = 0.03; // in widths of the plot
 
 /** @param {string} auditId */
@@ -73,9 +70,10 @@ export function dataMap(auditId) {
 function nearest(points, at, shape) {
   /** @type {{ index: number, distance: number, x: number, y: number } | null} */
   let best = null;
+  const { left, top, width, height, x_max: xMax, y_max: yMax } = points.axes;
   for (let index = 0; index < points.sample_id.length; index += 1) {
-    const x = BOX.left + (points.variability[index] / MAX_VARIABILITY) * BOX.width;
-    const y = BOX.top + (1 - points.confidence[index]) * BOX.height;
+    const x = left + (points.variability[index] / xMax) * width;
+    const y = top + (1 - points.confidence[index] / yMax) * height;
     const distance = Math.hypot(x - at.x, (y - at.y) * shape);
     if (distance < (best?.distance ?? HIT_DISTANCE)) best = { index, distance, x, y };
   }

@@ -25,7 +25,8 @@ export function findingsSection(found, id) {
 
 /** @param {Api.FindingsRead} options */
 function describe({ reviewed, errors, noise_rate: rate }) {
-  if (!reviewed) return "No sample has been decided yet. The chart fills in as samples are decided.";
+  if (!reviewed)
+    return "No sample has been decided yet. The chart fills in as samples are decided.";
   const found = Math.round((100 * errors) / reviewed);
   const random = rate
     ? ` A random order would find ${Math.round(100 * rate.low)} to ${Math.round(100 * rate.high)}.`

@@ -20,6 +20,6 @@ class WrongDatetime(datetime):
         return datetime.now(tz) + timedelta(seconds=OFFSET)
 
 
-base.datetime = WrongDatetime  # type: ignore[misc]
+base.datetime = WrongDatetime  # type: ignore[attr-defined]
 time.time = lambda: REAL_TIME() + OFFSET
 time.time_ns = lambda: REAL_TIME_NS() + int(OFFSET * 1e9)

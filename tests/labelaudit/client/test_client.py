@@ -100,7 +100,10 @@ def test_waiting_for_a_cancelled_audit_says_so(
 def test_a_rejected_upload_names_the_rows_to_mend(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "twice.csv"
     with path.open("w", newline="") as file:
-        rows = [["id", "text", "label"], *([1 + n % 20, f"t{n}", "ab"[n % 2]] for n in range(40))]
+        rows: list[list[object]] = [
+            ["id", "text", "label"],
+            *([1 + n % 20, f"t{n}", "ab"[n % 2]] for n in range(40)),
+        ]
         csv.writer(file).writerows(rows)
     with pytest.raises(JobFailedError) as caught:
         client.upload(path, sample_id_column="id")
@@ -126,7 +129,10 @@ def test_uploads_report_how_much_was_sent(client: Client, probabilities_file: Pa
 def test_the_columns_that_are_named_are_used(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "texts.csv"
     with path.open("w", newline="") as file:
-        rows = [["what", "kind", "label"], *([f"text {n}", "ab"[n % 2], n] for n in range(40))]
+        rows: list[list[object]] = [
+            ["what", "kind", "label"],
+            *([f"text {n}", "ab"[n % 2], n] for n in range(40)),
+        ]
         csv.writer(file).writerows(rows)
     dataset = client.upload(path, name="mine", label_column="kind", text_column="what")
     assert (dataset.name, dataset.class_names, dataset.kind) == ("mine", ["a", "b"], "text")

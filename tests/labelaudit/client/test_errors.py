@@ -5,13 +5,13 @@ from labelaudit import ApiError
 
 def test_a_problem_reads_as_title_detail_and_its_first_errors() -> None:
     problem = {
-        "title": "The file cannot become a dataset",
+        "title": "We couldn't read this file",
         "status": 422,
         "detail": "7 rows have no label.",
         "errors": [{"row": row, "column": "label", "detail": "empty"} for row in range(1, 8)],
     }
     assert str(ApiError(problem)).splitlines() == [
-        "The file cannot become a dataset: 7 rows have no label.",
+        "We couldn't read this file: 7 rows have no label.",
         "  row 1, column label: empty",
         "  row 2, column label: empty",
         "  row 3, column label: empty",

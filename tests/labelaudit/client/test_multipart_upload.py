@@ -4,6 +4,7 @@ where the bucket is out of reach."""
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ def puts(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the parts that are sent, in order."""
     sent, put = [], MultipartUpload._put
 
-    def noted(going: MultipartUpload, http: object, part: object, start: int) -> str | None:
+    def noted(going: MultipartUpload, http: Any, part: Any, start: int) -> str | None:
         sent.append(part.number)
         return put(going, http, part, start)
 
@@ -126,7 +127,7 @@ def test_what_was_begun_is_gone_on_with(client, worker, bucket, path, monkeypatc
 def test_a_line_that_breaks_is_tried_again(client, worker, bucket, path, monkeypatch):
     put, broken = MultipartUpload._put, []
 
-    def break_once(going: MultipartUpload, http: object, part: object, start: int) -> str | None:
+    def break_once(going: MultipartUpload, http: Any, part: Any, start: int) -> str | None:
         if part.number not in broken:
             broken.append(part.number)
             return "503 Slow down"
@@ -169,7 +170,7 @@ def test_insisting_where_there_is_no_bucket_is_refused(settings, service, path):
     settings.upload_bucket = ""
     service.start()
     with Client(service.url, service.token) as client:
-        with pytest.raises(ApiError, match="no bucket"):
+        with pytest.raises(ApiError, match="No upload bucket"):
             client.upload(path, direct=True)
         assert path.stat().st_size > upload.RESUMABLE_BYTES
         assert client.upload(path, wait=False).sha256 == sha256(path)

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from labelaudit.enums import Role
 from service.accounts import api_keys
-from service.accounts.sessions import IDLE, LONGEST
+from service.accounts.sessions import IDLE_TIMEOUT, LIFETIME
 from service.db.tables import BrowserSession, now
 
 CSRF = {"X-CSRF": "1"}
@@ -129,7 +129,11 @@ def test_a_sign_in_ends_with_its_key(browser, database, end):
 
 @pytest.mark.parametrize(
     "change",
-    [{"last_used_at": now() - IDLE}, {"expires_at": now()}, {"expires_at": now() - LONGEST}],
+    [
+        {"last_used_at": now() - IDLE_TIMEOUT},
+        {"expires_at": now()},
+        {"expires_at": now() - LIFETIME},
+    ],
 )
 def test_a_sign_in_ends_when_it_is_idle_or_old(browser, database, change):
     with database.write() as session:

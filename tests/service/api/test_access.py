@@ -33,7 +33,9 @@ def operations(
         for method, operation in methods.items():
             named = {p["name"]: p["schema"] for p in operation.get("parameters", ())}
             address = re.sub(
-                r"{([^}]*)}", lambda name, named=named: _value(name[1], named[name[1]], ids), path
+                r"{([^}]*)}",
+                lambda name, named=named: _value(name[1], named[name[1]], ids),  # type: ignore[misc]
+                path,
             )
             found.append((method.upper(), path, address))
     return found

@@ -279,10 +279,13 @@ def test_a_walk_keeps_to_its_ranking_when_a_newer_one_appears(store, annotator, 
     first = annotator.get(path, params={"limit": 10}).json()
     with store.database.write() as session:
         row = session.get_one(Suspect, (first["ranking_id"], 1))
-        values = {**row.to_dict(), "rank": 1, "state": "open"}
-        del values["ranking_id"]
+        values = {name: getattr(row, name) for name in audits.SuspectRow._fields}
         audits.ranked(
-            session, audit_id, ranking_id="ra_zzz", suspects=[tuple(values.values())], summary={}
+            session,
+            audit_id,
+            ranking_id="ra_zzz",
+            suspects=[audits.SuspectRow(**values)],
+            summary={},
         )
     second = annotator.get(path, params={"limit": 10, "cursor": first["next_cursor"]}).json()
     assert second["ranking_id"] == first["ranking_id"]
@@ -414,7 +417,7 @@ def test_the_parquet_table_says_the_same_as_the_list(uploader, audit_id):
 
 
 def test_a_table_larger_than_a_page_is_whole(store, uploader, monkeypatch):
-    monkeypatch.setattr("service.api.routes.audits.PAGE", 7)
+    monkeypatch.setattr("service.api.routes.suspects.PAGE", 7)
     audit_id = make_audit(store, make_dataset(store, samples=28))
     answer = uploader.get(f"/v1/audits/{audit_id}/suspects.csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))

@@ -107,7 +107,7 @@ def test_what_was_granted_is_not_used_once_its_time_is_over(monkeypatch):
     assert asked == []
     limit.count("ann")
     later = time.monotonic() + 61
-    monkeypatch.setattr(rate_limit.time, "monotonic", lambda: later)
+    monkeypatch.setattr(rate_limit.time, "monotonic", lambda: later)  # type: ignore[attr-defined]
     limit.count("ann")
     assert asked == ["ann", "ann"]
 
@@ -116,13 +116,13 @@ def test_what_was_granted_is_not_used_once_its_time_is_over(monkeypatch):
     ("url", "fault"),
     [
         ("postgresql://labelaudit@db/labelaudit", "no password"),
-        ("postgresql://labelaudit:labelaudit@db/labelaudit", "can be guessed"),
-        ("postgresql://labelaudit:changeme@db/labelaudit", "can be guessed"),
-        ("postgresql://labelaudit:short@db/labelaudit", "can be guessed"),
+        ("postgresql://labelaudit:labelaudit@db/labelaudit", "easy to guess"),
+        ("postgresql://labelaudit:changeme@db/labelaudit", "easy to guess"),
+        ("postgresql://labelaudit:short@db/labelaudit", "easy to guess"),
     ],
 )
 def test_a_secret_that_is_missing_or_can_be_guessed_is_refused_at_the_start(url, fault):
-    [told] = Settings(database_url=url).faults()
+    [told] = Settings(database_url=url).errors()
     assert fault in told
     assert "short" not in told
     assert "changeme" not in told
@@ -130,7 +130,7 @@ def test_a_secret_that_is_missing_or_can_be_guessed_is_refused_at_the_start(url,
 
 def test_a_random_password_and_a_database_on_this_machine_are_accepted():
     for url in ("postgresql://u:0123456789abcdef@db/x", "postgresql://u@127.0.0.1/x"):
-        assert Settings(database_url=url).faults() == []
+        assert Settings(database_url=url).errors() == []
 
 
 def test_what_shows_the_service_off_is_shut_in_production(settings):

@@ -6,8 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
 from labelaudit.enums import Role
+from service.db.tables import ApiKey, Dataset, Suspect
 from service.reports.data_map import shown_ranks
 from service.reports.plots import NAMES
 from service.review import assignments
@@ -142,6 +144,35 @@ def test_the_report_is_one_file_without_a_script(annotator, store):
     references = re.findall(r'(?:src|href|srcset)="([^"]{0,20})', report.text)
     assert references
     assert {reference[:19] for reference in references} == {"data:image/svg+xml;"}
+
+
+def test_the_report_escapes_everything_that_people_can_name(store, call_as):
+    hostile = "<script>alert(1)</script>\"'&"
+    names = [hostile, "cat", "fox"]
+    dataset_id = make_dataset(store, classes=names)
+    audit = make_audit(store, dataset_id)
+    summarise(store, audit, names)
+    reviewer = call_as(Role.uploader)
+    with store.database.write() as session:
+        session.execute(update(ApiKey).values(name=hostile))
+        session.get(Dataset, dataset_id).name = hostile
+    decide(reviewer, audit, {0: "keep"})
+    with store.database.write() as session:
+        suspect = update(Suspect).where(Suspect.rank == 1)
+        session.execute(suspect.values(sample_id=hostile, reason=hostile))
+    report = reviewer.get(f"/v1/audits/{audit}/report.html").text
+    assert "<script" not in report
+    escaped = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;"
+    for cell in (
+        f"<title>Label audit of {escaped}</title>",  # the dataset
+        f"<h1>{escaped}</h1>",
+        f"<td>{escaped}</td>\n<td>{escaped}</td>",  # a suspect's sample id and given label
+        f"%</td><td>{escaped}</td></tr>",  # its reason
+        f'<tr><th scope="row">{escaped}</th><td>10</td>',  # a class
+        "to judge these classes: fox</li>",
+        f'<tr><th scope="row">{escaped}</th><td>1</td>',  # the reviewer
+    ):
+        assert cell in report, cell
 
 
 def test_a_picture_that_is_none_is_refused_by_name(annotator, audit):

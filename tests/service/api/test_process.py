@@ -16,6 +16,8 @@ from service.audits import records as audits
 from tests.support.factories import Store, make_dataset, start_audit
 from tests.support.processes import Deployment, Process, deployed
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1_000_000
 
 

@@ -207,8 +207,8 @@ def test_a_decision_is_answered_with_the_new_version(annotator, audit):
         ({"verdict": "keep"}, 422),
     ],
 )
-def test_a_decision_that_makes_no_sense_is_refused(annotator, audit, decision, status):
-    answer = decide(annotator, audit, keep(1), decision)
+def test_a_correction_that_makes_no_sense_is_refused(annotator, audit, correction, status):
+    answer = decide(annotator, audit, keep(1), correction)
     assert answer.status_code == status
     assert annotator.get(f"{audit}/corrections").json()["items"] == []
 
@@ -260,8 +260,8 @@ def test_a_key_used_in_another_audit_is_refused(store, annotator, dataset_id, au
 def test_a_refused_answer_can_be_mended_and_sent_with_its_key(annotator, audit):
     [first] = decide(annotator, audit, keep(0)).json()["corrections"]
     assert decide(annotator, audit, keep(0), key="press-of-a-key").status_code == 409
-    mended = keep(0, supersedes=first["id"])
-    assert decide(annotator, audit, mended, key="press-of-a-key").status_code == 201
+    replaced = keep(0, supersedes=first["id"])
+    assert decide(annotator, audit, replaced, key="press-of-a-key").status_code == 201
 
 
 @pytest.mark.parametrize("key", ["short", "x" * 201])

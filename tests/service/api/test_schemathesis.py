@@ -3,6 +3,7 @@ that schemathesis has. Never a 500, never an answer that the document does not k
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
@@ -32,7 +33,7 @@ GONE_FOR_GOOD = ("delete", "cancel")  # what the other operations need is not ta
 load_all_checks()
 # A document says what a request looks like; whether there is such a class, a column or a model, or
 # whether a cursor is one that was given out, it does not say.
-BEYOND_A_DOCUMENT = CHECKS.get_by_names(["positive_data_acceptance"])
+BEYOND_A_DOCUMENT: list[Any] = CHECKS.get_by_names(["positive_data_acceptance"])
 
 schema = schemathesis.openapi.from_dict(create_app().openapi())
 schema.config.update(base_url="http://127.0.0.1")

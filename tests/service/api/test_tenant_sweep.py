@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
@@ -346,7 +346,7 @@ class Request:
     schema: str | None
     filled: dict[tuple[str, str], str]
 
-    def send(self, client: TestClient) -> httpx.Response:
+    def send(self, client: TestClient) -> httpx2.Response:
         method, path = self.operation
         values = PATH_VALUES | PATHS_WITH_THEIR_OWN.get(path, {})
         values = values | {name: value for (where, name), value in self.filled.items()}
@@ -437,7 +437,8 @@ def test_no_operation_reads_or_changes_what_the_caller_must_not_reach(
     document = app.openapi()
     before = every_row(store)
     secrets = set(foreign.objects.values()) - set(own.objects.values())
-    wrong, tried = [], 0
+    wrong: list[tuple[object, ...]] = []
+    tried = 0
     for operation in operations(document):
         if operation[1] in PUBLIC:
             continue

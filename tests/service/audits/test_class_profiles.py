@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service.audits.class_profiles import compare, typical_key, write_typical
+from service.audits.class_profiles import compare, profiles_key, write_class_profiles
 
 
 def test_the_column_that_speaks_against_the_given_label_comes_first(storage, tmp_path):
@@ -15,8 +15,8 @@ def test_the_column_that_speaks_against_the_given_label_comes_first(storage, tmp
         "feature.colour": ["red", "red", "blue", None, "red"],
     }
     pq.write_table(pa.table(columns), samples)
-    with storage.writing(typical_key("au_1")) as path:
-        write_typical(samples, ["a", "b"], path)
+    with storage.writing(profiles_key("au_1")) as path:
+        write_class_profiles(samples, ["a", "b"], path)
     row = {"same": 1.5, "size": 12.0, "colour": "blue"}
     assert compare(storage, "au_1", row, given=0, suggested=1) == [
         {"column": "size", "given": "2 ± 1", "suggested": "12 ± 1", "against": 10.0},

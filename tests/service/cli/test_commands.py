@@ -98,8 +98,8 @@ def test_members_of_a_dataset_are_added_shown_and_removed(
     members = json.loads(run("members", "list", dataset_id, "--json").out)["members"]
     assert [(one["key_id"], one["name"]) for one in members] == [(key_id, "Mia")]
     assert "Mia" not in run("members", "remove", dataset_id, key_id).out
-    assert "Everybody" in run("members", "share", dataset_id).err
-    assert "Everybody" not in run("members", "share", dataset_id, "--stop").err
+    assert "whole organisation" in run("members", "share", dataset_id).err
+    assert "whole organisation" not in run("members", "share", dataset_id, "--stop").err
     assert run("members", "list", "ds_unknown").code == 1
 
 
@@ -184,7 +184,7 @@ def test_a_problem_is_printed_with_its_rows_and_the_exit_code_is_1(
     (tmp_path / "twice.csv").write_text("\n".join(rows))
     result = run("audit", "twice.csv", "--sample-id-column", "id")
     assert result.code == 1
-    assert "The file cannot become a dataset" in result.err
+    assert "We couldn't read this file" in result.err
     assert "row " in result.err
     assert "Traceback" not in result.err
 

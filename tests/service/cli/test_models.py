@@ -12,6 +12,7 @@ from sklearn.datasets import load_wine
 
 from labelaudit import Audit, Client, JobFailedError
 from labelaudit.client import classifier as classifier_module
+from labelaudit.client.transport import Transport
 from tests.service.cli.conftest import Run
 from tests.support import road
 
@@ -30,7 +31,7 @@ def test_a_model_of_vectors_is_shown_saved_and_asked(
     handle = audited(client, road.vectors(150, epochs=10), tmp_path)
     shown = run("model", handle.id, "-o", "saved").out
     assert "mlp on identity, 4 classes" in shown
-    assert re.search(r"Right: [\d.]+ % \(at least [\d.]+ %\) of \d+ samples", shown)
+    assert re.search(r"Accuracy: [\d.]+% \(lower bound [\d.]+%\) on \d+ held-out samples", shown)
     names = {path.name for path in (tmp_path / "saved").iterdir()}
     assert names == {"model.json", "model.safetensors", "model.onnx"}
     assert onnxruntime.InferenceSession(tmp_path / "saved" / "model.onnx")
@@ -41,7 +42,7 @@ def test_a_model_of_vectors_is_shown_saved_and_asked(
     assert [one["sample"] for one in found] == [str(number) for number in range(30)]
     assert "confidence" in run("predict", handle.id, "new.npy").out
 
-    monkeypatch.setitem(classifier_module.MAX_PREDICTED, "vectors", 7)
+    monkeypatch.setitem(classifier_module.MAX_PREDICTED, "vectors", 7)  # type: ignore[attr-defined]
     in_parts = handle.classifier().predict(vectors=vectors.tolist())
     assert [one.label for one in in_parts] == [one["label"] for one in found]
 
@@ -77,14 +78,16 @@ def test_an_audit_of_probabilities_has_no_model(
 
 
 def test_waiting_for_a_model_that_failed_tells_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Transport:
-        def get(self, _path: str) -> dict:
+    class FailedTransport(Transport):
+        def __init__(self) -> None: ...
+
+        def get(self, _path: str) -> dict:  # type: ignore[override]
             problem = {"title": "Internal error", "detail": "out of luck"}
             empty = {"progress": 0.0, "description": None, "files": []}
             return {"audit_id": "au_1", "status": "failed", "problem": problem, **empty}
 
     with pytest.raises(JobFailedError, match="out of luck"):
-        classifier_module.Classifier(Transport(), "au_1").wait()
+        classifier_module.Classifier(FailedTransport(), "au_1").wait()
 
 
 def test_batches_are_bounded_in_number_and_in_size() -> None:

@@ -58,7 +58,7 @@ def test_no_address_with_a_password_is_shown():
         {"max_upload_bytes": 0},
         {"workers": -1},
         {"device": "tpu"},
-        {"step_lease_seconds": 0},
+        {"job_lease_seconds": 0},
         {"review_lease_seconds": -1},
     ],
 )
@@ -90,7 +90,7 @@ def test_addresses_as_platforms_hand_them_out_mean_the_installed_driver(scheme):
     ],
 )
 def test_clients_are_sent_to_no_bucket_over_an_open_line(named, faults):
-    assert len(Settings(**named).faults()) == faults
+    assert len(Settings(**named).errors()) == faults
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "no-slash", "../up/"])

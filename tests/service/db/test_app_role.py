@@ -64,7 +64,7 @@ def test_organisations_cannot_see_each_other_with_the_applications_filter_remove
         with store.database.write(caller) as session:
             for act in ("UPDATE dataset SET name = 'mine'", "DELETE FROM dataset"):
                 done = session.execute(text(f"{act} WHERE id = :id"), {"id": foreign})
-                assert done.rowcount == 0
+                assert done.rowcount == 0  # type: ignore[attr-defined]
             with pytest.raises(ProgrammingError, match="row-level security"):
                 session.execute(
                     text("UPDATE dataset SET tenant_id = 'another' WHERE id = :id"),
@@ -154,7 +154,7 @@ def test_the_whole_road_works_as_that_role(
         work()
         assert client.get(f"{export.headers['location']}/file").status_code == 200
         assert client.get("/v1/access-log").json()["items"]
-        assert verify(database, storage, settled_seconds=0).whole
+        assert verify(database, storage, min_age_seconds=0).whole
         assert client.delete(f"/v1/datasets/{dataset['id']}").status_code in (202, 204)
         with database.read() as session:
             for table in (Dataset, Audit, Export):

@@ -4,11 +4,12 @@ copied in bulk arrives as it was."""
 import subprocess
 import sys
 import time
+from typing import cast
 
 import psycopg
 import pyarrow as pa
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Table, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -150,6 +151,7 @@ def test_a_snapshot_may_take_its_time(postgres_url, storage, monkeypatch):
     database.dispose()
 
 
+SAMPLES = cast(Table, Sample.__table__)
 ODD = [
     "",
     " ",
@@ -170,7 +172,6 @@ ODD = [
 
 def test_batches_arrive_as_they_are_whatever_stands_in_them(store):
     dataset_id = make_dataset(store, samples=6)
-    table = Sample.__table__
     batches = [
         pa.record_batch(
             {
@@ -183,7 +184,7 @@ def test_batches_arrive_as_they_are_whatever_stands_in_them(store):
         for first, names in ((100, ODD[:8]), (200, []), (300, ODD[8:]))
     ]
     with store.database.write() as session:
-        bulk_copy(session, table, batches)
+        bulk_copy(session, SAMPLES, batches)
     with store.database.read() as session:
         rows = session.execute(
             select(Sample.position, Sample.sample_id, Sample.given_label)
@@ -197,6 +198,6 @@ def test_batches_arrive_as_they_are_whatever_stands_in_them(store):
 
 def test_no_batches_are_no_rows(database):
     with database.write() as session:
-        bulk_copy(session, Sample.__table__, [])
+        bulk_copy(session, SAMPLES, [])
     with database.read() as session:
         assert session.scalars(select(Sample)).all() == []

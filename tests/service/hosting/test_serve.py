@@ -21,6 +21,8 @@ from service.hosting.embedded import _listen
 from tests.service.cli.conftest import Served, command, environment
 from tests.support.live import free_port
 
+pytestmark = pytest.mark.slow
+
 Serve = Callable[..., Served]
 
 

@@ -16,7 +16,7 @@ from service.hosting.supervisor import Supervisor
 def test_a_process_that_dies_at_once_is_started_again_with_growing_pauses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "FIRST_BACKOFF", 0.2)
+    monkeypatch.setattr(supervisor, "MIN_BACKOFF", 0.2)
     starts = tmp_path / "starts"
     script = f"import time; open({str(starts)!r}, 'a').write(f'{{time.time()}}\\n')"
     moments: list[float] = []
@@ -48,7 +48,7 @@ def test_a_command_that_cannot_be_started_is_no_crash() -> None:
 
 
 def test_a_process_that_stays_paused_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "STOPPED_SECONDS", 0.5)
+    monkeypatch.setattr(supervisor, "MAX_PAUSE_SECONDS", 0.5)
     command = [sys.executable, "-I", "-c", "import time; time.sleep(60)"]
     with Supervisor(command, count=1, env={}) as running:
         deadline = time.monotonic() + 20

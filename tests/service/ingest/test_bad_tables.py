@@ -1,6 +1,7 @@
 """Tables that cannot become a dataset are refused with the rows at fault."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -232,7 +233,8 @@ def test_constant_columns_alone_are_no_features(tmp_path):
 
 @pytest.mark.parametrize("role", ["sample_id", "label", "text", "file"])
 def test_a_role_for_a_column_that_is_not_there_is_refused_by_name(role, tmp_path):
-    error = csv_refusal(tmp_path, GOOD, roles=ColumnRoles(**{role: "nope"}))
+    named: dict[str, Any] = {role: "nope"}
+    error = csv_refusal(tmp_path, GOOD, roles=ColumnRoles(**named))
     assert error.type == "column-unknown"
     assert "nope" in error.detail
     assert "text, label" in error.detail

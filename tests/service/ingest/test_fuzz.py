@@ -23,6 +23,8 @@ from service.ingest import (
 )
 from tests.service.ingest.uploads import FORMS, make_form
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 CONFINED, HERE = 40, 1500  # examples: a process of its own is dear
 SECONDS = 20.0

@@ -111,9 +111,7 @@ def test_counts_for_each_class_in_the_order_of_the_classes(tmp_path):
         (4, "everyone", 0, 3.0),
         (4, "everyone", 2, 1.0),
     ]
-    assert f"Read {29 * 2 + 4} votes by annotators who are not named on 30 samples." in (
-        report.warnings
-    )
+    assert f"Read {29 * 2 + 4} votes by unnamed annotators on 30 samples." in (report.warnings)
 
 
 def test_votes_beside_images_and_beside_arrays(tmp_path):
@@ -141,8 +139,8 @@ def test_what_fits_nothing_is_left_out_and_told(tmp_path):
     )
     report, votes = read(upload, tmp_path / "out")
     assert votes == [(0, "ann", 0, 1.0)]
-    assert "1 votes name samples that are not here and were left out." in report.warnings
-    assert "1 votes name classes that no label has and were left out." in report.warnings
+    assert "1 votes name unknown samples and were left out." in report.warnings
+    assert "1 votes name unknown classes and were left out." in report.warnings
 
 
 def test_a_table_of_votes_on_other_samples_is_refused_with_its_rows(tmp_path):

@@ -145,7 +145,7 @@ def make_form(form: str, folder: Path, count: int = 30) -> Path:
             columns = {"f_a": vectors[:, 0], "label": pa.array(names).dictionary_encode()}
             return write_parquet(folder / "a.parquet", columns)
         case "parquet-vectors":
-            columns = {"embedding": list(vectors), "label": names}
+            columns = {"embedding": list(vectors), "label": names}  # type: ignore[dict-item]
             return write_parquet(folder / "a.parquet", columns)
         case "npz":
             path = folder / "a.npz"
@@ -163,8 +163,8 @@ def make_form(form: str, folder: Path, count: int = 30) -> Path:
         case "imagefolder":
             return make_zip(folder / "a.zip", folder_members(count))
         case "image-manifest":
-            table = to_csv(("file", "label"), listed)
-            return make_zip(folder / "a.zip", {**members, "labels.csv": table})
+            labels_csv = to_csv(("file", "label"), listed)
+            return make_zip(folder / "a.zip", {**members, "labels.csv": labels_csv})
         case "image-metadata":
             lines = [{"file_name": f"images/{file}", "label": name} for file, name in listed]
             return make_zip(folder / "a.zip", {**members, "metadata.jsonl": to_jsonl(lines)})
@@ -174,8 +174,8 @@ def make_form(form: str, folder: Path, count: int = 30) -> Path:
             parts = {"features.npz": arrays.read_bytes(), "samples.parquet": table.read_bytes()}
             return make_zip(folder / "a.zip", parts)
         case "zipped-table":
-            table = to_csv(rows[0], [row.values() for row in rows])
-            return make_zip(folder / "a.zip", {"data.csv": table}, method=zipfile.ZIP_DEFLATED)
+            data_csv = to_csv(rows[0], [row.values() for row in rows])
+            return make_zip(folder / "a.zip", {"data.csv": data_csv}, method=zipfile.ZIP_DEFLATED)
     raise ValueError(form)
 
 

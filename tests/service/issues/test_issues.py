@@ -4,15 +4,22 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from torch import from_numpy
 
 from service.issues import (
     FLAGS,
     ambiguous_scores,
     find_issues,
     measure,
+    project,
 )
+from worker.training.neighbours import nearest_neighbours
 
 N = 2000
+
+
+def graph(vectors):
+    return nearest_neighbours(from_numpy(project(vectors)))
 
 
 @pytest.fixture
@@ -27,7 +34,7 @@ def test_near_duplicates_are_found_with_their_sets(vectors):
     copies = vectors.copy()
     copies[100:200] = vectors[:100] + 0.01 * generator.normal(size=(100, 100))
     copies[200] = copies[0]
-    sets = measure(copies).duplicate_set
+    sets = measure(copies, graph(copies)).duplicate_set
     assert (sets[100:200] == sets[:100]).all()
     assert sets[200] == sets[0] == sets[100]
     assert (sets[201:] == -1).all()
@@ -38,7 +45,7 @@ def test_outliers_lie_far_from_everything(vectors):
     generator = np.random.default_rng(2)
     planted = vectors.copy()
     planted[:20] = 40.0 * generator.normal(size=(20, 100))
-    score = measure(planted).outlier_score
+    score = measure(planted, graph(planted)).outlier_score
     assert score[:20].max() < 0.37 < score[20:].min()
 
 
@@ -47,7 +54,7 @@ def test_two_plausible_labels_are_ambiguous_and_a_wrong_label_is_not():
     scores = ambiguous_scores({"trees": probabilities})
     assert scores == pytest.approx([0.04, 1 - 0.01 / 0.98, 0.2, 1.0])
     labels = np.array([0, 2, 0, 1])  # the second label is surely wrong
-    flags = find_issues({"trees": probabilities}, labels, None).flags
+    flags = find_issues({"trees": probabilities}, labels, None, None).flags
     assert flags.tolist() == [1, 0, 1, 0]
 
 
@@ -58,7 +65,7 @@ def test_duplicates_with_different_labels_are_told_apart(vectors):
     labels[500:510] = labels[:10]
     labels[505] = (labels[505] + 1) % 5
     families = {"trees": np.tile([0.9, 0.025, 0.025, 0.025, 0.025], (N, 1))}
-    found = find_issues(families, labels, copies)
+    found = find_issues(families, labels, copies, graph(copies))
     conflicting = np.flatnonzero(found.flags & FLAGS["conflicting_duplicate"])
     assert conflicting.tolist() == [5, 505]
     assert found.counts() == {
@@ -70,19 +77,20 @@ def test_duplicates_with_different_labels_are_told_apart(vectors):
 
 
 def test_without_vectors_only_ambiguity_is_looked_for():
-    found = find_issues({"pred_probs": np.full((4, 2), 0.5)}, np.zeros(4, int), None)
+    found = find_issues({"pred_probs": np.full((4, 2), 0.5)}, np.zeros(4, int), None, None)
     assert found.counts() == {
         "ambiguous": 4,
         "near_duplicate": None,
         "conflicting_duplicate": None,
         "outlier": None,
     }
-    assert found.row(0) == (1, 0.0, None, None, None)
+    assert found.row(0) == {"issues": 1, "ambiguous_score": 0.0}
 
 
 def test_a_handful_of_samples_and_samples_that_are_all_alike_are_no_error():
-    assert measure(np.array([[0.0, 1.0], [5.0, 2.0]])).duplicate_set.tolist() == [-1, -1]
-    alike = measure(np.ones((5, 3), np.float32))
+    two, same = np.array([[0.0, 1.0], [5.0, 2.0]]), np.ones((5, 3), np.float32)
+    assert measure(two, graph(two)).duplicate_set.tolist() == [-1, -1]
+    alike = measure(same, graph(same))
     assert len(set(alike.duplicate_set.tolist())) == 1
 
 
@@ -90,7 +98,7 @@ def test_wide_vectors_take_memory_by_their_width_and_not_its_square() -> None:
     vectors = np.random.default_rng(0).random((4, 50_000), dtype=np.float32)
     tracemalloc.start()
     try:
-        measure(vectors)
+        measure(vectors, graph(vectors))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

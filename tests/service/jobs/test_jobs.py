@@ -84,7 +84,7 @@ def test_the_lease_of_a_dead_worker_ends_at_once_and_no_other(database):
     claimed(database, owner="dead")
     living = claimed(database, owner="living")
     with database.write() as session:
-        jobs.expire_leases(session, queues={"cpu"}, gone=lambda owner: owner == "dead")
+        jobs.expire_leases(session, queues={"cpu"}, is_dead=lambda owner: owner == "dead")
     again = claimed(database)
     assert (again.subject_id, again.fence) == ("of the dead", 2)
     assert claim(database) is None

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import TextIO, cast
 
 import pytest
 import structlog
@@ -149,7 +150,7 @@ class Full:
 
 
 def test_a_log_on_a_full_disk_costs_its_lines_and_nothing_else(monkeypatch, capsys):
-    logger = structlog.PrintLoggerFactory(logs.Lossy())()
+    logger = structlog.PrintLoggerFactory(cast(TextIO, logs.LossyStderr()))()
     logger.msg("written")
     monkeypatch.setattr(sys, "stderr", Full())
     logger.msg("lost")

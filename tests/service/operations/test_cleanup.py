@@ -9,7 +9,7 @@ import pytest
 from service.datasets import records as datasets
 from service.db.engine import Database
 from service.db.tables import Dataset, Upload, now
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.storage.local import Storage
 from tests.service.api.test_datasets import CSV, files_in
 from tests.service.uploads.test_uploads import begin, send
@@ -19,7 +19,7 @@ from worker.runtime.runner import run_one
 
 @pytest.fixture
 def clean(database: Database, storage: Storage):
-    return lambda **options: tidy(database, storage, **options)
+    return lambda **options: clean_up(database, storage, **options)
 
 
 def age(path, hours: float = 2.0) -> None:

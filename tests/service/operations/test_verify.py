@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -72,7 +73,7 @@ def busy(store: Store) -> str:
     return audit_id
 
 
-def found(store: Store, **options: float) -> list[str]:
+def found(store: Store, **options: Any) -> list[str]:
     return [str(one) for one in verify(store.database, store.storage, **options).violations]
 
 

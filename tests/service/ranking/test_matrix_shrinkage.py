@@ -58,7 +58,7 @@ def test_a_class_that_is_only_hard_gets_the_common_rate():
     truth = generator.integers(0, 2, 4000)
     sure = np.where(truth == 0, 0.97, generator.uniform(0.5, 0.95, 4000))
     noisy = np.where((truth == 0)[:, None], np.c_[sure, 1 - sure], np.c_[1 - sure, sure])
-    given = np.where(generator.random(4000) < noisy[:, 1], 1, 0)
+    given = np.where(generator.random(4000) < noisy[:, 1], 1, 0)  # type: ignore[call-overload]
     result = _estimate(noisy, given)
     assert result[0, 0] == pytest.approx(result[1, 1])
 

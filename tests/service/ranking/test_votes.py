@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.ranking import Evidence, rank_suspects, reason
+from service.ranking import Evidence, TierCode, rank_suspects, reason
 from service.votes import Votes
 from tests.service.ranking.hand_made import clusters
 
@@ -47,7 +47,7 @@ def test_the_noise_rate_and_the_tiers_follow_the_votes() -> None:
     ranking = rank_suspects(evidence)
     rate = ranking.summary.noise_rate
     assert rate.low <= wrong.mean() <= rate.high
-    obvious = ranking.tier_names == "obvious"
+    obvious = ranking.tier == TierCode.obvious
     assert obvious.sum() > 20
     assert wrong[obvious].mean() >= (ranking.summary.tiers["obvious"].lower_bound or 0)
 

@@ -216,10 +216,10 @@ def test_a_batch_is_undone_by_one_call_and_brought_back_by_another(database, aud
     with database.write() as session:
         review.revert(session, audit_id, rows[0].id, principal=ANN)
     with database.write() as session:
-        undone = review.revert_batch(session, audit_id, rows[0].batch_id, principal=ANN)
+        undone = review.revert_batch(session, audit_id, rows[0].batch_id, principal=ANN)  # type: ignore[arg-type]
     assert (undone.reverted, decided(database, audit_id)) == (4, {})
     with database.write() as session:
-        back = review.revert_batch(session, audit_id, undone.batch_id, principal=ANN)
+        back = review.revert_batch(session, audit_id, undone.batch_id, principal=ANN)  # type: ignore[arg-type]
     assert back.reverted == 4
     assert decided(database, audit_id) == dict.fromkeys(range(1, 5))
 

@@ -37,6 +37,8 @@ from tests.support.factories import (
     sample_id,
 )
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 6
 people = st.sampled_from([person(name) for name in ("Ann", "Ben", "Cat", "Dan")])
 labels = st.integers(0, CLASSES - 1)
@@ -61,9 +63,9 @@ class Machine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------------------------ the model
 
-    def opinions(self, position: int) -> dict[str, int]:
+    def opinions(self, position: int) -> dict[str, int | None]:
         """Each person's newest label that stands, the oldest opinion first."""
-        found: dict[str, int] = {}
+        found: dict[str, int | None] = {}
         for name, row in self.log.items():
             if row.position == position and row.stands and row.reverts is None:
                 found[self.authors[name]] = row.label
@@ -143,7 +145,7 @@ class Machine(RuleBasedStateMachine):
         with self.database.write() as session:
             row = review.revert(session, self.audit_id, name, principal=LEA)
             self.log[row.id] = Row(row.position, None, None, reverts=row.reverts)
-        self.flip(row.reverts)
+        self.flip(row.reverts)  # type: ignore[arg-type]
 
     @invariant()
     def the_queue_reads_what_the_log_says(self):
@@ -161,7 +163,7 @@ class Machine(RuleBasedStateMachine):
 @pytest.mark.parametrize("opinions", [2, 3])
 def test_nobody_is_served_what_they_have_judged_and_everybody_what_is_left(store, opinions):
     run_state_machine_as_test(
-        lambda: Machine(store, opinions),
+        lambda: Machine(store, opinions),  # type: ignore[arg-type]
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=40,

@@ -101,7 +101,7 @@ def publish(store, audit_id: str, number: int = 1) -> str:
         _write_signals(path, COUNT, 3)
     rows = []
     for rank, position in enumerate(reversed(range(COUNT)), start=1):
-        rows.append((rank, *_suspect(position, COUNT, 3)[1:]))
+        rows.append(_suspect(position, COUNT, 3)._replace(rank=rank))
     with store.database.write() as session:
         reranking.publish_ranking(
             session,
@@ -258,7 +258,7 @@ def test_a_ranking_published_just_before_a_decision_is_written_shows_it(
 ):
     if store.database.engine.dialect.name == "sqlite":
         pytest.skip("SQLite lets nobody write in between")
-    append = corrections.append
+    append = corrections.append  # type: ignore[attr-defined]
 
     def published_first(*given):
         publish(store, audit_id)

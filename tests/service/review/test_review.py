@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
@@ -88,11 +89,11 @@ def revert(database: Database, audit_id: str, correction_id: str) -> Correction:
         return review.revert(session, audit_id, correction_id, principal=ANN)
 
 
-def keep(position: int, **options: str) -> NewCorrection:
+def keep(position: int, **options: Any) -> NewCorrection:
     return NewCorrection(sample_id(position), Verdict.keep, **options)
 
 
-def relabel(position: int, label: int | None, **options: str) -> NewCorrection:
+def relabel(position: int, label: int | None, **options: Any) -> NewCorrection:
     return NewCorrection(sample_id(position), Verdict.relabel, corrected_label=label, **options)
 
 
@@ -103,10 +104,13 @@ def suspect(database: Database, audit_id: str, position: int) -> Suspect:
 
 def version(database: Database, audit_id: str) -> int:
     with database.read() as session:
-        return session.scalar(select(Dataset.version).join(Audit).where(Audit.id == audit_id))
+        found = select(Dataset.version).join(Audit).where(Audit.id == audit_id)
+        return session.scalars(found).one()
 
 
-def standing(database: Database, audit_id: str, at: int) -> dict[int, tuple[Verdict, int | None]]:
+def standing(
+    database: Database, audit_id: str, at: int
+) -> dict[int, tuple[Verdict | None, int | None]]:
     with database.read() as session:
         dataset_id = session.get_one(Audit, audit_id).dataset_id
         rows = review.corrections_at(session, dataset_id, at)
@@ -152,7 +156,7 @@ def test_who_waited_in_vain_keeps_nobody_waiting(on_postgres):
         ThreadPoolExecutor(1) as pool,
     ):
         assert len(first.scalars(locked).all()) == 6
-        asked = {"principal": ANN, "wanted": ANY, "count": 1, "lease_seconds": 60.0}
+        asked: dict[str, Any] = {"principal": ANN, "wanted": ANY, "count": 1, "lease_seconds": 60.0}
         waiting = pool.submit(review.lease_next, second, audit_id, **asked)
         _until_somebody_waits(database)
         first.execute(update(Suspect).values(state=ReviewState.decided))
@@ -184,7 +188,7 @@ def test_who_judged_what_is_found_soon_where_postgres_takes_the_log_for_empty(on
             session.execute(text(f"SET LOCAL enable_{way} = off"))
         session.execute(text("SET LOCAL statement_timeout = '20s'"))
         skipped = SuspectFilter(state=ReviewState.skipped)
-        asked = {"wanted": skipped, "count": 40, "lease_seconds": 60.0}
+        asked: dict[str, Any] = {"wanted": skipped, "count": 40, "lease_seconds": 60.0}
         assert len(review.lease_next(session, audit_id, principal=ANN, **asked)) == 20
 
 

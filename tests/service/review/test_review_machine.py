@@ -45,6 +45,8 @@ from tests.support.factories import (
     sample_id,
 )
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("LABELAUDIT_MACHINE_EXAMPLES", "6"))
 SAMPLES = 6
 CLASSES = 3
@@ -174,7 +176,7 @@ class Machine(RuleBasedStateMachine):
         past = clock() - 1
         with self.database.write() as session:
             gone = session.execute(update(Lease).where(Lease.id == lease_id).values(until=past))
-            if gone.rowcount:
+            if gone.rowcount:  # type: ignore[attr-defined]
                 session.execute(
                     update(Suspect)
                     .where(Suspect.position == position, Suspect.full_until.is_not(None))
@@ -341,7 +343,7 @@ class Machine(RuleBasedStateMachine):
         expected = {}
         for position in range(SAMPLES):
             if self.state(position) is ReviewState.decided:
-                name, row = self.newest(position)
+                name, row = self.newest(position)  # type: ignore[misc]
                 given = position % CLASSES
                 label = given if row.verdict is Verdict.keep else row.label
                 expected[position] = (name, row.verdict, label)
@@ -365,7 +367,7 @@ class Machine(RuleBasedStateMachine):
 
 def test_the_queue_and_the_log_do_what_a_few_dictionaries_say(store):
     run_state_machine_as_test(
-        lambda: Machine(store),
+        lambda: Machine(store),  # type: ignore[arg-type]
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=30,

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from service.ingest.origin import Origin
@@ -142,7 +143,7 @@ def _write_samples(folder: Path) -> None:
 
 
 def _write_array(path: Path) -> None:
-    with writing_array(path, (2,), int) as array:
+    with writing_array(path, (2,), np.int64) as array:
         array[:] = 1
 
 

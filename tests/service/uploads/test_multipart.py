@@ -3,7 +3,9 @@
 import hashlib
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +21,7 @@ from service.db.tables import (
     Upload,
     now,
 )
-from service.operations.cleanup import tidy
+from service.operations.cleanup import clean_up
 from service.storage.upload_bucket import UploadBucket
 from service.uploads.parts import PartLayout
 from tests.service.api.test_datasets import CSV, files_in
@@ -291,7 +293,7 @@ def test_completing_twice_makes_one_dataset(uploader, worker):
     assert len(datasets_of(uploader)) == 1
 
 
-def test_a_crash_after_the_parts_were_joined_is_mended_by_asking_again(
+def test_a_crash_after_the_parts_were_assembled_is_repaired_by_asking_again(
     uploader, worker, monkeypatch
 ):
     def crash(*_: object, **__: object) -> None:
@@ -354,7 +356,7 @@ def test_a_worker_killed_while_it_fetches_is_followed_by_one_that_fetches_all(
             time.sleep(0.05)
     finally:
         process.kill9()
-    bucket.line.mend()
+    bucket.line.restore()
     assert run_one(worker)
     assert not [path for path in files_in(storage) if path.suffix == ".part"]
     dataset = dataset_of(uploader, dataset_id)
@@ -369,7 +371,7 @@ def test_a_crash_after_the_file_was_fetched_fetches_it_no_second_time(
     dataset_id = completed(uploader)
     with monkeypatch.context() as patch:
         patch.setattr("service.jobs.records.RETRY_AFTER_SECONDS", 0.0)
-        patch.setattr("service.datasets.records.fetched", lambda *_: 1 / 0)
+        patch.setattr("service.datasets.records.mark_fetched", lambda *_: 1 / 0)
         run_one(worker)
     bucket.upload_bucket.delete(dataset_id)
     run_one(worker)
@@ -381,7 +383,7 @@ def test_a_connection_that_breaks_is_gone_on_with(uploader, worker, bucket, monk
     dataset_id = completed(uploader, LONG)
     ranges, read = [], UploadBucket._read_from
 
-    def noted(upload_bucket: UploadBucket, dataset_id: str, found: object, offset: int):
+    def noted(upload_bucket: UploadBucket, dataset_id: str, found: Any, offset: int):
         ranges.append(offset)
         bucket.line.limit = None if len(ranges) > 1 else 5 << 20
         return read(upload_bucket, dataset_id, found, offset)
@@ -448,7 +450,7 @@ def test_a_bucket_that_is_away_is_a_503_that_says_when_to_come_back(uploader, bu
     assert [item["id"] for item in uploader.get("/v1/uploads").json()["items"]] == [
         path.rpartition("/")[2]  # the one that could not be begun holds no room
     ]
-    bucket.line.mend()
+    bucket.line.restore()
     assert uploader.post(f"{path}/complete").status_code == 200
 
 
@@ -460,7 +462,7 @@ def test_a_dataset_waits_for_a_bucket_that_is_away(uploader, worker, bucket, dat
     with database.read() as session:
         [job] = session.query(Job)
         assert (job.status, job.attempt) == (JobStatus.queued, 0)
-    bucket.line.mend()
+    bucket.line.restore()
     assert run_one(worker)
     assert dataset_of(uploader, dataset_id)["status"] == "ready"
 
@@ -485,9 +487,9 @@ def test_a_worker_that_is_set_up_wrongly_leaves_the_dataset_to_others(
         {"upload_bucket": "no-such-bucket"},
         {"upload_endpoint": "nowhere"},
     ):
-        worker.settings = settings.model_copy(update=wrong)
+        worker.backends = replace(worker.backends, settings=settings.model_copy(update=wrong))
         run_one(worker)
-    worker.settings = settings
+    worker.backends = replace(worker.backends, settings=settings)
     run_one(worker)
     assert dataset_of(uploader, dataset_id)["status"] == "ready"
 
@@ -503,17 +505,17 @@ def expire(database) -> None:
 
 def test_an_expired_upload_says_so_and_the_cleanup_aborts_it(uploader, bucket, database, storage):
     path = sent(uploader)
-    assert tidy(database, storage, bucket.upload_bucket, settled_seconds=-1) == []
+    assert clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1) == []
     expire(database)
     for answer in (uploader.get(f"{path}/parts"), uploader.post(f"{path}/complete")):
         assert type_of(answer) == (410, "/problems/upload-expired")
     [left] = bucket.holds()
     address = bucket.upload_bucket.address(left)
-    assert address in tidy(
-        database, storage, bucket.upload_bucket, settled_seconds=-1, dry_run=True
+    assert address in clean_up(
+        database, storage, bucket.upload_bucket, min_age_seconds=-1, dry_run=True
     )
     assert bucket.holds() == [left]
-    assert address in tidy(database, storage, bucket.upload_bucket, settled_seconds=-1)
+    assert address in clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1)
     assert bucket.holds() == []
     with database.read() as session:
         assert session.query(Upload).count() == 0
@@ -528,8 +530,8 @@ def test_the_janitor_deletes_orphans_and_nothing_that_is_expected(
     parts = list(bucket.upload_bucket.parts(multipart.dataset_id, multipart.multipart_id))
     bucket.upload_bucket.assemble(multipart.dataset_id, multipart.multipart_id, parts)
     bucket.put("ds_orphan", b"whatever")
-    assert tidy(database, storage, bucket.upload_bucket) == []  # it may be on its way somewhere
-    left = tidy(database, storage, bucket.upload_bucket, settled_seconds=-1)
+    assert clean_up(database, storage, bucket.upload_bucket) == []  # it may be on its way somewhere
+    left = clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1)
     assert left == [bucket.upload_bucket.address("ds_orphan")]
     assert sorted(bucket.holds()) == sorted([waiting, multipart.dataset_id])
     assert uploader.post(f"{joined}/complete").status_code == 200
@@ -541,7 +543,7 @@ def test_the_janitor_deletes_orphans_and_nothing_that_is_expected(
 def test_the_object_of_a_deleted_dataset_goes(uploader, bucket, database, storage):
     dataset_id = completed(uploader)
     assert uploader.delete(f"/v1/datasets/{dataset_id}").status_code == 204
-    tidy(database, storage, bucket.upload_bucket, settled_seconds=-1)
+    clean_up(database, storage, bucket.upload_bucket, min_age_seconds=-1)
     assert bucket.holds() == []
 
 
@@ -565,7 +567,7 @@ def test_a_bucket_that_is_away_keeps_the_janitor_from_nothing_else(
 ):
     bucket.line.cut = True
     expire(database)
-    assert tidy(database, storage, UploadBucket(settings), settled_seconds=-1) == []
+    assert clean_up(database, storage, UploadBucket(settings), min_age_seconds=-1) == []
 
 
 def test_verification_passes_over_a_file_that_is_still_in_the_bucket(uploader, database, storage):

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -197,8 +198,8 @@ def test_what_is_no_tus_is_refused(uploader):
         headers = {**TUS, "Upload-Length": length}
         assert uploader.post("/v1/uploads", headers=headers).status_code == 422
     for bad in ("filename x", "filename ÿ", "filename " + "A" * 3, metadata(columns="[]")):
-        headers = {**TUS, "Upload-Length": "5", "Upload-Metadata": bad.encode("latin-1")}
-        assert uploader.post("/v1/uploads", headers=headers).status_code == 422, bad
+        described: dict[str, Any] = {"Upload-Length": "5", "Upload-Metadata": bad.encode("latin-1")}
+        assert uploader.post("/v1/uploads", headers=TUS | described).status_code == 422, bad
 
 
 # ------------------------------------------------------------------------------------------- quotas

@@ -33,7 +33,8 @@ def crowd(accuracies: list[float], *, seed: int = 0, share: float = 1.0) -> tupl
         annotator.append(np.full(len(rows), person))
         label.append(said)
     names = [f"a{k}" for k in range(len(accuracies))]
-    votes = Votes(*map(np.concatenate, (sample, annotator, label)), N, CLASSES, names)
+    columns = [np.concatenate(column) for column in (sample, annotator, label)]
+    votes = Votes(columns[0], columns[1], columns[2], N, CLASSES, names)
     return votes, truth
 
 

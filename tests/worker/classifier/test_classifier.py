@@ -269,6 +269,7 @@ def accuracy(fitted, inputs, labels) -> float:
     return float((head_logits(fitted.weights, inputs).argmax(axis=1) == labels).mean())
 
 
+@pytest.mark.slow
 def test_cleaning_makes_the_model_better_and_what_is_promised_is_kept(digits):
     inputs, labels, others, truth = digits
     generator = np.random.default_rng(0)

@@ -19,6 +19,8 @@ from worker.training import checkpoint
 from worker.training.checkpoint import Checkpoints
 from worker.training.loop import holdout_masks
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 ENCODER = "efficientnet-lite0"
 COUNT, N_CLASSES = 40, 2

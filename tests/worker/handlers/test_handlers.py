@@ -171,7 +171,7 @@ def test_only_labeled_samples_are_analysed(store, worker, dataset_id):
     labels, positions = analysed_labels(worker, audit)
     assert positions.tolist() == [0, 1, 2, 3, 4, 6, 8, 9, 10, 11]
     assert labels.tolist() == [position % 3 for position in positions]
-    assert (labels.dtype, positions.dtype) == (np.int32, np.int64)
+    assert (labels.dtype, positions.dtype) == (np.int32, np.int64)  # type: ignore[comparison-overlap]
 
 
 def test_an_audit_sees_the_corrections_of_its_version_and_no_later_ones(store, worker, dataset_id):

@@ -15,6 +15,8 @@ from service.ranking.trajectory import Trajectory
 from worker.training.plan import plan_shards
 from worker.training.shard import load_evidence, run_shard
 
+pytestmark = pytest.mark.slow
+
 MATRIX = ("forward", "backward", "soft_noise", "noise_layer", "dropout_noise_layer", "nnaqc")
 
 

@@ -85,7 +85,7 @@ def test_fine_tuning_finishes_an_audit_and_leaves_a_model_that_answers(
     assert run_one(worker)
     found = uploader.get(answer.headers["location"]).json()
     assert [one["label"] in dataset["class_names"] for one in found["predictions"]] == [True, True]
-    assert verify(database, storage, settled_seconds=0).whole
+    assert verify(database, storage, min_age_seconds=0).whole
     assert not run_one(worker)  # nothing else was asked for
 
 

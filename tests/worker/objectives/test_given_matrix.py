@@ -1,5 +1,7 @@
 """Forward, backward and soft-target losses: published values, limits, and estimating T."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -122,7 +124,7 @@ def test_zeros_of_the_matrix_stay_zeros_and_an_impossible_label_still_has_a_loss
 
 @pytest.mark.parametrize("name", ["backward", "soft_noise"])
 def test_a_matrix_that_cannot_be_inverted_is_refused_with_a_way_out(name: str) -> None:
-    options = {"matrix_kind": "inverse"} if name == "soft_noise" else {}
+    options: dict[str, Any] = {"matrix_kind": "inverse"} if name == "soft_noise" else {}
     alike = [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
     with pytest.raises(BadInput, match=r"cannot be inverted safely.*forward"):
         build(name, noise_matrix=alike, **options)

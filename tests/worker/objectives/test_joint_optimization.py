@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from tests.worker.objectives.building import build
 from worker.objectives.joint_optimization import class_prior, label_schedule
 from worker.training.shard import run_shard
 from worker.training.spec import ShardSpec
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +148,7 @@ def blobs(n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return vectors, truth, given
 
 
-def shard(**options: object) -> ShardSpec:
+def shard(**options: Any) -> ShardSpec:
     epochs = int(options.pop("epochs", 24))
     return ShardSpec(
         number=0, family="network", seed=3, objective="joint_optimization", options=dict(options),

@@ -18,6 +18,8 @@ from worker.training.loop import Hyperparameters, train
 from worker.training.networks import WideLinear
 from worker.training.recorder import Recorder
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 T = torch.tensor(NOISE)
 

@@ -1,6 +1,7 @@
 """Objectives: golden values, limits, gradients, and agreement with what the API is told."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -49,7 +50,8 @@ def test_the_worker_implements_exactly_the_declared_objectives() -> None:
 def test_every_objective_takes_its_declared_options_and_returns_one_loss_per_replica(
     name: str, batch: tuple[Tensor, Tensor, Tensor]
 ) -> None:
-    objective = make(name, **DECLARED[name].defaults()).double()
+    options: dict[str, Any] = DECLARED[name].defaults()
+    objective = make(name, **options).double()
     losses = objective(*batch)
     assert losses.shape == (6, 3)
     assert torch.isfinite(losses).all()

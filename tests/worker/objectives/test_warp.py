@@ -1,6 +1,7 @@
 """WARP: published values, ties, no violators, two classes, thousands of classes."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from worker.objectives.warp import rank_costs
 SCORES = torch.tensor([2.0, 1.5, 0.2, 1.4, -1.0], dtype=torch.float64)
 
 
-def warp(logits: Tensor, target: int, *, n: int = 1, **options: object) -> Tensor:
+def warp(logits: Tensor, target: int, *, n: int = 1, **options: Any) -> Tensor:
     objective = build("warp", n_classes=len(logits), n_samples=n, replicas=1, **options)
     rows = logits.expand(n, 1, -1)
     return objective(rows, torch.full((n,), target), torch.arange(n))[:, 0]

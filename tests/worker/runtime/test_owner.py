@@ -5,7 +5,7 @@ import resource
 import subprocess
 import sys
 
-from worker.runtime.owner import is_gone, own_name
+from worker.runtime.owner import is_dead, own_name
 
 PRINT = "from worker.runtime.owner import own_name; print(own_name(), flush=True); input()"
 
@@ -17,16 +17,16 @@ def test_a_living_process_is_not_gone_and_a_dead_one_is():
     with process:
         assert process.stdout is not None
         name = process.stdout.readline().strip()
-        assert not is_gone(name)
+        assert not is_dead(name)
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and not collected yet
-        assert is_gone(name)
-    assert is_gone(name)
+        assert is_dead(name)
+    assert is_dead(name)
 
 
 def test_another_process_of_the_same_number_is_not_the_holder():
     realm, _started, pid = own_name().split(":")
-    assert is_gone(f"{realm}:1:{pid}")
+    assert is_dead(f"{realm}:1:{pid}")
 
 
 def test_a_kernel_that_will_not_say_proves_nobody_dead():
@@ -34,16 +34,16 @@ def test_a_kernel_that_will_not_say_proves_nobody_dead():
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))  # no descriptor left to ask with
     try:
-        gone = is_gone(name)
+        gone = is_dead(name)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert not gone
 
 
 def test_of_another_machine_nothing_can_be_told():
-    assert not is_gone("elsewhere/0123abcd/4026531836:1:4194304")
-    assert not is_gone("tester")
-    assert not is_gone("")
+    assert not is_dead("elsewhere/0123abcd/4026531836:1:4194304")
+    assert not is_dead("tester")
+    assert not is_dead("")
 
 
 def test_the_name_fits_its_column_and_ends_with_the_process_id():

@@ -220,7 +220,7 @@ def test_a_long_job_keeps_its_lease_by_itself(worker, database, handle, audit_id
     others = []
 
     def work(*_: object):
-        for _ in range(4):
+        for _ in range(4):  # type: ignore[assignment]
             time.sleep(0.25)
             with database.write() as session:
                 others.append(jobs.claim(session, queues={"gpu"}, owner="other", lease_seconds=60))
@@ -315,7 +315,7 @@ def test_a_job_that_will_not_stop_is_ended_with_its_process(
     worker.settings.job_lease_seconds = 0.1
     monkeypatch.setattr(leases, "GRACE_SECONDS", 0.1)
     ended = threading.Event()
-    monkeypatch.setattr(leases.os, "_exit", lambda _status: ended.set())
+    monkeypatch.setattr(leases.os, "_exit", lambda _status: ended.set())  # type: ignore[attr-defined]
 
     def work(*_: object):
         take_over(database, audit_id)
@@ -379,7 +379,7 @@ def test_a_database_away_for_a_heartbeat_does_not_end_the_job(
     worker.settings.job_lease_seconds = 0.3
     renew, calls = jobs.renew, []
 
-    def flaky(*args: object, **options: object) -> None:
+    def flaky(*args: Any, **options: Any) -> None:
         calls.append(True)
         if len(calls) == 1:
             raise ConnectionError("the database is away")

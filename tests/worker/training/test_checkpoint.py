@@ -12,6 +12,8 @@ from worker.training.checkpoint import FILE, Checkpoints
 from worker.training.plan import plan_shards
 from worker.training.shard import run_shard
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 12
 # every way to keep something between epochs: targets by sample, estimated and learned matrices,
 # random draws, two stages

@@ -23,6 +23,8 @@ from worker.training.plan import plan_shards
 from worker.training.shard import run_shard
 from worker.training.spec import build_objective
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:

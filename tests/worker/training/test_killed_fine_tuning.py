@@ -21,6 +21,8 @@ from worker.training.plan import plan_shards
 from worker.training.shard import run_shard
 from worker.training.spec import ShardSpec
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 120.0
 ENCODERS = {"image": "efficientnet-lite0", "text": "all-minilm-l6-v2"}
 N_CLASSES = 2

@@ -93,7 +93,7 @@ def wide_mlp(replicas: int, *, seed: int = 0) -> WideMlp:
 
 def replica_of(wide: WideMlp, number: int) -> WideMlp:
     """A network of its own with the parameters that replica `number` has in the wide one."""
-    hidden, single = wide.hidden, wide_mlp(1)
+    hidden, single = wide.n_features, wide_mlp(1)
     own = slice(number * hidden, (number + 1) * hidden)
     with torch.no_grad():
         single.weight_in.copy_(wide.weight_in[:, own])

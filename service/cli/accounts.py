@@ -1,0 +1,157 @@
+"""`members`, `sessions`, `tenants`, `log`: who has access, and who did what."""
+
+from typing import Annotated
+
+import typer
+
+from labelaudit.schemas import AccessEntryRead, MembersRead
+from service.cli import show
+from service.cli.options import (
+    AsJson,
+    DataDir,
+    DatasetId,
+    Url,
+    connect,
+)
+
+members = typer.Typer(help="Manage who may see a dataset.", no_args_is_help=True)
+sessions = typer.Typer(help="Manage signed-in browsers.", no_args_is_help=True)
+tenants = typer.Typer(help="Manage organisations. Needs an operator's key.", no_args_is_help=True)
+
+KeyId = Annotated[str, typer.Argument(help="A key id from `labelaudit keys list`.")]
+
+
+@members.command("list")
+def list_members(
+    dataset_id: DatasetId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = None
+) -> None:
+    """List a dataset's members. Roles that see every dataset are not listed."""
+    with connect(data_dir, url) as client:
+        found = client.members(dataset_id)
+    if as_json:
+        show.as_json(found.model_dump(mode="json"))
+    else:
+        _show(found)
+
+
+@members.command()
+def share(
+    dataset_id: DatasetId,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Stop sharing; only members keep access.")
+    ] = False,
+    url: Url = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Share a dataset with the whole organisation."""
+    with connect(data_dir, url) as client:
+        _show(client.share(dataset_id, shared=not stop))
+
+
+@members.command()
+def add(dataset_id: DatasetId, key_id: KeyId, url: Url = None, data_dir: DataDir = None) -> None:
+    """Add a member, who may then review the dataset as far as their role allows."""
+    with connect(data_dir, url) as client:
+        client.add_member(dataset_id, key_id)
+        _show(client.members(dataset_id))
+
+
+@members.command()
+def remove(dataset_id: DatasetId, key_id: KeyId, url: Url = None, data_dir: DataDir = None) -> None:
+    """Revoke a member's access. Their decisions are kept."""
+    with connect(data_dir, url) as client:
+        client.remove_member(dataset_id, key_id)
+        _show(client.members(dataset_id))
+
+
+def _show(found: MembersRead) -> None:
+    if found.shared:
+        show.err.print("Shared with the whole organisation.")
+    show.table(
+        found.members,
+        {
+            "key": lambda member: member.key_id,
+            "name": lambda member: member.name,
+            "role": lambda member: member.role,
+            "added by": lambda member: member.added_by,
+        },
+    )
+
+
+@sessions.command("list")
+def list_sessions(as_json: AsJson = False, url: Url = None, data_dir: DataDir = None) -> None:
+    """List your signed-in browsers (as an admin: everyone's)."""
+    with connect(data_dir, url) as client:
+        found = client.sessions()
+    show.listing(
+        found,
+        as_json,
+        {
+            "id": lambda session: session.id,
+            "key": lambda session: session.key_id,
+            "address": lambda session: session.address,
+            "last used": lambda session: f"{session.last_used_at:%Y-%m-%d %H:%M}",
+            "browser": lambda session: session.browser,
+        },
+    )
+
+
+@sessions.command()
+def end(
+    session_id: Annotated[str, typer.Argument(help="The session id.")],
+    url: Url = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Sign out a browser."""
+    with connect(data_dir, url) as client:
+        client.end_session(session_id)
+
+
+@tenants.command()
+def create(
+    name: Annotated[str, typer.Argument(help="The name of the organisation.")],
+    admin: Annotated[str, typer.Option(help="The name of its first admin.")] = "admin",
+    url: Url = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Create an organisation and print its first admin's token, which is shown only once."""
+    with connect(data_dir, url) as client:
+        typer.echo(client.create_tenant(name, admin=admin).token)
+
+
+@tenants.command("list")
+def list_tenants(as_json: AsJson = False, url: Url = None, data_dir: DataDir = None) -> None:
+    """List the organisations, oldest first."""
+    with connect(data_dir, url) as client:
+        found = client.tenants()
+    show.listing(
+        found,
+        as_json,
+        {
+            "id": lambda tenant: tenant.id,
+            "name": lambda tenant: tenant.name,
+            "created": lambda tenant: f"{tenant.created_at:%Y-%m-%d %H:%M}",
+        },
+    )
+
+
+def log(
+    limit: Annotated[int, typer.Option(min=1, help="Number of entries to show.")] = 50,
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show the access log, newest first."""
+    with connect(data_dir, url) as client:
+        entries = list(client.access_log(limit=limit))
+    if as_json:
+        show.all_as_json(entries)
+        return
+    for entry in entries:
+        typer.echo(_line(entry))
+
+
+def _line(entry: AccessEntryRead) -> str:
+    who, where = entry.name or "-", entry.address or "-"
+    parts = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.action, entry.outcome, who, where)
+    return "  ".join((*parts, entry.subject or ""))

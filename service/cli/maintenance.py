@@ -1,0 +1,135 @@
+"""`verify`, `clean`, `backup`, `restore`: check, clean up and copy what a service stores."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from labelaudit import LabelauditError
+from service.backends import open_backends
+from service.cli import show
+from service.cli.options import AsJson, DataDir
+from service.core.config import DATABASE, Settings
+from service.operations.cleanup import clean_up
+from service.operations.verify import Report
+
+SHOWN = 50
+
+
+def verify(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Skip the hashes of uploads and exports.")
+    ] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Check that all stored data is consistent. The exit code is 1 if it is not.
+
+    Reads the database and the files, whether or not a service is running: the chain of corrections,
+    samples, rankings, stuck jobs and missing files.
+    """
+    settings = _settings(data_dir)
+    report = verify_stored(settings, contents=not quick)
+    if as_json:
+        show.as_json({"whole": report.whole, **asdict(report)})
+    else:
+        _print_report(report)
+    if not report.whole:
+        raise typer.Exit(1)
+
+
+def clean(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be deleted.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete orphaned files: expired uploads, rejected files, leftovers of killed jobs.
+
+    A running service does this every ten minutes. Files younger than an hour are kept.
+    """
+    settings = _settings(data_dir)
+    backends = open_backends(settings)
+    try:
+        keys = clean_up(
+            backends.database, backends.storage, backends.upload_bucket, dry_run=dry_run
+        )
+    finally:
+        backends.close()
+    if keys is None:
+        raise LabelauditError("The service is already cleaning up.")
+    for key in keys:
+        show.out.print(show.plain(key), soft_wrap=True)
+    show.err.print(f"{len(keys)} {'would be ' if dry_run else ''}deleted.")
+
+
+def _settings(data_dir: Path | None) -> Settings:
+    settings = Settings(data_dir=data_dir) if data_dir else Settings()
+    if settings.embedded and not (settings.data_dir / DATABASE).exists():
+        raise LabelauditError(f"{settings.data_dir} is not a data directory of labelaudit.")
+    return settings
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(help="The folder to create.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Back up everything to a new folder, even while the service runs, and verify the copy."""
+    from service.operations.backup import BackupFailed, back_up
+
+    try:
+        made = back_up(_settings(data_dir), folder.resolve())
+    except BackupFailed as error:
+        raise LabelauditError(str(error)) from error
+    _print_report(made.report)
+    show.out.print("Saved the backup to", str(made.folder), soft_wrap=True)
+
+
+def restore(
+    folder: Annotated[Path, typer.Argument(help="A folder that `labelaudit backup` made.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Restore a backup to a new data directory."""
+    from labelaudit.client.session_file import default_data_dir
+    from service.operations.backup import BackupFailed
+    from service.operations.backup import restore as restore_backup
+
+    target = (data_dir or default_data_dir()).resolve()
+    try:
+        report = restore_backup(folder, target)
+    except BackupFailed as error:
+        raise LabelauditError(str(error)) from error
+    _print_report(report)
+    show.out.print("Restored to", str(target), soft_wrap=True)
+
+
+def verify_stored(settings: Settings, *, contents: bool) -> Report:
+    from service.operations import verify
+
+    backends = open_backends(settings)
+    try:
+        return verify.verify(backends.database, backends.storage, contents=contents)
+    except DBAPIError as error:
+        raise LabelauditError(
+            "The database does not have the schema of this version. If it is older, run "
+            f"`labelaudit migrate` first. The database reported: {error.orig}"
+        ) from error
+    finally:
+        backends.close()
+
+
+def _print_report(report: Report) -> None:
+    counted = ", ".join(f"{count:,} {name}" for name, count in report.counts.items())
+    show.out.print(f"Checked {counted} and their files.")
+    for violation in report.violations[:SHOWN]:
+        show.out.print(show.error(str(violation)), soft_wrap=True)
+    if len(report.violations) > SHOWN:
+        show.out.print(f"… and {len(report.violations) - SHOWN} more. Use --json to list all.")
+    for path in report.leftovers[:SHOWN]:
+        show.out.print("Orphaned file (delete it with `labelaudit clean`):", path, soft_wrap=True)
+    if report.whole:
+        show.out.print("Everything is consistent.")
+    else:
+        show.out.print(f"[bold red]{len(report.violations)} inconsistencies found.[/]")

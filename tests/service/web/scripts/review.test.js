@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+import { show } from "../../../../service/web/static/review.js";
+import { main, open, press, sample, serve, settle, summary } from "./page.js";
+
+const DATASET = { id: "ds_1", name: "pets", class_names: ["cat", "dog", "fox"], kind: "text" };
+let left; // samples that the server has not leased yet
+let requests;
+
+/** Serves six samples, each once. */
+function answer({ path, body }) {
+  if (path === "/v1/audits/au_1") return { id: "au_1", dataset_id: "ds_1", status: "completed" };
+  if (path === "/v1/datasets/ds_1") return DATASET;
+  if (path.endsWith("/summary")) return summary();
+  if (path.endsWith("/findings")) return { reviewed: 0, errors: 0 };
+  if (path.endsWith("/neighbours")) return { items: [] };
+  if (path.endsWith("/next")) return { items: left.splice(0, body.count) };
+  if (path.endsWith("/corrections")) return { corrections: [{ batch_id: "ba_1" }] };
+  return {};
+}
+
+beforeEach(async () => {
+  mock.timers.enable({ apis: ["setInterval"] });
+  open("/audits/au_1");
+  left = [1, 2, 3, 4, 5, 6].map((number) => sample(number));
+  requests = serve(answer);
+  await show(main(), { id: "au_1" });
+  await settle();
+});
+afterEach(() => mock.timers.reset());
+
+const shown = () => main().querySelector(".sample-id").textContent;
+
+async function type(...keys) {
+  for (const key of keys) {
+    press(key);
+    await settle();
+  }
+}
+
+test("undo brings the last sample back and the one that was shown comes next", async () => {
+  assert.equal(shown(), "sample-1");
+  await type("x");
+  assert.equal(shown(), "sample-2");
+  await type("u");
+  assert.equal(shown(), "sample-1");
+  const seen = [];
+  while (main().querySelector(".sample-id")) {
+    seen.push(shown());
+    await type("k");
+  }
+  assert.deepEqual(seen, ["sample-1", "sample-2", "sample-3", "sample-4", "sample-5", "sample-6"]);
+});
+
+test("each key decides the sample that is shown", async () => {
+  await type("1", "k", "2", "x", "s");
+  const decided = requests.flatMap(({ path, body }) =>
+    path.endsWith("/corrections") ? body.corrections : [],
+  );
+  assert.deepEqual(
+    decided.map(({ sample_id: id, verdict, corrected_label: label }) => [id, verdict, label]),
+    [
+      ["sample-1", "accept_suggestion", undefined],
+      ["sample-2", "keep", undefined],
+      ["sample-3", "relabel", "fox"],
+      ["sample-4", "exclude", undefined],
+      ["sample-5", "skip", undefined],
+    ],
+  );
+});
+
+test("the sample is described in the page and to screen readers", async () => {
+  const evidence = main().querySelector(".evidence").textContent;
+  assert.match(evidence, /Probably wrong: 80% 70% – 90%/);
+  const announced = document.getElementById("announcer").textContent;
+  assert.equal(announced, "Rank 1, obvious. Given cat; suggested dog, 90%. Probably wrong: 80%.");
+});
+
+test("there is nothing to undo at first", async () => {
+  await type("u");
+  assert.equal(document.getElementById("announcer").textContent, "There is nothing to undo.");
+  assert.equal(shown(), "sample-1");
+});
