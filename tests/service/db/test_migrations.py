@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
+from service.accounts import tenants
 from service.db import migrate
 from service.db.engine import Database
 from service.db.migrate import (
@@ -17,7 +19,17 @@ from service.db.migrate import (
     downgrade,
     upgrade,
 )
-from service.db.tables import ApiKey, Audit, AuditEvent, BrowserSession, Membership, Model, now
+from service.db.tables import (
+    ApiKey,
+    Audit,
+    AuditEvent,
+    BrowserSession,
+    Dataset,
+    Membership,
+    Model,
+    Tenant,
+    now,
+)
 from tests.support.factories import make_dataset, start_audit
 
 TABLES = {table.name for table in Model.metadata.sorted_tables}
@@ -314,4 +326,23 @@ def test_operators_leave_the_organisation_that_they_were_of(store, database):
     assert tenants_of(Membership) == {"d": "default", "e": "default"}
     downgrade(database, "0017")
     assert set(tenants_of(ApiKey).values()) == {"default"}
+    upgrade(database)
+
+
+def test_a_downgrade_that_would_merge_organisations_is_refused(store, database):
+    with database.write() as session:
+        other, _ = tenants.create_tenant(session, name="Elsewhere", admin="Zoe")
+    dataset_id = make_dataset(store, tenant_id=other.id)
+    for target in ("base", "0006"):
+        with pytest.raises(CommandError, match="Elsewhere"):
+            downgrade(database, target)
+    check(database)  # nothing was undone
+    with database.read() as session:
+        assert session.get_one(Dataset, dataset_id).tenant_id == other.id
+    downgrade(database, "0007")  # where organisations are still apart
+    upgrade(database)
+    with database.write() as session:
+        session.delete(session.get_one(Dataset, dataset_id))
+        session.delete(session.get_one(Tenant, other.id))
+    downgrade(database, "0006")
     upgrade(database)
