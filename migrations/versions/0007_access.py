@@ -6,6 +6,7 @@ always names the tenant.
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 from sqlalchemy.dialects import postgresql
 
 from migrations import append_only
@@ -145,6 +146,7 @@ def _isolate(table: str) -> None:
 
 
 def downgrade() -> None:
+    _refuse_to_merge_organisations()
     if op.get_bind().dialect.name == "postgresql":
         for table in ISOLATED:
             op.execute(f"DROP POLICY tenant ON {table}")
@@ -169,3 +171,18 @@ def downgrade() -> None:
         op.drop_index(op.f(f"{table}_tenant_id_ix"), table)
         op.drop_column(table, "tenant_id")
     op.drop_table("tenant")
+
+
+def _refuse_to_merge_organisations() -> None:
+    """Before this revision, everybody sees everything."""
+    others = (
+        op.get_bind()
+        .execute(sa.text("SELECT name FROM tenant WHERE id <> 'default' ORDER BY name"))
+        .scalars()
+        .all()
+    )
+    if others:
+        raise CommandError(
+            "A downgrade below revision 0007 would show the data of all organisations to each "
+            f"other. Delete these first: {', '.join(others)}."
+        )

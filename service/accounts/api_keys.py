@@ -14,13 +14,15 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import Role, Scope
 from service.accounts import access_log, sessions
-from service.accounts.principals import is_valid, principal_of
-from service.core.errors import (
-    Conflict,
-    NotAuthenticated,
-    NotPermitted,
+from service.accounts.principals import is_valid, principal_of, require_power_over
+from service.core.errors import Conflict, NotAuthenticated
+from service.core.principal import (
+    DEFAULT_TENANT,
+    OF_THE_SERVICE,
+    OPERATORS,
+    ROLE_SCOPES,
+    Principal,
 )
-from service.core.principal import DEFAULT_TENANT, ROLE_SCOPES, Principal
 from service.db import tenant_filter
 from service.db.lookup import get_row
 from service.db.tables import ApiKey, now
@@ -42,24 +44,27 @@ def create_key(
 ) -> tuple[ApiKey, str]:
     """Create a key; returns it with its token, which is never shown again.
 
-    Callers create keys of their own tenant; `tenant_id` is for sessions without a caller. Raises
-    NotPermitted if the key would have scopes that its creator lacks.
+    Callers create keys of their own tenant; `tenant_id` is for sessions without a caller, whose
+    keys with scopes of the service belong to no organisation. Raises NotPermitted if the key would
+    have scopes that its creator lacks.
     """
     creator = tenant_filter.caller_of(session)
     wanted = frozenset(ROLE_SCOPES[role] if scopes is None else scopes)
-    if creator is not None and not wanted <= creator.all_scopes:
-        missing = ", ".join(sorted(wanted - creator.all_scopes))
-        raise NotPermitted(f"You cannot grant scopes you do not have: {missing}.")
+    if creator is not None:
+        tenant_id = creator.tenant_id
+    elif wanted & OF_THE_SERVICE:
+        tenant_id = OPERATORS
     secret = secrets.token_urlsafe(32)
     key = ApiKey(
         id=secrets.token_hex(4),
-        tenant_id=creator.tenant_id if creator is not None else tenant_id,
+        tenant_id=tenant_id,
         name=name,
         role=role,
         scopes=None if scopes is None else sorted(wanted),
         secret_hash=hashed(secret),
         expires_at=expires_at,
     )
+    require_power_over(session, key)
     session.add(key)
     session.flush()
     access_log.record(session, "key.create", key.id, tenant_id=key.tenant_id, name=name, role=role)
@@ -70,8 +75,9 @@ def rotate_key(
     session: Session, key_id: str, *, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
     """Give a key a new secret; its identity and permissions stay. The old secret stops working with
-    the next request, and all sessions of the key end."""
+    the next request, and all sessions of the key end. Raises NotPermitted as `create_key` does."""
     key = get_key(session, key_id)
+    require_power_over(session, key)
     if key.secret_hash is None or key.revoked_at is not None:
         raise Conflict(
             f"The key {key_id!r} has no secret to rotate: it is revoked, or signs in by OIDC."
@@ -107,8 +113,10 @@ def get_key(session: Session, key_id: str) -> ApiKey:
 
 
 def revoke_key(session: Session, key_id: str) -> ApiKey:
-    """Reject the key from the next request on, and end its sessions."""
+    """Reject the key from the next request on, and end its sessions. Raises NotPermitted as
+    `create_key` does."""
     key = get_key(session, key_id)
+    require_power_over(session, key)
     if key.revoked_at is None:
         key.revoked_at = now()
         sessions.end_all(session, key_id)

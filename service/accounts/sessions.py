@@ -14,9 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, inspect, select, update
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import Scope
 from service.accounts import access_log
-from service.accounts.principals import is_valid, principal_of
+from service.accounts.principals import is_valid, principal_of, require_power_over
 from service.core.errors import NotAuthenticated, NotFound
 from service.core.principal import Principal
 from service.db import tenant_filter
@@ -99,12 +98,15 @@ def list_sessions(session: Session, key_id: str | None) -> Sequence[BrowserSessi
 
 
 def end(session: Session, session_id: str) -> None:
-    """End one session: the caller's own or, for admins, any of the tenant."""
+    """End one session: the caller's own or, for who manages keys, that of a key they have power
+    over. Raises NotFound, NotPermitted."""
     caller = tenant_filter.caller_of(session)
     row = session.get(BrowserSession, session_id)
     own = row is not None and caller is not None and row.key_id == caller.key_id
-    if row is None or not (own or caller is None or caller.may(Scope.admin)):
+    if row is None or not (own or caller is None or caller.manages_keys):
         raise NotFound(f"There is no session {session_id!r}.")
+    if not own:
+        require_power_over(session, session.get_one(ApiKey, row.key_id))
     if row.ended_at is None:
         row.ended_at = now()
         access_log.record(session, "sign_out", row.id)

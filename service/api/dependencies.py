@@ -194,30 +194,32 @@ BucketDep = Annotated[UploadBucket, Depends(bucket)]
 
 
 class require(SecurityBase):
-    """A dependency that requires a scope; None accepts every authenticated caller."""
+    """A dependency that requires one of the scopes; without any, it accepts every authenticated
+    caller."""
 
-    def __init__(self, scope: Scope | None) -> None:
-        self.scope = scope
+    def __init__(self, *scopes: Scope) -> None:
+        self.scopes = scopes
         self.model = HTTPBearer(description="An API key, `la_…`.")
         self.scheme_name = "HTTPBearer"
 
     def __call__(self, request: Request) -> Principal:
         caller = authenticated(request)
-        if self.scope is not None and not caller.may(self.scope):
+        if self.scopes and not any(map(caller.may, self.scopes)):
             resources_of(request).log_refusal(request, caller)
+            needed = " or ".join(f"`{scope}`" for scope in self.scopes)
             raise NotPermitted(
-                f"This needs the scope `{self.scope}`, which your role `{caller.role}` does not "
+                f"This needs the scope {needed}, which your role `{caller.role}` does not "
                 "give. Contact an admin of your organisation."
             )
         return caller
 
 
-Anyone = Annotated[Principal, Depends(require(None))]
+Anyone = Annotated[Principal, Depends(require())]
 Reader = Annotated[Principal, Depends(require(Scope.review_read))]
 Annotator = Annotated[Principal, Depends(require(Scope.review_write))]
 Uploader = Annotated[Principal, Depends(require(Scope.datasets_write))]
 Auditor = Annotated[Principal, Depends(require(Scope.audits_run))]
 Exporter = Annotated[Principal, Depends(require(Scope.export))]
-Admin = Annotated[Principal, Depends(require(Scope.admin))]
+KeyManager = Annotated[Principal, Depends(require(Scope.admin, Scope.tenants))]
 Scraper = Annotated[Principal, Depends(require(Scope.metrics))]
 Operator = Annotated[Principal, Depends(require(Scope.tenants))]

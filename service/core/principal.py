@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from labelaudit.enums import Role, Scope
 
 DEFAULT_TENANT = "default"  # created by the migrations; enough for a service for one team
+OPERATORS = "operators"  # the tenant of the operators' keys; no organisation has this id
 
 REVIEWING = frozenset({Scope.review_read, Scope.review_write})
 PREPARING = REVIEWING | {Scope.datasets_write, Scope.audits_run, Scope.export}
@@ -16,6 +17,7 @@ ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.admin: PREPARING | {Scope.admin},  # of one organisation; metrics cover the whole service
     Role.operator: frozenset({Scope.tenants, Scope.metrics}),
 }
+OF_THE_SERVICE = ROLE_SCOPES[Role.operator]  # a key with one of these belongs to OPERATORS
 SEES_ALL = frozenset({Scope.datasets_write, Scope.audits_run, Scope.admin})
 
 
@@ -38,6 +40,11 @@ class Principal:
     @property
     def all_scopes(self) -> frozenset[Scope]:
         return ROLE_SCOPES[self.role] if self.scopes is None else self.scopes
+
+    @property
+    def manages_keys(self) -> bool:
+        """Of their organisation, or those of the service."""
+        return self.may(Scope.admin) or self.may(Scope.tenants)
 
     @property
     def sees_all(self) -> bool:

@@ -15,7 +15,7 @@ from service.accounts import access_log
 from service.accounts.principals import is_valid, principal_of
 from service.core.config import Settings
 from service.core.errors import NotPermitted
-from service.core.principal import ROLE_SCOPES, Principal
+from service.core.principal import OPERATORS, ROLE_SCOPES, Principal
 from service.db.engine import advisory_lock
 from service.db.tables import ApiKey, Tenant
 
@@ -23,7 +23,7 @@ from service.db.tables import ApiKey, Tenant
 def sign_in_person(session: Session, claims: dict[str, Any], settings: Settings) -> Principal:
     """The person who signed in, created on their first visit. Raises NotPermitted."""
     email, role = _email(claims, settings), _role(claims, settings)
-    tenant_id = _tenant(session, claims, settings)
+    tenant_id = OPERATORS if role is Role.operator else _tenant(session, claims, settings)
     issuer, subject = settings.oidc_issuer, str(claims["sub"])[:400]
     advisory_lock(session, f"person:{issuer}:{subject}")
     person = session.scalars(

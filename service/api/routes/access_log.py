@@ -9,7 +9,7 @@ from fastapi import Query
 from labelaudit.schemas import AccessEntryRead, Page
 from service.accounts import access_log
 from service.api import cursors
-from service.api.dependencies import Admin, Operator, ReadSession, ResourcesDep
+from service.api.dependencies import KeyManager, Operator, ReadSession, ResourcesDep
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.db.tables import AccessEntry
@@ -24,7 +24,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 @router.get("", response_model=Page[AccessEntryRead])
 def list_access_log(
     session: ReadSession,
-    caller: Admin,
+    caller: KeyManager,
     action: Action = None,
     key_id: Annotated[str | None, Query(max_length=16)] = None,
     since: Since = None,

@@ -13,8 +13,8 @@ from labelaudit.schemas import (
 )
 from service.accounts import api_keys
 from service.api.dependencies import (
-    Admin,
     Anyone,
+    KeyManager,
     ReadSession,
     WriteSession,
 )
@@ -33,7 +33,7 @@ def read_me(session: ReadSession, caller: Anyone) -> dict[str, Any]:
 
 
 @router.post("/keys", status_code=201, response_model=KeyCreated)
-def create_key(session: WriteSession, caller: Admin, wanted: KeyCreate) -> dict[str, Any]:
+def create_key(session: WriteSession, caller: KeyManager, wanted: KeyCreate) -> dict[str, Any]:
     """Create a key; its token is shown only in this response. `scopes` replaces the permissions of
     the role."""
     key, token = api_keys.create_key(
@@ -47,7 +47,7 @@ def create_key(session: WriteSession, caller: Admin, wanted: KeyCreate) -> dict[
 
 
 @router.get("/keys", response_model=list[KeyRead])
-def list_keys(session: ReadSession, caller: Admin) -> list[ApiKey]:
+def list_keys(session: ReadSession, caller: KeyManager) -> list[ApiKey]:
     """List the organisation's keys and the people who signed in by OIDC; without secrets."""
     return api_keys.list_keys(session)
 
@@ -55,7 +55,7 @@ def list_keys(session: ReadSession, caller: Admin) -> list[ApiKey]:
 @router.post("/keys/{key_id}/rotate", response_model=KeyCreated, responses=documented(409))
 def rotate_key(
     session: WriteSession,
-    caller: Admin,
+    caller: KeyManager,
     key_id: str,
     wanted: Annotated[KeyRotate | None, Body()] = None,
 ) -> dict[str, Any]:
@@ -66,6 +66,6 @@ def rotate_key(
 
 
 @router.delete("/keys/{key_id}", response_model=KeyRead)
-def revoke_key(session: WriteSession, caller: Admin, key_id: str) -> ApiKey:
+def revoke_key(session: WriteSession, caller: KeyManager, key_id: str) -> ApiKey:
     """Revoke a key. It stops working with the next request."""
     return api_keys.revoke_key(session, key_id)

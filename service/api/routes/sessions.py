@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from labelaudit.enums import Scope
 from labelaudit.schemas import SessionRead, SignInAddress, SignInOptions
 from service.accounts import oidc, sessions
 from service.api import cookies
@@ -79,7 +78,7 @@ def list_sessions(
     ] = False,
 ) -> list[dict[str, Any]]:
     """List your active sessions, newest first."""
-    if everybody and not caller.may(Scope.admin):
+    if everybody and not caller.manages_keys:
         raise NotPermitted("Only admins can list other people's sessions.")
     found = sessions.list_sessions(session, None if everybody else caller.key_id)
     return [_shown(row, caller) for row in found]

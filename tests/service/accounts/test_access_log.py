@@ -20,7 +20,7 @@ from service.db.engine import Database
 from service.db.tables import AccessEntry, now
 from service.operations.cleanup import clean_up
 from tests.service.api.test_limits import bearer, started
-from tests.service.db.test_app_role import app_url  # noqa: F401 (a fixture)
+from tests.service.db.conftest import app_url  # noqa: F401 (a fixture)
 from tests.support.factories import person
 
 

@@ -1,13 +1,16 @@
 """The migrations and the models agree, and every migration can be undone."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
+from service.accounts import tenants
 from service.db import migrate
 from service.db.engine import Database
 from service.db.migrate import (
@@ -16,7 +19,17 @@ from service.db.migrate import (
     downgrade,
     upgrade,
 )
-from service.db.tables import Audit, AuditEvent, Model
+from service.db.tables import (
+    ApiKey,
+    Audit,
+    AuditEvent,
+    BrowserSession,
+    Dataset,
+    Membership,
+    Model,
+    Tenant,
+    now,
+)
 from tests.support.factories import make_dataset, start_audit
 
 TABLES = {table.name for table in Model.metadata.sorted_tables}
@@ -114,7 +127,7 @@ def test_the_network_fine_tuned_was_called_full(store, database):
 
     now = networks()
     assert now == [("fine_tuned", ["fine_tuned"] * 2), ("fine_tuned", None), ("mlp", ["mlp"])]
-    downgrade(database, "0015-1")
+    downgrade(database, "0014-1")
     assert networks() == [("full", ["full"] * 2), ("full", None), ("mlp", ["mlp"])]
     upgrade(database)
     assert networks() == now
@@ -252,12 +265,12 @@ def _sessions(database: Database, table: str) -> list[tuple[str, str, str]]:
 
 def test_sessions_survive_the_renaming_of_their_table(database):
     kept = [("si_1", "k1", "Firefox")]
-    downgrade(database, _before("0016"))
+    downgrade(database, _before("0015"))
     _insert_session(database, "sign_in")
     upgrade(database)
     assert _sessions(database, "browser_session") == kept
     check(database)
-    downgrade(database, _before("0016"))
+    downgrade(database, _before("0015"))
     assert _sessions(database, "sign_in") == kept
     upgrade(database)
     assert _sessions(database, "browser_session") == kept
@@ -272,3 +285,64 @@ def test_row_level_security_follows_the_renamed_table(postgres_url):
     with database.read() as session:
         assert tuple(session.execute(query).one()) == (True, 1)
     database.dispose()
+
+
+def test_operators_leave_the_organisation_that_they_were_of(store, database):
+    dataset_id = make_dataset(store)
+    downgrade(database, "0017")
+    keys = {
+        "a": ("operator", None),
+        "b": ("admin", ["admin", "tenants"]),
+        "c": ("viewer", ["metrics"]),
+        "d": ("admin", None),
+        "e": ("operator", ["review:read"]),
+    }
+    with database.write() as session:
+        session.add_all(
+            ApiKey(id=key_id, tenant_id="default", name=key_id, role=role, scopes=scopes)
+            for key_id, (role, scopes) in keys.items()
+        )
+        session.flush()
+        for key_id in keys:
+            session.add(
+                BrowserSession(
+                    token_hash=key_id, key_id=key_id, tenant_id="default", expires_at=now()
+                )
+            )
+            session.add(
+                Membership(
+                    dataset_id=dataset_id, key_id=key_id, tenant_id="default", added_by="Uma"
+                )
+            )
+
+    def tenants_of(kind: Any) -> dict[str, str]:
+        column = kind.id if kind is ApiKey else kind.key_id
+        with database.read() as session:
+            return dict(session.execute(select(column, kind.tenant_id)).all())
+
+    upgrade(database)
+    expected = {key_id: "operators" if key_id in "abc" else "default" for key_id in keys}
+    assert tenants_of(ApiKey) == tenants_of(BrowserSession) == expected
+    assert tenants_of(Membership) == {"d": "default", "e": "default"}
+    downgrade(database, "0017")
+    assert set(tenants_of(ApiKey).values()) == {"default"}
+    upgrade(database)
+
+
+def test_a_downgrade_that_would_merge_organisations_is_refused(store, database):
+    with database.write() as session:
+        other, _ = tenants.create_tenant(session, name="Elsewhere", admin="Zoe")
+    dataset_id = make_dataset(store, tenant_id=other.id)
+    for target in ("base", "0006"):
+        with pytest.raises(CommandError, match="Elsewhere"):
+            downgrade(database, target)
+    check(database)  # nothing was undone
+    with database.read() as session:
+        assert session.get_one(Dataset, dataset_id).tenant_id == other.id
+    downgrade(database, "0007")  # where organisations are still apart
+    upgrade(database)
+    with database.write() as session:
+        session.delete(session.get_one(Dataset, dataset_id))
+        session.delete(session.get_one(Tenant, other.id))
+    downgrade(database, "0006")
+    upgrade(database)

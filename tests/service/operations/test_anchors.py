@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from labelaudit.enums import Verdict
 from service import review
 from service.backends import Backends, anchor_due, open_anchors
-from service.cli import app as cli
+from service.cli.app import app as cli
 from service.core.config import SIGNING_KEY, Settings
 from service.datasets import deletion
 from service.db.engine import Database
@@ -228,7 +228,7 @@ def test_elsewhere_a_key_is_used_only_if_there_is_one(tmp_path, storage, monkeyp
     made = Settings(database_url=settings.database_url)
     assert open_anchors(made, storage) is not None
     assert "PRIVATE" not in repr(made)
-    assert "PRIVATE" not in repr(open_anchors(made, storage).key)  # type: ignore[union-attr]
+    assert "PRIVATE" not in repr(open_anchors(made, storage).key)
 
 
 def test_anchors_go_with_their_dataset(store, anchors, dataset_id):
@@ -257,7 +257,7 @@ def test_a_backup_anchors_every_chain_and_keeps_the_anchors(embedded, tmp_path):
     assert anchored(store, dataset_id) == ["3"]
     assert (tmp_path / "kept" / SIGNING_KEY).stat().st_mode & 0o777 == 0o600
     decide(store, None, audit_id, 3)
-    open_anchors(embedded, store.storage).write(dataset_id, 4, "0" * 64)  # type: ignore[union-attr]
+    open_anchors(embedded, store.storage).write(dataset_id, 4, "0" * 64)
     with pytest.raises(BackupFailed, match="rewritten"):
         back_up(embedded, tmp_path / "another")
     copy = Database(f"sqlite:///{tmp_path / 'kept' / 'labelaudit.sqlite3'}")
