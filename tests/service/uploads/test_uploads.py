@@ -104,7 +104,7 @@ def test_a_file_with_another_hash_is_rejected_with_the_reason(uploader, storage)
     assert (answer.status_code, answer.json()["type"]) == (410, "/problems/checksum-mismatch")
     shown = uploader.get(location).json()
     assert (shown["status"], shown["dataset_id"]) == ("rejected", None)
-    assert "damaged on the way" in shown["problem"]["detail"]
+    assert "damaged in transit" in shown["problem"]["detail"]
     assert uploader.head(location, headers=TUS).status_code == 410
     assert files_in(storage) == []
     assert datasets_of(uploader) == []
