@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from labelaudit.enums import Verdict
 from service import review
 from service.backends import Backends, anchor_due, open_anchors
-from service.cli import app as cli
+from service.cli.app import app as cli
 from service.core.config import SIGNING_KEY, Settings
 from service.datasets import deletion
 from service.db.engine import Database

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from labelaudit.enums import JobStatus
 from service.audits import records as audits
-from service.cli import app as cli
+from service.cli.app import app as cli
 from service.core.errors import NotFound
 from service.datasets import deletion, encodings
 from service.datasets import records as datasets
