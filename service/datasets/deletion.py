@@ -52,12 +52,13 @@ def delete_dataset(session: Session, dataset_id: str) -> Deleted:
         version=dataset.version,
         samples=dataset.sample_count,
     )
-    session.delete(dataset)
+    # before the dataset: row-level security shows a job for as long as its subject is there
     session.execute(delete(Job).where(Job.subject_id.in_(subjects)))
     session.execute(delete(Upload).where(Upload.id.in_(uploads)))
     answer = cast(Idempotency.body, String)
     naming = or_(*(answer.contains(name, autoescape=True) for name in subjects))
     session.execute(delete(Idempotency).where(naming))
+    session.delete(dataset)
     return Deleted(
         keys=[
             folder(dataset_id),

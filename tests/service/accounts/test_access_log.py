@@ -15,12 +15,14 @@ from service.accounts import access_log
 from service.accounts.access_log import AccessLogFile
 from service.accounts.refusals import CALLERS, LINES, Refusals
 from service.api.app import create_app
-from service.db import app_role
 from service.db.engine import Database
 from service.db.tables import AccessEntry, now
 from service.operations.cleanup import clean_up
 from tests.service.api.test_limits import bearer, started
+<<<<<<< HEAD
 from tests.service.db.conftest import app_url  # noqa: F401 (a fixture)
+=======
+>>>>>>> verify
 from tests.support.factories import person
 
 
@@ -91,25 +93,6 @@ def test_nobody_truncates_a_log(postgres_url, table):
         session.execute(text(f"TRUNCATE {table} CASCADE"))
     assert actions(owner) == ["kept"]
     owner.dispose()
-
-
-def test_the_services_own_role_can_make_old_lines_go_and_no_others(
-    postgres_url,
-    app_url,  # noqa: F811
-):
-    owner, service = Database(postgres_url), Database(app_url)
-    keep_for(owner, 30)
-    for action, days in (("older", 31), ("old", 29)):
-        write_line(owner, action, days=days)
-    for statement in ("DELETE FROM access_log", "UPDATE log_retention SET days = 1"):
-        with pytest.raises(DBAPIError, match="permission denied"), service.write() as session:
-            session.execute(text(statement))
-    with service.write() as session:
-        assert access_log.delete_expired(session) == 1
-    assert actions(owner) == ["old"]
-    assert "log_retention" in app_role.READ_ONLY
-    for database in (owner, service):
-        database.dispose()
 
 
 # ---------------------------------------------------------------------------------------- refusals

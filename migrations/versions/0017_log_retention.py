@@ -5,8 +5,8 @@ from alembic import op
 
 from migrations import append_only
 
-revision = "0018"
-down_revision = "0017"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
