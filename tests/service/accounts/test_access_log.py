@@ -19,10 +19,6 @@ from service.db.engine import Database
 from service.db.tables import AccessEntry, now
 from service.operations.cleanup import clean_up
 from tests.service.api.test_limits import bearer, started
-<<<<<<< HEAD
-from tests.service.db.conftest import app_url  # noqa: F401 (a fixture)
-=======
->>>>>>> verify
 from tests.support.factories import person
 
 
