@@ -88,6 +88,9 @@ class Settings(BaseSettings):
         default=None, description="per caller; default `6000/minute`, none if embedded; empty: none"
     )
     failed_sign_in_limit: str = Field(default="30/minute", description="per address")
+    key_days: float = Field(
+        default=365.0, ge=0, le=36_500, description="until new API keys expire; 0: never"
+    )
     public_url: str = Field(default="", description="the URL people open; OIDC redirects to it")
 
     oidc_issuer: str = Field(default="", description="empty: no single sign-on")

@@ -10,12 +10,13 @@ from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import DatasetKind, DatasetStatus, JobType
-from service.accounts import access_log
+from service.accounts import access_log, api_keys
 from service.core.errors import BadInput, NotFound, NotReady
 from service.core.principal import Principal
 from service.db.bulk import bulk_copy
 from service.db.lookup import get_row
 from service.db.tables import (
+    ApiKey,
     Audit,
     Dataset,
     Export,
@@ -200,6 +201,8 @@ def delete_dataset(session: Session, dataset_id: str) -> list[str]:
         version=dataset.version,
         samples=dataset.sample_count,
     )
+    for key in session.scalars(select(ApiKey).where(ApiKey.dataset_id == dataset_id)):
+        api_keys.end_key(session, key)
     session.delete(dataset)
     return [
         folder(dataset_id),
