@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Literal
 
 from labelaudit.client.paths import dataset_path, segment
 from labelaudit.client.transport import Transport
@@ -18,6 +19,8 @@ from labelaudit.schemas import (
     TenantRead,
 )
 
+Expiry = datetime | Literal["never"] | None
+
 
 class AccountsMixin:
     """The part of `Client` that manages who may do what."""
@@ -32,21 +35,23 @@ class AccountsMixin:
         return [KeyRead.model_validate(item) for item in self._transport.get("/v1/keys")]
 
     def create_key(
-        self, name: str, role: Role | str = Role.annotator, *, expires_at: datetime | None = None
+        self,
+        name: str,
+        role: Role | str = Role.annotator,
+        *,
+        dataset_id: str | None = None,
+        expires_at: Expiry = None,
     ) -> KeyCreated:
-        """Create a key. Its token appears only in this answer."""
-        body = {
-            "name": name,
-            "role": str(role),
-            "expires_at": expires_at.isoformat() if expires_at else None,
-        }
+        """Create a key, for one dataset alone if it is given. Its token appears only in this
+        answer. Without `expires_at` it expires as the service is set up, usually after a year."""
+        body = {"name": name, "role": str(role), "dataset_id": dataset_id, **_expiry(expires_at)}
         answer = self._transport.request("POST", "/v1/keys", json=body)
         return KeyCreated.model_validate(answer.json())
 
-    def rotate_key(self, key_id: str) -> KeyCreated:
+    def rotate_key(self, key_id: str, *, expires_at: Expiry = None) -> KeyCreated:
         """Replace a key's token. The new one appears only in this answer; the old one is invalid
-        immediately."""
-        answer = self._transport.request("POST", f"{_key(key_id)}/rotate")
+        immediately. Without `expires_at` the key expires when it did before."""
+        answer = self._transport.request("POST", f"{_key(key_id)}/rotate", json=_expiry(expires_at))
         return KeyCreated.model_validate(answer.json())
 
     def revoke_key(self, key_id: str) -> KeyRead:
@@ -102,6 +107,13 @@ class AccountsMixin:
         body = {"name": name, "admin": admin}
         answer = self._transport.request("POST", "/v1/tenants", json=body)
         return TenantCreated.model_validate(answer.json())
+
+
+def _expiry(expires_at: Expiry) -> dict[str, str | None]:
+    """Left out, or null for never."""
+    if expires_at is None:
+        return {}
+    return {"expires_at": None if expires_at == "never" else expires_at.isoformat()}
 
 
 def _key(key_id: str) -> str:

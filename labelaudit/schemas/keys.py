@@ -20,11 +20,22 @@ class KeyCreate(Request):
     scopes: list[Scope] | None = Field(
         default=None, max_length=20, description="Instead of what the role may do."
     )
-    expires_at: Moment | None = None
+    dataset_id: Words | None = Field(
+        default=None,
+        max_length=40,
+        description="The only dataset that the key can access; without the scopes `admin`, "
+        "`tenants` and `metrics`.",
+    )
+    expires_at: Moment | None = Field(
+        default=None,
+        description="Null: never. If left out: after the service's default, usually a year.",
+    )
 
 
 class KeyRotate(Request):
-    expires_at: Moment | None = Field(default=None, description="Null: as it was.")
+    expires_at: Moment | None = Field(
+        default=None, description="Null: never. If left out: as it was."
+    )
 
 
 class KeyRead(Schema):
@@ -32,6 +43,7 @@ class KeyRead(Schema):
     name: str
     role: Role
     scopes: list[str] | None = Field(description="Null: what the role may do.")
+    dataset_id: str | None = Field(description="The only dataset that the key can access, if any.")
     email: str | None
     issuer: str | None = Field(description="Who vouches for a person; null for an API key.")
     created_at: datetime
@@ -51,6 +63,8 @@ class Me(Schema):
     scopes: list[Scope]
     email: str | None
     tenant_id: str
+    dataset_id: str | None
+    expires_at: datetime | None
 
 
 class SessionRead(Schema):

@@ -19,7 +19,14 @@ def is_valid(key: ApiKey | Row[Any]) -> bool:
 def principal_of(key: ApiKey | Row[Any]) -> Principal:
     known = {scope.value for scope in Scope}  # a newer version may have stored others
     scopes = None if key.scopes is None else frozenset(Scope(s) for s in key.scopes if s in known)
-    return Principal(key.id, key.name, key.role, tenant_id=key.tenant_id, scopes=scopes)
+    return Principal(
+        key.id,
+        key.name,
+        key.role,
+        tenant_id=key.tenant_id,
+        dataset_id=key.dataset_id,
+        scopes=scopes,
+    )
 
 
 def require_power_over(session: Session, key: ApiKey) -> None:
@@ -29,11 +36,13 @@ def require_power_over(session: Session, key: ApiKey) -> None:
     Raises
     ------
     NotPermitted
-        The key has scopes that the session's caller lacks.
+        The key has scopes that the session's caller lacks, or sees more than the caller's dataset.
     """
     caller = tenant_filter.caller_of(session)
     if caller is None:
         return
+    if caller.dataset_id not in (None, key.dataset_id):
+        raise NotPermitted(f"Your key is for the dataset {caller.dataset_id!r} alone.")
     missing = principal_of(key).all_scopes - caller.all_scopes
     if missing:
         raise NotPermitted(

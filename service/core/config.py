@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     anchor_every: int = Field(
         default=100, ge=1, description="corrections of a dataset between two signatures"
     )
+    key_days: float = Field(
+        default=365.0, ge=0, le=36_500, description="until new API keys expire; 0: never"
+    )
     public_url: str = Field(default="", description="the URL people open; OIDC redirects to it")
 
     oidc_issuer: str = Field(default="", description="empty: no single sign-on")

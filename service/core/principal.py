@@ -18,6 +18,8 @@ ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.operator: frozenset({Scope.tenants, Scope.metrics}),
 }
 OF_THE_SERVICE = ROLE_SCOPES[Role.operator]  # a key with one of these belongs to OPERATORS
+# What reaches beyond a dataset: a key for one dataset has none of these.
+BEYOND_A_DATASET = OF_THE_SERVICE | {Scope.admin}
 SEES_ALL = frozenset({Scope.datasets_write, Scope.audits_run, Scope.admin})
 
 
@@ -29,6 +31,7 @@ class Principal:
     name: str
     role: Role
     tenant_id: str = DEFAULT_TENANT
+    dataset_id: str | None = None  # the only dataset that the key is for
     scopes: frozenset[Scope] | None = None  # None: the role's
     session_id: str | None = None
     address: str | None = None
@@ -49,7 +52,7 @@ class Principal:
     @property
     def sees_all(self) -> bool:
         """Whether the caller sees every dataset of the tenant, not only shared ones."""
-        return bool(SEES_ALL & self.all_scopes)
+        return self.dataset_id is None and bool(SEES_ALL & self.all_scopes)
 
     @property
     def leads(self) -> bool:

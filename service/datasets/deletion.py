@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from sqlalchemy import String, cast, delete, or_, select
 from sqlalchemy.orm import Session
 
-from service.accounts import access_log
+from service.accounts import access_log, api_keys
 from service.datasets import encodings
 from service.datasets.records import folder, get_dataset
 from service.db.engine import Database
 from service.db.tables import (
+    ApiKey,
     Audit,
     Export,
     Idempotency,
@@ -58,6 +59,9 @@ def delete_dataset(session: Session, dataset_id: str) -> Deleted:
     answer = cast(Idempotency.body, String)
     naming = or_(*(answer.contains(name, autoescape=True) for name in subjects))
     session.execute(delete(Idempotency).where(naming))
+    for key in session.scalars(select(ApiKey).where(ApiKey.dataset_id == dataset_id)):
+        api_keys.end_key(session, key)
+        session.delete(key)
     session.delete(dataset)
     return Deleted(
         keys=[

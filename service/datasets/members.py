@@ -31,7 +31,11 @@ def list_others(session: Session, dataset_id: str) -> list[Principal]:
     members = {key.id for _, key in list_members(session, dataset_id)}
     keys = session.scalars(select(ApiKey).order_by(ApiKey.name, ApiKey.id))
     people = [principal_of(key) for key in keys if is_valid(key) and key.id not in members]
-    return [one for one in people if one.may(Scope.review_read) and not one.sees_all]
+    return [
+        one
+        for one in people
+        if one.may(Scope.review_read) and not one.sees_all and one.dataset_id is None
+    ]
 
 
 def add_member(

@@ -1,4 +1,5 @@
 """Which rows a caller's session sees: those of their tenant, and of the datasets shared with them.
+A key for one dataset sees that one and nothing of the others.
 
 A session opened for a caller adds the condition to every ORM statement, so no query can forget it.
 Tables without a `tenant_id` belong to a dataset or an audit, and are reached through it. On
@@ -7,7 +8,7 @@ line of defence (`migrations/versions/0007_access.py`).
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
@@ -35,13 +36,26 @@ from service.db.tables import (
     Export,
     Membership,
     TenantOwned,
+    Upload,
 )
 
 Value = str | BindParameter[str]
 
 CALLER, VISIBLE = "caller", "visible"
+
+
+class Visible(NamedTuple):
+    """What a caller sees: their tenant; of it the datasets of a member, given by the id of their
+    key, or a single dataset."""
+
+    tenant: Value
+    member: Value | None = None
+    only: Value | None = None
+
+
 _TENANT: BindParameter[str] = bindparam("tenant", type_=String)
 _MEMBER: BindParameter[str] = bindparam("member", type_=String)
+_ONLY: BindParameter[str] = bindparam("only", type_=String)
 GUC = "labelaudit.tenant"
 KEEPS_TENANT = "keeps_tenant"  # marks autocommit connections on which only callers read
 _SET_TENANT = text(f"SELECT set_config('{GUC}', :tenant, :local)")
@@ -53,8 +67,8 @@ def info(caller: Principal | None) -> dict[Any, Any]:
     """The `Session.info` that restricts a session to what the caller may see."""
     if caller is None:
         return {}
-    member = None if caller.sees_all else caller.key_id
-    return {CALLER: caller, VISIBLE: (caller.tenant_id, member)}
+    member = None if caller.sees_all or caller.dataset_id else caller.key_id
+    return {CALLER: caller, VISIBLE: Visible(caller.tenant_id, member, caller.dataset_id)}
 
 
 def caller_of(session: Session) -> Principal | None:
@@ -64,12 +78,16 @@ def caller_of(session: Session) -> Principal | None:
 
 
 @lru_cache(1024)
-def _criteria(tenant_id: Value, member: Value | None) -> list[LoaderCriteriaOption]:
-    """For a caller who sees the whole tenant, or for a member, given by the id of their key."""
+def _criteria(visible_to: Visible) -> list[LoaderCriteriaOption]:
+    tenant_id, member, only = visible_to
     conditions: dict[type[TenantOwned], list[ColumnElement[bool]]] = {
         table: [table.tenant_id == tenant_id] for table in TenantOwned.__subclasses__()
     }
-    if member is not None:
+    if only is not None:
+        conditions[Dataset].append(Dataset.id == only)
+        for table in (Audit, Export, Membership, Upload):
+            conditions[table].append(table.dataset_id == only)
+    elif member is not None:
         visible = _visible_datasets(tenant_id, member)
         conditions[Dataset].append(Dataset.id.in_(visible))
         conditions[Audit].append(Audit.dataset_id.in_(visible))
@@ -90,23 +108,23 @@ def _visible_datasets(tenant_id: Value, key_id: Value) -> Select[str]:
 
 @event.listens_for(Session, "do_orm_execute")
 def _add_tenant_criteria(state: ORMExecuteState) -> None:
-    visible = state.session.info.get(VISIBLE)
+    visible: Visible | None = state.session.info.get(VISIBLE)
     reads_rows = state.is_select and not state.is_column_load and not state.is_relationship_load
     if not visible or not (reads_rows or state.is_update or state.is_delete):
         return
-    tenant_id, member = visible
     if state.execution_options.get(CACHED):
-        state.statement = _with_criteria(state.statement, member is not None)
+        with_values = Visible(_TENANT, visible.member and _MEMBER, visible.only and _ONLY)
+        state.statement = _with_criteria(state.statement, with_values)
         given: Any = state.parameters or {}
-        state.parameters = {**given, "tenant": tenant_id, "member": member}
+        state.parameters = {**given, **visible._asdict()}
     else:
-        state.statement = state.statement.options(*_criteria(tenant_id, member))
+        state.statement = state.statement.options(*_criteria(visible))
 
 
 @lru_cache(1024)
-def _with_criteria(statement: Executable, for_member: bool) -> Executable:
+def _with_criteria(statement: Executable, parameters: Visible) -> Executable:
     """A cached statement with the tenant criteria, whose values are parameters."""
-    return statement.options(*_criteria(_TENANT, _MEMBER if for_member else None))
+    return statement.options(*_criteria(parameters))
 
 
 @event.listens_for(Session, "after_begin")

@@ -24,7 +24,6 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
 from labelaudit.client.session_file import Address, delete_address, write_address
-from labelaudit.enums import Role
 from service.accounts import access_log, api_keys
 from service.api.app import create_app
 from service.backends import open_backends
@@ -35,7 +34,7 @@ from service.hosting.supervisor import Supervisor
 
 log = structlog.get_logger()
 
-KEY_NAME = "embedded"
+KEY_ID = "embedded"
 LOOPBACK_NAMES = ["127.0.0.1", "localhost", "::1", "[::1]"]
 SHUTDOWN_SECONDS = 3  # an open progress stream would block the shutdown
 
@@ -248,15 +247,12 @@ def _url(host: str, listener: socket.socket) -> str:
 
 
 def _prepare_database(settings: Settings) -> str:
-    """Migrate the database and create an admin key; revoke the keys of earlier starts."""
+    """Migrate the database and give the local admin key a new token, which is returned."""
     backends = open_backends(settings)
-    database = backends.database
     try:
-        migrate.upgrade(database)
-        with database.write() as session:
+        migrate.upgrade(backends.database)
+        with backends.database.write() as session:
             access_log.keep_for(session, settings.access_log_days)
-            api_keys.revoke_by_name(session, KEY_NAME)
-            _, token = api_keys.create_key(session, name=KEY_NAME, role=Role.admin)
+            return api_keys.renew_local_key(session, KEY_ID)
     finally:
         backends.close()
-    return token

@@ -7,7 +7,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import Verdict
@@ -74,10 +74,16 @@ def list_members(session: Session, audit_id: str) -> list[Member]:
     return sorted(members.values(), key=lambda member: -member.verdicts)
 
 
-def reviewers(session: Session) -> Sequence[ApiKey]:
-    """Everybody who can review: the valid keys."""
+def reviewers(session: Session, audit_id: str) -> Sequence[ApiKey]:
+    """Everybody who can review: the valid keys, without those for other datasets."""
+    dataset_id = get_audit(session, audit_id).dataset_id
     return session.scalars(
-        select(ApiKey).where(ApiKey.revoked_at.is_(None)).order_by(ApiKey.name, ApiKey.id)
+        select(ApiKey)
+        .where(
+            ApiKey.revoked_at.is_(None),
+            or_(ApiKey.dataset_id.is_(None), ApiKey.dataset_id == dataset_id),
+        )
+        .order_by(ApiKey.name, ApiKey.id)
     ).all()
 
 

@@ -13,6 +13,7 @@ from service.core.errors import (
     Conflict,
     Gone,
     NotFound,
+    NotPermitted,
     TooManyRequests,
     UploadTooLarge,
 )
@@ -45,7 +46,11 @@ def reserve(
     ------
     UploadTooLarge, TooManyRequests
         Larger than one file may be, or than what is left of the quota; too many open uploads.
+    NotPermitted
+        The caller's key is for one dataset.
     """
+    if principal.dataset_id is not None:
+        raise NotPermitted(f"Your key is for the dataset {principal.dataset_id!r} alone.")
     if length is not None and length > settings.max_upload_bytes:
         raise UploadTooLarge(
             f"The upload has {length} bytes; the limit is {settings.max_upload_bytes}."

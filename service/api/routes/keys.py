@@ -16,6 +16,7 @@ from service.api.dependencies import (
     Anyone,
     KeyManager,
     ReadSession,
+    SettingsDep,
     WriteSession,
 )
 from service.api.problems import documented
@@ -33,15 +34,19 @@ def read_me(session: ReadSession, caller: Anyone) -> dict[str, Any]:
 
 
 @router.post("/keys", status_code=201, response_model=KeyCreated)
-def create_key(session: WriteSession, caller: KeyManager, wanted: KeyCreate) -> dict[str, Any]:
+def create_key(
+    session: WriteSession, settings: SettingsDep, caller: KeyManager, wanted: KeyCreate
+) -> dict[str, Any]:
     """Create a key; its token is shown only in this response. `scopes` replaces the permissions of
     the role."""
+    said = "expires_at" in wanted.model_fields_set
     key, token = api_keys.create_key(
         session,
         name=wanted.name,
         role=wanted.role,
         scopes=wanted.scopes,
-        expires_at=wanted.expires_at,
+        dataset_id=wanted.dataset_id,
+        expires_at=wanted.expires_at if said else api_keys.default_expiry(settings),
     )
     return {**key.to_dict(), "token": token}
 
@@ -60,8 +65,8 @@ def rotate_key(
     wanted: Annotated[KeyRotate | None, Body()] = None,
 ) -> dict[str, Any]:
     """Give a key a new token, shown only in this response; the old one stops working at once."""
-    expires_at = wanted.expires_at if wanted else None
-    key, token = api_keys.rotate_key(session, key_id, expires_at=expires_at)
+    changes = wanted.model_dump(exclude_unset=True) if wanted else {}
+    key, token = api_keys.rotate_key(session, key_id, **changes)
     return {**key.to_dict(), "token": token}
 
 

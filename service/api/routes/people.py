@@ -58,8 +58,7 @@ def read_review_settings(session: ReadSession, caller: Reader, audit_id: str) ->
 @router.get("/people", response_model=list[Person])
 def list_people(session: ReadSession, caller: Auditor, audit_id: str) -> Any:
     """List who can review: the people to name in assignments and as adjudicators."""
-    audits.get_audit(session, audit_id)
-    return team.reviewers(session)
+    return team.reviewers(session, audit_id)
 
 
 @router.get("/team", response_model=Team)

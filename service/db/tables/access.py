@@ -37,6 +37,8 @@ class ApiKey(TenantOwned, Model):
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role] = mapped_column(one_of(Role))
     scopes: Mapped[list[str] | None]  # null: what the role may do
+    # The only dataset that the key sees. Not a foreign key: SQLite cannot add one to this table.
+    dataset_id: Mapped[str | None] = mapped_column(String(40), index=True)
     secret_hash: Mapped[str | None] = mapped_column(String(64))
     issuer: Mapped[str | None] = mapped_column(String(400))
     subject: Mapped[str | None] = mapped_column(String(400))

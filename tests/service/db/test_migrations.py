@@ -346,3 +346,19 @@ def test_a_downgrade_that_would_merge_organisations_is_refused(store, database):
         session.delete(session.get_one(Tenant, other.id))
     downgrade(database, "0006")
     upgrade(database)
+
+
+def test_a_key_for_one_dataset_is_revoked_where_it_would_see_all(database):
+    with database.write() as session:
+        session.add_all(
+            ApiKey(
+                id=key_id, tenant_id="default", name=key_id, role="viewer", dataset_id=dataset_id
+            )
+            for key_id, dataset_id in (("a", "ds_1"), ("b", None))
+        )
+    downgrade(database, "0018")
+    upgrade(database)
+    with database.read() as session:
+        revoked = dict(session.execute(select(ApiKey.id, ApiKey.revoked_at)).all())
+    assert revoked["a"] is not None
+    assert revoked["b"] is None

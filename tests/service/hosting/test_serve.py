@@ -102,18 +102,23 @@ def test_a_second_service_on_the_same_data_is_refused(serve: Serve) -> None:
     assert httpx.get(f"{address.url}/readyz").json()["status"] == "ready"
 
 
-def test_each_start_makes_a_new_key_and_revokes_the_one_before(serve: Serve) -> None:
+def test_each_start_gives_the_same_key_a_new_token(serve: Serve) -> None:
     first = serve("--workers", "0")
     first.wait_until_up()
     old = read_address(first.data_dir)
     assert old is not None
+    with Client(old.url, old.token) as client:
+        key_id = client.me().key_id
     first.stop()
     second = serve("--workers", "0")
     second.wait_until_up()
     new = read_address(second.data_dir)
     assert new is not None
     with Client(new.url, new.token) as client:
-        assert client.me().role == "admin"
+        me = client.me()
+        assert (me.key_id, me.role, me.expires_at) == (key_id, "admin", None)
+        listed = client.keys()
+    assert [key.id for key in listed] == [key_id]
     with Client(new.url, old.token) as client, pytest.raises(ApiError, match="not valid"):
         client.me()
 

@@ -271,6 +271,7 @@ declare namespace Api {
     name: string;
     role: Role;
     scopes: Array<Scope> | null;
+    dataset_id: string | null;
     expires_at: string | null;
   };
   type KeyCreated = {
@@ -278,6 +279,7 @@ declare namespace Api {
     name: string;
     role: Role;
     scopes: Array<string> | null;
+    dataset_id: string | null;
     email: string | null;
     issuer: string | null;
     created_at: string;
@@ -291,6 +293,7 @@ declare namespace Api {
     name: string;
     role: Role;
     scopes: Array<string> | null;
+    dataset_id: string | null;
     email: string | null;
     issuer: string | null;
     created_at: string;
@@ -360,6 +363,8 @@ declare namespace Api {
     scopes: Array<Scope>;
     email: string | null;
     tenant_id: string;
+    dataset_id: string | null;
+    expires_at: string | null;
   };
   type Measured = {
     samples: number;
