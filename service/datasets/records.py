@@ -184,9 +184,9 @@ def list_datasets(session: Session, *, before: str | None, limit: int) -> Sequen
     return session.scalars(query).all()
 
 
-def delete_dataset(session: Session, dataset_id: str) -> list[str]:
+def delete_dataset(session: Session, dataset_id: str, *, by: Principal | None = None) -> list[str]:
     """Delete the dataset with its audits and exports; returns the storage keys to delete after the
-    commit."""
+    commit. The log names the session's caller or `by`."""
     dataset = get_dataset(session, dataset_id)
     audits = session.scalars(select(Audit.id).where(Audit.dataset_id == dataset_id)).all()
     exports = session.scalars(select(Export.id).where(Export.dataset_id == dataset_id)).all()
@@ -196,6 +196,8 @@ def delete_dataset(session: Session, dataset_id: str) -> list[str]:
         session,
         "dataset.delete",
         dataset_id,
+        by=by,
+        tenant_id=dataset.tenant_id,
         name=dataset.name,
         sha256=dataset.sha256,
         version=dataset.version,
