@@ -131,13 +131,9 @@ def test_organisations_are_an_operators(
     tenant_id = next(one["id"] for one in listed if one["name"] == "North")
     at_work = run("tenants", "delete", tenant_id, "--yes")
     assert (at_work.code, "Suspend" in at_work.err) == (1, True)
-    for command, status in (
-        ("suspend", "suspended"),
-        ("resume", "active"),
-        ("suspend", "suspended"),
-    ):
+    for command in ("suspend", "resume", "suspend"):
         assert run("tenants", command, tenant_id).code == 0
-        assert status in run("tenants", "list").out
+        assert ("suspended" in run("tenants", "list").out) == (command == "suspend")
     assert run("tenants", "delete", tenant_id, "--yes").code == 0
     assert "North" not in run("tenants", "list").out
 
