@@ -26,6 +26,13 @@ class Scope(StrEnum):
     tenants = "tenants"
 
 
+class TenantStatus(StrEnum):
+    """Whether an organisation may use the service."""
+
+    active = "active"
+    suspended = "suspended"
+
+
 class AccessOutcome(StrEnum):
     """What became of a request in the access log."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from labelaudit.client.paths import dataset_path, segment
 from labelaudit.client.transport import Transport
-from labelaudit.enums import Role
+from labelaudit.enums import Role, TenantStatus
 from labelaudit.schemas import (
     AccessEntryRead,
     KeyCreated,
@@ -108,6 +108,22 @@ class AccountsMixin:
         answer = self._transport.request("POST", "/v1/tenants", json=body)
         return TenantCreated.model_validate(answer.json())
 
+    def suspend_tenant(self, tenant_id: str) -> TenantRead:
+        """Refuse an organisation's keys and sessions, and let its jobs wait. Nothing is deleted."""
+        return self._set_tenant_status(tenant_id, TenantStatus.suspended)
+
+    def resume_tenant(self, tenant_id: str) -> TenantRead:
+        """End an organisation's suspension."""
+        return self._set_tenant_status(tenant_id, TenantStatus.active)
+
+    def _set_tenant_status(self, tenant_id: str, status: TenantStatus) -> TenantRead:
+        answer = self._transport.request("PATCH", _tenant(tenant_id), json={"status": status})
+        return TenantRead.model_validate(answer.json())
+
+    def delete_tenant(self, tenant_id: str) -> None:
+        """Delete a suspended organisation with its datasets and keys. This cannot be undone."""
+        self._transport.request("DELETE", _tenant(tenant_id))
+
 
 def _expiry(expires_at: Expiry) -> dict[str, str | None]:
     """Left out, or null for never."""
@@ -118,6 +134,10 @@ def _expiry(expires_at: Expiry) -> dict[str, str | None]:
 
 def _key(key_id: str) -> str:
     return f"/v1/keys/{segment(key_id)}"
+
+
+def _tenant(tenant_id: str) -> str:
+    return f"/v1/tenants/{segment(tenant_id)}"
 
 
 def _members(dataset_id: str) -> str:

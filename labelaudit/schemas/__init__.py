@@ -44,6 +44,7 @@ from labelaudit.schemas.keys import (
     TenantCreate,
     TenantCreated,
     TenantRead,
+    TenantUpdate,
 )
 from labelaudit.schemas.models import (
     MAX_PREDICTED,
@@ -176,6 +177,7 @@ __all__ = [
     "TenantCreate",
     "TenantCreated",
     "TenantRead",
+    "TenantUpdate",
     "Text",
     "TrajectoryRead",
     "UploadList",

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from labelaudit.enums import AccessOutcome, Role, Scope
+from labelaudit.enums import AccessOutcome, Role, Scope, TenantStatus
 from labelaudit.schemas.base import (
     Moment,
     Request,
@@ -124,9 +124,16 @@ class TenantCreate(Request):
     )
 
 
+class TenantUpdate(Request):
+    status: TenantStatus = Field(
+        description="While it is `suspended`, its keys and sessions are refused, and its jobs wait."
+    )
+
+
 class TenantRead(Schema):
     id: str
     name: str
+    status: TenantStatus
     created_at: datetime
 
 

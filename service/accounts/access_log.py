@@ -42,7 +42,7 @@ def record(
     caller = by or tenant_filter.caller_of(session)
     address, request_id = detail.pop("address", None), detail.pop("request_id", None)
     entry = AccessEntry(
-        tenant_id=caller.tenant_id if caller else tenant_id,
+        tenant_id=tenant_id or (caller.tenant_id if caller else None),
         action=action,
         outcome=outcome,
         key_id=caller.key_id if caller else None,

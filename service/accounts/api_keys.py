@@ -10,12 +10,17 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, inspect, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import Role, Scope
 from service.accounts import access_log, sessions
-from service.accounts.principals import is_valid, principal_of, require_power_over
+from service.accounts.principals import (
+    is_valid,
+    principal_of,
+    refuse_suspended,
+    require_power_over,
+)
 from service.core.config import Settings
 from service.core.errors import BadInput, Conflict, NotAuthenticated
 from service.core.principal import (
@@ -28,11 +33,16 @@ from service.core.principal import (
 )
 from service.db import tenant_filter
 from service.db.lookup import get_row
-from service.db.tables import ApiKey, Dataset, now
+from service.db.tables import ApiKey, Dataset, Tenant, now
 
 __all__ = ["Principal", "authenticate", "create_key", "list_keys", "revoke_key", "rotate_key"]
 
-_KEY = select(*inspect(ApiKey).local_table.c).where(ApiKey.id == bindparam("key"))
+_KEYS, _TENANTS = inspect(ApiKey).local_table, inspect(Tenant).local_table
+_KEY: Select[Any] = (
+    select(*_KEYS.c, _TENANTS.c.suspended_at)
+    .outerjoin(_TENANTS, _TENANTS.c.id == _KEYS.c.tenant_id)
+    .where(_KEYS.c.id == bindparam("key"))
+)
 DUMMY_HASH = "0" * 64  # compared if the id is unknown, so that both cases take the same time
 
 
@@ -167,7 +177,8 @@ def renew_local_key(session: Session, key_id: str) -> str:
 
 
 def authenticate(connection: Connection, token: str) -> Principal:
-    """The key's owner. Unknown, wrong, expired and revoked keys get the same answer."""
+    """The key's owner. Unknown, wrong, expired and revoked keys get the same answer. Raises
+    NotAuthenticated, NotPermitted for a suspended organisation."""
     prefix, _, rest = token.partition("_")
     key_id, _, secret = rest.partition("_")
     key = connection.execute(_KEY, {"key": key_id}).first() if prefix == "la" else None
@@ -177,6 +188,7 @@ def authenticate(connection: Connection, token: str) -> Principal:
         raise NotAuthenticated(
             "This API key is not valid. Send a key as `Authorization: Bearer la_…`."
         )
+    refuse_suspended(key.suspended_at)
     return principal_of(key)
 
 

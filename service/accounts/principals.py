@@ -1,5 +1,6 @@
 """The principal of a stored API key, and who may manage the key."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -14,6 +15,16 @@ from service.db.tables import ApiKey, now
 
 def is_valid(key: ApiKey | Row[Any]) -> bool:
     return key.revoked_at is None and (key.expires_at is None or key.expires_at > now())
+
+
+def refuse_suspended(tenant_suspended_at: datetime | None) -> None:
+    """Raises NotPermitted for keys and people of a suspended organisation."""
+    if tenant_suspended_at is not None:
+        raise NotPermitted(
+            "Your organisation is suspended: nothing is deleted, but its keys and sessions are "
+            "refused. Contact an operator of the service.",
+            type="organisation-suspended",
+        )
 
 
 def principal_of(key: ApiKey | Row[Any]) -> Principal:

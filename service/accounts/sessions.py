@@ -15,26 +15,34 @@ from sqlalchemy import Connection, Select, bindparam, delete, inspect, select, u
 from sqlalchemy.orm import Session
 
 from service.accounts import access_log
-from service.accounts.principals import is_valid, principal_of, require_power_over
+from service.accounts.principals import (
+    is_valid,
+    principal_of,
+    refuse_suspended,
+    require_power_over,
+)
 from service.core.errors import NotAuthenticated, NotFound
 from service.core.principal import Principal
 from service.db import tenant_filter
-from service.db.tables import ApiKey, BrowserSession, now
+from service.db.tables import ApiKey, BrowserSession, Tenant, now
 
 IDLE_TIMEOUT = timedelta(hours=12)
 LIFETIME = timedelta(days=7)
 RETENTION = timedelta(days=30)  # how long ended sessions are kept
 
 _KEYS, _SESSIONS = inspect(ApiKey).local_table, inspect(BrowserSession).local_table
+_TENANTS = inspect(Tenant).local_table
 _SESSION_AND_KEY: Select[Any] = (
     select(
         *_KEYS.c,
+        _TENANTS.c.suspended_at,
         _SESSIONS.c.id.label("session_id"),
         _SESSIONS.c.ended_at,
         _SESSIONS.c.expires_at.label("session_expires_at"),
         _SESSIONS.c.last_used_at.label("session_used_at"),
     )
     .join(_KEYS, _KEYS.c.id == _SESSIONS.c.key_id)
+    .outerjoin(_TENANTS, _TENANTS.c.id == _KEYS.c.tenant_id)
     .where(_SESSIONS.c.token_hash == bindparam("token_hash"))
 )
 
@@ -65,6 +73,7 @@ def authenticate(connection: Connection, token: str) -> Principal:
         or not is_valid(row)
     ):
         raise NotAuthenticated("You are signed out. Sign in again.")
+    refuse_suspended(row.suspended_at)
     return replace(principal_of(row), session_id=row.session_id)
 
 

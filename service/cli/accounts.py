@@ -133,9 +133,41 @@ def list_tenants(as_json: AsJson = False, url: Url = None, data_dir: DataDir = N
         {
             "id": lambda tenant: tenant.id,
             "name": lambda tenant: tenant.name,
+            "status": lambda tenant: tenant.status,
             "created": lambda tenant: f"{tenant.created_at:%Y-%m-%d %H:%M}",
         },
     )
+
+
+TenantId = Annotated[str, typer.Argument(help="An id from `labelaudit tenants list`.")]
+
+
+@tenants.command()
+def suspend(tenant_id: TenantId, url: Url = None, data_dir: DataDir = None) -> None:
+    """Refuse an organisation's keys and sessions, and let its jobs wait. Nothing is deleted."""
+    with connect(data_dir, url) as client:
+        client.suspend_tenant(tenant_id)
+
+
+@tenants.command()
+def resume(tenant_id: TenantId, url: Url = None, data_dir: DataDir = None) -> None:
+    """End an organisation's suspension."""
+    with connect(data_dir, url) as client:
+        client.resume_tenant(tenant_id)
+
+
+@tenants.command("delete")
+def delete_tenant(
+    tenant_id: TenantId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    url: Url = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete a suspended organisation with its datasets and keys. This cannot be undone."""
+    if not yes:
+        typer.confirm(f"Delete {tenant_id} with everything in it?", abort=True)
+    with connect(data_dir, url) as client:
+        client.delete_tenant(tenant_id)
 
 
 def access_log(

@@ -7,6 +7,7 @@ from sqlalchemy import String, cast, delete, or_, select
 from sqlalchemy.orm import Session
 
 from service.accounts import access_log, api_keys
+from service.core.principal import Principal
 from service.datasets import encodings
 from service.datasets.records import folder, get_dataset
 from service.db.engine import Database
@@ -32,9 +33,9 @@ class Deleted:
     encodings: Sequence[str]
 
 
-def delete_dataset(session: Session, dataset_id: str) -> Deleted:
-    """Remove the dataset and all that names it; only the access log keeps a line. Pass the answer
-    to `delete_files` after the commit."""
+def delete_dataset(session: Session, dataset_id: str, *, by: Principal | None = None) -> Deleted:
+    """Remove the dataset and all that names it; only the access log keeps a line, which names the
+    session's caller or `by`. Pass the answer to `delete_files` after the commit."""
     dataset = get_dataset(session, dataset_id)
     audits = session.scalars(select(Audit.id).where(Audit.dataset_id == dataset_id)).all()
     exports = session.scalars(select(Export.id).where(Export.dataset_id == dataset_id)).all()
@@ -47,6 +48,7 @@ def delete_dataset(session: Session, dataset_id: str) -> Deleted:
         session,
         "dataset.delete",
         dataset_id,
+        by=by,
         tenant_id=dataset.tenant_id,
         name=dataset.name,
         sha256=dataset.sha256,

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import JobStatus, JobType
 from service.core.disk_full import is_disk_full
 from service.core.errors import InsufficientStorage, ServiceError
 from service.db.engine import PENDING_NOTIFICATIONS, clock
-from service.db.tables import Job, now
+from service.db.tables import Audit, Dataset, Export, Job, Tenant, now
 from service.jobs.graph import GRAPH, Queue
 
 MAX_ATTEMPTS = 5
@@ -93,11 +93,24 @@ def claimable(queues: set[str]) -> Any:
     )
 
 
+def _may_start() -> ColumnElement[bool]:
+    """Whether the job's organisation is not suspended."""
+    owners = [
+        select(Tenant.id)
+        .join(table, table.tenant_id == Tenant.id)
+        .where(table.id == Job.subject_id, Tenant.suspended_at.is_not(None))
+        .correlate(Job)
+        .exists()
+        for table in (Dataset, Audit, Export)
+    ]
+    return ~or_(*owners)
+
+
 def claim(session: Session, *, queues: set[str], owner: str, lease_seconds: float) -> Claim | None:
-    """Take the oldest job that is due or whose lease has expired."""
+    """Take the oldest job that is due or whose lease has expired, of no suspended organisation."""
     job = session.scalars(
         select(Job)
-        .where(claimable(queues), Job.attempt < MAX_ATTEMPTS)
+        .where(claimable(queues), Job.attempt < MAX_ATTEMPTS, _may_start())
         .order_by(Job.created_at, Job.subject_id, Job.number)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -217,7 +230,8 @@ def cancel(session: Session, subject_id: str) -> None:
 
 def waiting_queues(session: Session) -> set[str]:
     """Queues with jobs that nobody holds: their workers are to be notified again."""
-    return set(session.scalars(select(Job.queue).where(claimable(set(Queue))).distinct()))
+    waiting = select(Job.queue).where(claimable(set(Queue)), _may_start())
+    return set(session.scalars(waiting.distinct()))
 
 
 def progress_of(session: Session, subject_id: str) -> tuple[JobType | None, float, datetime | None]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import Role
 from service.accounts import access_log
-from service.accounts.principals import is_valid, principal_of
+from service.accounts.principals import is_valid, principal_of, refuse_suspended
 from service.core.config import Settings
 from service.core.errors import NotPermitted
 from service.core.principal import OPERATORS, ROLE_SCOPES, Principal
@@ -86,9 +86,11 @@ def _tenant(session: Session, claims: dict[str, Any], settings: Settings) -> str
     if len(found) > 1:
         raise NotPermitted("You belong to several organisations here. Contact an operator.")
     tenant_id = next(iter(found), None)
-    if tenant_id is None or session.get(Tenant, tenant_id) is None:
+    tenant = session.get(Tenant, tenant_id) if tenant_id is not None else None
+    if tenant is None:
         raise NotPermitted("You belong to no organisation here. Contact an operator.")
-    return tenant_id
+    refuse_suspended(tenant.suspended_at)
+    return tenant.id
 
 
 def _values(claims: dict[str, Any], name: str) -> list[str]:

@@ -2,28 +2,35 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, BackgroundTasks
 
-from labelaudit.schemas import TenantCreate, TenantCreated, TenantRead
+from labelaudit.schemas import TenantCreate, TenantCreated, TenantRead, TenantUpdate
 from service.accounts import tenants
-from service.api.dependencies import Operator, ResourcesDep
+from service.accounts.api_keys import default_expiry
+from service.api.dependencies import Operator, ResourcesDep, SettingsDep
 from service.api.problems import documented
+from service.datasets.deletion import delete_files
 from service.db.tables import Tenant
+from service.operations.delete_tenant import delete_tenant as delete_all_of_tenant
 
 router = APIRouter(prefix="/v1/tenants", tags=["tenants"], responses=documented())
 
 
 @router.post("", status_code=201, response_model=TenantCreated, responses=documented(409))
 def create_tenant(
-    resources: ResourcesDep, caller: Operator, wanted: TenantCreate
+    resources: ResourcesDep, settings: SettingsDep, caller: Operator, wanted: TenantCreate
 ) -> dict[str, Any]:
     """Create an organisation; its first admin's token is shown only in this response. Organisations
     cannot see each other's data."""
     with resources.for_every_tenant() as session:
         tenant, token = tenants.create_tenant(
-            session, name=wanted.name, admin=wanted.admin, by=caller
+            session,
+            name=wanted.name,
+            admin=wanted.admin,
+            by=caller,
+            expires_at=default_expiry(settings),
         )
-        return {**tenant.to_dict(), "token": token}
+        return {**tenant.to_dict(), "status": tenant.status, "token": token}
 
 
 @router.get("", response_model=list[TenantRead])
@@ -31,3 +38,28 @@ def list_tenants(resources: ResourcesDep, caller: Operator) -> list[Tenant]:
     """List all organisations, oldest first."""
     with resources.for_every_tenant() as session:
         return tenants.list_tenants(session)
+
+
+@router.patch("/{tenant_id}", response_model=TenantRead)
+def update_tenant(
+    resources: ResourcesDep, caller: Operator, tenant_id: str, wanted: TenantUpdate
+) -> Tenant:
+    """Suspend an organisation, or end its suspension. A suspended organisation's keys and sessions
+    are refused from the next request on, with 403, and its jobs do not start; nothing is
+    deleted."""
+    with resources.for_every_tenant() as session:
+        return tenants.set_status(session, tenant_id, wanted.status, by=caller)
+
+
+@router.delete("/{tenant_id}", status_code=204, responses=documented(409))
+def delete_tenant(
+    resources: ResourcesDep,
+    background: BackgroundTasks,
+    caller: Operator,
+    tenant_id: str,
+) -> None:
+    """Delete a suspended organisation with its datasets, audits, corrections, exports and keys. The
+    access log is kept. This cannot be undone."""
+    with resources.for_every_tenant() as session:
+        deleted = delete_all_of_tenant(session, tenant_id, by=caller)
+    background.add_task(delete_files, resources.database, resources.storage, deleted)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from labelaudit.enums import AccessOutcome, Role
+from labelaudit.enums import AccessOutcome, Role, TenantStatus
 from service.db.tables.base import (
     BigInt,
     Model,
@@ -25,6 +25,11 @@ class Tenant(Model):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    suspended_at: Mapped[datetime | None]  # since then its keys are refused and no job starts
+
+    @property
+    def status(self) -> TenantStatus:
+        return TenantStatus.active if self.suspended_at is None else TenantStatus.suspended
 
 
 class ApiKey(TenantOwned, Model):

@@ -47,6 +47,7 @@ NAMES_OBJECTS = {
     "people": "key",
     "adjudicators": "key",
     "session_id": "session",
+    "tenant_id": "tenant",
 }
 # Parameters in a path that choose among fixed things.
 PATH_VALUES = {"format": "csv", "name": "tiers", "file": "model.json", "number": "1"}
@@ -119,6 +120,7 @@ PLAIN = {
     "expires_at",
     "code",
     "admin",
+    "status",
 }
 # A cursor names the ranking whose pages it walks.
 NAMES_OBJECTS_IN = {("/v1/audits/{audit_id}/suspects", "cursor"): "ranking cursor"}
@@ -137,6 +139,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PredictRequest": {"texts": ["a cat"]},
     "DirectUploadCreate": {"length": 1, "filename": "x.csv"},
     "SignInAnswer": {"code": "c", "state": "s"},
+    "TenantUpdate": {"status": "suspended"},
     "TenantCreate": {"name": "mine", "admin": "me"},
 }
 OPTIONAL = {"lease_id", "supersedes", "assignment_id", "adjudicators"}
@@ -158,6 +161,8 @@ OWN_ANSWERS = {
     ("post", "/v1/uploads/{upload_id}/complete"): 404,
     ("post", "/v1/audits/{audit_id}/cancel"): 409,  # completed
     ("post", "/v1/datasets/{dataset_id}/columns"): 409,  # audited
+    ("patch", "/v1/tenants/{tenant_id}"): 403,  # an operator's
+    ("delete", "/v1/tenants/{tenant_id}"): 403,
     ("post", "/v1/audits/{audit_id}/rankings"): 409,  # its verdicts are reverted by then
 }
 
@@ -190,7 +195,7 @@ CASES = [
     Case(Role.uploader, Role.annotator, "confined"),
     Case(Role.annotator, Role.annotator, "confined"),
 ]
-OF_THE_ORGANISATION = {"key", "session", "upload"}  # of no dataset
+OF_THE_ORGANISATION = {"key", "session", "upload", "tenant"}  # of no dataset
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case.caller}-{case.maker}-{case.foreign}")
@@ -271,6 +276,7 @@ def make_side(app: FastAPI, store: Store, case: Case, tenant_id: str, *, samples
         ann if case.caller is Role.annotator else admin,
         tenant_id,
         {
+            "tenant": tenant_id,
             "dataset": dataset_id,
             "audit": audit_id,
             "sample": last,

@@ -127,6 +127,15 @@ def test_organisations_are_an_operators(
     assert made.startswith("la_")
     assert "North" in run("tenants", "list").out
     assert made not in run("tenants", "list", "--json").out
+    listed = json.loads(run("tenants", "list", "--json").out)
+    tenant_id = next(one["id"] for one in listed if one["name"] == "North")
+    at_work = run("tenants", "delete", tenant_id, "--yes")
+    assert (at_work.code, "Suspend" in at_work.err) == (1, True)
+    for command in ("suspend", "resume", "suspend"):
+        assert run("tenants", command, tenant_id).code == 0
+        assert ("suspended" in run("tenants", "list").out) == (command == "suspend")
+    assert run("tenants", "delete", tenant_id, "--yes").code == 0
+    assert "North" not in run("tenants", "list").out
 
 
 def test_people_are_assigned_and_their_work_is_shown_and_reverted(

@@ -64,7 +64,7 @@ def test_another_organisations_ids_are_not_found_by_any_operation(app, store, st
     answers = [
         (method, path, ask_about(stranger, method, address).status_code)
         for method, path, address in operations(app, ids)
-        if "{" in path
+        if "{" in path and not path.startswith("/v1/tenants")  # an operator's
     ]
     assert len(answers) > 25
     assert [found for found in answers if found[2] != 404] == []

@@ -737,13 +737,19 @@ declare namespace Api {
   type TenantCreated = {
     id: string;
     name: string;
+    status: TenantStatus;
     created_at: string;
     token: string;
   };
   type TenantRead = {
     id: string;
     name: string;
+    status: TenantStatus;
     created_at: string;
+  };
+  type TenantStatus = "active" | "suspended";
+  type TenantUpdate = {
+    status: TenantStatus;
   };
   type Tier = "obvious" | "possible" | "none";
   type TierFound = {
