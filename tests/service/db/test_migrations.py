@@ -300,7 +300,7 @@ def test_operators_leave_the_organisation_that_they_were_of(store, database):
     with database.write() as session:
         # the table, not the class: later columns are not there yet
         session.execute(
-            insert(inspect(ApiKey).local_table),
+            insert(Model.metadata.tables[ApiKey.__tablename__]),
             [
                 {"id": id_, "tenant_id": "default", "name": id_, "role": role, "scopes": scopes}
                 for id_, (role, scopes) in keys.items()
