@@ -215,7 +215,7 @@ def test_old_rankings_keep_their_summary_alone(store, annotator, audit_id):
         assert [one.id for one in reranking.pruned_rankings(session, audit_id)] == made[:1]
         assert [job.number for job in reranking.list_rankings(session, audit_id)] == [3, 2, 1, 0]
         review.get_ranking(session, audit_id, made[1])
-        with pytest.raises(BadCursor, match="Newer rankings"):
+        with pytest.raises(BadCursor, match="replaced by newer ones"):
             review.get_ranking(session, audit_id, made[0])
 
 
