@@ -72,8 +72,10 @@ def create(
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Create a key and print its token, which is shown only once. Without --days it expires as the
-    service is set up, usually after a year."""
+    """Create a key and print its token, which is shown only once.
+
+    Without --days, the key expires as the service is set up, usually after a year.
+    """
     if direct:
         typer.echo(_create_directly(name, role, dataset, days, tenant))
         return
@@ -122,8 +124,10 @@ def rotate(
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Replace a key's token and print the new one. The old one is invalid immediately. Without
-    --days the key expires when it did before."""
+    """Replace a key's token and print the new one. The old one is invalid immediately.
+
+    Without --days, the key expires when it did before.
+    """
     with connect(data_dir, url) as client:
         typer.echo(client.rotate_key(key_id, expires_at=_expiry(days)).token)
 

@@ -51,10 +51,10 @@ def clean(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete orphaned files: expired uploads, rejected files, leftovers of killed jobs; and
-    encodings beyond LABELAUDIT_ENCODING_CACHE_BYTES.
+    """Delete orphaned files: expired uploads, rejected files, leftovers of killed jobs.
 
-    A running service does this every ten minutes. Files younger than an hour are kept.
+    Encodings beyond LABELAUDIT_ENCODING_CACHE_BYTES go too, those used least recently first. A
+    running service does this every ten minutes. Files younger than an hour are kept.
     """
     settings = _settings(data_dir)
     backends = open_backends(settings)
