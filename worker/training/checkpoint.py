@@ -76,7 +76,7 @@ class Checkpoints:
     def _write(self, state: State) -> None:
         # to an open file, whose errors say when the disk is full
         with replacing(self.work / FILE) as temporary, temporary.open("wb") as file:
-            torch.save({"version": VERSION, **state}, file)
+            torch.save({"version": VERSION, "state": state}, file)
 
     def finish(self) -> None:
         """Remove the checkpoint from the working folder, which is about to become the result."""
