@@ -57,9 +57,18 @@ class AccountsMixin:
     def revoke_key(self, key_id: str) -> KeyRead:
         return KeyRead.model_validate(self._transport.request("DELETE", _key(key_id)).json())
 
-    def access_log(self, *, limit: int | None = None) -> Iterator[AccessEntryRead]:
-        """Who did what, newest first."""
-        for item in self._transport.pages("/v1/access-log", limit=limit, page=1000):
+    def access_log(
+        self,
+        *,
+        since: datetime | None = None,
+        service: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[AccessEntryRead]:
+        """Who did what, newest first. With `service`, what belongs to no organization, such as
+        failed sign-ins; this needs an operator's key."""
+        path = "/v1/access-log/service" if service else "/v1/access-log"
+        told = since.isoformat() if since else None
+        for item in self._transport.pages(path, limit=limit, page=1000, since=told):
             yield AccessEntryRead.model_validate(item)
 
     def members(self, dataset_id: str) -> MembersRead:

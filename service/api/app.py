@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from uuid import uuid4
 
 import structlog
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.accounts import oidc
 from service.accounts.last_used import LastUsed
+from service.accounts.refusals import Refusals
 from service.api import problems
 from service.api.dependencies import Resources
 from service.api.rate_limit import Limit
@@ -111,6 +113,7 @@ TAGS = (
 )
 MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is read into memory; uploads have their own limit
 STORE_LAST_USED_SECONDS = 30.0
+STORE_REFUSALS_SECONDS = 20.0
 LOCK_SECONDS = 5.0  # to wait for another transaction; then the caller gets a 503
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -130,6 +133,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         database, storage, bucket = backends.database, backends.storage, backends.upload_bucket
         last_used, metrics = LastUsed(database), Metrics(database, storage)
         event_poller = EventPoller(database)
+        refusals = Refusals(database)
         app.state.resources = Resources(
             settings,
             database,
@@ -142,14 +146,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 "failed-sign-ins", settings.failed_sign_in_limit, settings.redis_url
             ),
             provider=oidc.Provider(settings) if settings.oidc_issuer else None,
+            refusals=refusals,
             bucket=bucket,
         )
         tasks = [
             asyncio.create_task(_sweep(database, backends.notify, settings.sweep_seconds)),
-            asyncio.create_task(_clean_up(database, storage, bucket, settings.cleanup_seconds)),
+            asyncio.create_task(_clean_up(database, storage, bucket, settings)),
             asyncio.create_task(_repeat(event_poller.poll, POLL_SECONDS, "events_not_polled")),
             asyncio.create_task(
                 _repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored")
+            ),
+            asyncio.create_task(
+                _repeat(refusals.flush, STORE_REFUSALS_SECONDS, "refusals_not_stored")
             ),
         ]
         yield
@@ -157,6 +165,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         for task in tasks:
             task.cancel()
         await _attempt(last_used.store, "last_used_not_stored")
+        await _attempt(partial(refusals.flush, all_of_them=True), "refusals_not_stored")
         backends.close()
 
     app = FastAPI(
@@ -220,12 +229,16 @@ class RequestMiddleware:
 
 
 async def _clean_up(
-    database: Database, storage: Storage, bucket: UploadBucket | None, seconds: float
+    database: Database, storage: Storage, bucket: UploadBucket | None, settings: Settings
 ) -> None:
+    def clean() -> list[str] | None:
+        limit = settings.encoding_cache_bytes
+        return clean_up(database, storage, bucket, encodings_bytes=limit)
+
     while True:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(settings.cleanup_seconds)
         try:
-            deleted = await run_in_threadpool(clean_up, database, storage, bucket)
+            deleted = await run_in_threadpool(clean)
         except Exception as error:  # the loop must survive a database outage
             log.warning("cleanup_failed", error=str(error))
         else:

@@ -15,11 +15,12 @@ from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import AccessOutcome, Scope
+from labelaudit.enums import Scope
 from labelaudit.schemas import SignInAnswer
 from service.accounts import access_log, oidc, sessions
 from service.accounts.api_keys import authenticate
 from service.accounts.last_used import LastUsed
+from service.accounts.refusals import Refusals
 from service.api import cookies
 from service.api.rate_limit import Limit
 from service.audits.event_poller import EventPoller
@@ -45,6 +46,7 @@ class Resources:
     calls: Limit
     failed_sign_ins: Limit
     provider: oidc.Provider | None  # for single sign-on
+    refusals: Refusals
     bucket: UploadBucket | None  # for multipart uploads
 
     def read(self, caller: Principal) -> AbstractContextManager[Session]:
@@ -65,18 +67,14 @@ class Resources:
             raise
 
     def log_refusal(self, request: Request, caller: Principal | None, **detail: str) -> None:
-        """Add a refusal to the access log; the rate limit bounds how many there can be."""
-        with self.database.write() as session:
-            access_log.record(
-                session,
-                "refused",
-                f"{request.method} {request.url.path}"[:200],
-                by=caller,
-                outcome=AccessOutcome.refused,
-                address=address_of(request),
-                request_id=request.state.request_id,
-                **detail,
-            )
+        """Add a refusal to the access log, or count it where there are many."""
+        self.refusals.note(
+            f"{request.method} {request.url.path}",
+            caller=caller,
+            address=address_of(request),
+            request_id=request.state.request_id,
+            **detail,
+        )
 
     def log_download(self, caller: Principal, subject: str, file: str) -> None:
         """Add a download to the access log, before its first byte is sent."""

@@ -1,5 +1,6 @@
 """`members`, `sessions`, `tenants`, `log`: who has access, and who did what."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -13,6 +14,8 @@ from service.cli.options import (
     Url,
     connect,
 )
+
+DEFAULT_LINES = 50
 
 members = typer.Typer(help="Manage who may see a dataset.", no_args_is_help=True)
 sessions = typer.Typer(help="Manage signed-in browsers.", no_args_is_help=True)
@@ -167,23 +170,36 @@ def delete_tenant(
         client.delete_tenant(tenant_id)
 
 
-def log(
-    limit: Annotated[int, typer.Option(min=1, help="Number of entries to show.")] = 50,
-    as_json: AsJson = False,
+def access_log(
+    since: Annotated[
+        datetime | None, typer.Option(help="Only lines from then on, in UTC.", show_default="all")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many lines.", show_default="50, all with --since"),
+    ] = None,
+    service: Annotated[
+        bool,
+        typer.Option(
+            "--service",
+            help="What belongs to no organisation, as failed sign-ins do; for operators.",
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, as they come.")
+    ] = False,
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
     """Show the access log, newest first."""
+    moment = since.replace(tzinfo=UTC) if since else None
     with connect(data_dir, url) as client:
-        entries = list(client.access_log(limit=limit))
-    if as_json:
-        show.all_as_json(entries)
-        return
-    for entry in entries:
-        typer.echo(_line(entry))
+        count = limit or (None if since else DEFAULT_LINES)
+        for entry in client.access_log(since=moment, service=service, limit=count):
+            typer.echo(entry.model_dump_json() if as_json else _line(entry))
 
 
 def _line(entry: AccessEntryRead) -> str:
     who, where = entry.name or "-", entry.address or "-"
-    parts = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.action, entry.outcome, who, where)
-    return "  ".join((*parts, entry.subject or ""))
+    words = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.action, entry.outcome, who, where)
+    return "  ".join((*words, entry.subject or ""))

@@ -20,6 +20,7 @@ from service.cli import (
     training_menu,
 )
 from service.cli.start import start
+from service.storage.anchors import BadKey
 
 app = typer.Typer(
     name="labelaudit",
@@ -45,7 +46,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     datasets.delete,
     training_menu.objectives,
     training_menu.encoders,
-    accounts.log,
+    accounts.access_log,
     classifier.model,
     classifier.predict,
     server.serve,
@@ -55,6 +56,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     maintenance.clean,
     maintenance.backup,
     maintenance.restore,
+    maintenance.erase,
 )
 for command in COMMANDS:
     app.command()(command)
@@ -75,6 +77,6 @@ def run() -> None:
     """Exit code 0: done. 1: the service or the upload failed. 2: wrong usage."""
     try:
         app()
-    except (LabelauditError, TimeoutError) as error:
+    except (LabelauditError, TimeoutError, BadKey) as error:
         show.err.print(show.error(str(error)), soft_wrap=True)
         sys.exit(1)

@@ -86,14 +86,14 @@ def _create_directly(
     name: str, role: Role, dataset_id: str | None, days: float | None, tenant_id: str
 ) -> str:
     from service.accounts.api_keys import create_key, default_expiry
-    from service.db.engine import Database
+    from service.backends import open_backends
 
     settings = Settings()
     if days is not None:
         settings = settings.model_copy(update={"key_days": days})
-    database = Database(settings.resolved_database_url)
+    backends = open_backends(settings)
     try:
-        with database.write() as session:
+        with backends.database.write() as session:
             _, token = create_key(
                 session,
                 name=name,
@@ -104,7 +104,7 @@ def _create_directly(
             )
             return token
     finally:
-        database.dispose()
+        backends.close()
 
 
 @app.command("list")

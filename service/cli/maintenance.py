@@ -1,8 +1,9 @@
-"""`verify`, `clean`, `backup`, `restore`: check, clean up and copy what a service stores."""
+"""`verify`, `clean`, `backup`, `restore`, `erase`: check, clean up, copy and delete what a service
+stores."""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy.exc import DBAPIError
@@ -12,8 +13,12 @@ from service.backends import open_backends
 from service.cli import show
 from service.cli.options import AsJson, DataDir
 from service.core.config import DATABASE, Settings
+from service.core.errors import ServiceError
 from service.operations.cleanup import clean_up
 from service.operations.verify import Report
+
+if TYPE_CHECKING:
+    from service.operations.erase import Erasure
 
 SHOWN = 50
 
@@ -46,7 +51,8 @@ def clean(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete orphaned files: expired uploads, rejected files, leftovers of killed jobs.
+    """Delete orphaned files: expired uploads, rejected files, leftovers of killed jobs; and
+    encodings beyond LABELAUDIT_ENCODING_CACHE_BYTES.
 
     A running service does this every ten minutes. Files younger than an hour are kept.
     """
@@ -54,7 +60,11 @@ def clean(
     backends = open_backends(settings)
     try:
         keys = clean_up(
-            backends.database, backends.storage, backends.upload_bucket, dry_run=dry_run
+            backends.database,
+            backends.storage,
+            backends.upload_bucket,
+            dry_run=dry_run,
+            encodings_bytes=settings.encoding_cache_bytes,
         )
     finally:
         backends.close()
@@ -105,12 +115,64 @@ def restore(
     show.out.print("Restored to", str(target), soft_wrap=True)
 
 
+def erase(
+    dataset_id: Annotated[str, typer.Argument(help="The dataset, `ds_…`.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete a dataset for good, and prove it; exit code 1 where a trace of it is left.
+
+    Deletes its rows, its files, and its encodings unless a dataset of the same file needs them.
+    Then every table and every file is looked through for its ids, the name of its file and its
+    content. The lines of the access log stay, and are listed. Works beside a running service, and
+    on the database and the storage themselves. Backups made before still hold the dataset.
+    """
+    from service.operations import erase as erasing
+
+    settings = _settings(data_dir)
+    if not yes:
+        typer.confirm(f"Delete {dataset_id} and all that was made from it?", abort=True, err=True)
+    backends = open_backends(settings)
+    try:
+        found = erasing.erase(
+            backends.database,
+            backends.storage,
+            dataset_id,
+            bucket=backends.upload_bucket,
+            lease_seconds=settings.job_lease_seconds,
+        )
+    except ServiceError as error:
+        raise LabelauditError(error.detail) from error
+    finally:
+        backends.close()
+    if as_json:
+        show.as_json({"complete": found.complete, **asdict(found)})
+    else:
+        _say_erased(found)
+    if not found.complete:
+        raise typer.Exit(1)
+
+
+def _say_erased(found: "Erasure") -> None:
+    for note in found.notes:
+        show.out.print(show.plain(note), soft_wrap=True)
+    for line in found.kept:
+        show.out.print("Stays, as long as the access log does:", show.plain(line), soft_wrap=True)
+    for trace in found.traces:
+        show.out.print("[bold red]A trace is left:[/]", show.plain(trace), soft_wrap=True)
+    if found.complete:
+        show.out.print("Nothing else names it.")
+
+
 def verify_stored(settings: Settings, *, contents: bool) -> Report:
     from service.operations import verify
 
     backends = open_backends(settings)
     try:
-        return verify.verify(backends.database, backends.storage, contents=contents)
+        return verify.verify(
+            backends.database, backends.storage, contents=contents, anchors=backends.anchors
+        )
     except DBAPIError as error:
         raise LabelauditError(
             "The database does not have the schema of this version. If it is older, run "

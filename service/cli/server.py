@@ -96,6 +96,7 @@ def migrate(
     privileges that the service needs. The role owns no table, so that row-level security applies
     to it and it cannot change the logs.
     """
+    from service.accounts import access_log
     from service.db import app_role
     from service.db import migrate as migration
     from service.db.engine import Database
@@ -104,6 +105,9 @@ def migrate(
     database = Database(settings.resolved_database_url)
     try:
         migration.upgrade(database, revision)
+        if revision == "head":
+            with database.write() as session:
+                access_log.keep_for(session, settings.access_log_days)
         if settings.app_database_url:
             app_role.grant(database, settings.app_database_url)
     except app_role.InvalidRole as error:

@@ -15,6 +15,7 @@ from labelaudit.enums import Role
 
 PREFIX = "LABELAUDIT_"
 DATABASE = "labelaudit.sqlite3"  # in the data directory
+SIGNING_KEY = "signing-key.pem"  # in the data directory
 MIN_PASSWORD_LENGTH = 12
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 WEAK_PASSWORDS = {"labelaudit", "postgres", "postgresql", "redis", "password", "passwort", "secret",
@@ -88,6 +89,20 @@ class Settings(BaseSettings):
         default=None, description="per caller; default `6000/minute`, none if embedded; empty: none"
     )
     failed_sign_in_limit: str = Field(default="30/minute", description="per address")
+    access_log_days: int = Field(
+        default=400, ge=0, description="for `migrate`: older lines are deleted; 0: never"
+    )
+    access_log_file: Path | None = Field(
+        default=None, description="every line of the access log is appended to it as JSON, too"
+    )
+    signing_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="an Ed25519 key (PEM) that signs the chains of corrections; where embedded, "
+        "one is made in data_dir; empty elsewhere: nothing is signed",
+    )
+    anchor_every: int = Field(
+        default=100, ge=1, description="corrections of a dataset between two signatures"
+    )
     key_days: float = Field(
         default=365.0, ge=0, le=36_500, description="until new API keys expire; 0: never"
     )
@@ -156,6 +171,9 @@ class Settings(BaseSettings):
     )
     ingest_seconds: float = Field(default=3600.0, gt=1, description="limit for reading one upload")
     cleanup_seconds: float = Field(default=600.0, gt=0, description="between cleanups")
+    encoding_cache_bytes: int = Field(
+        default=50 * 2**30, ge=0, description="for encodings; the least recently used go first"
+    )
     open_uploads: int = Field(default=8, gt=0, description="limit per caller")
     quota_bytes: int = Field(default=0, ge=0, description="for all datasets together; 0: no quota")
     quota_datasets: int = Field(default=0, ge=0, description="0: no quota")
@@ -241,6 +259,12 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / DATABASE}"
+
+    @property
+    def own_signing_key_file(self) -> Path | None:
+        """The file of the key that the embedded default makes, where no other is set."""
+        own = self.embedded and not self.signing_key.get_secret_value()
+        return self.data_dir / SIGNING_KEY if own else None
 
     @property
     def resolved_storage_dir(self) -> Path:

@@ -10,16 +10,12 @@ from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import DatasetKind, DatasetStatus, JobType
-from service.accounts import access_log, api_keys
 from service.core.errors import BadInput, NotFound, NotReady
 from service.core.principal import Principal
 from service.db.bulk import bulk_copy
 from service.db.lookup import get_row
 from service.db.tables import (
-    ApiKey,
-    Audit,
     Dataset,
-    Export,
     Sample,
 )
 from service.ingest import IngestReport, SeenColumn
@@ -182,35 +178,6 @@ def list_datasets(session: Session, *, before: str | None, limit: int) -> Sequen
     if before:
         query = query.where(Dataset.id < before)
     return session.scalars(query).all()
-
-
-def delete_dataset(session: Session, dataset_id: str, *, by: Principal | None = None) -> list[str]:
-    """Delete the dataset with its audits and exports; returns the storage keys to delete after the
-    commit. The log names the session's caller or `by`."""
-    dataset = get_dataset(session, dataset_id)
-    audits = session.scalars(select(Audit.id).where(Audit.dataset_id == dataset_id)).all()
-    exports = session.scalars(select(Export.id).where(Export.dataset_id == dataset_id)).all()
-    for subject_id in (dataset_id, *audits, *exports):
-        jobs.cancel(session, subject_id)
-    access_log.record(
-        session,
-        "dataset.delete",
-        dataset_id,
-        by=by,
-        tenant_id=dataset.tenant_id,
-        name=dataset.name,
-        sha256=dataset.sha256,
-        version=dataset.version,
-        samples=dataset.sample_count,
-    )
-    for key in session.scalars(select(ApiKey).where(ApiKey.dataset_id == dataset_id)):
-        api_keys.end_key(session, key)
-    session.delete(dataset)
-    return [
-        folder(dataset_id),
-        *(f"audits/{audit_id}" for audit_id in audits),
-        *(f"exports/{export_id}" for export_id in exports),
-    ]
 
 
 def get_sample(session: Session, dataset_id: str, sample_id: str) -> Sample:

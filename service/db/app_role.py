@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from service.db.engine import Database, normalised
 
 APPEND_ONLY = ("access_log", "correction")
-READ_ONLY = ("alembic_version",)
+READ_ONLY = ("alembic_version", "log_retention")
 
 
 class InvalidRole(ValueError):

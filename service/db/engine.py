@@ -38,6 +38,7 @@ from sqlalchemy.types import Double
 from service.core.principal import Principal
 from service.db import tenant_filter
 
+APPENDED = "appended"  # in a session: (dataset, first, last, last hash) of its corrections
 PENDING_NOTIFICATIONS = "pending_notifications"  # in a session: queues that got work
 POOL_SECONDS = 3.0  # to wait for a free connection; then the caller gets a 503
 WRITER_QUEUE_SECONDS = 10.0  # to wait for the only connection that writes to SQLite
@@ -138,7 +139,8 @@ def normalised(url: str) -> str:
 
 
 class Database:
-    """Opens sessions. `notify` is called after a commit with the queues that got work.
+    """Opens sessions. `notify` is called after a commit with the queues that got work, `committed`
+    with the session.
 
     At most `pool` connections are open at once. On Postgres, waiting for another transaction's lock
     fails after `lock_seconds`; 0 means no limit. SQLite's wait is always bounded.
@@ -149,6 +151,7 @@ class Database:
         url: str,
         *,
         notify: Callable[[set[str]], None] | None = None,
+        committed: Callable[[Session], None] | None = None,
         pool: int = 24,
         lock_seconds: float = 0,
     ) -> None:
@@ -158,6 +161,7 @@ class Database:
         else:
             self._open_postgres(url, pool, lock_seconds)
         self._notify = notify
+        self._committed = committed
 
     def _open_sqlite(self, url: str, pool: int) -> None:
         path = make_url(url).database
@@ -243,6 +247,8 @@ class Database:
         ) as session:
             yield session
             session.commit()
+            if self._committed:
+                self._committed(session)
             pending: set[str] = session.info.get(PENDING_NOTIFICATIONS, set())
         if pending and self._notify:
             self._notify(pending)

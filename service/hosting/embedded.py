@@ -24,11 +24,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
 from labelaudit.client.session_file import Address, delete_address, write_address
-from service.accounts import api_keys
+from service.accounts import access_log, api_keys
 from service.api.app import create_app
+from service.backends import open_backends
 from service.core.config import Settings
 from service.db import migrate
-from service.db.engine import Database
 from service.hosting import process_tuning
 from service.hosting.supervisor import Supervisor
 
@@ -248,10 +248,11 @@ def _url(host: str, listener: socket.socket) -> str:
 
 def _prepare_database(settings: Settings) -> str:
     """Migrate the database and give the local admin key a new token, which is returned."""
-    database = Database(settings.resolved_database_url)
+    backends = open_backends(settings)
     try:
-        migrate.upgrade(database)
-        with database.write() as session:
+        migrate.upgrade(backends.database)
+        with backends.database.write() as session:
+            access_log.keep_for(session, settings.access_log_days)
             return api_keys.renew_local_key(session, KEY_ID)
     finally:
-        database.dispose()
+        backends.close()

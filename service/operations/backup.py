@@ -1,13 +1,17 @@
 """Backup and restore of the embedded default: SQLite and files, one folder, while the service runs.
 
 The database is copied first, then the files that its rows name. Files are whole before a row names
-them and never change after, so the copies fit together; what was deleted between the two is deleted
-from the backup as well. A backup is verified before it counts as one.
+them and never change after, so the copies fit together. The cleanup, which deletes files of rows
+that stay, waits meanwhile; datasets deleted between the two are deleted from the backup as well. A
+backup is verified before it counts as one.
 """
 
 import json
 import shutil
 import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +21,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from service.audits import records as audits
-from service.core.config import DATABASE, Settings
+from service.backends import open_anchors
+from service.core.config import DATABASE, SIGNING_KEY, Settings
+from service.datasets import deletion, encodings
 from service.datasets import records as datasets
 from service.db.engine import Database
 from service.db.tables import (
@@ -28,12 +34,18 @@ from service.db.tables import (
     now,
 )
 from service.exports import records as exports
+from service.operations.cleanup import LOCK as CLEANUP_LOCK
 from service.operations.verify import Report, verify
+from service.review.hash_chain import anchor_head
+from service.storage import anchors
+from service.storage.anchors import Anchors, SigningKey
 from service.storage.atomic import publish
 from service.storage.local import Storage
 
 MANIFEST = "backup.json"
 STORAGE = "storage"
+TRIES = 2  # what is rejected or deleted amid the copying is settled the next time
+CLEANUP_SECONDS = 60.0  # to wait for a cleanup that is at work
 
 
 class BackupFailed(Exception):
@@ -59,37 +71,66 @@ def back_up(settings: Settings, folder: Path) -> Backup:
     if folder.exists():
         raise BackupFailed(f"{folder} exists already; a backup is a folder of its own.")
     working = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(working, ignore_errors=True)
-    working.mkdir(mode=0o700, parents=True)
+    live = Database(settings.resolved_database_url)
     try:
-        report = _fill(settings, source, working)
+        with _no_cleanup(live):
+            report = _copy_all(settings, live, working)
         publish(working, folder, replace=False)
     finally:
+        live.dispose()
         shutil.rmtree(working, ignore_errors=True)
     return Backup(folder, report)
 
 
-def _fill(settings: Settings, source: Path, working: Path) -> Report:
+@contextmanager
+def _no_cleanup(live: Database) -> Generator[None]:
+    """Keep the cleanup out for the block."""
+    deadline = time.monotonic() + CLEANUP_SECONDS
+    while True:
+        with live.try_lock(CLEANUP_LOCK) as locked:
+            if locked:
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise BackupFailed("The service has been cleaning up for long; try again later.")
+        time.sleep(0.2)
+
+
+def _copy_all(settings: Settings, live: Database, working: Path) -> Report:
+    source = settings.data_dir / DATABASE
+    for _ in range(TRIES):
+        shutil.rmtree(working, ignore_errors=True)
+        working.mkdir(mode=0o700, parents=True)
+        report = _fill(settings, live, source, working)
+        if report.whole:
+            _write_manifest(working, report)
+            return report
+    raise BackupFailed(
+        "The copy does not hold together, so it is no backup. First of all: "
+        f"{report.violations[0]}. `labelaudit verify` tells whether the service's data do."
+    )
+
+
+def _fill(settings: Settings, live: Database, source: Path, working: Path) -> Report:
     _copy_database(source, working / DATABASE)
     origin = Storage(settings.resolved_storage_dir)
     copies = Storage(working / STORAGE)
-    live, copied = Database(settings.resolved_database_url), Database(_url(working))
+    copied = Database(_url(working))
     try:
+        anchored = open_anchors(settings, origin)
         with copied.read() as session:
             keys = _named(session)
+            if anchored is not None:
+                for dataset_id in session.scalars(select(Dataset.id)).all():
+                    anchor_head(session, anchored, dataset_id)
         for key in keys:
             _copy(origin.path(key), copies.path(key))
         _forget_deleted(live, copied, copies)
-        report = verify(copied, copies)
-        if not report.whole:
-            raise BackupFailed(
-                "The copy does not hold together, so it is no backup. First of all: "
-                f"{report.violations[0]}. `labelaudit verify` tells whether the service's data do."
-            )
-        _write_manifest(working, report)
-        return report
+        _forget_later_anchors(copied, copies)
+        if settings.own_signing_key_file is not None:
+            shutil.copy2(settings.own_signing_key_file, working / SIGNING_KEY)
+        return verify(copied, copies, anchors=Anchors(copies, anchored.key) if anchored else None)
     finally:
-        live.dispose()
         copied.dispose()
 
 
@@ -109,13 +150,12 @@ def _url(folder: Path) -> str:
 
 def _named(session: Session) -> list[str]:
     """The storage keys that rows name: folders, and the encodings of audits."""
-    plans = session.scalars(select(Audit.plan).where(Audit.plan.is_not(None)))
-    encodings = {str(plan["encoding"]) for plan in plans if plan and "encoding" in plan}
     return [
         *(datasets.folder(dataset_id) for dataset_id in session.scalars(select(Dataset.id))),
+        *(anchors.folder(dataset_id) for dataset_id in session.scalars(select(Dataset.id))),
         *(audits.folder(audit_id) for audit_id in session.scalars(select(Audit.id))),
         *(str(Path(exports.file_key(one)).parent) for one in session.scalars(select(Export.id))),
-        *sorted(encodings),
+        *sorted(encodings.named(session)),
     ]
 
 
@@ -138,9 +178,19 @@ def _forget_deleted(live: Database, copied: Database, copies: Storage) -> None:
     with copied.write() as session:
         session.execute(delete(Upload).where(Upload.completed_at.is_(None)))
         gone = set(session.scalars(select(Dataset.id))) - there
-        keys = [key for one in gone for key in datasets.delete_dataset(session, one)]
-    for key in keys:
-        copies.delete(key)
+        deleted = [deletion.delete_dataset(session, one) for one in gone]
+    for one in deleted:
+        deletion.delete_files(copied, copies, one)
+
+
+def _forget_later_anchors(copied: Database, copies: Storage) -> None:
+    """Those of corrections that were made after the database was copied."""
+    with copied.read() as session:
+        versions = dict(session.execute(select(Dataset.id, Dataset.version)).all())
+    for dataset_id, newest in versions.items():
+        for path in copies.path(anchors.folder(dataset_id)).glob("*.json"):
+            if path.stem.isdecimal() and int(path.stem) > newest:
+                path.unlink()
 
 
 def _write_manifest(folder: Path, report: Report) -> None:
@@ -185,9 +235,11 @@ def _read_manifest(backup: Path) -> dict[str, Any]:
 
 
 def _verified(folder: Path, manifest: dict[str, Any]) -> Report:
-    database = Database(_url(folder))
+    database, storage = Database(_url(folder)), Storage(folder / STORAGE)
+    key = folder / SIGNING_KEY
     try:
-        report = verify(database, Storage(folder / STORAGE))
+        anchored = Anchors(storage, SigningKey.of_file(key)) if key.exists() else None
+        report = verify(database, storage, anchors=anchored)
     finally:
         database.dispose()
     if not report.whole:

@@ -1,4 +1,5 @@
-"""Deletes orphaned files: expired uploads, rejected files, leftovers of killed jobs.
+"""Deletes orphaned files: expired uploads, rejected files, the files of displaced rankings,
+leftovers of killed jobs.
 
 Runs periodically in the service, and by `labelaudit clean`; a lock makes sure that only one runs at
 a time. It only considers files that have not changed for a while, so it never deletes one that is
@@ -14,7 +15,9 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import DatasetStatus
 from service import uploads
+from service.accounts import access_log
 from service.core.errors import Unavailable
+from service.datasets import encodings
 from service.datasets import records as datasets
 from service.db.engine import Database
 from service.db.tables import Dataset, Upload, now
@@ -22,6 +25,7 @@ from service.operations.verify.files import leftovers
 from service.storage.local import Storage
 from service.storage.upload_bucket import UploadBucket
 
+LOCK = "cleanup"
 MIN_AGE_SECONDS = 3600.0
 GRACE = timedelta(hours=1)  # between the expiry of something and its deletion
 
@@ -33,10 +37,11 @@ def clean_up(
     *,
     dry_run: bool = False,
     min_age_seconds: float = MIN_AGE_SECONDS,
+    encodings_bytes: int | None = None,
 ) -> list[str] | None:
-    """Delete orphaned files; returns the storage keys and bucket URLs that were (or would be)
-    deleted, or None if another process is cleaning up."""
-    with database.try_lock("cleanup") as locked:
+    """Delete orphaned files, and encodings beyond `encodings_bytes`; returns the storage keys and
+    bucket URLs that were (or would be) deleted, or None if another process is cleaning up."""
+    with database.try_lock(LOCK) as locked:
         if not locked:
             return None
         with database.read() as session:
@@ -46,8 +51,13 @@ def clean_up(
             with database.write() as session:
                 for upload in session.scalars(select(Upload).where(_expired())):
                     session.delete(upload)
-            for key in keys:
+                access_log.delete_expired(session)
+            unnamed = [key for key in keys if key.startswith(f"{encodings.FOLDER}/")]
+            encodings.delete_unnamed(database, storage, unnamed)
+            for key in set(keys) - set(unnamed):
                 storage.delete(key)
+        if encodings_bytes is not None:
+            keys += encodings.evict(database, storage, limit_bytes=encodings_bytes, dry_run=dry_run)
         if bucket is not None:
             with suppress(Unavailable):  # it is logged, and the next cleanup tries again
                 keys += _clean_bucket(

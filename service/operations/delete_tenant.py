@@ -9,13 +9,15 @@ from service.accounts import access_log
 from service.accounts.tenants import get_tenant
 from service.core.errors import Conflict
 from service.core.principal import DEFAULT_TENANT, Principal
+from service.datasets import deletion
 from service.datasets import records as datasets
+from service.datasets.deletion import Deleted
 from service.db.tables import ApiKey, Dataset, Idempotency, Tenant, Upload
 
 
-def delete_tenant(session: Session, tenant_id: str, *, by: Principal | None = None) -> list[str]:
+def delete_tenant(session: Session, tenant_id: str, *, by: Principal | None = None) -> Deleted:
     """Delete a suspended organisation: its datasets, uploads, keys, sessions and memberships.
-    Returns the storage keys to delete after the commit.
+    Pass the answer to `deletion.delete_files` after the commit.
 
     Raises
     ------
@@ -25,12 +27,9 @@ def delete_tenant(session: Session, tenant_id: str, *, by: Principal | None = No
     tenant = get_tenant(session, tenant_id, lock=True)
     _require_deletable(tenant)
     dataset_ids = session.scalars(select(Dataset.id).where(Dataset.tenant_id == tenant_id)).all()
-    storage_keys = [
-        key
-        for dataset_id in dataset_ids
-        for key in datasets.delete_dataset(session, dataset_id, by=by)
-    ]
+    gone = [deletion.delete_dataset(session, dataset_id, by=by) for dataset_id in dataset_ids]
     session.flush()
+    storage_keys = [key for one in gone for key in one.keys]
     storage_keys += _delete_uploads(session, tenant_id)
     keys = _delete_keys(session, tenant_id)
     access_log.record(
@@ -43,7 +42,7 @@ def delete_tenant(session: Session, tenant_id: str, *, by: Principal | None = No
         keys=keys,
     )
     session.delete(tenant)
-    return storage_keys
+    return Deleted(storage_keys, [key for one in gone for key in one.encodings])
 
 
 def _require_deletable(tenant: Tenant) -> None:

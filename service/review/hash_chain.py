@@ -2,6 +2,8 @@
 
 A row that was edited no longer matches its own hash. A row that was removed, inserted or moved
 breaks the link of the next one, or leaves the chain shorter than the dataset's version.
+Whoever owns the database can rewrite all of it, and the version: the anchors show that
+(`service.storage.anchors`).
 """
 
 import hashlib
@@ -13,8 +15,10 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from service.db.engine import APPENDED
 from service.db.statements import cached_statement
 from service.db.tables import Correction, Dataset, now
+from service.storage.anchors import Anchors
 
 GENESIS = "0" * 64
 # The order does not matter: the content is sorted by name. Fields that are null or false are left
@@ -66,6 +70,20 @@ def append(session: Session, dataset_id: str, rows: Sequence[Correction]) -> Non
         seq += 1
     session.add_all(rows)
     session.flush()
+    appended = (dataset_id, rows[0].seq, rows[-1].seq, rows[-1].hash)
+    session.info.setdefault(APPENDED, []).append(appended)
+
+
+def anchor_head(session: Session, anchors: Anchors, dataset_id: str) -> None:
+    """Anchor the dataset's newest correction, if it has any."""
+    head = session.execute(
+        select(Correction.seq, Correction.hash)
+        .where(Correction.dataset_id == dataset_id)
+        .order_by(Correction.seq.desc())
+        .limit(1)
+    ).first()
+    if head is not None:
+        anchors.write(dataset_id, head.seq, head.hash)
 
 
 def digest(row: dict[str, Any], previous: str) -> str:

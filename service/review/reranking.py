@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Table, delete, select
@@ -178,21 +180,32 @@ def _prune(session: Session, audit_id: str) -> None:
     The newest is under review, readers may still page through the one before it, and controls are
     drawn from the tiers of the first. All summaries are kept.
     """
-    kept = session.scalars(
-        select(Ranking.id)
-        .where(Ranking.audit_id == audit_id)
-        .order_by(Ranking.number.desc(), Ranking.id.desc())
-        .limit(KEPT)
-    ).all()
-    older = select(Ranking.id).where(
-        Ranking.audit_id == audit_id, Ranking.number > 0, Ranking.id.not_in(kept)
-    )
-    session.execute(delete(Suspect).where(Suspect.ranking_id.in_(older)))
+    pruned = [ranking.id for ranking in pruned_rankings(session, audit_id)]
+    session.execute(delete(Suspect).where(Suspect.ranking_id.in_(pruned)))
 
 
-def pruned_rankings(session: Session, audit_id: str) -> list[str]:
-    """The rankings that have only their summary left, so their files can be deleted."""
-    first = select(Suspect.rank).where(Suspect.ranking_id == Ranking.id, Suspect.rank == 1)
-    return list(
-        session.scalars(select(Ranking.id).where(Ranking.audit_id == audit_id, ~first.exists()))
-    )
+@dataclass(frozen=True)
+class PrunedRanking:
+    """A ranking that has only its summary left. `since`: when the newer ones had displaced it."""
+
+    id: str
+    audit_id: str
+    since: datetime
+
+
+def pruned_rankings(session: Session, audit_id: str | None = None) -> list[PrunedRanking]:
+    """The rankings without suspects, of one audit or of all. Their files are left to the
+    cleanup."""
+    columns = (Ranking.audit_id, Ranking.id, Ranking.number, Ranking.created_at)
+    query = select(*columns).order_by(Ranking.audit_id, Ranking.number.desc(), Ranking.id.desc())
+    if audit_id is not None:
+        query = query.where(Ranking.audit_id == audit_id)
+    found = []
+    for audit, rankings in groupby(session.execute(query), key=attrgetter("audit_id")):
+        newer: list[datetime] = []
+        for ranking in rankings:
+            if len(newer) >= KEPT and ranking.number > 0:
+                since = max(ranking.created_at, sorted(newer)[KEPT - 1])
+                found.append(PrunedRanking(ranking.id, audit, since))
+            newer.append(ranking.created_at)
+    return found

@@ -15,8 +15,10 @@ from service.operations import backup
 from service.operations.verify import verify
 from service.storage.local import Storage
 from tests.drills.arena import QUICK, Arena
-from tests.drills.registry import drill
-from tests.support import servers
+from tests.drills.registry import EMBEDDED, drill
+from tests.support import road, servers
+
+RANKINGS = 5  # more than an audit keeps, so that files of old ones are missing rightly
 
 
 @drill()
@@ -31,13 +33,44 @@ def backup_under_load(arena: Arena) -> None:
         running = arena.start(QUICK)
         before = set(arena.ledger.corrections)
         since = time.monotonic()
-        if arena.stack.shape == "embedded":
-            stored = _embedded(arena, Path(name))
-        else:
-            stored = _production(arena, Path(name))
+        stored = _stored(arena, Path(name))
         arena.ledger.recovered(since)
     assert before <= stored, "an acknowledged correction is not in the backup"
     arena.completed(running)
+
+
+@drill(in_ci=EMBEDDED)
+def rerank_backup(arena: Arena) -> None:
+    """Rankings from verdicts, one after another while people decide; after each the service's data
+    are verified, backed up and restored elsewhere."""
+    audit = arena.reviewable()
+    assert arena.client.decide(audit)
+    with arena.annotators(audit, 2):
+        for _ in range(RANKINGS):
+            since = time.monotonic()
+            _rerank(arena, audit)
+            arena.ledger.recovered(since)
+            with arena.stack.deployment.database() as database:
+                report = verify(database, arena.stack.storage)
+            assert report.whole, [str(one) for one in report.violations]
+            before = set(arena.ledger.corrections)
+            with tempfile.TemporaryDirectory(prefix="labelaudit-backup-") as name:
+                assert before <= _stored(arena, Path(name)), "a correction is not in the backup"
+
+
+def _rerank(arena: Arena, audit: str) -> None:
+    asked = arena.client.post(f"{audit}/rankings")
+    assert asked.status_code == 202, asked.text
+    ranking = road.finished(
+        arena.client, f"{audit}/rankings/{asked.json()['number']}", lambda: time.sleep(0.1)
+    )
+    assert ranking["status"] == "completed", ranking["problem"]
+
+
+def _stored(arena: Arena, folder: Path) -> set[str]:
+    """The corrections that a backup brings back elsewhere."""
+    copy = _embedded if arena.stack.shape == "embedded" else _production
+    return copy(arena, folder)
 
 
 def _embedded(arena: Arena, folder: Path) -> set[str]:

@@ -10,6 +10,7 @@ from service.db.tables import Dataset, Export
 from service.exports import records as exports
 from service.exports.formats import Correction, export
 from service.jobs.records import Claim
+from service.review.hash_chain import anchor_head
 from worker.runtime.context import Commit, Worker
 from worker.runtime.lease import JobLease
 
@@ -20,6 +21,8 @@ def run_export(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
         wanted = exports.get_export(session, claim.subject_id)
         dataset = session.get_one(Dataset, wanted.dataset_id)
         standing = review.corrections_at(session, dataset.id, wanted.dataset_version)
+        if worker.backends.anchors is not None:
+            anchor_head(session, worker.backends.anchors, dataset.id)
     with worker.storage.writing(exports.file_key(wanted.id)) as path:
         extension = export(
             str(dataset.kind),

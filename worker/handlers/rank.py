@@ -18,6 +18,7 @@ from service import review
 from service.audits import class_profiles, ranking_files
 from service.audits import records as audits
 from service.audits.records import SuspectRow
+from service.datasets import encodings
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
 from service.db.tables import (
@@ -65,14 +66,12 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     with threadpool_limits(1, user_api="blas"):
         ranking = rank_suspects(evidence, seed=audit.config["seed"], verdicts=verdicts)
     lease.report(0.6)
-    for pruned in _pruned(worker, audit):
-        worker.storage.delete(ranking_files.ranking_key(audit.id, pruned))
     ranking_id = new_id("ra")
     with worker.storage.writing(ranking_files.ranking_key(audit.id, ranking_id)) as path:
         ranking_files.write_ranking(ranking, path)
     if dataset.kind is DatasetKind.table:
         _write_class_profiles(worker, audit, dataset)
-    vectors, graph = _vectors(worker, audit)
+    vectors, graph = _vectors(worker, audit, dataset, positions, lease)
     issues = find_issues(model_families(evidence), evidence.labels, vectors, graph)
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
     summary = ranking.summary.to_dict(dataset.class_names)
@@ -161,16 +160,28 @@ def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence,
     return evidence, positions
 
 
-def _vectors(worker: Worker, audit: Audit) -> tuple[NDArray[Any] | None, NDArray[np.int32] | None]:
+def _vectors(
+    worker: Worker, audit: Audit, dataset: Dataset, positions: NDArray[np.int64], lease: JobLease
+) -> tuple[NDArray[Any] | None, NDArray[np.int32] | None]:
     """What the samples were encoded to, and the graph of their nearest neighbours; None where they
-    came as probabilities."""
+    came as probabilities. The encoding is made again where the cache has evicted it since."""
     if audit.plan is None:
         return None, None
     import torch
 
     from worker.training.neighbours import load_graph, nearest_neighbours
 
-    vectors: NDArray[Any] = np.load(worker.storage.path(audit.plan["encoding"]), mmap_mode="r")
+    path = worker.storage.path(audit.plan["encoding"])
+    if path.exists():
+        encodings.touch(worker.storage, audit.plan["encoding"])
+    else:
+        from worker.handlers.encodings import ensure_encoding
+
+        _, inputs = ensure_encoding(
+            worker, audit, dataset, positions, lambda share: lease.report(0.6 + 0.1 * share)
+        )
+        path = inputs.path
+    vectors: NDArray[Any] = np.load(path, mmap_mode="r")
     graph = load_graph(shard_folders(worker, audit))
     if graph is None:  # no shard had vectors to search, or the neighbours family was not wanted
         graph = nearest_neighbours(torch.from_numpy(project(vectors)))
@@ -233,8 +244,3 @@ def _suspect_rows(
             )
 
     return rows()
-
-
-def _pruned(worker: Worker, audit: Audit) -> list[str]:
-    with worker.database.read() as session:
-        return reranking.pruned_rankings(session, audit.id)

@@ -3,10 +3,10 @@
 from dataclasses import asdict, replace
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from service.audits import records as audits
-from service.datasets import records as datasets
-from service.db.tables import Audit
+from service.datasets import encodings
 from service.jobs.records import Claim
 from worker.handlers.audit_inputs import (
     analysed_labels,
@@ -21,34 +21,15 @@ from worker.runtime.lease import JobLease
 
 def run_encode(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """Samples -> the arrays that training reads: labels, positions, and vectors or pixels."""
-    from worker.encoders import cache_key, encode
+    from worker.handlers.encodings import ensure_encoding
     from worker.training.plan import plan_shards
 
     audit, dataset = load_audit(worker, claim.subject_id)
     labels, positions = analysed_labels(worker, audit)
     check_trainable(labels)
-    config = training_config(audit)
-    encoder, fine_tuned = _located(worker, audit), config.network == "fine_tuned"
-    key = cache_key(
-        str(dataset.kind),
-        upload_sha256=dataset.sha256,
-        encoder=encoder,
-        fine_tuned=fine_tuned,
-        positions=positions,
-    )
-    inputs = encode(
-        str(dataset.kind),
-        worker.storage.path(datasets.samples_key(dataset.id)),
-        worker.storage.path(datasets.upload_key(dataset.id)),
-        encoder=encoder,
-        fine_tuned=fine_tuned,
-        destination=worker.storage.path(key),
-        positions=positions,
-        device=worker.device,
-        on_progress=lambda done, total: lease.report(done / max(1, total)),
-    )
+    key, inputs = ensure_encoding(worker, audit, dataset, positions, lease.report)
     specs = plan_shards(
-        config,
+        training_config(audit),
         shape=inputs.shape,
         n_classes=len(dataset.class_names),
         encoder=audit.config["encoder"],
@@ -56,11 +37,17 @@ def run_encode(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     save_array(worker, f"{audits.folder(audit.id)}/labels.npy", labels)
     save_array(worker, f"{audits.folder(audit.id)}/positions.npy", positions)
     plan = {"encoding": key, "shards": [asdict(spec) for spec in specs]}
-    return lambda session: audits.encoded(session, audit.id, plan=plan, shards=len(specs))
+
+    def commit(session: Session) -> None:
+        encodings.require(session, worker.storage, key)
+        audits.encoded(session, audit.id, plan=plan, shards=len(specs))
+
+    return commit
 
 
 def run_train(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     """One shard: train its replicas, or fit its model family, and write the evidence."""
+    from worker.handlers.encodings import located_encoder
     from worker.training.checkpoint import Checkpoints
     from worker.training.shard import run_shard
     from worker.training.spec import ShardSpec
@@ -69,7 +56,7 @@ def run_train(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     assert audit.plan is not None
     spec = ShardSpec(**audit.plan["shards"][claim.number])
     if spec.encoder:  # this machine's models may lie elsewhere than those of the one that planned
-        spec = replace(spec, encoder=_located(worker, audit) or "")
+        spec = replace(spec, encoder=located_encoder(worker, audit) or "")
     folder = worker.storage.path(audits.shard_key(audit.id, claim.number))
     run_shard(
         spec,
@@ -84,9 +71,3 @@ def run_train(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
         ),
     )
     return lambda session: audits.shard_trained(session, audit.id)
-
-
-def _located(worker: Worker, audit: Audit) -> str | None:
-    from worker.encoders.hub import located
-
-    return located(audit.config["encoder"], worker.settings.models_dir)

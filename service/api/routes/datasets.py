@@ -33,7 +33,7 @@ from service.api.dependencies import (
 from service.api.problems import documented
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
-from service.datasets import columns, votes
+from service.datasets import columns, deletion, votes
 from service.datasets import records as datasets
 from service.db.tables import Dataset, Upload
 from service.exports import records as exports
@@ -201,13 +201,14 @@ def reread_columns(
 def delete_dataset(
     session: WriteSession,
     background: BackgroundTasks,
-    storage: StorageDep,
+    resources: ResourcesDep,
     caller: Uploader,
     dataset_id: str,
 ) -> None:
     """Delete the dataset, its audits, corrections and exports. This cannot be undone."""
-    for key in datasets.delete_dataset(session, dataset_id):
-        background.add_task(storage.delete, key)  # runs after the commit
+    deleted = deletion.delete_dataset(session, dataset_id)
+    # runs after the commit
+    background.add_task(deletion.delete_files, resources.database, resources.storage, deleted)
 
 
 @router.post("/{dataset_id}/audits", status_code=202, response_model=AuditRead, tags=["audits"],

@@ -7,8 +7,9 @@ from fastapi import APIRouter, BackgroundTasks
 from labelaudit.schemas import TenantCreate, TenantCreated, TenantRead, TenantUpdate
 from service.accounts import tenants
 from service.accounts.api_keys import default_expiry
-from service.api.dependencies import Operator, ResourcesDep, SettingsDep, StorageDep
+from service.api.dependencies import Operator, ResourcesDep, SettingsDep
 from service.api.problems import documented
+from service.datasets.deletion import delete_files
 from service.db.tables import Tenant
 from service.operations.delete_tenant import delete_tenant as delete_all_of_tenant
 
@@ -54,13 +55,11 @@ def update_tenant(
 def delete_tenant(
     resources: ResourcesDep,
     background: BackgroundTasks,
-    storage: StorageDep,
     caller: Operator,
     tenant_id: str,
 ) -> None:
     """Delete a suspended organisation with its datasets, audits, corrections, exports and keys. The
     access log is kept. This cannot be undone."""
     with resources.for_every_tenant() as session:
-        storage_keys = delete_all_of_tenant(session, tenant_id, by=caller)
-    for key in storage_keys:
-        background.add_task(storage.delete, key)
+        deleted = delete_all_of_tenant(session, tenant_id, by=caller)
+    background.add_task(delete_files, resources.database, resources.storage, deleted)

@@ -5,6 +5,7 @@ from service.db.tables.access import (
     ApiKey,
     BrowserSession,
     Idempotency,
+    LogRetention,
     Membership,
     Tenant,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Job",
     "Json",
     "Lease",
+    "LogRetention",
     "Membership",
     "Model",
     "Ranking",

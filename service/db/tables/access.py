@@ -107,6 +107,16 @@ class AccessEntry(Model):
     __table_args__ = (Index(None, "tenant_id", "id"),)
 
 
+class LogRetention(Model):
+    """For how many days the lines of a log are kept; 0: for ever. The triggers of the logs heed it,
+    and the service may only read it: `labelaudit migrate` writes it."""
+
+    __tablename__ = "log_retention"
+
+    log: Mapped[str] = mapped_column(String(40), primary_key=True)
+    days: Mapped[int]
+
+
 class Idempotency(Model):
     """The stored response to a request, in case it is repeated with the same key."""
 

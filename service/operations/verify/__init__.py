@@ -16,8 +16,9 @@ from service.db.tables import (
     Suspect,
 )
 from service.operations.verify import files, jobs, rows
-from service.operations.verify.chain import broken_links, heads
+from service.operations.verify.chain import broken_links, heads, off_anchor
 from service.operations.verify.report import Report, Violation
+from service.storage.anchors import Anchors
 from service.storage.local import Storage
 
 __all__ = ["Report", "Violation", "verify"]
@@ -38,16 +39,19 @@ def verify(
     *,
     contents: bool = True,
     min_age_seconds: float = 3600.0,
+    anchors: Anchors | None = None,
 ) -> Report:
-    """Check every invariant.
+    """Check every invariant; with `anchors`, that every chain passes through its own.
 
     `contents` also reads uploads and exports in full, to compare their hashes. A temporary file is
     a leftover once it is older than `min_age_seconds`.
     """
     report = Report()
+    anchored = anchors.read() if anchors else {}  # before the snapshot, which is then no older
     with database.snapshot() as session:
         report.violations += _engine_errors(session)
         report.violations += broken_links(session)
+        report.violations += off_anchor(session, anchored)
         report.violations += rows.violations(session)
         report.violations += jobs.violations(session)
         missing = list(files.missing(session, storage, contents=contents))
@@ -57,7 +61,9 @@ def verify(
             for name, model in COUNTED.items()
         }
     with database.read() as session:  # files deleted since the snapshot are not missing
-        report.violations += [one for one in missing if files.still_named(session, one.subject)]
+        if missing:
+            still = set(files.missing(session, storage, contents=contents))
+            report.violations += [one for one in missing if one in still]
         report.leftovers = files.leftovers(session, storage, min_age_seconds=min_age_seconds)
     return report
 

@@ -1,6 +1,6 @@
 """Is the log of corrections what was written?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 from service.db.tables import Correction, Dataset
 from service.operations.verify.report import Violation
 from service.review.hash_chain import GENESIS, digest
+from service.storage.anchors import Anchor
 
 RULE = "corrections"
+CHUNK = 500  # anchors in one query
 
 
 def broken_links(session: Session) -> Iterator[Violation]:
@@ -54,3 +56,42 @@ def heads(session: Session) -> dict[str, str]:
         .order_by(Correction.dataset_id)
     )
     return {row.dataset_id: row.hash for row in rows}
+
+
+def off_anchor(
+    session: Session, anchored: Mapping[str, Sequence[Anchor | str]]
+) -> Iterator[Violation]:
+    """Every anchor that the chain of its dataset does not pass through."""
+    versions = session.execute(select(Dataset.id, Dataset.version).order_by(Dataset.id)).all()
+    for dataset_id, version in versions:
+        anchors = anchored.get(dataset_id, ())
+        sequences = [one.seq for one in anchors if isinstance(one, Anchor)]
+        hashes = _hashes(session, dataset_id, sequences)
+        for anchor in anchors:
+            if isinstance(anchor, str):
+                yield Violation(RULE, dataset_id, anchor)
+            elif anchor.seq not in hashes:
+                detail = (
+                    f"it had {anchor.seq} corrections at {anchor.at} and is at version {version}: "
+                    "its chain was shortened"
+                )
+                yield Violation(RULE, dataset_id, detail)
+            elif hashes[anchor.seq] != anchor.hash:
+                detail = (
+                    f"correction {anchor.seq} is not the one that was there at {anchor.at}: "
+                    "its chain was rewritten"
+                )
+                yield Violation(RULE, dataset_id, detail)
+
+
+def _hashes(session: Session, dataset_id: str, sequences: Sequence[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for start in range(0, len(sequences), CHUNK):
+        some = sequences[start : start + CHUNK]
+        rows = session.execute(
+            select(Correction.seq, Correction.hash).where(
+                Correction.dataset_id == dataset_id, Correction.seq.in_(some)
+            )
+        )
+        found |= {row.seq: row.hash for row in rows}
+    return found

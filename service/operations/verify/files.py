@@ -17,6 +17,7 @@ from labelaudit.enums import (
 )
 from service.audits import classifier, ranking_files
 from service.audits import records as audits
+from service.datasets import encodings
 from service.datasets import records as datasets
 from service.db.tables import (
     Audit,
@@ -30,9 +31,10 @@ from service.db.tables import (
 from service.exports import records as exports
 from service.inference import head
 from service.operations.verify.report import Violation
+from service.review.reranking import pruned_rankings
 from service.storage.local import Storage
 
-OWNERS = {"datasets": Dataset, "audits": Audit, "exports": Export}
+OWNERS = {"datasets": Dataset, "anchors": Dataset, "audits": Audit, "exports": Export}
 
 
 def missing(session: Session, storage: Storage, *, contents: bool) -> Iterator[Violation]:
@@ -44,13 +46,7 @@ def missing(session: Session, storage: Storage, *, contents: bool) -> Iterator[V
         path = storage.path(exports.file_key(export.id))
         for detail in _differs(path, export.bytes, export.sha256 if contents else None):
             yield Violation("files", export.id, f"its file {detail}")
-    for audit_id, ranking_id in session.execute(
-        select(Ranking.audit_id, Ranking.id).order_by(Ranking.id)
-    ):
-        count = session.scalar(select(func.count()).where(Suspect.ranking_id == ranking_id))
-        path = storage.path(ranking_files.ranking_key(audit_id, ranking_id))
-        for detail in _rows_differ(path, count or 0):
-            yield Violation("files", audit_id, f"the file of the ranking {ranking_id} {detail}")
+    yield from _of_rankings(session, storage)
     yield from _of_jobs(session, storage)
 
 
@@ -64,6 +60,24 @@ def _dataset(storage: Storage, dataset: Dataset, contents: bool) -> Iterator[str
         samples = storage.path(datasets.samples_key(dataset.id))
         for detail in _rows_differ(samples, dataset.sample_count):
             yield f"the file of its samples {detail}"
+
+
+def _of_rankings(session: Session, storage: Storage) -> Iterator[Violation]:
+    """A pruned ranking has no suspects and needs no file; of every other, each suspect is in its
+    file."""
+    pruned = {ranking.id for ranking in pruned_rankings(session)}
+    for audit_id, ranking_id in session.execute(
+        select(Ranking.audit_id, Ranking.id).order_by(Ranking.id)
+    ):
+        count = session.scalar(select(func.count()).where(Suspect.ranking_id == ranking_id)) or 0
+        if ranking_id in pruned:
+            if count:
+                detail = f"the ranking {ranking_id} was displaced, but has {count} suspects"
+                yield Violation("files", audit_id, detail)
+            continue
+        path = storage.path(ranking_files.ranking_key(audit_id, ranking_id))
+        for detail in _rows_differ(path, count):
+            yield Violation("files", audit_id, f"the file of the ranking {ranking_id} {detail}")
 
 
 def _of_jobs(session: Session, storage: Storage) -> Iterator[Violation]:
@@ -132,6 +146,14 @@ def leftovers(session: Session, storage: Storage, *, min_age_seconds: float) -> 
                 continue
             temporary = (part for part in path.rglob(".*") if _modified_at(part) <= newest)
             found += sorted(temporary)
+    found += sorted(_old_rankings(session, storage, newest))
+    encoded = list(storage.path(encodings.FOLDER).glob("*"))
+    needed = encodings.named(session)
+    found += sorted(
+        path
+        for path in encoded
+        if f"{encodings.FOLDER}/{path.name}" not in needed and _modified_at(path) <= newest
+    )
     open_uploads = set(session.scalars(select(Upload.id)))
     found += sorted(
         part
@@ -141,12 +163,24 @@ def leftovers(session: Session, storage: Storage, *, min_age_seconds: float) -> 
     return [str(path.relative_to(storage.root)) for path in found]
 
 
+def _old_rankings(session: Session, storage: Storage, newest: float) -> Iterator[Path]:
+    """Files of rankings that were displaced some time ago, or that were never published."""
+    paths = list(storage.path("audits").glob("*/rankings/[!.]*.parquet"))
+    pruned = {ranking.id: ranking.since.timestamp() for ranking in pruned_rankings(session)}
+    published = set(session.scalars(select(Ranking.id)))
+    known = set(session.scalars(select(Audit.id)))  # other folders go as a whole
+    for path in paths:
+        if path.parts[-3] not in known:
+            continue
+        since = pruned.get(path.stem)
+        if since is None and path.stem not in published:
+            since = _modified_at(path)
+        if since is not None and since <= newest:
+            yield path
+
+
 def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except FileNotFoundError:  # finished or deleted in the meantime
         return float("inf")
-
-
-def still_named(session: Session, subject_id: str) -> bool:
-    return any(session.get(model, subject_id) is not None for model in OWNERS.values())

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from labelaudit.enums import Role, Verdict
 from service import review
 from service.accounts import access_log, api_keys
-from service.datasets import records as datasets
+from service.datasets import deletion
 from service.db.tables import AccessEntry, Correction
 from service.review import NewCorrection
 from tests.support.factories import (
@@ -43,7 +43,7 @@ def test_nobody_edits_a_log(database, corrected, table, act):
 
 def test_corrections_go_with_their_dataset_and_the_access_log_tells(database, corrected):
     with database.write() as session:
-        datasets.delete_dataset(session, corrected)
+        deletion.delete_dataset(session, corrected)
     with database.read() as session:
         assert session.query(Correction).count() == 0
         [entry] = session.query(AccessEntry).filter_by(action="dataset.delete").all()

@@ -84,7 +84,7 @@ def test_a_rotated_key_has_a_new_token_and_the_log_tells(run: Run) -> None:
     renewed = run("keys", "rotate", key_id).out.strip()
     assert renewed.startswith(f"la_{key_id}_")
     assert renewed != token
-    log = run("log").out
+    log = run("access-log").out
     assert "key.rotate" in log
     assert token not in log
 

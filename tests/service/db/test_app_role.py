@@ -1,5 +1,7 @@
 """The service as a database role that owns nothing: what Postgres itself does not let it do."""
 
+from datetime import timedelta
+
 import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
@@ -7,15 +9,24 @@ from sqlalchemy import event, select, text
 from sqlalchemy.exc import ProgrammingError
 from starlette.testclient import TestClient
 
-from labelaudit.enums import Role
-from service.accounts import tenants
+from labelaudit.enums import AccessOutcome, Role
+from service.accounts import access_log, tenants
 from service.accounts.api_keys import create_key
 from service.api.app import create_app
 from service.core.config import Settings
 from service.db import tenant_filter
 from service.db.app_role import InvalidRole, grant
 from service.db.engine import Database
-from service.db.tables import Audit, Dataset, Export
+from service.db.tables import (
+    AccessEntry,
+    Audit,
+    Dataset,
+    Export,
+    Idempotency,
+    Job,
+    Upload,
+    now,
+)
 from service.operations.verify import verify
 from service.storage.local import Storage
 from tests.support import road
@@ -111,6 +122,8 @@ def test_a_connection_that_names_no_tenant_sees_nothing(
     [
         "UPDATE access_log SET name = 'nobody'",
         "DELETE FROM access_log",
+        "UPDATE log_retention SET days = 1",
+        "INSERT INTO log_retention VALUES ('correction', 1)",
         "TRUNCATE access_log",
         "UPDATE correction SET annotator = 'nobody'",
         "DELETE FROM correction",
@@ -150,14 +163,18 @@ def test_the_whole_road_works_as_that_role(
         decision = {"sample_id": item["sample_id"], "verdict": "keep"}
         made = client.post(f"{audit}/corrections", json={"corrections": [decision]})
         assert made.status_code == 201, made.text
-        export = client.post(f"/v1/datasets/{dataset['id']}/exports", json={"format": "csv"})
+        export = client.post(
+            f"/v1/datasets/{dataset['id']}/exports",
+            json={"format": "csv"},
+            headers={"Idempotency-Key": "kept-answer"},
+        )
         work()
         assert client.get(f"{export.headers['location']}/file").status_code == 200
         assert client.get("/v1/access-log").json()["items"]
         assert verify(database, storage, min_age_seconds=0).whole
         assert client.delete(f"/v1/datasets/{dataset['id']}").status_code in (202, 204)
         with database.read() as session:
-            for table in (Dataset, Audit, Export):
+            for table in (Dataset, Audit, Export, Idempotency, Job, Upload):
                 assert session.scalars(select(table)).all() == []
 
 
@@ -171,3 +188,23 @@ def test_the_owner_is_refused_as_the_services_role(postgres_url: str) -> None:
         with pytest.raises(InvalidRole):
             grant(owner, address)
     owner.dispose()
+
+
+def test_the_service_can_make_old_lines_of_the_access_log_go_and_no_others(
+    postgres_url: str, app_url: str
+) -> None:
+    owner, service = Database(postgres_url), Database(app_url)
+    with owner.write() as session:
+        access_log.keep_for(session, 30)
+        for days in (31, 29):
+            moment = now() - timedelta(days=days)
+            session.add(AccessEntry(action=f"{days}", outcome=AccessOutcome.done, at=moment))
+    for statement in ("DELETE FROM access_log", "UPDATE log_retention SET days = 1"):
+        with pytest.raises(ProgrammingError, match="permission denied"), service.write() as session:
+            session.execute(text(statement))
+    with service.write() as session:
+        assert access_log.delete_expired(session) == 1
+    with owner.read() as session:
+        assert session.scalars(select(AccessEntry.action)).all() == ["29"]
+    for database in (owner, service):
+        database.dispose()

@@ -7,6 +7,7 @@ import pytest
 from labelaudit.enums import Verdict
 from service import review
 from service.core.config import DATABASE, Settings
+from service.datasets import deletion
 from service.datasets import records as datasets
 from service.db.engine import Database
 from service.db.tables import Correction
@@ -90,9 +91,8 @@ def test_a_dataset_deleted_during_a_backup_is_no_part_of_it(store, settings, tmp
     def then_delete(source, target):
         _copy_database(source, target)
         with store.database.write() as session:
-            keys = datasets.delete_dataset(session, deleted)
-        for key in keys:
-            store.storage.delete(key)
+            gone = deletion.delete_dataset(session, deleted)
+        deletion.delete_files(store.database, store.storage, gone)
 
     monkeypatch.setattr(copy, then_delete)
     back_up(settings, tmp_path / "kept")

@@ -212,10 +212,10 @@ def test_old_rankings_keep_their_summary_alone(store, annotator, audit_id):
         kept = set(session.scalars(select(Suspect.ranking_id).distinct()))
         numbers = set(session.scalars(select(Ranking.number).where(Ranking.id.in_(kept))))
         assert numbers == {0, 2, 3}  # controls are drawn by the tiers of the first
-        assert reranking.pruned_rankings(session, audit_id) == made[:1]
+        assert [one.id for one in reranking.pruned_rankings(session, audit_id)] == made[:1]
         assert [job.number for job in reranking.list_rankings(session, audit_id)] == [3, 2, 1, 0]
         review.get_ranking(session, audit_id, made[1])
-        with pytest.raises(BadCursor, match="Newer rankings"):
+        with pytest.raises(BadCursor, match="replaced by newer ones"):
             review.get_ranking(session, audit_id, made[0])
 
 

@@ -23,7 +23,7 @@ from service.core.errors import (
     NotReady,
 )
 from service.core.principal import Principal
-from service.datasets import records as datasets
+from service.datasets import deletion
 from service.db.engine import Database, clock
 from service.db.tables import (
     Audit,
@@ -597,7 +597,7 @@ def test_deleting_the_dataset_deletes_its_corrections_too(database, audit_id):
     [row] = submit(database, audit_id, keep(0))
     revert(database, audit_id, row.id)
     with database.write() as session:
-        datasets.delete_dataset(session, row.dataset_id)
+        deletion.delete_dataset(session, row.dataset_id)
     with database.read() as session:
         assert session.scalars(select(Correction)).all() == []
         assert session.scalars(select(Suspect)).all() == []

@@ -104,7 +104,7 @@ def test_a_file_with_another_hash_is_rejected_with_the_reason(uploader, storage)
     assert (answer.status_code, answer.json()["type"]) == (410, "/problems/checksum-mismatch")
     shown = uploader.get(location).json()
     assert (shown["status"], shown["dataset_id"]) == ("rejected", None)
-    assert "damaged on the way" in shown["problem"]["detail"]
+    assert "damaged in transit" in shown["problem"]["detail"]
     assert uploader.head(location, headers=TUS).status_code == 410
     assert files_in(storage) == []
     assert datasets_of(uploader) == []
@@ -216,7 +216,9 @@ def test_room_is_held_from_the_announcement_on(quota, uploader):
     location = begin(uploader)
     answer = announce(uploader)
     assert (answer.status_code, answer.json()["type"]) == (413, "/problems/quota-exceeded")
-    assert f"{quota.quota_bytes - len(CONTENT)} bytes are left" in answer.json()["detail"]
+    left = quota.quota_bytes - len(CONTENT)
+    said = f"Only {left} bytes of the quota of {quota.quota_bytes} are left"
+    assert said in answer.json()["detail"]
     assert uploader.post("/v1/datasets", content=CONTENT).status_code == 413
     uploader.delete(location, headers=TUS)
     assert uploader.post("/v1/datasets", content=CONTENT).status_code == 202

@@ -13,6 +13,7 @@ import pytest
 from labelaudit.enums import Verdict
 from service import review
 from service.audits import records as audits
+from service.datasets import encodings
 from service.db.tables import Audit
 from service.options.training import TrainingConfig
 from service.review import NewCorrection
@@ -283,3 +284,26 @@ def test_the_summary_shows_the_noise_matrix_that_the_objective_used(uploader, wo
     summary = uploader.get(f"{audit}/summary").json()
     np.testing.assert_allclose(summary["learned_noise_matrix"], given, atol=1e-6)
     assert np.shape(summary["noise_matrix"]) == (size, size)
+
+
+@on_sqlite
+def test_an_evicted_encoding_is_made_again_for_a_ranking(uploader, worker):
+    upload = road.vectors()
+    dataset = road.send(uploader, upload, lambda: run_one(worker))
+    audit = road.start(uploader, dataset, upload.wish)
+    road.finished(uploader, audit, lambda: run_one(worker))
+    while run_one(worker):
+        pass
+    [encoding] = worker.storage.path("encodings").iterdir()
+    content = encoding.read_bytes()
+    assert encodings.evict(worker.database, worker.storage, limit_bytes=0, recent_seconds=0)
+    assert not encoding.exists()
+    item = uploader.post(f"{audit}/queue/next", json={}).json()["items"][0]
+    kept = {"sample_id": item["sample_id"], "verdict": "keep"}
+    kept["lease_id"] = item["lease"]["lease_id"]
+    uploader.post(f"{audit}/corrections", json={"corrections": [kept]})
+    answer = uploader.post(f"{audit}/rankings")
+    job = road.finished(uploader, answer.headers["location"], lambda: run_one(worker))
+    assert job["status"] == "completed", job["problem"]
+    assert encoding.read_bytes() == content
+    assert "no encodings" not in str(uploader.get(f"{audit}/summary").json()["missing"])

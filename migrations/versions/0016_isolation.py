@@ -7,8 +7,8 @@ rankings of the service out of `IN` or `EXISTS`, for every statement.
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
