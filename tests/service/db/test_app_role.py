@@ -60,7 +60,7 @@ def two_tenants(store: Store) -> dict[str, str]:
 def test_organisations_cannot_see_each_other_with_the_applications_filter_removed(
     store: Store, two_tenants: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tenant_filter, "_criteria", lambda _tenant, _member: [])
+    monkeypatch.setattr(tenant_filter, "_criteria", lambda _visible: [])
     for tenant_id, dataset_id in two_tenants.items():
         caller = person("Ann", Role.admin, tenant_id)
         with store.database.read(caller) as session:
@@ -87,7 +87,7 @@ def test_organisations_cannot_see_each_other_with_the_applications_filter_remove
 def test_a_kept_connection_is_named_again_for_another_organisation_alone(
     store: Store, two_tenants: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tenant_filter, "_criteria", lambda _tenant, _member: [])
+    monkeypatch.setattr(tenant_filter, "_criteria", lambda _visible: [])
     here, elsewhere = (person("Ann", Role.admin, tenant_id) for tenant_id in two_tenants)
     named: list[str] = []
 

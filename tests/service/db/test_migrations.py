@@ -289,7 +289,6 @@ def test_row_level_security_follows_the_renamed_table(postgres_url):
 
 def test_operators_leave_the_organisation_that_they_were_of(store, database):
     dataset_id = make_dataset(store)
-    downgrade(database, "0017")
     keys = {
         "a": ("operator", None),
         "b": ("admin", ["admin", "tenants"]),
@@ -323,6 +322,7 @@ def test_operators_leave_the_organisation_that_they_were_of(store, database):
         with database.read() as session:
             return dict(session.execute(select(column, kind.tenant_id)).all())
 
+    downgrade(database, "0017")
     upgrade(database)
     expected = {key_id: "operators" if key_id in "abc" else "default" for key_id in keys}
     assert tenants_of(ApiKey) == tenants_of(BrowserSession) == expected
