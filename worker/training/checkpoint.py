@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from service.core.disk_full import is_disk_full
-from service.storage.atomic import replacing
+from service.storage.atomic import publish
 
 log = structlog.get_logger()
 
@@ -74,9 +74,14 @@ class Checkpoints:
         self._cost = self._saved_at - began
 
     def _write(self, state: State) -> None:
-        # to an open file, whose errors say when the disk is full
-        with replacing(self.work / FILE) as temporary, temporary.open("wb") as file:
-            torch.save({"version": VERSION, "state": state}, file)
+        """Raises FileNotFoundError where a later holder has removed the working folder."""
+        temporary = self.work / f".{FILE}"
+        try:
+            with temporary.open("wb") as file:  # an open file's errors say when the disk is full
+                torch.save({"version": VERSION, "state": state}, file)
+            publish(temporary, self.work / FILE)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def finish(self) -> None:
         """Remove the checkpoint from the working folder, which is about to become the result."""
