@@ -64,6 +64,7 @@ class JobStatus(StrEnum):
     cancelled = "cancelled"
 
 
+UNFINISHED = (JobStatus.queued, JobStatus.running)
 FINISHED = (JobStatus.completed, JobStatus.failed, JobStatus.cancelled)
 
 

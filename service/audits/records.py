@@ -27,7 +27,8 @@ from service.core.errors import (
 from service.core.principal import Principal
 from service.datasets.records import get_ready_dataset
 from service.db.bulk import bulk_insert
-from service.db.statements import cached_statement, find
+from service.db.lookup import find
+from service.db.statements import cached_statement
 from service.db.tables import (
     Audit,
     AuditEvent,

@@ -29,7 +29,8 @@ from labelaudit.enums import (
 )
 from service.audits.records import get_audit, get_completed_audit
 from service.core.errors import BadCursor, NotFound, NotReady
-from service.db.statements import CACHE_SIZE, cached_statement, find_child
+from service.db.lookup import find_child
+from service.db.statements import CACHE_SIZE, cached_statement
 from service.db.tables import (
     Audit,
     Dataset,

@@ -16,7 +16,6 @@ from service.db.tables import (
     Audit,
     Export,
     Idempotency,
-    Job,
     Upload,
 )
 from service.jobs import records as jobs
@@ -42,8 +41,8 @@ def delete_dataset(session: Session, dataset_id: str, *, by: Principal | None = 
     uploads = session.scalars(select(Upload.id).where(Upload.dataset_id == dataset_id)).all()
     shared = encodings.of_dataset(session, dataset_id)
     subjects = (dataset_id, *audits, *exports)
-    for subject_id in subjects:
-        jobs.cancel(session, subject_id)
+    for subject_id in subjects:  # before the dataset: row-level security then hides them
+        jobs.delete_jobs(session, subject_id)
     access_log.record(
         session,
         "dataset.delete",
@@ -55,8 +54,6 @@ def delete_dataset(session: Session, dataset_id: str, *, by: Principal | None = 
         version=dataset.version,
         samples=dataset.sample_count,
     )
-    # before the dataset: row-level security shows a job for as long as its subject is there
-    session.execute(delete(Job).where(Job.subject_id.in_(subjects)))
     session.execute(delete(Upload).where(Upload.id.in_(uploads)))
     answer = cast(Idempotency.body, String)
     naming = or_(*(answer.contains(name, autoescape=True) for name in subjects))

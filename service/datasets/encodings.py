@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import FINISHED, JobStatus
+from labelaudit.enums import FINISHED, UNFINISHED
 from service.db.engine import Database, advisory_lock
 from service.db.tables import Audit, Job
 from service.storage.local import Storage
@@ -43,9 +43,7 @@ def named(session: Session) -> set[str]:
 
 def in_use(session: Session) -> set[str]:
     """The encodings of audits that have work to do."""
-    open_job = exists().where(
-        Job.subject_id == Audit.id, Job.status.in_([JobStatus.queued, JobStatus.running])
-    )
+    open_job = exists().where(Job.subject_id == Audit.id, Job.status.in_(UNFINISHED))
     unfinished = or_(Audit.status.not_in(FINISHED), open_job)
     return set(session.scalars(select(_KEY).where(_KEY.is_not(None), unfinished)))
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import JobStatus, JobType
+from labelaudit.enums import UNFINISHED, JobStatus, JobType
 from service.core.disk_full import is_disk_full
 from service.core.errors import InsufficientStorage, ServiceError
 from service.db.engine import PENDING_NOTIFICATIONS, clock
@@ -222,10 +222,16 @@ def cancel(session: Session, subject_id: str) -> None:
         update(Job)
         .where(
             Job.subject_id == subject_id,
-            Job.status.in_([JobStatus.queued, JobStatus.running]),
+            Job.status.in_(UNFINISHED),
         )
         .values(status=JobStatus.cancelled, finished_at=now())
     )
+
+
+def delete_jobs(session: Session, subject_id: str) -> None:
+    """Delete every job; a worker that runs one finds out at its next renewal."""
+    _lock(session, subject_id)
+    session.execute(delete(Job).where(Job.subject_id == subject_id))
 
 
 def waiting_queues(session: Session) -> set[str]:

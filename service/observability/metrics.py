@@ -26,7 +26,6 @@ from service.db.tables import (
 from service.storage.local import Storage
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-UNFINISHED = (JobStatus.queued, JobStatus.running)
 
 
 class Metrics:

@@ -11,7 +11,8 @@ from service import review
 from service.audits.records import get_audit
 from service.core.errors import BadInput, NotFound, NotPermitted
 from service.core.principal import Principal
-from service.db.statements import cached_statement, find_child
+from service.db.lookup import find_child
+from service.db.statements import cached_statement
 from service.db.tables import (
     ApiKey,
     Assignment,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.audits.records import get_completed_audit
 from service.core.errors import Conflict, NotFound, NotPermitted
 from service.core.principal import Principal
-from service.db.statements import find_child
+from service.db.lookup import find_child
 from service.db.tables import Audit, Correction, new_id
 from service.review.hash_chain import append
 from service.review.log import (

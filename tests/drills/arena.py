@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from labelaudit.enums import JobStatus, JobType, Role
+from labelaudit.enums import UNFINISHED, JobType, Role
 from service.accounts.api_keys import create_key
 from service.operations.cleanup import clean_up
 from service.operations.verify import verify
@@ -196,4 +196,4 @@ class Arena:
 def _unfinished() -> Any:
     from service.db.tables import Job
 
-    return Job.status.in_([JobStatus.queued, JobStatus.running]) & (Job.type != JobType.predict)
+    return Job.status.in_(UNFINISHED) & (Job.type != JobType.predict)

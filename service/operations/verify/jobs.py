@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import (
     FINISHED,
+    UNFINISHED,
     DatasetStatus,
     JobStatus,
     JobType,
@@ -24,7 +25,6 @@ from service.db.tables import (
 from service.jobs.graph import GRAPH
 from service.operations.verify.report import Violation
 
-OPEN = (JobStatus.queued, JobStatus.running)
 OF_AUDIT = [type for type, spec in GRAPH.items() if spec.progress]  # nobody waits for the others
 # By kind: how often each state occurs.
 States = dict[JobType, dict[JobStatus, int]]
@@ -57,16 +57,16 @@ def _states(session: Session) -> defaultdict[str, States]:
 
 
 def _open(jobs: States, *kinds: JobType) -> bool:
-    return any(state in OPEN for kind in kinds for state in jobs.get(kind, {}))
+    return any(state in UNFINISHED for kind in kinds for state in jobs.get(kind, {}))
 
 
 def _jobs(session: Session) -> Iterator[Violation]:
-    for job in session.scalars(select(Job).where(Job.status.in_(OPEN))):
+    for job in session.scalars(select(Job).where(Job.status.in_(UNFINISHED))):
         name = f"{job.subject_id} {job.type} {job.number}"
         if job.status is JobStatus.running and (job.owner is None or job.lease_until is None):
             yield Violation("jobs", name, "it runs without a lease, so nobody can take it over")
     subjects = (exists().where(model.id == Job.subject_id) for model in (Audit, Dataset, Export))
-    astray = select(Job.subject_id, Job.type).where(Job.status.in_(OPEN))
+    astray = select(Job.subject_id, Job.type).where(Job.status.in_(UNFINISHED))
     for subject in subjects:
         astray = astray.where(~subject)
     for subject_id, kind in session.execute(astray):

@@ -1,5 +1,7 @@
 """/v1/keys, /v1/me, the catalogue and the probes."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from service.options.encoders import ENCODERS
@@ -11,7 +13,9 @@ def test_a_new_key_is_shown_with_its_token_once(admin):
     assert created.status_code == 201
     key = created.json()
     assert key["token"].startswith(f"la_{key['id']}_")
-    assert (key["revoked_at"], key["expires_at"]) == (None, None)
+    assert key["revoked_at"] is None
+    lifetime = datetime.fromisoformat(key["expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=364) < lifetime <= timedelta(days=365)
     listed = {item["id"]: item for item in admin.get("/v1/keys").json()}
     assert listed[key["id"]]["name"] == "Ben"
     assert "token" not in listed[key["id"]]

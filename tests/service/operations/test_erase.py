@@ -163,7 +163,8 @@ def test_erasing_leaves_the_access_log_alone(uploaded, database, storage):
 @pytest.mark.parametrize(
     "trace",
     [
-        "INSERT INTO tenant VALUES ('t', 'from secret-animals.csv', CURRENT_TIMESTAMP)",
+        "INSERT INTO tenant (id, name, created_at) "
+        "VALUES ('t', 'from secret-animals.csv', CURRENT_TIMESTAMP)",
         "CREATE TABLE later AS SELECT 1 AS id, CAST('ID' AS varchar(40)) AS told",
     ],
 )
