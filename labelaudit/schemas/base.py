@@ -1,5 +1,6 @@
 """What every answer and request shares."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -32,8 +33,11 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("must lie between the years 1 and 9999 in UTC") from None
 
 
-def _written(value: Any) -> Any:
-    if not isinstance(value, str | datetime):
+def written_moment(value: Any) -> Any:
+    """A moment as text, whatever else pydantic would take for one."""
+    # pydantic would read a number as seconds since 1970
+    number = isinstance(value, str) and re.fullmatch(r"\s*[-+]?[\d_]*\.?[\d_]*\s*", value)
+    if number or not isinstance(value, str | datetime):
         raise ValueError("must be a moment as ISO 8601 writes it, such as 2030-01-31T12:00:00Z")
     return value
 
@@ -41,7 +45,7 @@ def _written(value: Any) -> Any:
 Words = Annotated[str, AfterValidator(_storable)]
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(written_moment), AfterValidator(_in_utc)]
 
 
 class Schema(BaseModel):

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Query
+from pydantic import BeforeValidator
 
 from labelaudit.schemas import AccessEntryRead, Page
+from labelaudit.schemas.base import written_moment
 from service.accounts import access_log
 from service.api import cursors
 from service.api.dependencies import KeyManager, Operator, ReadSession, ResourcesDep
@@ -17,7 +19,10 @@ from service.db.tables import AccessEntry
 router = TransactionRouter(prefix="/v1/access-log", tags=["access log"], responses=documented(400))
 
 Action = Annotated[str | None, Query(max_length=40)]
-Since = Annotated[datetime | None, Query(description="In UTC, where it does not say otherwise.")]
+Since = Annotated[
+    Annotated[datetime, BeforeValidator(written_moment)] | None,
+    Query(description="In UTC, where it does not say otherwise."),
+]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
