@@ -1,6 +1,6 @@
 # Commands for people who work on labelaudit. `make` or `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help start check format test test-fast coverage drill lock structure
+.PHONY: help start check format test test-fast coverage drill lock structure site
 
 PYTEST = .venv/bin/python -m pytest
 
@@ -21,7 +21,7 @@ format: ## Format the code and fix what lint can fix
 test: ## Run every check, then every test (needs Chromium); what CI runs
 	scripts/test
 
-test-fast: ## Run the quick tests: no browser, GPU, PostgreSQL or running service; under two minutes on two cores
+test-fast: ## Run the quick tests: no browser, GPU, PostgreSQL or running service; two and a half minutes on two cores
 	scripts/venv service,worker,dev
 	$(PYTEST) --numprocesses auto -m "not (slow or browser or gpu or application or postgres)" $(ARGS)
 
@@ -37,3 +37,6 @@ lock: ## Pin every dependency and list the licences (ARGS=--upgrade)
 
 structure: ## Measure how the code is layered (ARGS="--at REV" beside an older commit)
 	scripts/structure $(ARGS)
+
+site: ## Build the documents as a website and serve it on this machine
+	scripts/site serve

@@ -76,12 +76,12 @@ def run(options: argparse.Namespace, cache: Path) -> Iterator[dict[str, Any]]:
     for path in options.packs:
         for pack in read_packs(path, cache):
             for seed in options.seeds:
-                for noise in _noises(pack, options.noise):
+                for noise in noises(pack, options.noise):
                     case = [pack.name if noise is None else f"{pack.name}+{noise}", seed]
                     case.append(options.samples)
                     if repr(case) not in done:
-                        fewer = _fewer(pack, options.samples, seed)
-                        noisy = fewer if noise is None else inject(fewer, noise, seed)
+                        some = fewer(pack, options.samples, seed)
+                        noisy = some if noise is None else inject(some, noise, seed)
                         done[repr(case)] = list(_compare(noisy, seed, options))
                         _append_line(options.jsonl, case, done[repr(case)])
                     yield from done[repr(case)]
@@ -102,7 +102,9 @@ def _append_line(path: Path | None, case: list[Any], records: list[dict[str, Any
 
 
 @contextmanager
-def evidence_of(pack: Pack, seed: int, keep: Path | None = None) -> Iterator[tuple[Evidence, Cost]]:
+def evidence_of(
+    pack: Pack, seed: int, keep: Path | None = None, *, replicas: int | None = None
+) -> Iterator[tuple[Evidence, Cost]]:
     """The product's own road: plan and train every shard; what it found and what it cost.
 
     `keep` is a folder where that stays for another time.
@@ -114,7 +116,7 @@ def evidence_of(pack: Pack, seed: int, keep: Path | None = None) -> Iterator[tup
         )
         return
     assert pack.vectors is not None
-    config = TrainingConfig(seed=seed)
+    config = TrainingConfig(seed=seed, replicas=replicas)
     shards = plan_shards(config, shape=pack.vectors.shape, n_classes=pack.n_classes)
     with tempfile.TemporaryDirectory(prefix="shards-") as temporary:
         folder = keep or Path(temporary)
@@ -142,12 +144,12 @@ def reviewed(pack: Pack, ranking: Ranking, count: int, seed: int, *, queue: bool
     return Verdicts(rows, (pack.truth != pack.labels)[rows], at_random)
 
 
-def _noises(pack: Pack, wanted: list[Injection]) -> list[Injection | None]:
+def noises(pack: Pack, wanted: list[Injection]) -> list[Injection | None]:
     """What to inject, one after another; None = the pack as it is."""
     return [*wanted] if wanted and is_clean(pack) else [None]
 
 
-def _fewer(pack: Pack, samples: int | None, seed: int) -> Pack:
+def fewer(pack: Pack, samples: int | None, seed: int) -> Pack:
     """The pack, or that many of its samples, drawn at random."""
     if samples is None or samples >= len(pack.labels):
         return pack
@@ -193,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         type=Injection.parse,
         default=[],
-        help="flips where the truth is clean, as symmetric:0.1 asymmetric:0.2 instance:0.2",
+        help="flips of a clean truth: symmetric:0.1 asymmetric:0.2 instance:0.2 boundary:0.15",
     )
     parser.add_argument("--verdicts", type=int, default=0, help="how many the truth gives")
     parser.add_argument("--half-queue", action="store_true", help="half of them on the worst")

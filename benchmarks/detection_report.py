@@ -1,4 +1,4 @@
-"""The tables of `docs/detection.md`, made from the lines that `benchmarks.detection --jsonl` wrote.
+"""The tables of `docs/lab/detection.md`, of the lines that `benchmarks.detection --jsonl` wrote.
 
     python -m benchmarks.detection_report records.jsonl [--picture found.svg]
 

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from benchmarks.cifar import CLASSES, SEED_OFFSET
 from benchmarks.objectives import accuracy, score
-from service.ingest.image_files import STORED
 from service.options.encoders import DEFAULTS
 from service.options.training import TrainingConfig
+from service.pictures.image_files import STORED
 from worker.encoders import encode
 from worker.training.families import standardise
 from worker.training.plan import plan_shards

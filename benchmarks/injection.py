@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from benchmarks.packs import Pack
 from benchmarks.peers import logistic_probabilities
 
-KINDS = ("symmetric", "asymmetric", "instance")
+KINDS = ("symmetric", "asymmetric", "instance", "boundary")
 CLEAN = 0.01  # a pack with fewer known errors than this counts as clean
 SEED_OFFSET = 7919  # flips are drawn apart from everything else a seed decides
 
@@ -51,6 +51,7 @@ def inject(pack: Pack, injection: Injection, seed: int) -> Pack:
     symmetric: a rate-sized share of labels becomes any other class, all alike.
     asymmetric: each class loses its share to one other class, drawn once (a random cycle).
     instance: the samples that a weak model finds hardest lose their label to its runner-up.
+    boundary: those nearest to a linear model's boundaries lose theirs to the other side, each one.
     """
     generator = np.random.default_rng([SEED_OFFSET, KINDS.index(injection.kind), seed])
     truth = np.where(pack.truth >= 0, pack.truth, pack.labels)
@@ -78,17 +79,43 @@ def _asymmetric(
 def _instance(
     pack: Pack, truth: NDArray[np.int64], rate: float, generator: np.random.Generator
 ) -> NDArray[np.int64]:
-    assert pack.vectors is not None
-    weak = logistic_probabilities(pack.vectors, truth, pack.n_classes, seed=0, strength=0.1)
-    every = np.arange(len(truth))
-    own = weak[every, truth].copy()
-    weak[every, truth] = -1.0
-    hardness = np.clip(1.0 - own + weak.max(axis=1), 1e-3, None)
+    own, best_other, other = _linear(pack, truth, strength=0.1)
+    hardness = np.clip(1.0 - own + best_other, 1e-3, None)
     count = round(rate * len(truth))
     chosen = generator.choice(len(truth), count, replace=False, p=hardness / hardness.sum())
     labels = truth.copy()
-    labels[chosen] = weak.argmax(axis=1)[chosen]
+    labels[chosen] = other[chosen]
     return labels
 
 
-_FLIPS = {"symmetric": _symmetric, "asymmetric": _asymmetric, "instance": _instance}
+def _boundary(
+    pack: Pack, truth: NDArray[np.int64], rate: float, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    own, best_other, other = _linear(pack, truth, strength=1.0)
+    order = generator.permutation(len(truth))  # equally near ones are drawn at random
+    distance = np.abs(own - best_other)[order]
+    nearest = order[np.argsort(distance, kind="stable")[: round(rate * len(truth))]]
+    labels = truth.copy()
+    labels[nearest] = other[nearest]
+    return labels
+
+
+def _linear(
+    pack: Pack, truth: NDArray[np.int64], *, strength: float
+) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.intp]]:
+    """(N,) each: a linear model's probability of the true class and of the best other one, and
+    which that is."""
+    assert pack.vectors is not None
+    model = logistic_probabilities(pack.vectors, truth, pack.n_classes, seed=0, strength=strength)
+    every = np.arange(len(truth))
+    own = model[every, truth].copy()
+    model[every, truth] = -1.0
+    return own, model.max(axis=1), model.argmax(axis=1)
+
+
+_FLIPS = {
+    "symmetric": _symmetric,
+    "asymmetric": _asymmetric,
+    "instance": _instance,
+    "boundary": _boundary,
+}

@@ -1,12 +1,12 @@
 """What every objective makes of noisy labels: accuracy, recovery, detection, time.
 
     python -m benchmarks.objectives --data embeddings.npz --images images.zip --json results.json
-    python -m benchmarks.objectives --report results.json [--plot docs/objectives.svg]
+    python -m benchmarks.objectives --report results.json [--plot docs/lab/objectives.svg]
 
 The first form trains, on CIFAR-10 embeddings under symmetric 20 and 50 %, asymmetric 40 % and real
 human noise, and on the images themselves with the small CNN under human noise; a fifth of the
 samples, with their true labels, is held out. The second writes the table and the plot of such
-results into docs/objectives.md. Everything is the engine's own training with each objective's
+results into docs/lab/objectives.md. Everything is the engine's own training with each objective's
 default options; `forward (true T)` is given the noise matrix that the labels really have.
 """
 
@@ -47,7 +47,7 @@ NOISES = ("symmetric:0.2", "symmetric:0.5", "asymmetric:0.4", "human")
 IMAGE_NOISES = (*NOISES, "uniform:0.5")
 TRUE_T = "forward (true T)"
 METHODS = (*OBJECTIVES, TRUE_T)
-DOCUMENT = Path("docs/objectives.md")
+DOCUMENT = Path("docs/lab/objectives.md")
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,8 @@ def main() -> None:
     parser.add_argument("out", nargs="?", type=Path, default=Path("shots"))
     parser.add_argument("--audit", help="au_…; the newest completed one where left out")
     chosen = parser.parse_args()
-    address = _address()
-    audit = chosen.audit or _newest(address)
+    address = service_address()
+    audit = chosen.audit or newest_audit(address)
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
@@ -68,7 +68,7 @@ def main() -> None:
         browser.close()
 
 
-def _address() -> Address:
+def service_address() -> Address:
     if "LABELAUDIT_URL" in os.environ:
         return Address(os.environ["LABELAUDIT_URL"], os.environ["LABELAUDIT_TOKEN"])
     address = read_address(default_data_dir())
@@ -77,7 +77,7 @@ def _address() -> Address:
     return address
 
 
-def _newest(address: Address) -> str:
+def newest_audit(address: Address) -> str:
     with Client(address.url, address.token) as client:
         for audit in client.audits():
             if audit.status == "completed":

@@ -132,7 +132,7 @@ def _work(
                 body = {"corrections": [decision]}
                 answer = _post(client, f"{base}/corrections", json=body, headers=key)
                 if answer.status_code == 201:
-                    acknowledged.append(answer.json()["corrections"][0]["id"])
+                    acknowledged.append(answer.json()["items"][0]["id"])
                 elif answer.status_code != 409:
                     raise RuntimeError(answer.text)
     return acknowledged, waits

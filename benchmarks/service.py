@@ -107,7 +107,7 @@ def prepare(stack: Stack, samples: int) -> tuple[str, str]:
             )
         sent.raise_for_status()
         dataset = sent.json()["id"]
-        wait(lambda: client.get(f"/v1/datasets/{dataset}").json()["status"], "ready")
+        wait(lambda: client.get(f"/v1/datasets/{dataset}").json()["status"], "completed")
         audit = client.post(f"/v1/datasets/{dataset}/audits", json={}).json()["id"]
         wait(lambda: client.get(f"/v1/audits/{audit}").json()["status"], "completed")
     return dataset, audit
@@ -115,7 +115,7 @@ def prepare(stack: Stack, samples: int) -> tuple[str, str]:
 
 def wait(status: Callable[[], str], wanted: str) -> None:
     while (found := status()) != wanted:
-        assert found in ("processing", "queued", "running"), found
+        assert found in ("queued", "running"), found
         time.sleep(0.5)
 
 

@@ -3,7 +3,15 @@
 from enum import StrEnum
 
 
-class Role(StrEnum):
+class Word(StrEnum):
+    """An enum whose members look like their words everywhere, so that a message with `{kind!r}`
+    says 'text' and not `<DatasetKind.text: 'text'>`."""
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class Role(Word):
     """A bundle of scopes; `service.core.principal` says which."""
 
     operator = "operator"
@@ -13,7 +21,7 @@ class Role(StrEnum):
     viewer = "viewer"
 
 
-class Scope(StrEnum):
+class Scope(Word):
     """One thing that a caller may do."""
 
     review_read = "review:read"
@@ -26,21 +34,21 @@ class Scope(StrEnum):
     tenants = "tenants"
 
 
-class TenantStatus(StrEnum):
+class TenantStatus(Word):
     """Whether an organisation may use the service."""
 
     active = "active"
     suspended = "suspended"
 
 
-class AccessOutcome(StrEnum):
-    """What became of a request in the access log."""
+class AccessOutcome(Word):
+    """The result of a request, in the access log."""
 
     done = "done"
     refused = "refused"
 
 
-class DatasetKind(StrEnum):
+class DatasetKind(Word):
     image = "image"
     text = "text"
     table = "table"
@@ -48,14 +56,8 @@ class DatasetKind(StrEnum):
     probabilities = "probabilities"
 
 
-class DatasetStatus(StrEnum):
-    processing = "processing"
-    ready = "ready"
-    rejected = "rejected"
-
-
-class JobStatus(StrEnum):
-    """How far an audit, an export, a ranking or a single job is."""
+class JobStatus(Word):
+    """How far a dataset, an upload, an audit, a ranking, an export or a single job is."""
 
     queued = "queued"
     running = "running"
@@ -68,7 +70,7 @@ UNFINISHED = (JobStatus.queued, JobStatus.running)
 FINISHED = (JobStatus.completed, JobStatus.failed, JobStatus.cancelled)
 
 
-class JobType(StrEnum):
+class JobType(Word):
     ingest = "ingest"
     encoding = "encode"  # `encode` is a method of str
     train = "train"
@@ -78,14 +80,22 @@ class JobType(StrEnum):
     export = "export"
 
 
-class Tier(StrEnum):
+class Tier(Word):
     obvious = "obvious"
     possible = "possible"
     none = "none"
 
 
-class Issue(StrEnum):
-    """What may be amiss with a sample beside a wrong label."""
+class Basis(Word):
+    """The source of an estimate."""
+
+    estimated = "estimated"  # by models
+    verified = "verified"  # by models and enough verdicts
+    counted = "counted"  # the share of what was counted
+
+
+class Issue(Word):
+    """An issue of a sample other than a wrong label."""
 
     ambiguous = "ambiguous"
     near_duplicate = "near_duplicate"
@@ -93,7 +103,7 @@ class Issue(StrEnum):
     outlier = "outlier"
 
 
-class Verdict(StrEnum):
+class Verdict(Word):
     keep = "keep"
     accept_suggestion = "accept_suggestion"
     relabel = "relabel"
@@ -101,8 +111,28 @@ class Verdict(StrEnum):
     skip = "skip"
 
 
-class ReviewState(StrEnum):
+class Goal(Word):
+    """The property that a certificate promises of its samples."""
+
+    label_wrong = "label_wrong"
+    suggestion_right = "suggestion_right"
+
+
+class ReviewState(Word):
     open = "open"
     skipped = "skipped"
     disputed = "disputed"  # the opinions differ: an adjudicator decides
     decided = "decided"
+
+
+class WebhookEvent(Word):
+    """An event that webhooks report."""
+
+    dataset_completed = "dataset.completed"
+    dataset_failed = "dataset.failed"
+    audit_completed = "audit.completed"
+    audit_failed = "audit.failed"
+    export_completed = "export.completed"
+    export_failed = "export.failed"
+    queue_emptied = "queue.emptied"
+    test = "webhook.test"  # sent when somebody asks for it

@@ -3,7 +3,7 @@
     scripts/structure                      the table of this working tree
     scripts/structure --at REV             the same beside an older commit
     scripts/structure --svg FILE           draw the layers and their imports
-    scripts/structure --at REV --write     both, into docs/architecture.md and docs/architecture.svg
+    scripts/structure --at REV --write     both, into docs: lab/structure.md, architecture.svg
 
 A "part" is a folder or a module that lies directly in a package.
 """
@@ -26,7 +26,7 @@ import grimp
 from structure_svg import draw
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENT = ROOT / "docs" / "architecture.md"
+DOCUMENT = ROOT / "docs" / "lab" / "structure.md"
 PICTURE = ROOT / "docs" / "architecture.svg"
 BEGIN, END = "<!-- structure: begin -->", "<!-- structure: end -->"
 
@@ -332,7 +332,11 @@ def main() -> None:
     parser.add_argument("--at", metavar="REV", help="compare with this commit")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the layers instead")
     parser.add_argument("--words", action="store_true", help="each replaced word with its counts")
-    parser.add_argument("--write", action="store_true", help="update docs/architecture.*")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="update the documents",
+    )
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

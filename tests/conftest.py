@@ -156,16 +156,27 @@ def settings(database_url: str, storage: Storage, tmp_path: Path) -> Settings:
         storage_dir=storage.root,
         free_space_watermark_bytes=0,
         show_docs=True,
+        webhook_hosts=["hooks.example.com"],
+        webhook_seconds=3600.0,  # nothing is sent unless a test does
     )
 
 
+@pytest.fixture(scope="session")
+def applications() -> dict[tuple[object, ...], FastAPI]:
+    """Applications that were made, by the settings that decide how."""
+    return {}
+
+
 @pytest.fixture
-def app(settings: Settings) -> Iterator[FastAPI]:
-    """The application, started."""
+def app(settings: Settings, applications: dict[tuple[object, ...], FastAPI]) -> Iterator[FastAPI]:
+    """The application, started. It is made once: its routes cost a quarter of a second."""
     from service.api.app import create_app
 
-    app = create_app(settings)
-    with TestClient(app, base_url="http://127.0.0.1"):
+    shape = (settings.shows_docs, settings.body_seconds, *settings.allowed_origins)
+    app = applications.setdefault(shape, create_app(settings))
+    app.state.settings = settings
+    with TestClient(app, base_url="http://127.0.0.1") as started:
+        app.state.portal = started.portal
         yield app
 
 
@@ -179,9 +190,11 @@ def call_as(app: FastAPI, database: Database) -> CallAs:
             with database.write() as session:
                 _, token = create_key(session, name=f"the {role}", role=role)
             headers["Authorization"] = f"Bearer {token}"
-        return TestClient(
+        client = TestClient(
             app, base_url="http://127.0.0.1", headers=headers, raise_server_exceptions=False
         )
+        client.portal = app.state.portal  # every request runs in the loop that started the app
+        return client
 
     return make
 

@@ -13,7 +13,7 @@ from labelaudit.schemas import (
     KeyRead,
     Me,
     MemberRead,
-    MembersRead,
+    PersonWithRole,
     SessionRead,
     TenantCreated,
     TenantRead,
@@ -32,7 +32,10 @@ class AccountsMixin:
         return Me.model_validate(self._transport.get("/v1/me"))
 
     def keys(self) -> list[KeyRead]:
-        return [KeyRead.model_validate(item) for item in self._transport.get("/v1/keys")]
+        return self._transport.all("/v1/keys", KeyRead)
+
+    def key(self, key_id: str) -> KeyRead:
+        return KeyRead.model_validate(self._transport.get(_key(key_id)))
 
     def create_key(
         self,
@@ -54,8 +57,8 @@ class AccountsMixin:
         answer = self._transport.request("POST", f"{_key(key_id)}/rotate", json=_expiry(expires_at))
         return KeyCreated.model_validate(answer.json())
 
-    def revoke_key(self, key_id: str) -> KeyRead:
-        return KeyRead.model_validate(self._transport.request("DELETE", _key(key_id)).json())
+    def revoke_key(self, key_id: str) -> None:
+        self._transport.request("DELETE", _key(key_id))
 
     def access_log(
         self,
@@ -71,15 +74,17 @@ class AccountsMixin:
         for item in self._transport.pages(path, limit=limit, page=1000, since=told):
             yield AccessEntryRead.model_validate(item)
 
-    def members(self, dataset_id: str) -> MembersRead:
-        """The members of a dataset, and the keys that could be added. Roles that see every dataset
-        are not listed."""
-        return MembersRead.model_validate(self._transport.get(_members(dataset_id)))
+    def members(self, dataset_id: str) -> list[MemberRead]:
+        """The members of a dataset. Roles that see every dataset are not listed."""
+        return self._transport.all(_members(dataset_id), MemberRead)
 
-    def share(self, dataset_id: str, *, shared: bool = True) -> MembersRead:
+    def candidates(self, dataset_id: str) -> list[PersonWithRole]:
+        """Who could be added to a dataset's members."""
+        return self._transport.all(f"{dataset_path(dataset_id)}/member-candidates", PersonWithRole)
+
+    def share(self, dataset_id: str, *, shared: bool = True) -> None:
         """Share a dataset with the whole organisation, or with its members only."""
-        answer = self._transport.request("PATCH", _members(dataset_id), json={"shared": shared})
-        return MembersRead.model_validate(answer.json())
+        self._transport.request("PATCH", _members(dataset_id), json={"shared": shared})
 
     def add_member(self, dataset_id: str, key_id: str) -> MemberRead:
         """Let a key see a dataset, and review it as far as its role allows."""
@@ -92,7 +97,7 @@ class AccountsMixin:
 
     def sessions(self) -> list[SessionRead]:
         """Your signed-in browsers; an admin sees those of the whole organisation."""
-        return [SessionRead.model_validate(item) for item in self._transport.get("/v1/sessions")]
+        return self._transport.all("/v1/sessions", SessionRead)
 
     def end_session(self, session_id: str) -> None:
         """Sign a browser out. Its next request is refused."""
@@ -100,7 +105,7 @@ class AccountsMixin:
 
     def tenants(self) -> list[TenantRead]:
         """Every organisation, oldest first. Needs an operator's key."""
-        return [TenantRead.model_validate(item) for item in self._transport.get("/v1/tenants")]
+        return self._transport.all("/v1/tenants", TenantRead)
 
     def create_tenant(self, name: str, *, admin: str = "admin") -> TenantCreated:
         """Create an organisation. Its first admin's token appears only in this answer."""

@@ -2,58 +2,43 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel
-
+from labelaudit.client import html
+from labelaudit.client.certificates import Certificates
 from labelaudit.client.classifier import Classifier
 from labelaudit.client.download import download
 from labelaudit.client.errors import ApiError, JobFailedError, ServiceUnreachableError
 from labelaudit.client.paths import audit_path, segment
 from labelaudit.client.polling import poll
 from labelaudit.client.review import Review
+from labelaudit.client.suspects import Suspects
 from labelaudit.client.transport import UNAVAILABLE, Transport, idempotency_key
-from labelaudit.enums import (
-    FINISHED,
-    Issue,
-    JobStatus,
-    JobType,
-    ReviewState,
-    Tier,
-    Verdict,
-)
+from labelaudit.client.waiting import OnProgress, Progress, shown
+from labelaudit.enums import FINISHED, Issue, JobStatus, ReviewState, Tier, Verdict
 from labelaudit.schemas import (
     AuditRead,
+    Control,
+    CorrectionBatch,
     CorrectionCreate,
-    CorrectionList,
     CorrectionRead,
     FindingsRead,
+    Heavy,
     LeasedSuspect,
     RankingRead,
+    RevertRead,
+    SummaryRead,
     SuspectDetail,
-    SuspectRead,
 )
 
 STREAM_TIMEOUT = 45.0  # the service sends something at least every 15 seconds
 POLL_SECONDS = 1.0
 RANKING_POLL_SECONDS = 0.3
 OUTAGE_SECONDS = 60.0  # how long the service may be unavailable before waiting fails
-SUSPECTS_PAGE = 500
-
-
-class Progress(BaseModel):
-    """The progress of an audit, in [0, 1]. `eta_seconds` is None until it can be estimated."""
-
-    status: JobStatus
-    job: JobType | None = None
-    progress: float
-    eta_seconds: float | None = None
-
-
-OnProgress = Callable[[Progress], None]
+SHOWN_SUSPECTS = 5  # in a notebook
 
 
 class Audit:
@@ -67,16 +52,28 @@ class Audit:
     def __repr__(self) -> str:
         return f"Audit({self.id!r})"
 
+    def _repr_html_(self) -> str:
+        audit = self.read()
+        if audit.status is not JobStatus.completed:
+            return html.audit(audit, None)
+        worst = self.suspects(limit=SHOWN_SUSPECTS)
+        return html.audit(audit, self.summary()) + worst._repr_html_()
+
     def read(self) -> AuditRead:
         return AuditRead.model_validate(self._transport.get(self._path))
 
     def wait(
-        self, on_progress: OnProgress | None = None, *, timeout: float | None = None
+        self,
+        on_progress: OnProgress | None = None,
+        *,
+        timeout: float | None = None,
+        quiet: bool = False,
     ) -> AuditRead:
         """Return once the audit is completed.
 
         Follows the progress stream, resumes it when it breaks, and polls the status in between, so
-        that it survives a restart of the service.
+        that it survives a restart of the service. A notebook and a terminal show a progress bar,
+        unless you pass `on_progress` or `quiet=True`.
 
         Raises
         ------
@@ -87,8 +84,11 @@ class Audit:
         ServiceUnreachableError
             The service has been unavailable for a minute.
         """
+        with nullcontext(on_progress) if on_progress else shown(quiet=quiet) as report:
+            return self._wait(report, timeout)
+
+    def _wait(self, report: OnProgress, timeout: float | None) -> AuditRead:
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
-        report = on_progress or (lambda _: None)
         seen, last_answer = 0, time.monotonic()
         while True:
             try:
@@ -133,10 +133,9 @@ class Audit:
             self._transport.request("POST", f"{self._path}/cancel").json()
         )
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> SummaryRead:
         """Noise rate with its interval, noise matrix (rows: true class), tiers, classes."""
-        answer: dict[str, Any] = self._transport.get(f"{self._path}/summary")
-        return answer
+        return SummaryRead.model_validate(self._transport.get(f"{self._path}/summary"))
 
     def classifier(self) -> Classifier:
         """The classifier that is trained on the cleaned labels once the audit is completed."""
@@ -145,6 +144,10 @@ class Audit:
     def review(self) -> Review:
         """The review by several people: settings, assignments, team, history, bulk reverts."""
         return Review(self._transport, self.id)
+
+    def certificates(self) -> Certificates:
+        """What can be fixed at once after a few blind verdicts."""
+        return Certificates(self._transport, self.id)
 
     def suspects(
         self,
@@ -155,30 +158,43 @@ class Audit:
         state: ReviewState | str | None = None,
         issue: Issue | str | None = None,
         limit: int | None = None,
-    ) -> Iterator[SuspectRead]:
+    ) -> Suspects:
         """The ranked samples, worst first. Pages are fetched as they are needed."""
-        for item in self._transport.pages(
-            f"{self._path}/suspects",
-            limit=limit,
-            page=SUSPECTS_PAGE,
-            tier=tier,
-            given_label=given_label,
-            predicted_label=predicted_label,
-            state=state,
-            issue=issue,
-        ):
-            yield SuspectRead.model_validate(item)
+        filters = {
+            "tier": tier,
+            "given_label": given_label,
+            "predicted_label": predicted_label,
+            "state": state,
+            "issue": issue,
+        }
+        return Suspects(self._transport, self.id, limit=limit, filters=filters)
 
-    def suspect(self, sample_id: str) -> SuspectDetail:
-        """One suspect with its content, signals, likely classes and trajectory."""
-        answer = self._transport.get(f"{self._path}/suspects/{segment(sample_id)}")
+    def suspect(self, sample_id: str, *, include: Sequence[Heavy] = ()) -> SuspectDetail:
+        """One suspect with its content, signals and likely classes; `include` adds its trajectory
+        and its neighbours."""
+        path = f"{self._path}/suspects/{segment(sample_id)}"
+        answer = self._transport.get(path, include=list(include))
         return SuspectDetail.model_validate(answer)
 
-    def save_suspects(self, destination: str | Path) -> Path:
-        """Save the full ranking as `.csv` or `.parquet`, with cleanlab's column names."""
+    def save_suspects(
+        self,
+        destination: str | Path,
+        *,
+        order: Literal["rank", "row"] = "rank",
+        labels: Literal["name", "code"] = "name",
+    ) -> Path:
+        """Save the full ranking as `.csv` or `.parquet`, with cleanlab's column names.
+
+        `order="row"` keeps the order of the upload; `labels="code"` writes class indices.
+        """
         path = Path(destination)
         format = "parquet" if path.suffix.lower() == ".parquet" else "csv"
-        return download(self._transport, f"{self._path}/suspects.{format}", path)
+        query = f"order={order}&labels={labels}"
+        return download(self._transport, f"{self._path}/suspects.{format}?{query}", path)
+
+    def save_arrays(self, name: str, destination: str | Path) -> Path:
+        """Save `pred_probs`, `embeddings` or `trajectories` of every analysed sample as `.npz`."""
+        return download(self._transport, f"{self._path}/arrays/{name}.npz", Path(destination))
 
     def findings(self) -> FindingsRead:
         """What the review has found so far: errors per sample seen, per tier and per reviewer."""
@@ -209,11 +225,24 @@ class Audit:
         return ranking
 
     def next_in_queue(self, count: int = 1, **options: Any) -> list[LeasedSuspect]:
-        """Lease the worst suspects that no one else is reviewing."""
+        """Lease the worst suspects that no one else is reviewing.
+
+        The options are those of `POST /v1/audits/{id}/queue/next`. For the purpose `control`, call
+        `next_controls`.
+        """
         answer = self._transport.request(
             "POST", f"{self._path}/queue/next", json={"count": count, **options}
         ).json()
         return [LeasedSuspect.model_validate(item) for item in answer["items"]]
+
+    def next_controls(self, count: int = 1, **options: Any) -> list[Control]:
+        """Lease random samples, without rank, tier or suggestion, to check the estimates."""
+        answer = self._transport.request(
+            "POST",
+            f"{self._path}/queue/next",
+            json={"count": count, "purpose": "control", **options},
+        ).json()
+        return [Control.model_validate(item) for item in answer["items"]]
 
     def correct(
         self,
@@ -234,9 +263,9 @@ class Audit:
             lease_id=lease_id,
             note=note,
         )
-        return self.correct_many([correction]).corrections[0]
+        return self.correct_many([correction]).items[0]
 
-    def correct_many(self, corrections: Sequence[CorrectionCreate]) -> CorrectionList:
+    def correct_many(self, corrections: Sequence[CorrectionCreate]) -> CorrectionBatch:
         """Record up to 1000 verdicts, all or none."""
         body = {"corrections": [item.model_dump(mode="json") for item in corrections]}
         answer = self._transport.request(
@@ -245,17 +274,22 @@ class Audit:
             json=body,
             headers=idempotency_key(),
         )
-        return CorrectionList.model_validate(answer.json())
+        return CorrectionBatch.model_validate(answer.json())
 
     def corrections(self, *, limit: int | None = None) -> Iterator[CorrectionRead]:
         """Every correction of the audit, reverts included, oldest first."""
         for item in self._transport.pages(f"{self._path}/corrections", limit=limit, page=500):
             yield CorrectionRead.model_validate(item)
 
-    def revert(self, correction_id: str) -> CorrectionRead:
+    def correction(self, correction_id: str) -> CorrectionRead:
+        path = f"{self._path}/corrections/{segment(correction_id)}"
+        return CorrectionRead.model_validate(self._transport.get(path))
+
+    def revert(self, correction_id: str) -> RevertRead:
         """Revert a correction. The log keeps both."""
-        path = f"{self._path}/corrections/{segment(correction_id)}/revert"
-        return CorrectionRead.model_validate(self._transport.request("POST", path).json())
+        body = {"correction_id": correction_id}
+        answer = self._transport.request("POST", f"{self._path}/reverts", json=body)
+        return RevertRead.model_validate(answer.json())
 
 
 def _completed(audit: AuditRead) -> AuditRead:

@@ -13,7 +13,7 @@ from labelaudit.client.transport import Transport
 from labelaudit.enums import FINISHED, JobStatus
 from labelaudit.schemas import (
     MAX_PREDICTED,
-    ModelRead,
+    ClassifierRead,
     Prediction,
     PredictionRead,
 )
@@ -34,10 +34,10 @@ class Classifier:
     def __repr__(self) -> str:
         return f"Classifier({self.audit_id!r})"
 
-    def read(self) -> ModelRead:
-        return ModelRead.model_validate(self._transport.get(f"{self._audit}/model"))
+    def read(self) -> ClassifierRead:
+        return ClassifierRead.model_validate(self._transport.get(f"{self._audit}/classifier"))
 
-    def wait(self, *, timeout: float | None = None) -> ModelRead:
+    def wait(self, *, timeout: float | None = None) -> ClassifierRead:
         """Return once the classifier is trained. Raises JobFailedError, TimeoutError."""
         model = poll(
             self.read,

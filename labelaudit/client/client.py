@@ -15,24 +15,25 @@ from typing import Any
 
 from labelaudit.client.accounts import AccountsMixin
 from labelaudit.client.audit import Audit
+from labelaudit.client.dataset import Dataset
 from labelaudit.client.download import download
 from labelaudit.client.errors import JobFailedError, ServiceUnreachableError
 from labelaudit.client.packing import packed
-from labelaudit.client.paths import dataset_path, segment
+from labelaudit.client.paths import audit_path, dataset_path, segment
 from labelaudit.client.polling import poll
 from labelaudit.client.session_file import Address, find_address
 from labelaudit.client.transport import Transport, idempotency_key
 from labelaudit.client.upload import upload_file
 from labelaudit.client.upload_source import OnBytes
-from labelaudit.enums import FINISHED, DatasetStatus, JobStatus
+from labelaudit.enums import FINISHED, UNFINISHED, JobStatus
 from labelaudit.schemas import (
-    AnnotatorList,
+    AnnotatorPage,
     AuditRead,
-    ColumnList,
     ColumnRead,
-    DatasetRead,
+    EncoderRead,
     ExportFormat,
     ExportRead,
+    ObjectiveRead,
     SampleRead,
 )
 
@@ -92,7 +93,7 @@ class Client(AccountsMixin):
         wait: bool = True,
         on_bytes: OnBytes | None = None,
         direct: bool | None = None,
-    ) -> DatasetRead:
+    ) -> Dataset:
         """Upload a file or a folder and, unless `wait` is false, wait until it is imported.
 
         Column roles are detected; name a column to override its role. `on_bytes(sent, size)` is
@@ -129,35 +130,48 @@ class Client(AccountsMixin):
                 on_bytes=on_bytes or (lambda _sent, _size: None),
                 direct=direct,
             )
-        return self.wait_for_dataset(dataset.id) if wait else dataset
+        return self.wait_for_dataset(dataset.id) if wait else Dataset.of(self._transport, dataset)
 
-    def wait_for_dataset(self, dataset_id: str, *, timeout: float | None = None) -> DatasetRead:
+    def wait_for_dataset(self, dataset_id: str, *, timeout: float | None = None) -> Dataset:
         """Return the dataset once it is imported. Raises JobFailedError, TimeoutError."""
         dataset = poll(
             lambda: self.dataset(dataset_id),
-            lambda dataset: dataset.status is not DatasetStatus.processing,
+            lambda dataset: dataset.status not in UNFINISHED,
             interval=POLL_SECONDS,
             timeout=timeout,
             subject=f"The import of dataset {dataset_id}",
         )
-        if dataset.status is DatasetStatus.rejected:
-            raise JobFailedError(dataset.problem or {"title": "The dataset was rejected"})
+        if dataset.status is JobStatus.failed:
+            raise JobFailedError(dataset.problem or {"title": "The file could not be read"})
         return dataset
 
-    def dataset(self, dataset_id: str) -> DatasetRead:
-        return DatasetRead.model_validate(self._transport.get(dataset_path(dataset_id)))
+    def dataset(self, dataset_id: str) -> Dataset:
+        return Dataset.of(self._transport, self._transport.get(dataset_path(dataset_id)))
 
-    def datasets(self, *, limit: int | None = None) -> Iterator[DatasetRead]:
-        """Newest first."""
-        for item in self._transport.pages("/v1/datasets", limit=limit, page=100):
-            yield DatasetRead.model_validate(item)
+    def datasets(self, *, name: str | None = None, limit: int | None = None) -> Iterator[Dataset]:
+        """Newest first; `name` keeps those whose name contains it."""
+        for item in self._transport.pages("/v1/datasets", limit=limit, page=100, name=name):
+            yield Dataset.of(self._transport, item)
+
+    def update_dataset(
+        self,
+        dataset_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        guidelines: str | None = None,
+    ) -> Dataset:
+        """Change what is given. The guidelines, in Markdown, are shown to annotators."""
+        body = {"name": name, "description": description, "guidelines": guidelines}
+        changes = {field: value for field, value in body.items() if value is not None}
+        answer = self._transport.request("PATCH", dataset_path(dataset_id), json=changes)
+        return Dataset.of(self._transport, answer.json())
 
     def columns(self, dataset_id: str) -> list[ColumnRead]:
         """The columns of the upload: type, examples and detected role."""
-        answer = self._transport.get(f"{dataset_path(dataset_id)}/columns")
-        return ColumnList.model_validate(answer).items
+        return self._transport.all(f"{dataset_path(dataset_id)}/columns", ColumnRead)
 
-    def set_columns(self, dataset_id: str, *, wait: bool = True, **roles: Any) -> DatasetRead:
+    def set_columns(self, dataset_id: str, *, wait: bool = True, **roles: Any) -> Dataset:
         """Import the stored upload again with other column roles.
 
         The roles are those of `POST /v1/datasets/{id}/columns`: label, sample_id, text, file,
@@ -167,10 +181,10 @@ class Client(AccountsMixin):
         self._transport.request("POST", f"{dataset_path(dataset_id)}/columns", json=roles)
         return self.wait_for_dataset(dataset_id) if wait else self.dataset(dataset_id)
 
-    def annotators(self, dataset_id: str) -> AnnotatorList:
+    def annotators(self, dataset_id: str) -> AnnotatorPage:
         """The annotators whose labels came with the dataset: accuracy and agreement."""
         answer = self._transport.get(f"{dataset_path(dataset_id)}/annotators")
-        return AnnotatorList.model_validate(answer)
+        return AnnotatorPage.model_validate(answer)
 
     def sample(self, dataset_id: str, sample_id: str) -> SampleRead:
         """One sample: its content, its given label and its latest verdict."""
@@ -201,7 +215,20 @@ class Client(AccountsMixin):
         ):
             yield AuditRead.model_validate(item)
 
+    def delete_audit(self, audit_id: str) -> None:
+        """Delete an audit that has no corrections. This cannot be undone."""
+        self._transport.request("DELETE", audit_path(audit_id))
+
     # ------------------------------------------------------------------------------------- exports
+
+    def exports(
+        self, dataset_id: str | None = None, *, limit: int | None = None
+    ) -> Iterator[ExportRead]:
+        """Newest first."""
+        for item in self._transport.pages(
+            "/v1/exports", limit=limit, page=100, dataset_id=dataset_id
+        ):
+            yield ExportRead.model_validate(item)
 
     def export(
         self,
@@ -227,9 +254,9 @@ class Client(AccountsMixin):
 
     # ------------------------------------------------------------------------------- training menu
 
-    def objectives(self) -> list[dict[str, Any]]:
+    def objectives(self) -> list[ObjectiveRead]:
         """The training objectives: paper, when to use it, options."""
-        return list(self._transport.get("/v1/objectives"))
+        return self._transport.all("/v1/objectives", ObjectiveRead)
 
-    def encoders(self) -> list[dict[str, Any]]:
-        return list(self._transport.get("/v1/encoders"))
+    def encoders(self) -> list[EncoderRead]:
+        return self._transport.all("/v1/encoders", EncoderRead)

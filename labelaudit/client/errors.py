@@ -65,7 +65,7 @@ def describe(error: Mapping[str, Any]) -> str:
     """One of a problem's errors in a line: `row 3, column age: not a number`."""
     places = [
         f"{name} {error[name]}"
-        for name in ("file", "row", "column", "pointer")
+        for name in ("file", "row", "column", "pointer", "parameter", "header")
         if error.get(name) is not None
     ]
     detail = str(error.get("detail", ""))

@@ -15,7 +15,7 @@ from labelaudit.client.upload_source import (
     UploadSource,
     read_chunks,
 )
-from labelaudit.schemas import PartList, PartRead, UploadRead
+from labelaudit.schemas import PartPage, PartRead, UploadRead
 
 PARALLEL_PARTS = 4
 URLS_PER_REQUEST = 20  # each signed URL is valid for an hour
@@ -33,13 +33,14 @@ class MultipartUpload:
 
     def create(self) -> UploadRead:
         body = {
+            "transfer": "multipart",
             "length": self.source.size,
             "filename": self.source.filename,
             "name": self.source.name,
             "sha256": self.source.sha256,
             "columns": self.source.columns,
         }
-        answer = self.transport.request("POST", "/v1/multipart-uploads", json=body)
+        answer = self.transport.request("POST", "/v1/uploads", json=body)
         return UploadRead.model_validate(answer.json())
 
     def send(self, upload: UploadRead) -> str:
@@ -65,8 +66,8 @@ class MultipartUpload:
         self.transport.request("DELETE", f"/v1/uploads/{upload.id}")
 
     def _sign(self, path: str, first: int, count: int) -> list[PartRead]:
-        answer = with_retries(lambda: self.transport.get(f"{path}/parts", first=first, count=count))
-        return PartList.model_validate(answer).items
+        answer = with_retries(lambda: self.transport.get(f"{path}/parts", first=first, limit=count))
+        return PartPage.model_validate(answer).items
 
     def _send_part(self, bucket: httpx.Client, path: str, part_bytes: int, part: PartRead) -> None:
         start = (part.number - 1) * part_bytes

@@ -3,10 +3,13 @@
 The first rule that matches a folder applies:
   a table named samples, metadata, manifest or labels, and one zip of images  -> both in one zip
   such a table, and one NPZ with one vector per row                           -> one Parquet file
-  loose images, with or without such a table                                  -> all in one zip
+  images in any folder, with all tables and files of labels beside them       -> all in one zip
+  a table for each split or shard, or a dataset saved by `datasets`           -> all in one zip
   exactly one file of a supported format                                      -> that file
+  texts in folders, one for each class                                        -> all in one zip
 """
 
+import re
 import shutil
 import tempfile
 import zipfile
@@ -16,12 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelaudit.client.errors import UploadSourceError
+from labelaudit.client.pictures import is_picture
 
-IMAGES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
-)
-TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson")
-UPLOADS = (*TABLES, ".npz", ".zip")
+TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".arrow", ".xlsx", ".ods")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+ARCHIVES = (".zip", ".tar", ".tgz", ".7z")
+ARRAYS = (".npz", ".bin")
+UPLOADS = (*TABLES, *ARRAYS, *ARCHIVES, *COMPRESSED)
+LABEL_FILES = (".txt", ".cls", ".lst", ".xml")  # beside images
+TEXTS = (".txt", ".text", ".eml", "")
+# What tables of one dataset are called: train.csv and test.csv, data-00000-of-00002.arrow.
+PART = re.compile(r"(.*[^a-z])?(train|val|valid|validation|dev|test)([^a-z].*)?|.*\d+-of-\d+.*")
+IDX = re.compile(r".*idx[1-4]-ubyte(\.gz)?")
 VOTE_NAMES = ("votes", "annotations")
 TABLE_NAMES = ("samples", "metadata", "manifest", "labels")
 
@@ -75,15 +84,58 @@ def _pack_folder(folder: Path, scratch: Path) -> PackedFile:
         return PackedFile(_join_archive(archives[0], table, scratch), f"{name}.zip")
     if table and len(arrays) == 1 and (joined := _join_vectors(arrays[0], table, scratch)):
         return PackedFile(joined, f"{name}.parquet")
-    images = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGES]
+    files = _visible_files(folder)
+    images = [path for path in files if _is_image(path)]
+    tables = [path for path in files if _is_table(path)]
     if images:
-        return PackedFile(
-            _zip(folder, [*images, *([table] if table else [])], scratch), f"{name}.zip"
-        )
+        labels = [path for path in files if path.suffix.lower() in LABEL_FILES]
+        return PackedFile(_zip(folder, [*images, *tables, *labels], scratch), f"{name}.zip")
+    if parts := _find_parts(files, tables):
+        return PackedFile(_zip(folder, parts, scratch), f"{name}.zip")
     for candidates in ([table] if table else [], archives, arrays, _uploadable(folder)):
         if len(candidates) == 1:
             return PackedFile(candidates[0], candidates[0].name)
+    if texts := _find_texts(folder, files):
+        return PackedFile(_zip(folder, texts, scratch), f"{name}.zip")
     raise UploadSourceError(_refusal(folder))
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    """Files of the folder and its folders, but for hidden ones."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() not in (*UPLOADS, ".txt", ".md") and is_picture(path)
+
+
+def _is_table(path: Path) -> bool:
+    name = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+    return name.suffix.lower() in TABLES
+
+
+def _find_parts(files: list[Path], tables: list[Path]) -> list[Path]:
+    """The files of one dataset that is kept in several: splits, shards, `save_to_disk`, IDX."""
+    arrays = [path for path in files if IDX.fullmatch(path.name)]
+    if len(arrays) > 1:
+        return arrays
+    data = [path for path in tables if path.suffix.lower() != ".json"]
+    saved = any(path.suffix.lower() == ".arrow" for path in data)
+    named = all(PART.fullmatch(path.stem.lower()) for path in data)
+    return tables if saved or (len(data) > 1 and named) else []
+
+
+def _find_texts(folder: Path, files: list[Path]) -> list[Path]:
+    """Texts in folders, if nothing else could be meant."""
+    if _uploadable(folder):
+        return []
+    texts = [path for path in files if path.suffix.lower() in TEXTS and path.parent != folder]
+    return texts if len({path.parent for path in texts}) > 1 else []
 
 
 def _find_table(folder: Path, names: Sequence[str] = TABLE_NAMES) -> Path | None:
@@ -97,7 +149,9 @@ def _with_suffix(folder: Path, *suffixes: str) -> list[Path]:
 
 
 def _uploadable(folder: Path) -> list[Path]:
-    return _with_suffix(folder, *UPLOADS)
+    found = _with_suffix(folder, *UPLOADS)
+    # A JSON file beside other data describes it.
+    return [path for path in found if path.suffix.lower() != ".json"] or found
 
 
 def _refusal(folder: Path) -> str:
@@ -106,7 +160,7 @@ def _refusal(folder: Path) -> str:
         return f"{folder} contains several files ({found}). Name the one to upload."
     return (
         f"{folder} contains nothing to upload: no images and no {', '.join(UPLOADS)} file. "
-        "Put images into one folder per class, or name a file."
+        "Put images or texts into one folder per class, or name a file."
     )
 
 
@@ -122,9 +176,11 @@ def _join_archive(archive: Path, table: Path, scratch: Path) -> Path:
 
 def _zip(folder: Path, files: list[Path], scratch: Path) -> Path:
     target = scratch / "upload.zip"
-    with zipfile.ZipFile(target, "w", strict_timestamps=False) as archive:  # images are compressed
+    with zipfile.ZipFile(target, "w", strict_timestamps=False) as archive:
         for path in files:
-            archive.write(path, path.relative_to(folder).as_posix())
+            name = path.relative_to(folder).as_posix()
+            packed = zipfile.ZIP_DEFLATED if path.suffix.lower() in TEXTS else zipfile.ZIP_STORED
+            archive.write(path, name, packed)  # images are compressed already
     return target
 
 

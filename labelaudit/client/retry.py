@@ -7,7 +7,7 @@ from typing import TypeVar
 from labelaudit.client.errors import ApiError, ServiceUnreachableError
 
 DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0)  # before each retry, while nothing more arrives
-RETRYABLE = (429, 502, 503, 504)
+RETRYABLE = (408, 429, 502, 503, 504)
 
 Answer = TypeVar("Answer")
 

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from labelaudit.client.paths import audit_path, segment
+from labelaudit.client.paths import audit_path, dataset_path, segment
 from labelaudit.client.transport import Transport
 from labelaudit.enums import Tier
 from labelaudit.schemas import (
     AssignmentRead,
+    AuditRead,
     CommentRead,
-    Person,
-    RevertedRead,
+    PersonWithRole,
+    RevertRead,
     ReviewSettingsRead,
     SampleHistory,
     TeamMember,
@@ -29,8 +30,8 @@ class Review:
     def __repr__(self) -> str:
         return f"Review({self.audit_id!r})"
 
-    def reviewers(self) -> list[Person]:
-        return [Person.model_validate(row) for row in self._transport.get(f"{self._audit}/people")]
+    def reviewers(self) -> list[PersonWithRole]:
+        return self._transport.all(f"{self._audit}/people", PersonWithRole)
 
     def settings(self) -> ReviewSettingsRead:
         """How many people judge each sample, and who adjudicates besides uploaders and admins."""
@@ -45,15 +46,16 @@ class Review:
         now = self.settings()
         wanted = {
             "opinions": now.opinions if opinions is None else opinions,
-            "adjudicators": now.adjudicators if adjudicators is None else list(adjudicators),
+            "adjudicators": [one.id for one in now.adjudicators]
+            if adjudicators is None
+            else list(adjudicators),
         }
         answer = self._transport.request("PUT", f"{self._audit}/review-settings", json=wanted)
         return ReviewSettingsRead.model_validate(answer.json())
 
     def assignments(self) -> list[AssignmentRead]:
         """The active assignments, oldest first."""
-        found = self._transport.get(f"{self._audit}/assignments")
-        return [AssignmentRead.model_validate(row) for row in found]
+        return self._transport.all(f"{self._audit}/assignments", AssignmentRead)
 
     def assign(
         self,
@@ -87,27 +89,34 @@ class Review:
 
     def team(self) -> list[TeamMember]:
         """Each reviewer's verdicts, pace and agreement, most active first."""
-        found = self._transport.get(f"{self._audit}/team")["members"]
-        return [TeamMember.model_validate(row) for row in found]
+        return self._transport.all(f"{self._audit}/team", TeamMember)
 
     def history(self, sample_id: str) -> SampleHistory:
         """A sample's labels, its rank in every audit, its corrections, reverts and comments."""
-        return SampleHistory.model_validate(
-            self._transport.get(f"{self._audit}/history", sample_id=sample_id)
-        )
+        return SampleHistory.model_validate(self._transport.get(self._sample(sample_id, "history")))
 
     def comment(self, sample_id: str, text: str) -> CommentRead:
-        body = {"sample_id": sample_id, "text": text}
-        answer = self._transport.request("POST", f"{self._audit}/comments", json=body)
+        path = self._sample(sample_id, "comments")
+        answer = self._transport.request("POST", path, json={"text": text})
         return CommentRead.model_validate(answer.json())
 
-    def revert_batch(self, batch_id: str) -> RevertedRead:
-        """Revert the active corrections of one batch. A revert is itself a batch."""
-        path = f"{self._audit}/batches/{segment(batch_id)}/revert"
-        return RevertedRead.model_validate(self._transport.request("POST", path).json())
+    def _sample(self, sample_id: str, part: str) -> str:
+        audit = AuditRead.model_validate(self._transport.get(self._audit))
+        return f"{dataset_path(audit.dataset_id)}/samples/{segment(sample_id)}/{part}"
 
-    def revert_reviewer(self, key_id: str, *, since: datetime | None = None) -> RevertedRead:
+    def reverts(self) -> list[RevertRead]:
+        """Newest first."""
+        return self._transport.all(f"{self._audit}/reverts", RevertRead)
+
+    def revert_batch(self, batch_id: str) -> RevertRead:
+        """Revert the active corrections of one batch. A revert is itself a batch."""
+        return self._revert({"batch_id": batch_id})
+
+    def revert_person(self, key_id: str, *, since: datetime | None = None) -> RevertRead:
         """Revert all verdicts of one person in this audit, or those since a point in time."""
-        path = f"{self._audit}/team/{segment(key_id)}/revert"
-        body = {"since": None if since is None else since.isoformat()}
-        return RevertedRead.model_validate(self._transport.request("POST", path, json=body).json())
+        told = None if since is None else since.isoformat()
+        return self._revert({"person_id": key_id, "since": told})
+
+    def _revert(self, body: dict[str, Any]) -> RevertRead:
+        answer = self._transport.request("POST", f"{self._audit}/reverts", json=body)
+        return RevertRead.model_validate(answer.json())

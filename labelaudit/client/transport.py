@@ -3,10 +3,11 @@
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
+from pydantic import BaseModel
 
 from labelaudit.client.errors import ApiError, ServiceUnreachableError
 from labelaudit.client.session_file import Address
@@ -19,6 +20,11 @@ UNAVAILABLE = (502, 503, 504)
 def idempotency_key() -> dict[str, str]:
     """A header that makes the service execute a request once, however often it is sent."""
     return {"Idempotency-Key": uuid4().hex}
+
+
+PAGE = 500
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Transport:
@@ -78,6 +84,11 @@ class Transport:
             cursor = answer["next_cursor"]
             if cursor is None:
                 return
+
+    def all(self, path: str, model: type[Model], **params: Any) -> list[Model]:
+        """Every item of a paginated list."""
+        found = self.pages(path, limit=None, page=PAGE, **params)
+        return [model.model_validate(item) for item in found]
 
     def _unreachable(self, error: httpx.TransportError) -> ServiceUnreachableError:
         if isinstance(error, httpx.ConnectError):

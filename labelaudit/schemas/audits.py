@@ -1,7 +1,7 @@
 """Audits and their suspects."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -13,7 +13,9 @@ from labelaudit.enums import (
     Tier,
     Verdict,
 )
-from labelaudit.schemas.base import Page, Schema
+from labelaudit.schemas.base import Estimate, Page, Person, Schema
+from labelaudit.schemas.datasets import AnnotatorRead, VoteSummary
+from labelaudit.schemas.packed import PackedArray
 
 
 class AuditRead(Schema):
@@ -21,12 +23,12 @@ class AuditRead(Schema):
     dataset_id: str
     dataset_version: int
     status: JobStatus
-    job: JobType | None = Field(description="What is being done now.")
+    job: JobType | None = Field(description="The current job.")
     progress: float = Field(ge=0, le=1)
     eta_seconds: float | None = Field(description="Null until it can be told.")
     config: dict[str, Any]
     problem: dict[str, Any] | None
-    created_by: str
+    created_by: Person
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -46,9 +48,9 @@ class SuspectRead(Schema):
     tier: Tier
     reason: str
     state: ReviewState
-    issues: list[Issue] = Field(default=[], description="What else may be amiss with the sample.")
+    issues: list[Issue] = Field(default=[], description="Other issues of the sample.")
     ambiguous_score: float | None = Field(
-        default=None, description="1 - p2 / p1 of the two likeliest classes; low = bad."
+        default=None, description="1 - p2 / p1 of the two most likely classes; low = bad."
     )
     near_duplicate_score: float | None = Field(default=None, description="Low = bad.")
     outlier_score: float | None = Field(default=None, description="Low = bad.")
@@ -58,28 +60,33 @@ class SuspectPage(Page[SuspectRead]):
     ranking_id: str
 
 
+Heavy = Literal["trajectory", "neighbours"]
+INCLUDE = "Parts that are left out unless they are named here."
+
+
 class TrajectoryRead(Schema):
-    """How the replicas met this sample, epoch by epoch."""
+    """The record of each replica about this sample, by epoch. Matrices are epochs x replicas."""
 
     epochs: int
     replicas: int
     in_bag: list[int] = Field(description="Times each replica's bootstrap drew the sample.")
-    p_given: list[list[float]] = Field(description="epochs x replicas; low = bad.")
-    p_suggested_low: list[list[float]] | None = Field(
-        description="epochs x replicas: bounds of the suggested label's probability, equal where "
-        "the replica predicts it; null without a suggestion."
+    p_given: PackedArray = Field(description="Probability of the given label; low = bad.")
+    p_suggested_low: PackedArray | None = Field(
+        description="Lower bound of the suggested label's probability, which equals the upper one "
+        "where the replica predicts it; null without a suggestion."
     )
-    p_suggested_high: list[list[float]] | None
-    margin: list[list[float]] = Field(description="epochs x replicas; low = bad.")
-    predicted_label: list[list[int]] = Field(description="epochs x replicas, class indices.")
+    p_suggested_high: PackedArray | None
+    margin: PackedArray = Field(
+        description="Logit of the given label less the largest other one; low = bad."
+    )
+    predicted_label: PackedArray = Field(description="Class indices.")
 
 
 class OpinionRead(Schema):
     """One person's opinion in force."""
 
     id: str
-    annotator: str
-    annotator_id: str
+    annotator: Person
     verdict: Verdict
     corrected_label: str | None
     note: str | None
@@ -94,12 +101,20 @@ class VoteRead(Schema):
     annotators: list[str] = Field(description="Empty where votes came as counts without names.")
 
 
+class Neighbour(Schema):
+    sample_id: str
+    given_label: str
+    corrected_label: str | None = Field(description="The label that was decided since, if any.")
+    content: dict[str, Any]
+    media_url: str | None
+
+
 class SuspectDetail(SuspectRead):
     position: int
     content: dict[str, Any] = Field(
-        description="`text`, `file` or `dimensions`; or a table's `row` with `typical`: each "
-        "column with what is usual in the given and in the predicted class, the value that speaks "
-        "most `against` the given label first."
+        description="`text`, `file` or `dimensions`; or a table's `row` with `typical`. It lists "
+        "each column with its usual values in the given and in the predicted class. The value that "
+        "speaks most `against` the given label comes first."
     )
     media_url: str | None
     signals: dict[str, float | None]
@@ -109,9 +124,14 @@ class SuspectDetail(SuspectRead):
     )
     votes: list[VoteRead] = Field(
         default=[],
-        description="What annotators said in the upload, the class with the most votes first.",
+        description="The annotators' votes in the upload, the class with the most votes first.",
     )
-    trajectory: TrajectoryRead | None = Field(description="Null where no network was trained.")
+    trajectory: TrajectoryRead | None = Field(
+        description="Null unless included, and where no network was trained."
+    )
+    neighbours: list[Neighbour] | None = Field(
+        description="The most similar samples, nearest first. Null unless included."
+    )
     corrected_label: str | None
     verdict: Verdict | None
     correction_id: str | None
@@ -120,16 +140,92 @@ class SuspectDetail(SuspectRead):
     )
 
 
-class Neighbour(Schema):
-    sample_id: str
-    given_label: str
-    corrected_label: str | None = Field(description="What was decided since, if anything.")
-    content: dict[str, Any]
-    media_url: str | None
+class TierSummary(Schema):
+    count: int = Field(description="Samples in the tier.")
+    precision: Estimate | None = Field(
+        description="Share of these samples whose label is expected to be wrong; `high` is not "
+        "estimated. Null for an empty tier."
+    )
 
 
-class Neighbours(Schema):
-    items: list[Neighbour] = Field(
-        description="Nearest first, in the space that the models saw; among a random 12,000 of a "
-        "larger dataset. Empty where the audit looked for no neighbours."
+class ClassSummary(Schema):
+    label: str
+    given_count: int = Field(description="Samples given this class.")
+    estimated_wrong_count: float = Field(description="How many of them are mislabeled; high = bad.")
+    noise_rate: Estimate = Field(description="The same as a share; high = bad.")
+    most_confused_with: str | None = Field(
+        description="The most likely true class of the mislabeled ones."
+    )
+
+
+class VerdictCount(Schema):
+    n: int = Field(description="Samples with a verdict.")
+    wrong: int = Field(description="How many of their labels are wrong.")
+
+
+class VerdictCounts(VerdictCount):
+    by_tier: dict[Tier, VerdictCount] = Field(description="By the tier that the models gave.")
+
+
+class AnnotatorSummary(VoteSummary):
+    annotators: list[AnnotatorRead] = Field(description="The 200 with the most votes.")
+
+
+class LooksPlan(Schema):
+    """A few reviews that would tell whether many suggestions can be applied at once: the plan of a
+    certificate with the goal `suggestion_right`."""
+
+    looks: int = Field(
+        description="Samples to judge. If all confirm the suggestion, the promise holds."
+    )
+    samples: int = Field(description="The best suggestions, which could then be applied at once.")
+    level: float = Field(description="Share of them that would be right at least.")
+
+
+class DatasetCheckRead(Schema):
+    """One check of the dataset as a whole."""
+
+    name: Literal["class_imbalance", "split_leakage", "missing_values", "non_iid"]
+    found: bool = Field(description="Whether there is something to look at.")
+    count: int = Field(description="Samples concerned.")
+    detail: str = Field(description="The finding, in a sentence.")
+
+
+class SummaryRead(Schema):
+    """The results of an audit about the dataset as a whole."""
+
+    audit_id: str
+    dataset_id: str
+    dataset_version: int
+    ranking_id: str
+    ranking_number: int = Field(description="0: by the models alone; later ones heed verdicts.")
+    class_names: list[str]
+    noise_rate: Estimate = Field(description="Share of wrong labels; high = bad.")
+    noise_matrix: list[list[float]] = Field(
+        description="P(given | true): rows are true classes, columns given ones. Rows sum to 1."
+    )
+    learned_noise_matrix: list[list[float]] | None = Field(
+        default=None, description="The same as the objective learned it, if it learns one."
+    )
+    per_class: list[ClassSummary]
+    tiers: dict[Tier, TierSummary]
+    issues: dict[Issue, int | None] = Field(
+        default={}, description="Samples with each issue; null where it was not searched for."
+    )
+    looks: LooksPlan | None = Field(
+        default=None,
+        description="Where nothing is obvious before anybody judged: how few reviews would tell "
+        "whether many suggestions are right. Null otherwise, and where there are too few.",
+    )
+    checks: list[DatasetCheckRead] = Field(
+        default=[], description="Checks of the whole dataset; only those that its data allow."
+    )
+    cannot_judge: list[str] = Field(description="The limits of this audit, with reasons.")
+    missing: list[str] = Field(description="Results that could not be computed for this dataset.")
+    verdicts: VerdictCounts = Field(description="The verdicts that these figures rest on.")
+    votes: AnnotatorSummary | None = Field(
+        default=None, description="Where several annotators labeled the samples."
+    )
+    review: dict[Tier, dict[ReviewState, int]] = Field(
+        description="Suspects by tier and by their state now."
     )

@@ -13,6 +13,8 @@ from pydantic import (
     Field,
 )
 
+from labelaudit.enums import Basis, Role
+
 Item = TypeVar("Item")
 
 
@@ -67,6 +69,29 @@ class Page(Schema, Generic[Item]):
     next_cursor: str | None
 
 
+class Person(Schema):
+    """Somebody, by the key they call with or sign in by."""
+
+    id: str | None = Field(description="Of their key; null in records older than the id.")
+    name: str
+
+
+class PersonWithRole(Person):
+    role: Role
+
+
+class Estimate(Schema):
+    """A figure with its 95% interval."""
+
+    value: float
+    low: float | None = Field(description="Null where only the other end is known.")
+    high: float | None
+    basis: Basis = Field(
+        description="`estimated` by models, `verified` by models and enough verdicts, or "
+        "`counted`: the share of what was counted."
+    )
+
+
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 
@@ -77,5 +102,7 @@ class Problem(BaseModel):
     instance: str | None = None
     request_id: str | None = None
     errors: list[dict[str, Any]] = Field(
-        default_factory=list, description="Each with `detail` and a `pointer`, `row` or `file`."
+        default_factory=list,
+        description="Each has a `detail` and a place. The place is a `pointer` (RFC 6901) into the "
+        "body, a query or path `parameter`, a `header`, or a `row`, `column` or `file`.",
     )

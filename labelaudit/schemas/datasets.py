@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from labelaudit.enums import DatasetKind, DatasetStatus, Verdict
-from labelaudit.schemas.base import Request, Schema, Words
+from labelaudit.enums import DatasetKind, JobStatus, Verdict
+from labelaudit.schemas.base import Estimate, Page, Person, Request, Schema, Words
 
 ColumnName = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
 
@@ -15,7 +15,7 @@ class DatasetRead(Schema):
     id: str
     name: str
     filename: str
-    status: DatasetStatus
+    status: JobStatus
     kind: DatasetKind | None
     format: str | None = Field(description="The form it came in, e.g. imagefolder, csv, npz.")
     bytes: int
@@ -30,12 +30,24 @@ class DatasetRead(Schema):
     warnings: list[str]
     shared: bool = Field(description="Everybody of the organisation sees it, not only members.")
     problem: dict[str, Any] | None = Field(description="Why a rejected dataset was rejected.")
-    created_by: str
+    description: str
+    guidelines: str = Field(description="Guidelines for annotators, in Markdown.")
+    created_by: Person
     created_at: datetime
 
 
+class DatasetUpdate(Request):
+    """Fields that you omit stay as they are."""
+
+    name: Words | None = Field(default=None, min_length=1, max_length=200)
+    description: Words | None = Field(default=None, max_length=10_000)
+    guidelines: Words | None = Field(
+        default=None, max_length=100_000, description="Guidelines for annotators, in Markdown."
+    )
+
+
 class ColumnRoles(Request):
-    """What the columns of an upload are. What is left out is guessed."""
+    """The roles of an upload's columns. Roles that you omit are detected."""
 
     label: ColumnName | None = None
     sample_id: ColumnName | None = None
@@ -67,27 +79,20 @@ class ColumnRead(Schema):
     )
 
 
-class ColumnList(Schema):
-    status: DatasetStatus
-    items: list[ColumnRead] = Field(
-        description="The first 500 columns in file order; empty while the file is read."
-    )
+class ColumnPage(Page[ColumnRead]):
+    """The first 500 columns in file order; empty while the file is read."""
+
+    status: JobStatus
 
 
 class SampleRead(Schema):
     sample_id: str
     position: int
     given_label: str | None = Field(description="As uploaded; never overwritten.")
-    corrected_label: str | None = Field(description="What a person decided, if anyone did.")
+    corrected_label: str | None = Field(description="The label that a person decided, if any.")
     verdict: Verdict | None
     content: dict[str, Any] = Field(description="`text`, `row`, `file` or `dimensions`.")
     media_url: str | None
-
-
-class EstimateRead(Schema):
-    value: float
-    low: float
-    high: float
 
 
 class ConfusionRead(Schema):
@@ -100,30 +105,31 @@ class AnnotatorRead(Schema):
     annotator: str
     votes: int
     accuracy: float = Field(description="P(says the true class), by Dawid and Skene; low = bad.")
-    agreement: float | None = Field(
+    agreement: Estimate | None = Field(
         description="Share of the votes that hold by the others' votes; low = bad. Null where "
         "nobody else voted on the same samples."
     )
-    agreement_low: float | None
-    agreement_high: float | None
     checked: int = Field(description="Votes that the agreement rests on.")
     confused: ConfusionRead | None = Field(description="The worst confusion, if one stands out.")
 
 
-class AnnotatorList(Schema):
-    """What several annotators' votes say without any model; intervals are of 95 %."""
+class VoteSummary(Schema):
+    """The annotators' quality and agreement, from their votes alone, with 95% intervals."""
 
     samples: int = Field(description="Samples with a vote.")
     votes: int
     annotator_count: int
     samples_with_two: int = Field(description="Samples with two votes or more.")
     independence: float = Field(
-        description="What votes count for beside independent ones, in (0, 1]; low = annotators "
-        "miss the same samples."
+        description="Mean weight of a vote, in (0, 1]; 1 = annotators err independently, low = "
+        "they miss the same samples."
     )
-    observed_agreement: EstimateRead | None
-    krippendorff_alpha: EstimateRead | None = Field(
+    observed_agreement: Estimate | None
+    krippendorff_alpha: Estimate | None = Field(
         description="Nominal; 1 = full agreement, 0 = chance."
     )
-    fleiss_kappa: EstimateRead | None
-    annotators: list[AnnotatorRead] = Field(description="The 200 with the most votes.")
+    fleiss_kappa: Estimate | None
+
+
+class AnnotatorPage(Page[AnnotatorRead], VoteSummary):
+    """The 200 annotators with the most votes, and what all votes say together."""

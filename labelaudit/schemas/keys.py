@@ -8,6 +8,9 @@ from pydantic import Field
 from labelaudit.enums import AccessOutcome, Role, Scope, TenantStatus
 from labelaudit.schemas.base import (
     Moment,
+    Page,
+    Person,
+    PersonWithRole,
     Request,
     Schema,
     Words,
@@ -28,13 +31,13 @@ class KeyCreate(Request):
     )
     expires_at: Moment | None = Field(
         default=None,
-        description="Null: never. If left out: after the service's default, usually a year.",
+        description="Null: never. If omitted: the service's default, usually a year.",
     )
 
 
 class KeyRotate(Request):
     expires_at: Moment | None = Field(
-        default=None, description="Null: never. If left out: as it was."
+        default=None, description="Null: never. If omitted: unchanged."
     )
 
 
@@ -45,7 +48,7 @@ class KeyRead(Schema):
     scopes: list[str] | None = Field(description="Null: what the role may do.")
     dataset_id: str | None = Field(description="The only dataset that the key can access, if any.")
     email: str | None
-    issuer: str | None = Field(description="Who vouches for a person; null for an API key.")
+    issuer: str | None = Field(description="A person's identity provider; null for an API key.")
     created_at: datetime
     last_used_at: datetime | None = Field(description="Up to half a minute late.")
     expires_at: datetime | None
@@ -56,10 +59,7 @@ class KeyCreated(KeyRead):
     token: str = Field(description="Shown only now.")
 
 
-class Me(Schema):
-    key_id: str
-    name: str
-    role: Role
+class Me(PersonWithRole):
     scopes: list[Scope]
     email: str | None
     tenant_id: str
@@ -69,7 +69,7 @@ class Me(Schema):
 
 class SessionRead(Schema):
     id: str
-    key_id: str
+    owner: Person
     address: str | None
     browser: str | None
     created_at: datetime
@@ -90,7 +90,7 @@ class SignInAddress(Schema):
 
 
 class SignInAnswer(Request):
-    """What the provider sent the browser back to `/sign-in` with."""
+    """The parameters with which the provider sent the browser back to `/sign-in`."""
 
     code: str = Field(min_length=1, max_length=4096)
     state: str = Field(min_length=1, max_length=200)
@@ -100,21 +100,13 @@ class MembersUpdate(Request):
     shared: bool = Field(description="Whether everybody of the organisation sees the dataset.")
 
 
-class PersonRead(Schema):
-    key_id: str
-    name: str
-    role: Role
-
-
-class MemberRead(PersonRead):
-    added_by: str
+class MemberRead(PersonWithRole):
+    added_by: Person
     created_at: datetime
 
 
-class MembersRead(Schema):
+class MemberPage(Page[MemberRead]):
     shared: bool = Field(description="Everybody of the organisation sees the dataset.")
-    members: list[MemberRead]
-    others: list[PersonRead] = Field(description="Who could be added.")
 
 
 class TenantCreate(Request):
@@ -146,9 +138,8 @@ class AccessEntryRead(Schema):
     at: datetime
     action: str
     outcome: AccessOutcome
-    key_id: str | None
-    name: str | None
-    subject: str | None = Field(description="The object that was acted upon.")
+    by: Person | None = Field(description="Null if authentication failed.")
+    subject: str | None = Field(description="The object of the action.")
     address: str | None
     request_id: str | None
     detail: dict[str, Any] | None

@@ -33,8 +33,9 @@ class CategoryColumn(BaseModel):
 
 
 class TableColumns(BaseModel):
-    """A fitted table transformer. The vector holds `numbers`, then a mark for each of `marks` whose
-    value is missing, then the one-hot `categories`; `ignored` columns were the same in all rows."""
+    """A fitted table transformer. The vector contains `numbers`, then a mark for each of `marks`
+    whose value is missing, then the one-hot `categories`. `ignored` columns were the same in all
+    rows."""
 
     numbers: list[NumberColumn]
     marks: list[str]
@@ -55,9 +56,9 @@ class Measured(BaseModel):
     """Accuracy on samples that no counted replica was trained on; high = good."""
 
     samples: int = Field(description="How many samples it was measured on.")
-    weight: float = Field(description="What they count for: uncertain labels count less than 1.")
+    weight: float = Field(description="Their total weight: uncertain labels count less than 1.")
     accuracy: float | None = Field(description="Null where there was nothing to measure on.")
-    accuracy_low: float | None = Field(description="One-sided 95 % Clopper-Pearson lower bound.")
+    accuracy_low: float | None = Field(description="One-sided 95% Clopper-Pearson lower bound.")
 
 
 class Answered(Measured):
@@ -67,7 +68,7 @@ class Answered(Measured):
 
 
 class LabelCounts(BaseModel):
-    """What the model was trained on, in samples."""
+    """The number of samples that the model was trained on."""
 
     given: int = Field(description="With their given label.")
     doubtful: int = Field(description="With their given label, weighted by 1 - p_wrong.")
@@ -78,7 +79,7 @@ class LabelCounts(BaseModel):
 
 
 class EncoderUsed(BaseModel):
-    """What turned samples into vectors, with all that must be the same for new ones."""
+    """The encoder, with every setting that must be the same for new samples."""
 
     name: str | None = Field(description="Null: the network reads the pixels.")
     version: int

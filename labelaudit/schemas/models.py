@@ -14,13 +14,13 @@ MAX_PREDICTED = {"texts": 256, "images": 64, "rows": 1000, "vectors": 1000}
 Text = Annotated[Words, Field(max_length=100_000)]
 
 
-class ModelFile(Schema):
+class ClassifierFile(Schema):
     name: str
     bytes: int
     download_url: str
 
 
-class ModelRead(Schema):
+class ClassifierRead(Schema):
     """The classifier of an audit; it is trained after the ranking is published."""
 
     audit_id: str
@@ -28,7 +28,7 @@ class ModelRead(Schema):
     progress: float = Field(ge=0, le=1)
     problem: dict[str, Any] | None = Field(description="Why training failed; the ranking stands.")
     description: ModelDescription | None = Field(description="Null until it is completed.")
-    files: list[ModelFile]
+    files: list[ClassifierFile]
 
 
 class PredictRequest(Request):
@@ -39,7 +39,7 @@ class PredictRequest(Request):
         default=None,
         min_length=1,
         max_length=MAX_PREDICTED["rows"],
-        description="Table rows by column; what a row leaves out is missing.",
+        description="Table rows by column; omitted columns are missing values.",
     )
     vectors: list[list[float]] | None = Field(
         default=None, min_length=1, max_length=MAX_PREDICTED["vectors"]
@@ -71,7 +71,7 @@ class Prediction(Schema):
     label: str
     confidence: float = Field(ge=0, le=1, description="Calibrated; high = sure.")
     cannot_say: bool = Field(description="The confidence is below the model's threshold.")
-    top: list[LabelProbability] = Field(description="Likeliest classes, 10 at most, best first.")
+    top: list[LabelProbability] = Field(description="Most likely classes, 10 at most, best first.")
 
 
 class PredictionRead(Schema):

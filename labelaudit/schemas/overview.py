@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from labelaudit.enums import Tier
-from labelaudit.schemas.base import Schema
+from labelaudit.schemas.base import Estimate, Person, Schema
 
 
 class PairRead(Schema):
@@ -13,16 +13,6 @@ class PairRead(Schema):
     predicted_label: str
     open: int = Field(description="Suspects without a verdict.")
     total: int
-
-
-class Pairs(Schema):
-    pairs: list[PairRead]
-
-
-class RateRead(Schema):
-    estimate: float
-    low: float
-    high: float
 
 
 class CurvePoint(Schema):
@@ -34,15 +24,12 @@ class TierFound(Schema):
     tier: Tier
     reviewed: int
     wrong: int
-    low: float = Field(
-        description="Lower end of the 95 % interval (Wilson) of the share of wrong labels."
+    share: Estimate | None = Field(
+        description="Share of wrong labels (Wilson); null before any review."
     )
-    high: float
 
 
-class PersonFound(Schema):
-    annotator_id: str
-    annotator: str
+class PersonFound(Person):
     reviewed: int
     errors: int
     last_at: datetime
@@ -51,7 +38,7 @@ class PersonFound(Schema):
 class FindingsRead(Schema):
     reviewed: int = Field(description="Samples with a verdict, without skipped and reverted ones.")
     errors: int = Field(description="Labels found wrong, including excluded samples.")
-    noise_rate: RateRead | None = Field(
+    noise_rate: Estimate | None = Field(
         description="The share of errors that reviewing random samples would find."
     )
     curve: list[CurvePoint] = Field(description="In the order of review, without controls.")

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from labelaudit.enums import Role, Tier, Verdict
+from labelaudit.enums import Tier, Verdict
 from labelaudit.schemas.base import (
+    Estimate,
     Moment,
+    Person,
     Request,
     Schema,
     Words,
@@ -28,13 +30,7 @@ class ReviewSettings(Request):
 
 class ReviewSettingsRead(Schema):
     opinions: int
-    adjudicators: list[str]
-
-
-class Person(Schema):
-    id: str = Field(description="The id of the person's key.")
-    name: str
-    role: Role
+    adjudicators: list[Person] = Field(description="In addition to everybody who leads.")
 
 
 class AssignmentCreate(Request):
@@ -44,37 +40,27 @@ class AssignmentCreate(Request):
     given_label: Words | None = None
     predicted_label: Words | None = None
     split: bool = Field(default=False, description="Each person gets an equal share.")
-    reserved: bool = Field(default=False, description="Nobody else is served these samples.")
-
-
-class Assignee(Schema):
-    id: str
-    name: str
+    reserved: bool = Field(default=False, description="Only they get these samples.")
 
 
 class AssignmentRead(Schema):
     id: str
     name: str
-    people: list[Assignee]
+    people: list[Person]
     tier: list[Tier]
     given_label: str | None
     predicted_label: str | None
     split: bool
     reserved: bool
-    created_by: str
+    created_by: Person
     created_at: datetime
 
 
-class Share(Schema):
-    estimate: float
-    low: float = Field(description="Lower end of the 95 % interval (Wilson).")
-    high: float
+class Share(Estimate):
     n: int = Field(description="Number of comparisons.")
 
 
-class TeamMember(Schema):
-    id: str
-    name: str
+class TeamMember(Person):
     verdicts: int = Field(description="Without skips.")
     skips: int
     reverted: int = Field(description="Verdicts and skips that were reverted.")
@@ -92,24 +78,36 @@ class TeamMember(Schema):
     )
 
 
-class Team(Schema):
-    members: list[TeamMember] = Field(description="Most verdicts first.")
+class RevertCreate(Request):
+    """Reverts one correction, the batch of one request, or a person's verdicts."""
 
-
-class RevertWork(Request):
-    since: Moment | None = Field(default=None, description="Only verdicts from this time on.")
-
-
-class RevertedRead(Schema):
-    batch_id: str | None = Field(
-        description="Revert this batch to restore everything; null if nothing was reverted."
+    correction_id: Words | None = None
+    batch_id: Words | None = None
+    person_id: Words | None = None
+    since: Moment | None = Field(
+        default=None, description="With `person_id`: only their verdicts from this time on."
     )
-    reverted: int
-    dataset_version: int
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> "RevertCreate":
+        given = [self.correction_id, self.batch_id, self.person_id]
+        if sum(one is not None for one in given) != 1:
+            raise ValueError("send one of `correction_id`, `batch_id` and `person_id`")
+        if self.since is not None and self.person_id is None:
+            raise ValueError("`since` belongs to `person_id`")
+        return self
+
+
+class RevertRead(Schema):
+    id: str = Field(description="A batch id: revert that batch to restore everything.")
+    audit_id: str
+    reverted: int = Field(description="Verdicts and reverts that are no longer in force.")
+    dataset_version: int = Field(description="After this revert.")
+    created_by: Person
+    created_at: datetime
 
 
 class CommentCreate(Request):
-    sample_id: Words
     text: Words = Field(min_length=1, max_length=4000)
 
 
@@ -117,8 +115,7 @@ class CommentRead(Schema):
     id: str
     sample_id: str
     text: str
-    author: str
-    author_id: str
+    author: Person
     created_at: datetime
 
 

@@ -12,8 +12,8 @@ from labelaudit.enums import (
     Tier,
     Verdict,
 )
-from labelaudit.schemas.audits import SuspectDetail
-from labelaudit.schemas.base import Request, Schema, Words
+from labelaudit.schemas.audits import INCLUDE, Heavy, SuspectDetail
+from labelaudit.schemas.base import Page, Person, Request, Schema, Words
 
 
 class QueueNext(Request):
@@ -37,6 +37,7 @@ class QueueNext(Request):
         "filter (`tier`, `given_label`, `predicted_label`, `issue`, `state`) ignores them.",
     )
     assignment_id: Words | None = Field(default=None, description="Serve this assignment only.")
+    include: list[Heavy] = Field(default=[], max_length=2, description=INCLUDE)
 
 
 class Lease(Schema):
@@ -65,8 +66,8 @@ class Control(Schema):
     lease: Lease
 
 
-class QueueItems(Schema):
-    items: list[LeasedSuspect | Control] = Field(description="Empty if nothing is left to review.")
+class QueuePage(Page[LeasedSuspect | Control]):
+    """The samples that you hold now, on one page. Ask again for more; empty if nothing is left."""
 
 
 class CorrectionCreate(Request):
@@ -111,9 +112,11 @@ class CorrectionRead(Schema):
     )
     adjudication: bool = Field(description="Chooses between several opinions or overrules them.")
     note: str | None
-    annotator: str
-    annotator_id: str
+    annotator: Person
     control: bool = Field(description="The sample was drawn at random and reviewed blind.")
+    certificate_id: str | None = Field(
+        description="The certificate that it rests on, if nobody looked at the sample."
+    )
     created_at: datetime
 
 
@@ -131,6 +134,8 @@ class RankingRead(Schema):
     finished_at: datetime | None
 
 
-class CorrectionList(Schema):
-    corrections: list[CorrectionRead]
-    dataset_version: int
+class CorrectionBatch(Page[CorrectionRead]):
+    """All corrections of one request, on one page."""
+
+    batch_id: str
+    dataset_version: int = Field(description="After these corrections.")

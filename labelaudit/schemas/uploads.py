@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from labelaudit.schemas.base import Request, Schema, Words
+from labelaudit.enums import JobStatus
+from labelaudit.schemas.base import Page, Request, Schema, Words
 from labelaudit.schemas.datasets import ColumnRoles
 
 
@@ -13,11 +14,14 @@ class UploadRead(Schema):
     id: str
     name: str
     filename: str
-    status: Literal["receiving", "complete", "rejected"]
-    offset: int = Field(description="Bytes that have arrived for good; go on sending here.")
+    status: JobStatus = Field(
+        description="`running` while its bytes arrive, `completed` once it is a dataset, `failed` "
+        "if it was rejected."
+    )
+    offset: int = Field(description="Bytes received; continue here.")
     length: int | None
-    sha256: str | None = Field(description="What the whole file should hash to, if that was said.")
-    columns: dict[str, Any] | None = Field(description="The column roles that were asked for.")
+    sha256: str | None = Field(description="The expected SHA-256 of the file, if given.")
+    columns: dict[str, Any] | None = Field(description="The requested column roles.")
     part_bytes: int | None = Field(
         description="The size of each part but the last of a multipart upload; otherwise null. "
         "Its `offset` is 0 until it is complete: `GET …/parts` says which parts have arrived."
@@ -28,16 +32,42 @@ class UploadRead(Schema):
     expires_at: datetime = Field(description="An upload that is unfinished by then is deleted.")
 
 
-class UploadList(Schema):
-    items: list[UploadRead]
-    multipart: bool = Field(
-        description="Whether files can go to a bucket: `POST /v1/multipart-uploads`."
-    )
+class UploadPage(Page[UploadRead]):
+    multipart: bool = Field(description="Whether files can go to a bucket in parts.")
 
 
 FileName = Annotated[Words, StringConstraints(min_length=1, max_length=400)]
 DatasetName = Annotated[Words, StringConstraints(max_length=200)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
+ColumnName = Annotated[str, StringConstraints(max_length=200)]
+
+
+class UploadOptions(BaseModel):
+    """What an upload in one request says of its file: the parameters of the query, or the fields of
+    the form."""
+
+    name: DatasetName | None = Field(default=None, description="Shown to people.")
+    filename: FileName = "upload"
+    label_column: ColumnName | None = None
+    sample_id_column: ColumnName | None = None
+    text_column: ColumnName | None = None
+    file_column: ColumnName | None = None
+    feature_column: list[ColumnName] | None = None
+    sha256: Sha256 | None = Field(default=None, description="The file's SHA-256, to be checked.")
+
+    @property
+    def roles(self) -> dict[str, Any]:
+        """The columns that were named, by their role."""
+        named = {
+            "label": self.label_column,
+            "sample_id": self.sample_id_column,
+            "text": self.text_column,
+            "file": self.file_column,
+            "features": self.feature_column,
+        }
+        return {role: column for role, column in named.items() if column}
 
 
 class UploadMetadata(BaseModel):
@@ -51,13 +81,18 @@ class UploadMetadata(BaseModel):
     columns: ColumnRoles = ColumnRoles()
 
 
-class MultipartUploadCreate(Request):
-    """A file that is to go straight to the bucket."""
+class UploadCreate(Request):
+    """A file to upload, and how its bytes will come."""
 
+    transfer: Literal["resumable", "multipart"] = Field(
+        default="resumable",
+        description="`resumable`: PATCH the bytes to the upload, as tus does. `multipart`: PUT the "
+        "parts straight to the bucket.",
+    )
     length: int = Field(ge=1, lt=2**63, description="Its bytes.")
     filename: FileName = "upload"
     name: DatasetName | None = Field(default=None, description="Shown to people.")
-    sha256: Sha256 | None = Field(default=None, description="What it hashes to; checked.")
+    sha256: Sha256 | None = Field(default=None, description="The file's SHA-256; checked.")
     columns: ColumnRoles = ColumnRoles()
 
 
@@ -69,9 +104,12 @@ class PartRead(Schema):
     expires_at: datetime = Field(description="The address is good until then; ask for another.")
 
 
-class PartList(Schema):
-    items: list[PartRead]
+class PartPage(Page[PartRead]):
+    pass
 
 
-class MultipartUploadRead(UploadRead):
-    parts: list[PartRead] = Field(description="The first ones; `GET …/parts` has the others.")
+class UploadCreated(UploadRead):
+    parts: list[PartRead] | None = Field(
+        default=None,
+        description="Of a multipart upload, the first ones; `GET …/parts` has the others.",
+    )

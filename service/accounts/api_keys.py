@@ -146,9 +146,7 @@ def rotate_key(
     if expires_at is not KEEP:
         key.expires_at = expires_at
     if not is_valid(key):
-        raise Conflict(
-            f"The key {key_id!r} has expired. Say in `expires_at` until when the new one is valid."
-        )
+        raise Conflict(f"The key {key_id!r} has expired. Set `expires_at` for the new token.")
     return key, _renew(session, key)
 
 

@@ -47,8 +47,11 @@ _SESSION_AND_KEY: Select[Any] = (
 )
 
 
-def begin(session: Session, principal: Principal, *, how: str, browser: str | None) -> str:
-    """Start a session; returns the cookie's value."""
+def begin(
+    session: Session, principal: Principal, *, how: str, browser: str | None, at_most: int = 0
+) -> tuple[BrowserSession, str]:
+    """Start a session; returns it with the cookie's value. Of more than `at_most` sessions of one
+    person the oldest end; 0: no limit."""
     token = secrets.token_urlsafe(32)
     row = BrowserSession(
         token_hash=hashed(token),
@@ -61,7 +64,20 @@ def begin(session: Session, principal: Principal, *, how: str, browser: str | No
     session.add(row)
     session.flush()
     access_log.record(session, "sign_in", row.id, by=principal, how=how)
-    return token
+    if at_most:
+        _end_oldest(session, principal, at_most)
+    return row, token
+
+
+def _end_oldest(session: Session, principal: Principal, at_most: int) -> None:
+    """End all but the newest sessions of one person. Their key is locked: of two browsers that sign
+    in at once, the second sees the first."""
+    session.get(ApiKey, principal.key_id, with_for_update=True)
+    for row, _ in list_sessions(session, principal.key_id)[at_most:]:
+        row.ended_at = now()
+        access_log.record(
+            session, "sign_out", row.id, by=principal, reason="too many sessions", at_most=at_most
+        )
 
 
 def authenticate(connection: Connection, token: str) -> Principal:
@@ -69,7 +85,7 @@ def authenticate(connection: Connection, token: str) -> Principal:
     row = connection.execute(_SESSION_AND_KEY, {"token_hash": hashed(token)}).first()
     if (
         row is None
-        or not _is_active(row.ended_at, row.session_expires_at, row.session_used_at)
+        or not is_active(row.ended_at, row.session_expires_at, row.session_used_at)
         or not is_valid(row)
     ):
         raise NotAuthenticated("You are signed out. Sign in again.")
@@ -77,7 +93,7 @@ def authenticate(connection: Connection, token: str) -> Principal:
     return replace(principal_of(row), session_id=row.session_id)
 
 
-def _is_active(ended_at: datetime | None, expires_at: datetime, last_used_at: datetime) -> bool:
+def is_active(ended_at: datetime | None, expires_at: datetime, last_used_at: datetime) -> bool:
     current = now()
     return ended_at is None and expires_at > current and last_used_at + IDLE_TIMEOUT > current
 
@@ -93,17 +109,22 @@ def record_use(session: Session, used: Mapping[str, datetime]) -> None:
     session.execute(delete(BrowserSession).where(BrowserSession.expires_at < now() - RETENTION))
 
 
-def list_sessions(session: Session, key_id: str | None) -> Sequence[BrowserSession]:
-    """Active sessions, newest first: one caller's, or the whole tenant's."""
+def list_sessions(session: Session, key_id: str | None) -> Sequence[tuple[BrowserSession, str]]:
+    """Active sessions with their owners' names, newest first: one caller's, or the whole
+    tenant's."""
     query = (
-        select(BrowserSession)
+        select(BrowserSession, ApiKey.name)
+        .join(ApiKey, ApiKey.id == BrowserSession.key_id)
         .where(BrowserSession.ended_at.is_(None))
         .order_by(BrowserSession.id.desc())
     )
     if key_id is not None:
         query = query.where(BrowserSession.key_id == key_id)
-    found = session.scalars(query)
-    return [row for row in found if _is_active(row.ended_at, row.expires_at, row.last_used_at)]
+    return [
+        (row, name)
+        for row, name in session.execute(query)
+        if is_active(row.ended_at, row.expires_at, row.last_used_at)
+    ]
 
 
 def end(session: Session, session_id: str) -> None:

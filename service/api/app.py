@@ -3,28 +3,36 @@
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from uuid import uuid4
 
 import structlog
-from fastapi import FastAPI, Request
-from starlette.concurrency import run_in_threadpool
+from fastapi import Depends, FastAPI, Request
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette_compress import CompressMiddleware
 
 from service.accounts import oidc
 from service.accounts.last_used import LastUsed
 from service.accounts.refusals import Refusals
-from service.api import problems
+from service.api import background, caching, document, problems
+from service.api.body_deadline import BodyDeadline
+from service.api.body_limit import TooLargeIsAProblem
+from service.api.budget import Budget
 from service.api.dependencies import Resources
+from service.api.negotiation import refuse_unacceptable, refuse_unknown_parameters
+from service.api.pictures import Pictures
 from service.api.rate_limit import Limit
 from service.api.routes import (
     access_log,
+    arrays,
     audits,
     catalogue,
+    certificates,
+    dataset_uploads,
     datasets,
     exports,
     health,
@@ -42,18 +50,16 @@ from service.api.routes import (
     suspects,
     tenants,
     uploads,
+    webhooks,
 )
 from service.audits.event_poller import POLL_SECONDS, EventPoller
 from service.backends import open_backends
 from service.core.config import Settings
 from service.core.config import settings as default_settings
-from service.db.engine import Database
-from service.jobs import records as jobs
 from service.observability import requests, telemetry
 from service.observability.metrics import Metrics
-from service.operations.cleanup import clean_up
-from service.storage.local import Storage
-from service.storage.upload_bucket import UploadBucket
+from service.pictures.decoders import Decoders
+from service.web.problem_pages import router as problem_pages
 from service.web.reference import router as reference
 from service.web.routes import router as web
 
@@ -76,6 +82,7 @@ RESOURCES = (
     review,
     audits,
     samples,
+    dataset_uploads,
     datasets,
     uploads,
     multipart_uploads,
@@ -83,6 +90,8 @@ RESOURCES = (
     people,
     progress,
     rankings,
+    arrays,
+    certificates,
     models,
     exports,
     members,
@@ -90,26 +99,9 @@ RESOURCES = (
     sessions,
     tenants,
     access_log,
+    webhooks,
     catalogue,
     health,
-)
-# The order in the documentation.
-TAGS = (
-    "uploads",
-    "datasets",
-    "audits",
-    "review",
-    "overview",
-    "people",
-    "models",
-    "exports",
-    "members",
-    "keys",
-    "sessions",
-    "tenants",
-    "access log",
-    "catalogue",
-    "health",
 )
 MAX_BODY_BYTES = 16 * 2**20  # of JSON, which is read into memory; uploads have their own limit
 STORE_LAST_USED_SECONDS = 30.0
@@ -129,11 +121,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settings = app.state.settings
+        app.state.closing.clear()
         backends = open_backends(settings, lock_seconds=LOCK_SECONDS)
         database, storage, bucket = backends.database, backends.storage, backends.upload_bucket
         last_used, metrics = LastUsed(database), Metrics(database, storage)
         event_poller = EventPoller(database)
         refusals = Refusals(database)
+        decoders = Decoders(
+            slots=settings.picture_decoders,
+            total_bytes=settings.picture_bytes,
+            wait_seconds=settings.picture_wait_seconds,
+        )
+        pictures = Pictures(database, storage, decoders)
         app.state.resources = Resources(
             settings,
             database,
@@ -148,24 +148,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             provider=oidc.Provider(settings) if settings.oidc_issuer else None,
             refusals=refusals,
             bucket=bucket,
+            pictures=pictures,
+            budget=Budget(settings.expensive_requests),
         )
-        tasks = [
-            asyncio.create_task(_sweep(database, backends.notify, settings.sweep_seconds)),
-            asyncio.create_task(_clean_up(database, storage, bucket, settings)),
-            asyncio.create_task(_repeat(event_poller.poll, POLL_SECONDS, "events_not_polled")),
-            asyncio.create_task(
-                _repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored")
-            ),
-            asyncio.create_task(
-                _repeat(refusals.flush, STORE_REFUSALS_SECONDS, "refusals_not_stored")
-            ),
-        ]
+        loops = (
+            background.sweep(database, backends.notify, settings.sweep_seconds),
+            background.clean(database, storage, bucket, settings),
+            background.send_webhooks(database, settings),
+            background.repeat(event_poller.poll, POLL_SECONDS, "events_not_polled"),
+            background.repeat(last_used.store, STORE_LAST_USED_SECONDS, "last_used_not_stored"),
+            background.repeat(refusals.flush, STORE_REFUSALS_SECONDS, "refusals_not_stored"),
+        )
+        tasks = [asyncio.create_task(loop) for loop in loops]
         yield
         app.state.closing.set()
         for task in tasks:
             task.cancel()
-        await _attempt(last_used.store, "last_used_not_stored")
-        await _attempt(partial(refusals.flush, all_of_them=True), "refusals_not_stored")
+        await pictures.close()
+        await background.attempt(last_used.store, "last_used_not_stored")
+        await background.attempt(partial(refusals.flush, all_of_them=True), "refusals_not_stored")
         backends.close()
 
     app = FastAPI(
@@ -173,14 +174,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="1",
         summary="Find and fix mislabeled samples in a dataset.",
         description=DESCRIPTION,
-        openapi_tags=[{"name": name} for name in TAGS],
+        openapi_tags=[{"name": name, "description": text} for name, text in document.TAGS.items()],
+        contact={"name": "The operators of this service"},
+        license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
         telemetry=telemetry.of_requests(),
         docs_url=None,  # FastAPI's page loads scripts from a CDN; ours needs none
         openapi_url="/openapi.json" if settings.shows_docs else None,
         redoc_url=None,
+        generate_unique_id_function=document.operation_id,
     )
+    app.state.settings = settings
     app.state.closing = threading.Event()  # set when the server is told to stop
+    app.add_middleware(BodyDeadline, seconds=settings.body_seconds)
+    app.add_middleware(TooLargeIsAProblem)
+    app.add_middleware(CompressMiddleware, minimum_size=1000, brotli=False)
     app.add_middleware(RequestMiddleware)
     if settings.allowed_origins:
         app.add_middleware(
@@ -191,9 +199,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             expose_headers=["Location", "X-Request-ID", "Retry-After"],
         )
     problems.install(app)
+    document.install(app)
     for resource in RESOURCES:
-        app.include_router(resource.router, max_body_size=MAX_BODY_BYTES)
+        app.include_router(
+            resource.router,
+            max_body_size=MAX_BODY_BYTES,
+            dependencies=[Depends(refuse_unknown_parameters), Depends(refuse_unacceptable)],
+        )
     app.include_router(web)
+    app.include_router(problem_pages)
     if settings.shows_docs:
         app.include_router(reference)
     return app
@@ -221,58 +235,13 @@ class RequestMiddleware:
                     headers["X-Request-ID"] = request.state.request_id
                     for name, value in SECURITY_HEADERS.items():
                         headers.setdefault(name, value)
+                    if scope["path"].startswith(caching.PREFIX):
+                        headers.setdefault("Cache-Control", caching.NOT_STORED)
                     if scope["scheme"] == "https":
                         headers["Strict-Transport-Security"] = "max-age=31536000"
                 await send(message)
 
             await self.app(scope, receive, send_with_headers)
-
-
-async def _clean_up(
-    database: Database, storage: Storage, bucket: UploadBucket | None, settings: Settings
-) -> None:
-    def clean() -> list[str] | None:
-        limit = settings.encoding_cache_bytes
-        return clean_up(database, storage, bucket, encodings_bytes=limit)
-
-    while True:
-        await asyncio.sleep(settings.cleanup_seconds)
-        try:
-            deleted = await run_in_threadpool(clean)
-        except Exception as error:  # the loop must survive a database outage
-            log.warning("cleanup_failed", error=str(error))
-        else:
-            if deleted:
-                log.info("cleaned_up", deleted=deleted)
-
-
-async def _sweep(
-    database: Database, notify: Callable[[set[str]], None] | None, seconds: float
-) -> None:
-    """Notify again of jobs that nobody holds: a lost notification costs one round of this."""
-    if notify is None:
-        return
-
-    def look() -> None:
-        with database.read() as session:
-            queues = jobs.waiting_queues(session)
-        if queues:
-            notify(queues)
-
-    await _repeat(look, seconds, "sweep_failed")
-
-
-async def _repeat(act: Callable[[], None], seconds: float, failure: str) -> None:
-    while True:
-        await asyncio.sleep(seconds)
-        await _attempt(act, failure)
-
-
-async def _attempt(act: Callable[[], None], failure: str) -> None:
-    try:
-        await run_in_threadpool(act)
-    except Exception as error:  # the loop must survive a database outage
-        log.warning(failure, error=str(error))
 
 
 app = create_app(Settings())

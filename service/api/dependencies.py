@@ -7,9 +7,9 @@ that its caller needs, with one of the types at the end of this file.
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
@@ -22,6 +22,9 @@ from service.accounts.api_keys import authenticate
 from service.accounts.last_used import LastUsed
 from service.accounts.refusals import Refusals
 from service.api import cookies
+from service.api.budget import Budget
+from service.api.document import KEY
+from service.api.pictures import Pictures
 from service.api.rate_limit import Limit
 from service.audits.event_poller import EventPoller
 from service.core.config import Settings
@@ -48,6 +51,8 @@ class Resources:
     provider: oidc.Provider | None  # for single sign-on
     refusals: Refusals
     bucket: UploadBucket | None  # for multipart uploads
+    pictures: Pictures
+    budget: Budget
 
     def read(self, caller: Principal) -> AbstractContextManager[Session]:
         return self.database.read(caller)
@@ -76,8 +81,10 @@ class Resources:
             **detail,
         )
 
-    def log_download(self, caller: Principal, subject: str, file: str) -> None:
-        """Add a download to the access log, before its first byte is sent."""
+    def log_download(self, request: Request, caller: Principal, subject: str, file: str) -> None:
+        """Add a download to the access log, before its first byte is sent. HEAD sends none."""
+        if request.method == "HEAD":
+            return
         with self.database.write() as session:
             access_log.record(session, "download", subject, by=caller, file=file)
 
@@ -167,13 +174,16 @@ async def settings(request: Request) -> Settings:
 
 
 async def bucket(request: Request) -> UploadBucket:
-    found = resources_of(request).bucket
-    if found is None:
+    return require_bucket(resources_of(request))
+
+
+def require_bucket(resources: Resources) -> UploadBucket:
+    if resources.bucket is None:
         raise NotFound(
-            "No upload bucket is configured. Send the file to /v1/uploads, by tus.",
+            "No upload bucket is configured. Create a `resumable` upload instead.",
             type="no-bucket",
         )
-    return found
+    return resources.bucket
 
 
 # Opened for the route's `caller` by `service.api.routing`, in the thread that runs the route, and
@@ -185,7 +195,8 @@ IdempotencyKey = Annotated[
     Header(
         min_length=8,
         max_length=200,
-        description="Any unique string. A request repeated with the same key runs only once.",
+        description="Any unique string. A request repeated with the same key within 30 days runs "
+        "only once.",
     ),
 ]
 StorageDep = Annotated[Storage, Depends(storage)]
@@ -199,8 +210,8 @@ class require(SecurityBase):
 
     def __init__(self, *scopes: Scope) -> None:
         self.scopes = scopes
-        self.model = HTTPBearer(description="An API key, `la_…`.")
-        self.scheme_name = "HTTPBearer"
+        self.model = HTTPBearer()
+        self.scheme_name = KEY
 
     def __call__(self, request: Request) -> Principal:
         caller = authenticated(request)
@@ -214,12 +225,18 @@ class require(SecurityBase):
         return caller
 
 
-Anyone = Annotated[Principal, Depends(require())]
-Reader = Annotated[Principal, Depends(require(Scope.review_read))]
-Annotator = Annotated[Principal, Depends(require(Scope.review_write))]
-Uploader = Annotated[Principal, Depends(require(Scope.datasets_write))]
-Auditor = Annotated[Principal, Depends(require(Scope.audits_run))]
-Exporter = Annotated[Principal, Depends(require(Scope.export))]
-KeyManager = Annotated[Principal, Depends(require(Scope.admin, Scope.tenants))]
-Scraper = Annotated[Principal, Depends(require(Scope.metrics))]
-Operator = Annotated[Principal, Depends(require(Scope.tenants))]
+def needing(*scopes: Scope) -> Any:
+    """The caller, who needs one of the scopes, as a dependency that the document describes."""
+    return Security(require(*scopes), scopes=list(scopes))
+
+
+Anyone = Annotated[Principal, needing()]
+Reader = Annotated[Principal, needing(Scope.review_read)]
+Annotator = Annotated[Principal, needing(Scope.review_write)]
+Uploader = Annotated[Principal, needing(Scope.datasets_write)]
+Auditor = Annotated[Principal, needing(Scope.audits_run)]
+Exporter = Annotated[Principal, needing(Scope.export)]
+Administrator = Annotated[Principal, needing(Scope.admin)]
+KeyManager = Annotated[Principal, needing(Scope.admin, Scope.tenants)]
+Scraper = Annotated[Principal, needing(Scope.metrics)]
+Operator = Annotated[Principal, needing(Scope.tenants)]

@@ -1,31 +1,40 @@
 """Database rows as the API shows them: class indices become names."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import Issue
-from labelaudit.schemas import AssignmentCreate, QueueNext
+from labelaudit.enums import Issue, JobStatus
+from labelaudit.schemas import AssignmentCreate, CertificateCreate, Heavy, QueueNext
 from service import review
+from service.api import packing
 from service.api.media import media_url
 from service.audits import class_profiles, ranking_files
+from service.audits import records as audits
 from service.core.errors import BadInput
+from service.core.principal import Principal
 from service.datasets import records as datasets
 from service.datasets import votes
 from service.db.tables import (
     Audit,
+    Comment,
     Correction,
     Dataset,
+    Export,
+    Sample,
     Suspect,
 )
 from service.issues import FLAGS
+from service.review.outcome import SampleOutcome
+from service.review.sample_history import SampleHistory
 from service.storage.local import Storage
 
 
 def class_index(
-    dataset: Dataset | review.RankingInfo, name: str | None, *, field: str
+    dataset: Dataset | review.RankingInfo, name: str | None, *, place: Mapping[str, str]
 ) -> int | None:
     """The index of a class that the caller names.
 
@@ -42,16 +51,47 @@ def class_index(
         known = ", ".join(dataset.class_names[:20])
         raise BadInput(
             f"The dataset has no class {name!r}. Its classes: {known}.",
-            errors=[{"pointer": f"/{field}", "detail": "not a class of this dataset"}],
+            errors=[{**place, "detail": "not a class of this dataset"}],
         ) from None
 
 
 def label_pair(
-    dataset: Dataset, options: QueueNext | AssignmentCreate
+    dataset: Dataset, options: QueueNext | AssignmentCreate | CertificateCreate
 ) -> tuple[int | None, int | None]:
     """The class indices of the request's given and predicted label."""
-    given = class_index(dataset, options.given_label, field="given_label")
-    return given, class_index(dataset, options.predicted_label, field="predicted_label")
+    given = class_index(dataset, options.given_label, place={"pointer": "/given_label"})
+    predicted = {"pointer": "/predicted_label"}
+    return given, class_index(dataset, options.predicted_label, place=predicted)
+
+
+def person(caller: Principal) -> dict[str, Any]:
+    return {"id": caller.key_id, "name": caller.name}
+
+
+def audit(session: Session, row: Audit) -> dict[str, Any]:
+    return {**row.to_dict(), **audits.progress_of(session, row)}
+
+
+def export(row: Export) -> dict[str, Any]:
+    done = row.status is JobStatus.completed
+    return {**row.to_dict(), "download_url": f"/v1/exports/{row.id}/file" if done else None}
+
+
+def sample(
+    dataset: Dataset, sample: Sample, row: dict[str, Any], outcome: SampleOutcome
+) -> dict[str, Any]:
+    """A sample whose row of samples.parquet is `row`."""
+    names, correction = dataset.class_names, outcome.correction
+    corrected = correction.corrected_label if correction else None
+    return {
+        "sample_id": sample.sample_id,
+        "position": sample.position,
+        "given_label": None if sample.given_label is None else names[sample.given_label],
+        "corrected_label": None if corrected is None else names[corrected],
+        "verdict": correction.verdict if correction else None,
+        "content": datasets.content_of(dataset, row),
+        "media_url": media_url(dataset, sample.sample_id),
+    }
 
 
 def suspect_row(suspect: Suspect, names: list[str]) -> dict[str, Any]:
@@ -60,11 +100,17 @@ def suspect_row(suspect: Suspect, names: list[str]) -> dict[str, Any]:
 
 def list_row(values: Sequence[Any], names: list[str]) -> dict[str, Any]:
     """A suspect as lists show it, from the values of `review.LIST_COLUMNS`."""
-    row = dict(zip(review.LIST_COLUMNS, values, strict=True))
+    row = coded_row(values)
     suggested = row["suggested_label"]
     row["given_label"] = names[row["given_label"]]
     row["predicted_label"] = names[row["predicted_label"]]
     row["suggested_label"] = None if suggested is None else names[suggested]
+    return row
+
+
+def coded_row(values: Sequence[Any]) -> dict[str, Any]:
+    """The same with class indices for labels."""
+    row = dict(zip(review.LIST_COLUMNS, values, strict=True))
     row["label_score"] = 1 - row["p_wrong"]
     row["issues"] = _issues(row["issues"])
     return row
@@ -76,9 +122,14 @@ def _issues(flags: int) -> tuple[Issue, ...]:
 
 
 def suspect_detail(
-    session: Session, storage: Storage, audit: Audit, dataset: Dataset, suspect: Suspect
+    session: Session,
+    storage: Storage,
+    audit: Audit,
+    dataset: Dataset,
+    suspect: Suspect,
+    include: Collection[Heavy] = (),
 ) -> dict[str, Any]:
-    """The suspect with everything that a reviewer needs."""
+    """The suspect with everything that a reviewer needs; heavy parts only if included."""
     names = dataset.class_names
     stored = ranking_files.read_signals(storage, audit.id, suspect.ranking_id, suspect.rank)
     outcome = review.outcome_of(session, dataset.id, suspect.position)
@@ -104,9 +155,12 @@ def suspect_detail(
             {"label": names[said.label], "votes": said.votes, "annotators": said.annotators}
             for said in votes.read_votes(storage, dataset.id, suspect.position)
         ],
-        "trajectory": ranking_files.read_trajectory(
-            storage, audit.id, stored["row"], suggested=suspect.suggested_label
-        ),
+        "trajectory": _trajectory(storage, audit, suspect, stored["row"])
+        if "trajectory" in include
+        else None,
+        "neighbours": neighbours(session, storage, audit, dataset, suspect)
+        if "neighbours" in include
+        else None,
         "corrected_label": None if corrected is None else names[corrected],
         "verdict": applied.verdict if applied else None,
         "correction_id": applied.id if applied else None,
@@ -114,6 +168,18 @@ def suspect_detail(
         "opinions": []
         if outcome.partially_reviewed
         else [correction(row, names) for row in outcome.opinions.values()],
+    }
+
+
+def _trajectory(
+    storage: Storage, audit: Audit, suspect: Suspect, row: int
+) -> dict[str, Any] | None:
+    found = ranking_files.read_trajectory(storage, audit.id, row, suggested=suspect.suggested_label)
+    if found is None:
+        return None
+    return {
+        name: packing.pack(name, value) if isinstance(value, np.ndarray) else value
+        for name, value in found.items()
     }
 
 
@@ -187,8 +253,32 @@ def correction(row: Correction, names: list[str]) -> dict[str, Any]:
         "batch_id": row.batch_id,
         "adjudication": row.adjudication,
         "note": row.note,
-        "annotator": row.annotator,
-        "annotator_id": row.key_id,
+        "annotator": {"id": row.key_id, "name": row.annotator},
         "control": row.control,
+        "certificate_id": row.certificate_id,
         "created_at": row.created_at,
+    }
+
+
+def comment(row: Comment) -> dict[str, Any]:
+    return {**row.to_dict(), "author": {"id": row.key_id, "name": row.author}}
+
+
+def history(found: SampleHistory, names: list[str]) -> dict[str, Any]:
+    given, applied = found.sample.given_label, found.outcome.correction
+    corrected = applied.corrected_label if applied else None
+    return {
+        "sample_id": found.sample.sample_id,
+        "given_label": None if given is None else names[given],
+        "state": found.outcome.state,
+        "wanted": found.wanted,
+        "verdict": applied.verdict if applied else None,
+        "corrected_label": None if corrected is None else names[corrected],
+        "ranks": [
+            suspect_row(suspect, names) | {"audit_id": row.id, "created_at": row.created_at}
+            for row, suspect in found.ranks
+        ],
+        "corrections": [correction(row, names) for row in found.corrections],
+        "comments": [comment(row) for row in found.comments],
+        "hidden": found.hidden,
     }

@@ -3,7 +3,7 @@
 import math
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -17,9 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from labelaudit.schemas import Problem
 from service.core.disk_full import is_disk_full
 from service.core.errors import InsufficientStorage, NotAuthenticated, ServiceError
+from service.web.routes import shell
 
 log = structlog.get_logger()
 
@@ -28,34 +28,17 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 TITLES = {
     404: ("Not found", "not-found"),
     405: ("Method not allowed", "method-not-allowed"),
+    408: ("Request timeout", "body-stalled"),
     413: ("Content too large", "upload-too-large"),
+    416: ("Range not satisfiable", "range-not-satisfiable"),
 }
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI responses for the problems that a route can return."""
-    names = {
-        400: "The cursor, the header or the JSON is unreadable",
-        401: "No valid API key",
-        403: "Your role does not permit this",
-        404: "Not found",
-        409: "Conflicts with the current state",
-        410: "Rejected or expired",
-        412: "A precondition header failed",
-        413: "Upload too large",
-        415: "Unsupported media type",
-        422: "Invalid request",
-        423: "Another request is writing",
-        429: "Too many requests; `Retry-After` says when to retry",
-        460: "The bytes do not match their checksum",
-        503: "A dependency is not available; retry",
-        507: "The disk is nearly full",
-    }
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {
-        status: {"description": names[status], "content": content}
-        for status in (400, 401, 403, 404, 422, *statuses)
-    }
+def _is_mistyped_address(request: Request) -> bool:
+    """Whether a person looks for a page, and not a program for data."""
+    accepts = request.headers.get("accept", "")
+    is_page = request.method == "GET" and not request.url.path.startswith("/v1/")
+    return is_page and "text/html" in accepts
 
 
 def problem(
@@ -73,20 +56,7 @@ def problem(
     )
 
 
-def _with_problem_schema(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """The app's OpenAPI document with the schema that `documented` refers to."""
-
-    def openapi() -> dict[str, Any]:
-        document = FastAPI.openapi(app)
-        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-        return document
-
-    return openapi
-
-
 def install(app: FastAPI) -> None:
-    app.openapi = _with_problem_schema(app)  # type: ignore[method-assign]
-
     @app.exception_handler(ServiceError)
     def service_error(request: Request, error: ServiceError) -> Response:
         headers = {}
@@ -107,13 +77,15 @@ def install(app: FastAPI) -> None:
                 "type": "/problems/json-invalid" if syntax else "/problems/invalid-request",
                 "title": "Unreadable JSON" if syntax else "Invalid request",
                 "status": 400 if syntax else 422,
-                "detail": f"{first['pointer']}: {first['detail']}",
+                "detail": f"{_place(first)}: {first['detail']}",
                 "errors": errors,
             },
         )
 
     @app.exception_handler(HTTPException)
     def http_error(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404 and _is_mistyped_address(request):
+            return shell(request, 404)
         title, slug = TITLES.get(error.status_code, (str(error.detail), "http-error"))
         body = {
             "type": f"/problems/{slug}",
@@ -209,12 +181,26 @@ def _is_busy(error: SQLAlchemyError) -> bool:
 
 
 def _field_error(item: dict[str, Any]) -> dict[str, str]:
-    location = [str(part) for part in item["loc"]]
-    source = location[0] if location else "request"
-    where = (
-        "/" + "/".join(location[1:]) if source == "body" else f"{source}:{'.'.join(location[1:])}"
-    )
-    return {"pointer": where, "detail": re.sub(r"^Value error, ", "", item["msg"])}
+    source, *rest = [str(part) for part in item["loc"]] or ["request"]
+    detail = re.sub(r"^Value error, ", "", item["msg"])
+    match source:
+        case "query" | "path":
+            return {"parameter": ".".join(rest), "detail": detail}
+        case "header" | "cookie":
+            return {source: ".".join(rest), "detail": detail}
+        case _:
+            return {"pointer": _json_pointer(rest), "detail": detail}
+
+
+def _json_pointer(parts: Sequence[str]) -> str:
+    """RFC 6901; empty for the whole body."""
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _place(error: dict[str, str]) -> str:
+    """Where the error is, as the summary names it."""
+    (kind, name), *_ = error.items()
+    return f"{kind} {name}" if kind != "pointer" else name or "the body"
 
 
 def _printable(value: Any) -> Any:

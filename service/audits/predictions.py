@@ -6,8 +6,10 @@ are stored like a small dataset and a worker reads them; the answers are kept fo
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,13 @@ from labelaudit.schemas.model_description import Cell, ModelDescription
 from service.audits import classifier
 from service.audits import records as audits
 from service.core.errors import BadInput, NotFound
-from service.db.tables import Job, now
+from service.db.tables import Audit, Job, now
 from service.inference import head
 from service.inference.table import transform
-from service.ingest.image_files import STORED, BadImage, verify_image
+from service.jobs import limits
 from service.jobs import records as jobs
+from service.pictures.decoders import Place
+from service.pictures.image_files import STORED
 from service.storage.local import Storage
 
 SAMPLES, UPLOAD, ANSWERS = "samples.parquet", "upload", "answers.json"
@@ -86,32 +90,49 @@ def _as_array(vectors: Sequence[Sequence[float]], width: int) -> head.Floats:
 
 def write_texts(storage: Storage, audit_id: str, texts: Sequence[str]) -> int:
     """Keep the texts for a worker; the prediction's number."""
-    return _write(storage, audit_id, {"text": pa.array(texts, pa.string())}, b"")
+    with _writing(storage, audit_id, {"text": pa.array(texts, pa.string())}, b"") as (number, _):
+        return number
 
 
-def write_images(storage: Storage, audit_id: str, images: Sequence[bytes]) -> int:
-    """Keep the images for a worker; the prediction's number. Raises BadInput for a bad one."""
-    for index, image in enumerate(images):
-        try:
-            verify_image(image)
-        except BadInput as error:
-            raise BadInput(
-                f"Image {index} cannot be read: {error.detail}",
-                type="image-undecodable" if isinstance(error, BadImage) else error.type,
-                errors=[{"pointer": f"/images/{index}", "detail": error.detail}],
-            ) from error
+@contextmanager
+def writing_images(
+    storage: Storage, audit_id: str, images: Sequence[bytes]
+) -> Generator[tuple[int, list[Place]]]:
+    """The prediction's number, and where each image lies while the block lasts. They are kept for a
+    worker if it ends without an error: if it has verified them."""
     sizes = np.array([len(image) for image in images], np.int64)
+    offsets = np.cumsum(sizes) - sizes
     columns = {
         "file": [f"image {index}" for index in range(len(images))],
-        "media_offset": np.cumsum(sizes) - sizes,
+        "media_offset": offsets,
         "media_compressed": sizes,
         "media_size": sizes,
         "media_method": np.full(len(images), STORED, np.int8),
     }
-    return _write(storage, audit_id, columns, b"".join(images))
+    with _writing(storage, audit_id, columns, b"".join(images)) as (number, upload):
+        yield (
+            number,
+            [
+                Place(upload, offset, len(image), len(image), STORED)
+                for offset, image in zip(offsets.tolist(), images, strict=True)
+            ],
+        )
 
 
-def _write(storage: Storage, audit_id: str, columns: dict[str, Any], upload: bytes) -> int:
+def bad_image(index: int, error: BadInput) -> BadInput:
+    """What to answer where an image cannot be read."""
+    return BadInput(
+        f"Image {index} cannot be read: {error.detail}",
+        type=error.type,
+        errors=[{"pointer": f"/images/{index}", "detail": error.detail}],
+    )
+
+
+@contextmanager
+def _writing(
+    storage: Storage, audit_id: str, columns: dict[str, Any], upload: bytes
+) -> Generator[tuple[int, Path]]:
+    """The prediction's number, and the path of the upload while the block lasts."""
     storage.require_space()
     number = secrets.randbelow(NUMBERS)
     ids = [str(index) for index in range(len(next(iter(columns.values()))))]
@@ -119,7 +140,13 @@ def _write(storage: Storage, audit_id: str, columns: dict[str, Any], upload: byt
         path.mkdir()
         pq.write_table(pa.table({"sample_id": ids, **columns}), path / SAMPLES)
         (path / UPLOAD).write_bytes(upload)
-    return number
+        yield number, path / UPLOAD
+
+
+def require_room(session: Session, audit_id: str, at_most: int) -> None:
+    """Raises TooManyRequests if the organisation has `at_most` unanswered predictions."""
+    audit = audits.get_audit(session, audit_id)
+    limits.require_room(session, JobType.predict, Audit, audit.tenant_id, at_most)
 
 
 def enqueue(session: Session, audit_id: str, number: int) -> list[str]:

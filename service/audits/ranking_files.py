@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from service.audits import records as audits
 from service.ranking import Ranking
@@ -82,17 +83,17 @@ def read_trajectory(
         "epochs": shards[0].epochs,
         "replicas": sum(shard.replicas for shard in shards),
         "in_bag": np.concatenate([shard.in_bag[row] for shard in shards]).tolist(),
-        "p_given": side_by_side["p_given"].astype(float).round(4).tolist(),
+        "p_given": side_by_side["p_given"],
         "p_suggested_low": low,
         "p_suggested_high": high,
-        "margin": side_by_side["margin"].astype(float).round(3).tolist(),
-        "predicted_label": side_by_side["predicted"].tolist(),
+        "margin": side_by_side["margin"],
+        "predicted_label": side_by_side["predicted"],
     }
 
 
 def p_suggested(
     shards: list[Trajectory], row: int, suggested: int | None
-) -> tuple[list[list[float]] | None, list[list[float]] | None]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[None, None]:
     """Bounds of the suggested label's probability, (epochs, replicas) each; None where unknown.
 
     It is recorded where the replica predicts it, and there both bounds are equal. Elsewhere it is
@@ -110,6 +111,6 @@ def p_suggested(
     # where the given label leads, its probability is the leading one and must not count twice
     rest = 1 - leading - np.where(at("margin") > 0, 0.0, given)
     most = np.clip(np.minimum(leading, rest), 0.0, 1.0)
-    low = np.where(leads, leading, 0.0).round(4).tolist()
-    high = np.where(leads, leading, most).round(4).tolist()
+    low = np.where(leads, leading, 0.0)
+    high = np.where(leads, leading, most)
     return low, high

@@ -18,15 +18,11 @@ from labelaudit.enums import (
     JobType,
     ReviewState,
 )
-from service.core.errors import (
-    BadInput,
-    Conflict,
-    NotFound,
-    NotReady,
-)
+from service.core.errors import BadInput, Conflict, NotFound, NotReady
 from service.core.principal import Principal
 from service.datasets.records import get_ready_dataset
 from service.db.bulk import bulk_insert
+from service.db.listing import Order, RowFilter
 from service.db.lookup import find
 from service.db.statements import cached_statement
 from service.db.tables import (
@@ -46,6 +42,7 @@ from service.options.encoders import (
     check_fine_tunable,
     check_model_name,
 )
+from service.webhooks.outbox import announce_end
 
 _WITH_DATASET = cached_statement(
     select(Audit, Dataset)
@@ -88,7 +85,7 @@ def start_audit(
         dataset_version=version,
         status=JobStatus.queued,
         config=config,
-        created_by=principal.name,
+        created_by=principal,
     )
     session.add(audit)
     needs_training = dataset.kind is not DatasetKind.probabilities
@@ -144,15 +141,12 @@ def completed_with_dataset(session: Session, audit_id: str) -> tuple[Audit, Data
 
 
 def list_audits(
-    session: Session, *, dataset_id: str | None, before: str | None, limit: int
-) -> Sequence[Audit]:
-    """Newest first, those older than the id `before`."""
-    query = select(Audit).order_by(Audit.id.desc()).limit(limit)
-    if dataset_id:
+    session: Session, wanted: RowFilter, order: Order, limit: int, *, dataset_id: str | None
+) -> list[Audit]:
+    query = wanted.apply(select(Audit), Audit)
+    if dataset_id is not None:
         query = query.where(Audit.dataset_id == dataset_id)
-    if before:
-        query = query.where(Audit.id < before)
-    return session.scalars(query).all()
+    return order.first(session, query, Audit, limit)
 
 
 def cancel_audit(session: Session, audit_id: str) -> Audit:
@@ -252,6 +246,8 @@ def _end(session: Session, audit: Audit, status: JobStatus) -> None:
     audit.finished_at = now()
     session.flush()
     report_progress(session, audit.id)
+    if status is not JobStatus.cancelled:
+        announce_end(session, audit)
 
 
 def progress_of(session: Session, audit: Audit) -> dict[str, Any]:

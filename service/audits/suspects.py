@@ -35,6 +35,7 @@ from service.db.tables import (
     Audit,
     Dataset,
     Ranking,
+    Sample,
     Suspect,
 )
 from service.db.tables.review import CLOSED, FLAGGED
@@ -123,6 +124,12 @@ _NAMED = cached_statement(
 )
 
 
+def newest_completed_audit(session: Session, dataset_id: str) -> Audit | None:
+    """The audit of the dataset that was completed last."""
+    query = select(Audit).where(Audit.dataset_id == dataset_id, Audit.status == JobStatus.completed)
+    return session.scalars(query.order_by(Audit.finished_at.desc(), Audit.id.desc())).first()
+
+
 def newest_ranking(session: Session, audit_id: str) -> Ranking:
     ranking = session.scalars(_NEWEST, {"audit": audit_id}).first()
     if ranking is None:
@@ -177,6 +184,28 @@ def list_suspects(
         values["first"] = min((extent.first for extent in within), default=0)
         values["last"] = max((extent.last for extent in within), default=0)
     return session.connection().execute(_page(wanted), values).all()
+
+
+_IN_ROW_ORDER = cached_statement(
+    select(Sample.position, *list_columns(Suspect.__table__.c))
+    .select_from(Sample)
+    .join(
+        Suspect,
+        (Suspect.ranking_id == bindparam("ranking")) & (Suspect.sample_id == Sample.sample_id),
+    )
+    .where(Sample.dataset_id == bindparam("dataset"), Sample.position > bindparam("after"))
+    .order_by(Sample.position)
+    .limit(bindparam("limit", type_=Integer))
+)
+
+
+def list_in_row_order(
+    session: Session, dataset_id: str, ranking_id: str, *, after: int, limit: int
+) -> Sequence[Row[Any]]:
+    """Suspects after the position `after`, in the order of the upload, as rows of the position and
+    `LIST_COLUMNS`. The caller must be allowed to see the ranking: this query does not check it."""
+    values = {"dataset": dataset_id, "ranking": ranking_id, "after": after, "limit": limit}
+    return session.connection().execute(_IN_ROW_ORDER, values).all()
 
 
 @lru_cache(CACHE_SIZE)

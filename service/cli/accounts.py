@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from labelaudit.schemas import AccessEntryRead, MembersRead
+from labelaudit import Client
+from labelaudit.schemas import AccessEntryRead
 from service.cli import show
 from service.cli.options import (
     AsJson,
@@ -30,11 +31,10 @@ def list_members(
 ) -> None:
     """List a dataset's members. Roles that see every dataset are not listed."""
     with connect(data_dir, url) as client:
-        found = client.members(dataset_id)
-    if as_json:
-        show.as_json(found.model_dump(mode="json"))
-    else:
-        _show(found)
+        if as_json:
+            show.all_as_json(client.members(dataset_id))
+        else:
+            _show(client, dataset_id)
 
 
 @members.command()
@@ -48,7 +48,8 @@ def share(
 ) -> None:
     """Share a dataset with the whole organisation."""
     with connect(data_dir, url) as client:
-        _show(client.share(dataset_id, shared=not stop))
+        client.share(dataset_id, shared=not stop)
+        _show(client, dataset_id)
 
 
 @members.command()
@@ -56,7 +57,7 @@ def add(dataset_id: DatasetId, key_id: KeyId, url: Url = None, data_dir: DataDir
     """Add a member, who may then review the dataset as far as their role allows."""
     with connect(data_dir, url) as client:
         client.add_member(dataset_id, key_id)
-        _show(client.members(dataset_id))
+        _show(client, dataset_id)
 
 
 @members.command()
@@ -64,19 +65,19 @@ def remove(dataset_id: DatasetId, key_id: KeyId, url: Url = None, data_dir: Data
     """Revoke a member's access. Their decisions are kept."""
     with connect(data_dir, url) as client:
         client.remove_member(dataset_id, key_id)
-        _show(client.members(dataset_id))
+        _show(client, dataset_id)
 
 
-def _show(found: MembersRead) -> None:
-    if found.shared:
+def _show(client: Client, dataset_id: str) -> None:
+    if client.dataset(dataset_id).shared:
         show.err.print("Shared with the whole organisation.")
     show.table(
-        found.members,
+        client.members(dataset_id),
         {
-            "key": lambda member: member.key_id,
+            "key": lambda member: member.id,
             "name": lambda member: member.name,
             "role": lambda member: member.role,
-            "added by": lambda member: member.added_by,
+            "added by": lambda member: member.added_by.name,
         },
     )
 
@@ -91,7 +92,7 @@ def list_sessions(as_json: AsJson = False, url: Url = None, data_dir: DataDir = 
         as_json,
         {
             "id": lambda session: session.id,
-            "key": lambda session: session.key_id,
+            "who": lambda session: session.owner.name,
             "address": lambda session: session.address,
             "last used": lambda session: f"{session.last_used_at:%Y-%m-%d %H:%M}",
             "browser": lambda session: session.browser,
@@ -182,7 +183,7 @@ def access_log(
         bool,
         typer.Option(
             "--service",
-            help="What belongs to no organisation, as failed sign-ins do; for operators.",
+            help="List entries of no organisation, such as failed sign-ins. For operators.",
         ),
     ] = False,
     as_json: Annotated[
@@ -200,6 +201,6 @@ def access_log(
 
 
 def _line(entry: AccessEntryRead) -> str:
-    who, where = entry.name or "-", entry.address or "-"
+    who, where = entry.by.name if entry.by else "-", entry.address or "-"
     words = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.action, entry.outcome, who, where)
     return "  ".join((*words, entry.subject or ""))

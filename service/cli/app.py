@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -9,6 +10,7 @@ from labelaudit import LabelauditError, __version__
 from service.cli import (
     accounts,
     audits,
+    certificates,
     classifier,
     corrections,
     datasets,
@@ -65,6 +67,25 @@ app.add_typer(accounts.members, name="members")
 app.add_typer(accounts.sessions, name="sessions")
 app.add_typer(accounts.tenants, name="tenants")
 app.add_typer(reviewing.app, name="review")
+app.add_typer(certificates.app, name="certificate")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """What stands before a command."""
 
 
 @app.command()

@@ -81,7 +81,7 @@ def result(client: Client, dataset: DatasetRead, audit: Audit, limit: int) -> di
     return {
         "dataset": dataset.model_dump(mode="json"),
         "audit_id": audit.id,
-        "summary": audit.summary(),
+        "summary": audit.summary().model_dump(mode="json"),
         "suspects": [one.model_dump(mode="json") for one in audit.suspects(limit=limit)],
         "url": _link(client, audit),
     }
@@ -113,6 +113,12 @@ def suspects(
         Path | None,
         typer.Option("--output", "-o", help="Save the full list as .csv or .parquet instead."),
     ] = None,
+    row_order: Annotated[
+        bool, typer.Option(help="With --output: keep the order of the upload.")
+    ] = False,
+    label_codes: Annotated[
+        bool, typer.Option(help="With --output: write class indices instead of names.")
+    ] = False,
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = None,
@@ -121,7 +127,12 @@ def suspects(
     with connect(data_dir, url) as client:
         audit = client.get_audit(audit_id)
         if output is not None:
-            show.err.print(f"Saved {audit.save_suspects(output)}")
+            saved = audit.save_suspects(
+                output,
+                order="row" if row_order else "rank",
+                labels="code" if label_codes else "name",
+            )
+            show.err.print(f"Saved {saved}")
             return
         found = audit.suspects(tier=tier, issue=issue, limit=limit)
         if as_json:

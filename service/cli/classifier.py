@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from labelaudit.client.pictures import is_picture
 from labelaudit.schemas.model_description import Cell, Measured, ModelDescription
 from service.cli import show
 from service.cli.options import (
@@ -26,7 +27,6 @@ Paths = Annotated[
         exists=True,
     ),
 ]
-IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"})
 
 
 def model(
@@ -127,7 +127,7 @@ def _read(model: ModelDescription, paths: list[Path]) -> tuple[list[str], dict[s
 
 def _images(path: Path) -> Iterable[Path]:
     if path.is_dir():
-        return (file for file in path.rglob("*") if file.suffix.lower() in IMAGES)
+        return (file for file in path.rglob("*") if file.is_file() and is_picture(file))
     return (path,)
 
 

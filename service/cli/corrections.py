@@ -44,4 +44,4 @@ def revert(
     """Revert a correction. The log keeps both."""
     with connect(data_dir, url) as client:
         reverted = client.get_audit(audit_id).revert(correction_id)
-    show.out.print(show.plain(f"{reverted.id} reverts {reverted.reverts}"))
+    show.out.print(show.plain(f"{correction_id} reverted; batch {reverted.id} restores it"))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from labelaudit import Client
-from labelaudit.schemas import AnnotatorList, DatasetRead, EstimateRead, ExportFormat
+from labelaudit.schemas import AnnotatorPage, DatasetRead, Estimate, ExportFormat
 from labelaudit.schemas.datasets import AnnotatorRead
 from service.cli import options, show
 from service.cli.options import AsJson, DataDir, DatasetId, Url, connect
@@ -83,7 +83,7 @@ def annotators(
         _show_annotators(found)
 
 
-def _show_annotators(found: AnnotatorList) -> None:
+def _show_annotators(found: AnnotatorPage) -> None:
     show.out.print(
         f"{found.votes:,} votes by {found.annotator_count:,} annotators"
         f" on {found.samples:,} samples"
@@ -95,31 +95,32 @@ def _show_annotators(found: AnnotatorList) -> None:
     ):
         show.out.print(f"  {name}: {_estimate(estimate)}")
     show.table(
-        found.annotators,
+        found.items,
         {
             "annotator": lambda one: one.annotator,
             "votes": lambda one: f"{one.votes:,}",
             "accuracy": lambda one: f"{one.accuracy:.0%}",
             "agreement": _agreement,
-            "most confused": _confusion,
+            "most often wrong (label → true class)": _confusion,
         },
     )
 
 
-def _estimate(found: EstimateRead | None) -> str:
+def _estimate(found: Estimate | None) -> str:
     return "-" if found is None else f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
 def _agreement(one: AnnotatorRead) -> str:
     if one.agreement is None:
         return "-"
-    return f"{one.agreement:.0%} ({one.agreement_low:.0%} to {one.agreement_high:.0%})"
+    found = one.agreement
+    return f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%})"
 
 
 def _confusion(one: AnnotatorRead) -> str:
     if one.confused is None:
         return "-"
-    return f"{one.confused.true} as {one.confused.said} ({one.confused.rate:.0%})"
+    return f"{one.confused.said} → {one.confused.true} ({one.confused.rate:.0%})"
 
 
 def export(

@@ -140,4 +140,5 @@ def revoke(
 ) -> None:
     """Revoke a key. Its next request is refused."""
     with connect(data_dir, url) as client:
-        show.table([client.revoke_key(key_id)], COLUMNS)
+        client.revoke_key(key_id)
+        show.table([client.key(key_id)], COLUMNS)

@@ -53,8 +53,9 @@ def clean(
 ) -> None:
     """Delete orphaned files: expired uploads, rejected files, leftovers of killed jobs.
 
-    Encodings beyond LABELAUDIT_ENCODING_CACHE_BYTES go too, those used least recently first. A
-    running service does this every ten minutes. Files younger than an hour are kept.
+    Encodings and thumbnails beyond LABELAUDIT_ENCODING_CACHE_BYTES go too, those used least
+    recently first. A running service does this every ten minutes. Files younger than an hour are
+    kept.
     """
     settings = _settings(data_dir)
     backends = open_backends(settings)
@@ -64,7 +65,7 @@ def clean(
             backends.storage,
             backends.upload_bucket,
             dry_run=dry_run,
-            encodings_bytes=settings.encoding_cache_bytes,
+            cache_bytes=settings.encoding_cache_bytes,
         )
     finally:
         backends.close()

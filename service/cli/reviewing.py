@@ -13,7 +13,7 @@ from labelaudit.enums import Tier
 from labelaudit.schemas import (
     AssignmentRead,
     CorrectionRead,
-    RevertedRead,
+    RevertRead,
     SampleHistory,
     Share,
     TeamMember,
@@ -65,13 +65,13 @@ def settings(
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Show or change how many opinions each sample wants and who adjudicates."""
+    """Show or change how many opinions each sample requires and who adjudicates."""
     with _reviewers(audit_id, data_dir, url) as reviewers:
         if opinions is None and adjudicator is None:
             found = reviewers.settings()
         else:
             found = reviewers.update_settings(opinions=opinions, adjudicators=adjudicator)
-    named = ", ".join(found.adjudicators) or "those who lead"
+    named = ", ".join(one.name for one in found.adjudicators) or "uploaders and admins"
     show.out.print(show.plain(f"opinions: {found.opinions}; adjudicators: {named}"))
 
 
@@ -168,13 +168,13 @@ def team(
 def _member(one: TeamMember) -> tuple[str, ...]:
     pace = "-" if one.per_hour is None else f"{one.per_hour:.0f}"
     counts = (f"{one.verdicts:,}", f"{one.skips:,}", f"{one.reverted:,}", pace)
-    return (one.id, one.name, *counts, _share(one.agreement), _share(one.upheld))
+    return (one.id or "-", one.name, *counts, _share(one.agreement), _share(one.upheld))
 
 
 def _share(value: Share | None) -> str:
     if value is None:
         return "-"
-    return f"{value.estimate:.0%} ({value.low:.0%} to {value.high:.0%}, n = {value.n:,})"
+    return f"{value.value:.0%} ({value.low:.0%} to {value.high:.0%}, n = {value.n:,})"
 
 
 @app.command()
@@ -201,9 +201,11 @@ def _print_history(found: SampleHistory) -> None:
     now = found.corrected_label or found.verdict or "-"
     header = f"{found.sample_id}: given {found.given_label}, {found.state}, now {now}"
     show.out.print(show.plain(header))
-    events = [(row.created_at, row.annotator, row.id, _describe(row)) for row in found.corrections]
+    events = [
+        (row.created_at, row.annotator.name, row.id, _describe(row)) for row in found.corrections
+    ]
     events += [
-        (comment.created_at, comment.author, comment.id, f"comment: {comment.text}")
+        (comment.created_at, comment.author.name, comment.id, f"comment: {comment.text}")
         for comment in found.comments
     ]
     show.rows(
@@ -241,10 +243,9 @@ def revert(
             found = reviewers.revert_batch(batch_id)
         else:
             assert all_of is not None
-            found = reviewers.revert_reviewer(all_of)
+            found = reviewers.revert_person(all_of)
     show.out.print(show.plain(_reverted(found)))
 
 
-def _reverted(found: RevertedRead) -> str:
-    restore = f"; batch {found.batch_id} restores them" if found.batch_id else ""
-    return f"{found.reverted} reverted{restore}"
+def _reverted(found: RevertRead) -> str:
+    return f"{found.reverted} reverted; batch {found.id} restores them"

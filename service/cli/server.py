@@ -61,7 +61,7 @@ def serve(
 
 def _announce(running: "Running") -> None:
     if running.moved:
-        show.out.print("Port 8321 is taken, so another one is used.")
+        show.out.print("Port 8321 is taken, so labelaudit uses another port.")
     if running.loopback:
         show.out.print(f"labelaudit runs at {running.address.link}", soft_wrap=True)
     else:

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from labelaudit import Progress as AuditProgress
-from labelaudit.enums import JobStatus, JobType
-from labelaudit.schemas import DatasetRead, SuspectRead
+from labelaudit.client import waiting
+from labelaudit.enums import JobStatus, Tier
+from labelaudit.schemas import DatasetRead, SummaryRead, SuspectRead, TierSummary
 
 PIPE_WIDTH = 160
 
@@ -26,11 +27,6 @@ _fitted = sys.stdout.isatty() or "COLUMNS" in os.environ
 out = Console(highlight=False, width=None if _fitted else PIPE_WIDTH)
 err = Console(stderr=True, highlight=False)
 
-JOBS = {
-    JobType.encoding: "Encoding the samples",
-    JobType.train: "Training the models",
-    JobType.rank: "Ranking the suspects",
-}
 TIER_STYLE = {"obvious": "bold red", "possible": "yellow", "none": "dim"}
 
 
@@ -47,6 +43,7 @@ def error(message: str) -> Text:
 
 
 def as_json(value: Any) -> None:
+    value = _dump(value)
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
 
 
@@ -60,13 +57,6 @@ def _dump(item: Any) -> Any:
 
 def percent(share: float | None) -> str:
     return "unknown" if share is None else f"{share:.1%}"
-
-
-def duration(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s left" if minutes else f"{rest} s left"
 
 
 class ProgressDisplay:
@@ -92,10 +82,10 @@ class ProgressDisplay:
 
     def auditing(self, progress: AuditProgress) -> None:
         if progress.job is not None:
-            doing = JOBS.get(progress.job, progress.job.capitalize())
-            self.show(doing, progress.progress, duration(progress.eta_seconds))
+            left = waiting.duration(progress.eta_seconds)
+            self.show(waiting.step(progress), progress.progress, left)
         elif progress.status is JobStatus.queued:
-            self.show("Waiting for a worker")
+            self.show(waiting.step(progress))
 
 
 @contextmanager
@@ -124,31 +114,34 @@ def dataset(read: DatasetRead) -> None:
         out.print(Text("  note: ", "yellow") + plain(warning))
 
 
-def summary(found: dict[str, Any]) -> None:
+def summary(found: SummaryRead) -> None:
     """The noise rate with its interval, the tiers, and what could not be judged."""
-    rate = found.get("noise_rate")
-    if rate:
+    rate = found.noise_rate
+    out.print(
+        f"Wrong labels: about [bold]{percent(rate.value)}[/], "
+        f"between {percent(rate.low)} and {percent(rate.high)}"
+    )
+    for name in (name for name in Tier if name in found.tiers):  # worst first
+        out.print(Text(f"  {name:<9}", TIER_STYLE[name]), _tier(name, found.tiers[name]))
+    if found.looks:
         out.print(
-            f"Wrong labels: about [bold]{percent(rate['estimate'])}[/], "
-            f"between {percent(rate['low'])} and {percent(rate['high'])}"
+            f"Reviewing {found.looks.looks} random samples can show that at least "
+            f"{percent(found.looks.level)} of {found.looks.samples:,} suggestions are right: "
+            "[bold]labelaudit certificate open[/]"
         )
-    tiers = found.get("tiers") or {}
-    for name in (name for name in TIER_STYLE if name in tiers):  # worst first
-        out.print(Text(f"  {name:<9}", TIER_STYLE[name]), _tier(name, tiers[name]))
-    for reason in found.get("cannot_judge") or ():
+    for reason in found.cannot_judge:
         out.print(Text("Not judged: ", "bold yellow") + plain(reason))
 
 
-def _tier(name: str, tier: dict[str, Any]) -> str:
+def _tier(name: Tier, tier: TierSummary) -> str:
     """The size of a tier and the share of wrong labels to expect in it."""
-    count, precision = f"{tier['count']:,} samples", tier["expected_precision"]
+    count, precision = f"{tier.count:,} samples", tier.precision
     if precision is None:
         return count
-    if name == "none":  # nobody is sent there, so only its error rate matters
-        return f"{count}, {percent(precision)} expected to be mislabeled"
-    lower = tier["lower_bound"]
-    bound = f" (lower bound {percent(lower)})" if lower is not None else ""
-    return f"{count}, expected precision {percent(precision)}{bound}"
+    if name is Tier.none:  # nobody is sent there, so only its error rate matters
+        return f"{count}, {percent(precision.value)} expected to be mislabeled"
+    bound = f" (lower bound {percent(precision.low)})" if precision.low is not None else ""
+    return f"{count}, expected precision {percent(precision.value)}{bound}"
 
 
 def suspects(found: Iterable[SuspectRead]) -> None:

@@ -1,33 +1,23 @@
 """`start`: everything in one command, on a file or on a demo."""
 
-import os
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from labelaudit import Audit, Client, LabelauditError
-from labelaudit.client.session_file import (
-    Address,
-    default_data_dir,
-    delete_address,
-    read_address,
-)
+from labelaudit.client.session_file import default_data_dir
 from service.cli import audits, options, show
 from service.cli.demo import NAME as DEMO_NAME
 from service.cli.demo import Demo, DemoUnavailable, make_demo
 from service.cli.options import AsJson, DataDir
 
-LOG = "service.log"
-STARTUP_SECONDS = 60.0
-STOP_SECONDS = 15.0
+if TYPE_CHECKING:
+    from service.hosting.child import Service
+
 HITS_AMONG_FIRST = (50, 100)
 
 
@@ -122,69 +112,13 @@ def _show_score(demo: Demo | None, audit: Audit) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Service:
-    """`process` is None if the service was already running; it is then left running."""
+def _service(data_dir: Path) -> AbstractContextManager["Service"]:
+    from service.hosting.child import running_service
 
-    address: Address
-    process: "subprocess.Popen[bytes] | None"
+    return running_service(data_dir, on_start=lambda: show.err.print("Starting the service …"))
 
 
-@contextmanager
-def _service(data_dir: Path) -> Generator[Service]:
-    """The running service of the data directory, or a new one that stops afterwards."""
-    from service.hosting.embedded import is_served
-
-    if is_served(data_dir):
-        yield Service(_wait_for_address(data_dir, None), None)
-        return
-    show.err.print("Starting the service …")
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    delete_address(data_dir)
-    command = [sys.executable, "-m", "service.cli", "serve", "--follow", str(os.getpid())]
-    with _open_private(data_dir / LOG) as log:
-        process = subprocess.Popen(
-            [*command, "--data-dir", str(data_dir)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # Ctrl-C is for this process, which then stops that one
-        )
-    try:
-        yield Service(_wait_for_address(data_dir, process), process)
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _open_private(path: Path) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
-
-
-def _wait_for_address(data_dir: Path, process: "subprocess.Popen[bytes] | None") -> Address:
-    deadline = time.monotonic() + STARTUP_SECONDS
-    while time.monotonic() < deadline:
-        if address := read_address(data_dir):
-            return address
-        if process is not None and process.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise LabelauditError(
-        f"The service did not start. Its log, {data_dir / LOG}, ends with:\n{_log_tail(data_dir)}"
-    )
-
-
-def _log_tail(data_dir: Path) -> str:
-    try:
-        return "\n".join((data_dir / LOG).read_text(errors="replace").splitlines()[-10:])
-    except OSError:
-        return "(empty)"
-
-
-def _keep_running(service: Service, audit: Audit) -> None:
+def _keep_running(service: "Service", audit: Audit) -> None:
     """Print the link last, and keep a service that we started running until Ctrl-C."""
     address = service.address
     link = f"{address.url}/audits/{audit.id}#token={address.token}"

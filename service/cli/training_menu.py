@@ -1,7 +1,6 @@
 """`objectives` and `encoders`: what an audit can be trained with."""
 
-from typing import Any
-
+from labelaudit.schemas import ObjectiveRead
 from service.cli import show
 from service.cli.options import AsJson, DataDir, Url, connect
 
@@ -14,15 +13,15 @@ def objectives(as_json: AsJson = False, url: Url = None, data_dir: DataDir = Non
         found,
         as_json,
         {
-            "name": lambda objective: objective["name"],
-            "use when": lambda objective: objective["use_when"],
+            "name": lambda objective: objective.name,
+            "use when": lambda objective: objective.use_when,
             "options": _options,
         },
     )
 
 
-def _options(objective: dict[str, Any]) -> str:
-    return ", ".join(f"{option['name']}={option['default']}" for option in objective["options"])
+def _options(objective: ObjectiveRead) -> str:
+    return ", ".join(f"{option.name}={option.default}" for option in objective.options)
 
 
 def encoders(as_json: AsJson = False, url: Url = None, data_dir: DataDir = None) -> None:
@@ -33,8 +32,8 @@ def encoders(as_json: AsJson = False, url: Url = None, data_dir: DataDir = None)
         found,
         as_json,
         {
-            "name": lambda encoder: encoder["name"],
-            "kind": lambda encoder: encoder["kind"],
-            "description": lambda encoder: encoder["description"],
+            "name": lambda encoder: encoder.name,
+            "kind": lambda encoder: encoder.kind,
+            "description": lambda encoder: encoder.description,
         },
     )

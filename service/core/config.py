@@ -1,191 +1,257 @@
 """Settings from `LABELAUDIT_*` variables. Every one has a default that works on a laptop."""
 
-import os
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic.fields import FieldInfo
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from labelaudit.enums import Role
+from service.core.allowed_hosts import checked_host
+from service.core.secret_files import PREFIX, SecretFiles
+from service.core.url_safety import is_secure, password_error
 
-PREFIX = "LABELAUDIT_"
 DATABASE = "labelaudit.sqlite3"  # in the data directory
 SIGNING_KEY = "signing-key.pem"  # in the data directory
-MIN_PASSWORD_LENGTH = 12
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-WEAK_PASSWORDS = {"labelaudit", "postgres", "postgresql", "redis", "password", "passwort", "secret",
-           "changeme", "change-me", "admin", "root", "test", "123456", "default"}  # fmt: skip
-
-
-def _password_error(url: str) -> str | None:
-    """What is wrong with the password in a URL of another machine, if anything."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.hostname in LOOPBACK:
-        return None
-    if not parts.password:
-        return "no password"
-    if parts.password.lower() in WEAK_PASSWORDS or len(parts.password) < MIN_PASSWORD_LENGTH:
-        return "a password that is easy to guess"
-    return None
-
-
-def _is_secure(url: str) -> bool:
-    """Whether nobody can read what is sent there in transit."""
-    parts = urlsplit(url)
-    return bool(parts.hostname) and (parts.scheme == "https" or parts.hostname in LOOPBACK)
-
-
-class SecretFiles(PydanticBaseSettingsSource):
-    """Reads `LABELAUDIT_<NAME>_FILE`: how container platforms hand over secrets."""
-
-    def get_field_value(self, _field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        return (Path(path).read_text().strip() if path else None), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        values = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, value in values.items() if value is not None}
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     data_dir: Path = Field(
-        default=Path("labelaudit-data"), description="where the embedded service stores everything"
+        default=Path("labelaudit-data"), description="Folder of the embedded service."
     )
-    database_url: str = Field(default="", description="empty: SQLite in data_dir", repr=False)
+    database_url: str = Field(
+        default="", description="PostgreSQL URL. Empty: SQLite in the data directory.", repr=False
+    )
     app_database_url: str = Field(
         default="",
-        description="for `migrate`: the role that the service connects as, to create and grant",
+        description="For `migrate`: URL of the role that the service connects as. `migrate` "
+        "creates the role.",
         repr=False,
     )
-    database_pool: int = Field(default=24, ge=3, description="maximum connections per process")
-    redis_url: str = Field(default="", description="empty: workers poll the database", repr=False)
-    storage_dir: Path | None = Field(default=None, description="empty: data_dir/storage")
+    database_pool: int = Field(
+        default=24, ge=3, description="Maximum database connections per process."
+    )
+    redis_url: str = Field(
+        default="", description="Redis URL. Empty: workers poll the database.", repr=False
+    )
+    storage_dir: Path | None = Field(
+        default=None, description="Folder for files. Empty: `storage` in the data directory."
+    )
 
-    host: str = "127.0.0.1"
-    port: int = 8321
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8321, description="Port to listen on.")
     one_core: bool = Field(
-        default=True, description="run a process that only serves HTTP on one core"
+        default=True,
+        description="Pin a process that only serves HTTP to one core, which is faster.",
     )
     trusted_proxies: list[str] = Field(
-        default=[], description="addresses whose X-Forwarded-* headers are trusted"
+        default=[], description="Proxy addresses whose `X-Forwarded-*` headers are trusted."
     )
     allowed_origins: list[str] = Field(
-        default=[], description="origins allowed by CORS, without cookies"
+        default=[], description="Origins allowed by CORS, without cookies."
     )
     show_docs: bool | None = Field(
-        default=None, description="serve /docs; default: only if embedded"
+        default=None, description="Serve `/docs` and `/openapi.json`. Unset: only if embedded."
     )
     rate_limit: str | None = Field(
-        default=None, description="per caller; default `6000/minute`, none if embedded; empty: none"
+        default=None,
+        description="Requests per key. Unset: `6000/minute`, or none if embedded. Empty: no limit.",
     )
-    failed_sign_in_limit: str = Field(default="30/minute", description="per address")
+    failed_sign_in_limit: str = Field(
+        default="30/minute", description="Failed sign-ins per address."
+    )
+    sessions_per_person: int = Field(
+        default=20,
+        ge=0,
+        description="Sessions per person; the oldest ends. 0: any number.",
+    )
+    max_connections: int = Field(
+        default=1000, ge=8, description="Maximum connections of a process that serves HTTP."
+    )
+    head_seconds: float = Field(
+        default=20.0, gt=0, description="Time limit for the head of a request."
+    )
+    body_seconds: float = Field(
+        default=15.0, gt=0, description="Time in which a body must end or bring 16 KiB."
+    )
+    response_seconds: float = Field(
+        default=60.0, gt=0, description="Time in which a caller must take 16 KiB of a response."
+    )
+    expensive_requests: int = Field(
+        default=4,
+        ge=0,
+        description="Reports, plots, downloads and predictions that an organisation runs at once "
+        "in each process. 0: no limit.",
+    )
+    open_jobs: int = Field(
+        default=16,
+        ge=0,
+        description="Unfinished exports of an organisation, and as many predictions. 0: no limit.",
+    )
+    webhook_hosts: list[Annotated[str, AfterValidator(checked_host)]] = Field(
+        default=[],
+        description="Hosts that webhooks may go to, such as `hooks.example.com` or "
+        "`*.example.com:8443`; `http://` allows plain HTTP. Empty: no webhooks.",
+    )
+    webhook_seconds: float = Field(
+        default=1.0, gt=0, description="Seconds between two looks for webhooks to send."
+    )
     access_log_days: int = Field(
-        default=400, ge=0, description="for `migrate`: older lines are deleted; 0: never"
+        default=400,
+        ge=0,
+        description="For `migrate`: days that lines of the access log are kept. 0: forever.",
     )
     access_log_file: Path | None = Field(
-        default=None, description="every line of the access log is appended to it as JSON, too"
+        default=None, description="File to which the access log is also appended, as JSON lines."
     )
     signing_key: SecretStr = Field(
         default=SecretStr(""),
-        description="an Ed25519 key (PEM) that signs the chains of corrections; where embedded, "
-        "one is made in data_dir; empty elsewhere: nothing is signed",
+        description="Ed25519 key (PEM) that signs the chains of corrections. Unset: nothing is "
+        "signed. An embedded service creates a key in its data directory.",
     )
     anchor_every: int = Field(
-        default=100, ge=1, description="corrections of a dataset between two signatures"
+        default=100, ge=1, description="Corrections of a dataset between two signatures."
     )
     key_days: float = Field(
-        default=365.0, ge=0, le=36_500, description="until new API keys expire; 0: never"
+        default=365.0, ge=0, le=36_500, description="Days until new API keys expire. 0: never."
     )
-    public_url: str = Field(default="", description="the URL people open; OIDC redirects to it")
+    public_url: str = Field(
+        default="", description="URL that people open. Required for single sign-on."
+    )
 
-    oidc_issuer: str = Field(default="", description="empty: no single sign-on")
-    oidc_client_id: str = ""
-    oidc_client_secret: SecretStr = SecretStr("")
-    oidc_scopes: str = "openid profile email"
-    oidc_title: str = Field(default="Single sign-on", description="label of the sign-in button")
-    oidc_role_claim: str = "groups"
+    oidc_issuer: str = Field(
+        default="", description="Issuer URL of the provider. Empty: no single sign-on."
+    )
+    oidc_client_id: str = Field(default="", description="Client ID at the provider.")
+    oidc_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="Client secret at the provider."
+    )
+    oidc_scopes: str = Field(
+        default="openid profile email", description="Scopes to request, separated by spaces."
+    )
+    oidc_title: str = Field(default="Single sign-on", description="Text of the sign-in button.")
+    oidc_role_claim: str = Field(
+        default="groups", description="ID token claim that contains a person's groups."
+    )
     oidc_roles: dict[str, Role] = Field(
-        default={}, description="maps the provider's groups to roles"
+        default={}, description="Map of groups to roles. The most powerful role wins."
     )
     oidc_default_role: Role | None = Field(
-        default=None, description="role of people in none of these groups"
+        default=None, description="Role of people without a mapped group. Empty: refused."
     )
     oidc_tenant_claim: str = Field(
-        default="", description="empty: everybody belongs to the default tenant"
+        default="", description="Claim with the organisation. Empty: the default organisation."
     )
     oidc_tenants: dict[str, str] = Field(
-        default={}, description="maps values of the claim to tenant ids"
+        default={}, description="Map of the claim's values to organisation ids."
     )
-    oidc_default_tenant: str = "default"
-    oidc_email_domains: list[str] = Field(default=[], description="empty: any")
+    oidc_default_tenant: str = Field(
+        default="default", description="Organisation of people without a mapped claim."
+    )
+    oidc_email_domains: list[str] = Field(
+        default=[], description="Allowed domains of verified email addresses. Empty: any."
+    )
 
-    workers: int = Field(default=1, ge=0, description="worker processes of the embedded service")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: int = Field(default=1, ge=0, description="Worker processes of the embedded service.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where models run: `auto`, `cpu` or `cuda`."
+    )
 
     models_dir: Path | None = Field(
-        default=None, description="folders of models that audits may use as encoders; empty: none"
+        default=None, description="Folder of models that audits may use as encoders."
     )
-    max_upload_bytes: int = Field(default=20 * 2**30, gt=0)
-    free_space_watermark_bytes: int = Field(default=2 * 2**30, ge=0)
+    max_upload_bytes: int = Field(
+        default=20 * 2**30, gt=0, description="Maximum size of an upload."
+    )
+    free_space_watermark_bytes: int = Field(
+        default=2 * 2**30,
+        ge=0,
+        description="Free disk space below which uploads are refused with 507.",
+    )
     upload_hours: float = Field(
-        default=24.0, gt=0, description="an unfinished upload expires after this long"
+        default=24.0, gt=0, description="Hours until an unfinished upload expires."
     )
 
     upload_bucket: str = Field(
-        default="", description="empty: files are uploaded through the service"
+        default="", description="S3 bucket for large uploads. Empty: upload through the service."
     )
     upload_prefix: str = Field(
         default="labelaudit/",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*/$",
-        description="of our keys in the bucket; everything else under it is deleted",
+        description="Prefix of all keys in the bucket. Other objects under it are deleted.",
     )
-    upload_endpoint: str = Field(default="", description="empty: Amazon S3")
-    upload_public_endpoint: str = Field(default="", description="for clients; empty: the same")
+    upload_endpoint: str = Field(default="", description="S3 endpoint. Empty: Amazon S3.")
+    upload_public_endpoint: str = Field(
+        default="", description="S3 endpoint for clients. Empty: the same."
+    )
     upload_region: str = Field(
-        default="", description="empty: from AWS_REGION or AWS's config files"
+        default="", description="Region of the bucket. Empty: from AWS's settings, or `us-east-1`."
     )
     upload_access_key: SecretStr = Field(
-        default=SecretStr(""),
-        description="empty: from AWS's variables, config files or instance role",
+        default=SecretStr(""), description="Access key. Empty: from AWS's settings."
     )
-    upload_secret_key: SecretStr = SecretStr("")
+    upload_secret_key: SecretStr = Field(
+        default=SecretStr(""), description="Secret key. Empty: from AWS's settings."
+    )
     upload_part_bytes: int = Field(
         default=64 * 2**20,
         ge=5 * 2**20,
         le=5 * 2**30,
-        description="raised automatically for very large files",
+        description="Size of a part. Increased automatically for very large files.",
     )
 
     ingest_memory_bytes: int = Field(
-        default=4 * 2**30, gt=0, description="limit for reading one upload"
+        default=4 * 2**30, gt=0, description="Memory limit for reading one upload."
     )
-    ingest_seconds: float = Field(default=3600.0, gt=1, description="limit for reading one upload")
-    cleanup_seconds: float = Field(default=600.0, gt=0, description="between cleanups")
+    ingest_without_network: bool | None = Field(
+        default=None,
+        description="Refuse to read an upload if its reader can't be cut off from the network. "
+        "Unset: unless embedded.",
+    )
+    ingest_seconds: float = Field(
+        default=3600.0, gt=1, description="Time limit for reading one upload."
+    )
+    cleanup_seconds: float = Field(default=600.0, gt=0, description="Seconds between cleanups.")
     encoding_cache_bytes: int = Field(
-        default=50 * 2**30, ge=0, description="for encodings; the least recently used go first"
+        default=50 * 2**30,
+        ge=0,
+        description="Limit for encodings and thumbnails. The least recently used go first.",
     )
-    open_uploads: int = Field(default=8, gt=0, description="limit per caller")
-    quota_bytes: int = Field(default=0, ge=0, description="for all datasets together; 0: no quota")
-    quota_datasets: int = Field(default=0, ge=0, description="0: no quota")
-    job_lease_seconds: float = Field(default=30.0, gt=0)
+    picture_decoders: int = Field(
+        default=3, ge=1, description="Pictures that an API process decodes at once."
+    )
+    picture_bytes: int = Field(
+        default=384 * 2**20,
+        ge=64 * 2**20,
+        description="Memory for decoding pictures, for all decoders of an API process together.",
+    )
+    picture_wait_seconds: float = Field(
+        default=15.0, gt=0, description="How long a picture may wait to be decoded."
+    )
+    open_uploads: int = Field(default=8, gt=0, description="Open uploads per caller.")
+    quota_bytes: int = Field(
+        default=0, ge=0, description="Quota for all datasets together. 0: none."
+    )
+    quota_datasets: int = Field(default=0, ge=0, description="Maximum number of datasets. 0: none.")
+    job_lease_seconds: float = Field(
+        default=30.0, gt=0, description="How long a worker holds a job without renewing its lease."
+    )
     job_stall_seconds: float = Field(
-        default=900.0, gt=0, description="a job that tells no progress for so long is ended"
+        default=900.0, gt=0, description="Seconds without progress after which a job is ended."
     )
     checkpoint_seconds: float = Field(
-        default=5.0, ge=0, description="of training that a killed worker may cost, at least"
+        default=5.0, ge=0, description="Minimum seconds between two checkpoints of a training."
     )
-    review_lease_seconds: float = Field(default=600.0, gt=0)
-    sweep_seconds: float = Field(default=5.0, gt=0)
+    review_lease_seconds: float = Field(
+        default=600.0, gt=0, description="How long a sample stays reserved for a reviewer."
+    )
+    sweep_seconds: float = Field(
+        default=5.0, gt=0, description="Seconds between reminders to workers of jobs that wait."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -203,6 +269,11 @@ class Settings(BaseSettings):
         return self.embedded if self.show_docs is None else self.show_docs
 
     @property
+    def reads_without_network_only(self) -> bool:
+        given = self.ingest_without_network
+        return not self.embedded if given is None else given
+
+    @property
     def rate_limit_per_caller(self) -> str:
         if self.rate_limit is not None:
             return self.rate_limit
@@ -213,7 +284,7 @@ class Settings(BaseSettings):
         return [
             f"{PREFIX}{name.upper()} has {error}. Generate one; see docs/deployment.md."
             for name in ("database_url", "app_database_url", "redis_url")
-            if (error := _password_error(getattr(self, name)))
+            if (error := password_error(getattr(self, name)))
         ] + self.external_errors()
 
     def external_errors(self) -> list[str]:
@@ -226,7 +297,7 @@ class Settings(BaseSettings):
             return []
         found = []
         address = self.upload_public_endpoint or self.upload_endpoint
-        if address and not _is_secure(address):
+        if address and not is_secure(address):
             found.append(
                 f"Clients would send files unencrypted to {address}: "
                 f"{PREFIX}UPLOAD_PUBLIC_ENDPOINT, or {PREFIX}UPLOAD_ENDPOINT without it, must "
@@ -248,7 +319,7 @@ class Settings(BaseSettings):
         return found + [
             f"OIDC needs {PREFIX}{name.upper()} to start with https://."
             for name in ("oidc_issuer", "public_url")
-            if not _is_secure(getattr(self, name))
+            if not is_secure(getattr(self, name))
         ]
 
     @property

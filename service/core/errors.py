@@ -7,6 +7,7 @@ ServiceError                      500
 ├── NotAuthenticated              401
 ├── NotPermitted                  403
 ├── NotFound                      404
+├── NotAcceptable                 406
 ├── Conflict                      409
 │   ├── LeaseLost                      somebody else has leased or decided this sample
 │   └── NotReady                       the resource is still being created
@@ -83,6 +84,10 @@ class NotPermitted(ServiceError):
 
 class NotFound(ServiceError):
     status, title, default_type = 404, "Not found", "not-found"
+
+
+class NotAcceptable(ServiceError):
+    status, title, default_type = 406, "Not acceptable", "not-acceptable"
 
 
 class Conflict(ServiceError):

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import DatasetStatus, JobType
+from labelaudit.enums import UNFINISHED, JobStatus, JobType
 from service.core.errors import Conflict, NotReady
 from service.datasets.records import REREAD_PERIOD, can_retry_with_columns, get_dataset
 from service.db.tables import (
@@ -49,16 +49,16 @@ def reread(session: Session, dataset_id: str, *, columns: dict[str, Any]) -> Dat
         It is being read; it has been audited, or its file no longer exists.
     """
     dataset = get_dataset(session, dataset_id, lock=True)
-    if dataset.status is DatasetStatus.processing:
-        raise NotReady("The dataset is still being read. Wait until it is `ready` or `rejected`.")
-    if dataset.status is DatasetStatus.rejected:
+    if dataset.status in UNFINISHED:
+        raise NotReady("The dataset is still being read. Wait until it is `completed` or `failed`.")
+    if dataset.status is JobStatus.failed:
         _require_bytes(dataset)
     if session.scalar(select(Audit.id).where(Audit.dataset_id == dataset_id).limit(1)):
         raise Conflict(
             "The dataset has already been audited. Upload the file again to use other columns.",
             type="already-audited",
         )
-    dataset.status = DatasetStatus.processing
+    dataset.status = JobStatus.queued
     dataset.requested_columns = columns or None
     dataset.columns = dataset.problem = None
     number = _next_number(session, dataset_id)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.accounts import access_log, api_keys
 from service.core.principal import Principal
-from service.datasets import encodings
+from service.datasets import encodings, thumbnails
 from service.datasets.records import folder, get_dataset
 from service.db.engine import Database
 from service.db.tables import (
@@ -55,9 +55,7 @@ def delete_dataset(session: Session, dataset_id: str, *, by: Principal | None = 
         samples=dataset.sample_count,
     )
     session.execute(delete(Upload).where(Upload.id.in_(uploads)))
-    answer = cast(Idempotency.body, String)
-    naming = or_(*(answer.contains(name, autoescape=True) for name in subjects))
-    session.execute(delete(Idempotency).where(naming))
+    forget_answers(session, subjects)
     for key in session.scalars(select(ApiKey).where(ApiKey.dataset_id == dataset_id)):
         api_keys.end_key(session, key)
         session.delete(key)
@@ -65,6 +63,7 @@ def delete_dataset(session: Session, dataset_id: str, *, by: Principal | None = 
     return Deleted(
         keys=[
             folder(dataset_id),
+            thumbnails.folder(dataset_id),
             *(f"audits/{audit_id}" for audit_id in audits),
             *(f"exports/{export_id}" for export_id in exports),
             *(f"incoming/{upload_id}" for upload_id in uploads),
@@ -72,6 +71,13 @@ def delete_dataset(session: Session, dataset_id: str, *, by: Principal | None = 
         ],
         encodings=shared,
     )
+
+
+def forget_answers(session: Session, subjects: Sequence[str]) -> None:
+    """Delete the answers kept for repeated requests that name what is gone."""
+    answer = cast(Idempotency.body, String)
+    naming = or_(*(answer.contains(name, autoescape=True) for name in subjects))
+    session.execute(delete(Idempotency).where(naming))
 
 
 def delete_files(database: Database, storage: Storage, deleted: Deleted) -> None:

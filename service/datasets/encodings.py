@@ -98,6 +98,11 @@ def evict(
     return evicted
 
 
+def total_bytes(storage: Storage) -> int:
+    """What all encodings take."""
+    return sum(size for _, _, size in _files(storage))
+
+
 def _files(storage: Storage) -> Iterable[tuple[float, str, int]]:
     """When each encoding was last used, its key and its size."""
     for path in storage.path(FOLDER).glob("[!.]*"):

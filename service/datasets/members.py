@@ -49,7 +49,8 @@ def add_member(
             dataset_id=dataset.id,
             key_id=key.id,
             tenant_id=dataset.tenant_id,
-            added_by=principal.name,
+            added_by_name=principal.name,
+            added_by_id=principal.key_id,
         )
         session.add(member)
         session.flush()

@@ -1,42 +1,49 @@
 """Datasets: create, publish or reject, list, read one sample, delete."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import DatasetKind, DatasetStatus, JobType
+from labelaudit.enums import UNFINISHED, DatasetKind, JobStatus, JobType
 from service.core.errors import BadInput, NotFound, NotReady
 from service.core.principal import Principal
 from service.db.bulk import bulk_copy
+from service.db.listing import Order, RowFilter
 from service.db.lookup import get_row
 from service.db.tables import (
     Dataset,
     Sample,
 )
 from service.ingest import IngestReport, SeenColumn
-from service.ingest.image_files import BadImage, read_media, thumbnail
+from service.ingest.writer import MEDIA
 from service.jobs import records as jobs
+from service.pictures.decoders import Place
 from service.storage import parquet_rows
 from service.storage.local import Received, Storage
+from service.webhooks.outbox import announce_end
 
 # Problems that other column roles may solve; the upload is kept so that it can be read again.
 SOLVABLE_BY_COLUMNS = {
     f"/problems/{slug}"
     for slug in (
         "class-names-invalid",
+        "class-order-mismatch",
         "class-too-small",
         "column-type-unsupported",
         "column-unknown",
         "duplicate-sample-id",
         "label-column-missing",
+        "label-is-quantity",
         "label-out-of-range",
         "labels-missing",
         "manifest-mismatch",
+        "multiple-labels",
         "no-features",
         "non-finite-features",
         "probabilities-invalid",
@@ -63,6 +70,12 @@ def samples_key(dataset_id: str) -> str:
     return f"{folder(dataset_id)}/samples.parquet"
 
 
+def media_path(storage: Storage, dataset_id: str) -> Path:
+    """The file that the pictures lie in: their own, or the upload."""
+    own = storage.path(f"{folder(dataset_id)}/{MEDIA}")
+    return own if own.exists() else storage.path(upload_key(dataset_id))
+
+
 def create_dataset(
     session: Session,
     *,
@@ -85,18 +98,23 @@ def create_dataset(
         shared=shared,
         name=name,
         filename=filename,
-        status=DatasetStatus.processing,
+        status=JobStatus.queued,
         bytes=received.bytes,
         sha256=received.sha256,
         in_bucket=in_bucket,
         requested_columns=columns,
-        created_by=principal.name,
+        created_by=principal,
         version=0,
     )
     session.add(dataset)
     jobs.enqueue(session, subject_id=dataset_id, type=JobType.ingest)
     session.flush()
     return dataset
+
+
+def begin(session: Session, dataset_id: str) -> None:
+    """A worker has begun to read the file."""
+    get_dataset(session, dataset_id).status = JobStatus.running
 
 
 def publish(
@@ -119,7 +137,7 @@ def publish(
             for batch in samples
         ),
     )
-    dataset.status = DatasetStatus.ready
+    dataset.status = JobStatus.completed
     dataset.kind = DatasetKind(report.kind)
     dataset.format = report.format
     dataset.sample_count = report.sample_count
@@ -127,14 +145,16 @@ def publish(
     dataset.class_names = list(report.class_names)
     dataset.columns = asdict(report.columns)
     dataset.warnings = list(report.warnings)
+    announce_end(session, dataset)
 
 
 def reject(session: Session, dataset_id: str, problem: dict[str, Any]) -> None:
     dataset = get_dataset(session, dataset_id)
     _delete_samples(session, dataset_id)
     dataset.in_bucket = False
-    dataset.status = DatasetStatus.rejected
+    dataset.status = JobStatus.failed
     dataset.problem = problem
+    announce_end(session, dataset)
 
 
 def _delete_samples(session: Session, dataset_id: str) -> None:
@@ -165,19 +185,26 @@ def get_dataset(session: Session, dataset_id: str, *, lock: bool = False) -> Dat
 def get_ready_dataset(session: Session, dataset_id: str, *, lock: bool = False) -> Dataset:
     """The dataset, if it is ready; with `lock`, it stays so until the commit. Raises NotReady."""
     dataset = get_dataset(session, dataset_id, lock=lock)
-    if dataset.status is DatasetStatus.processing:
-        raise NotReady("The dataset is still being read. Wait until its status is `ready`.")
-    if dataset.status is DatasetStatus.rejected:
-        raise NotReady("The dataset was rejected; its `problem` says why. Upload a corrected file.")
+    if dataset.status in UNFINISHED:
+        raise NotReady("The dataset is still being read. Wait until its status is `completed`.")
+    if dataset.status is JobStatus.failed:
+        raise NotReady(
+            "The file could not be read; the `problem` says why. Upload a corrected file."
+        )
     return dataset
 
 
-def list_datasets(session: Session, *, before: str | None, limit: int) -> Sequence[Dataset]:
-    """Datasets older than the id `before`, newest first."""
-    query = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
-    if before:
-        query = query.where(Dataset.id < before)
-    return session.scalars(query).all()
+def list_datasets(session: Session, wanted: RowFilter, order: Order, limit: int) -> list[Dataset]:
+    query = wanted.apply(select(Dataset), Dataset)
+    return order.first(session, query, Dataset, limit)
+
+
+def update_dataset(session: Session, dataset_id: str, changes: dict[str, Any]) -> Dataset:
+    """Change the name, the description or the guidelines."""
+    dataset = get_dataset(session, dataset_id)
+    for field, value in changes.items():
+        setattr(dataset, field, value)
+    return dataset
 
 
 def get_sample(session: Session, dataset_id: str, sample_id: str) -> Sample:
@@ -204,6 +231,12 @@ def read_row(storage: Storage, dataset_id: str, position: int) -> dict[str, Any]
     )
 
 
+def read_rows(storage: Storage, dataset_id: str, first: int, count: int) -> list[dict[str, Any]]:
+    """At most `count` rows of samples.parquet from the position `first` on."""
+    path = storage.path(samples_key(dataset_id))
+    return parquet_rows.read_rows(path, first, count, row_group=ROW_GROUP)
+
+
 def content_of(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
     """What to show of a sample: its text, table row, image name or number of dimensions."""
     match dataset.kind:
@@ -226,21 +259,24 @@ def content_of(dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
             return {"dimensions": len(row["pred_probs"])}
 
 
-def read_picture(storage: Storage, dataset: Dataset, position: int, *, size: int) -> bytes:
-    """A re-encoded image of at most `size` pixels per side. Uploaded bytes are never served."""
+@dataclass(frozen=True)
+class Picture:
+    """Where a sample's picture lies, and the name that its file had in the upload."""
+
+    file: str
+    place: Place
+
+
+def find_picture(storage: Storage, dataset: Dataset, position: int) -> Picture:
+    """Raises BadInput if the samples are no pictures."""
     if dataset.kind is not DatasetKind.image:
         raise BadInput(f"A {dataset.kind} dataset has no media.", type="no-media")
     row = read_row(storage, dataset.id, position)
-    uploaded = read_media(
-        storage.path(upload_key(dataset.id)),
+    place = Place(
+        media_path(storage, dataset.id),
         row["media_offset"],
         row["media_compressed"],
         row["media_size"],
         row["media_method"],
     )
-    try:
-        return thumbnail(uploaded, size=size)
-    except BadImage as error:
-        raise BadInput(
-            f"The image {row['file']!r} cannot be decoded: {error}.", type="image-undecodable"
-        ) from error
+    return Picture(row["file"], place)

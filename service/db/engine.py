@@ -82,6 +82,8 @@ def _configure_sqlite(engine: Engine, *, begin: str) -> None:
             "busy_timeout=30000",
         ):
             dbapi_connection.execute(f"PRAGMA {pragma}")
+        # SQLite's own knows ASCII letters only; PostgreSQL's those of its locale
+        dbapi_connection.create_function("lower", 1, lambda t: t and t.lower(), deterministic=True)
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -29,7 +29,8 @@ from service.api.app import create_app
 from service.backends import open_backends
 from service.core.config import Settings
 from service.db import migrate
-from service.hosting import process_tuning
+from service.hosting import connections, process_tuning
+from service.hosting.extras import missing_packages
 from service.hosting.supervisor import Supervisor
 
 log = structlog.get_logger()
@@ -65,6 +66,12 @@ def serve_embedded(
     """Run until SIGINT or SIGTERM, or until the process `follow` ends. Raises CannotServe."""
     if errors := settings.external_errors():
         raise CannotServe(" ".join(errors))
+    if settings.workers and (missing := missing_packages("worker")):
+        raise CannotServe(
+            f"The workers need packages that are not installed: {', '.join(missing)}. Install "
+            "them with: pip install 'labelaudit[service,worker]' – or serve without workers: "
+            "labelaudit serve --workers 0."
+        )
     settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     os.umask(0o077)
     _make_private(settings.data_dir)
@@ -119,7 +126,7 @@ def serve_only_http(settings: Settings) -> None:
         if settings.one_core:
             stack.enter_context(process_tuning.one_core())
         log.info("serving", url=_url(settings.host, listener))
-        _serve_http(create_app(settings), listener, proxies=settings.trusted_proxies)
+        _serve_http(create_app(settings), listener, settings)
 
 
 class _Server(uvicorn.Server):
@@ -144,23 +151,30 @@ class _Server(uvicorn.Server):
 
 def _guarded(app: FastAPI, settings: Settings) -> ASGIApp:
     # Against DNS rebinding: another site's name may resolve to 127.0.0.1.
-    return TrustedHostMiddleware(app, LOOPBACK_NAMES) if is_loopback(settings.host) else app
+    guarded = settings.embedded and is_loopback(settings.host)
+    return TrustedHostMiddleware(app, LOOPBACK_NAMES) if guarded else app
 
 
 def _serve_http(
     app: FastAPI,
     listener: socket.socket,
-    guarded_for: Settings | None = None,
+    settings: Settings,
     started: Callable[[], None] = lambda: None,
-    proxies: Sequence[str] = (),
 ) -> None:
+    limits = connections.Limits(
+        settings.max_connections, settings.head_seconds, settings.response_seconds
+    )
+    connections.allow_open_files(settings.max_connections)
+    proxies = [] if settings.embedded else settings.trusted_proxies
     config = uvicorn.Config(
-        app if guarded_for is None else _guarded(app, guarded_for),
+        _guarded(app, settings),
+        http=connections.connection_class(limits),
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=bool(proxies),  # otherwise clients could forge their address
-        forwarded_allow_ips=list(proxies),
+        forwarded_allow_ips=proxies,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     _Server(config, started, app.state.closing).run(sockets=[listener])

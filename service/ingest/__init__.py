@@ -1,6 +1,7 @@
 """Reads an uploaded file of unknown format and writes canonical samples. See docs/formats.md."""
 
-from service.ingest.confined import Allowance, ingest_confined
+from service.core.sandbox import Confinement
+from service.ingest.confined import Allowance, ingest_confined, probe
 from service.ingest.origin import Origin, read_origin
 from service.ingest.pipeline import ingest
 from service.ingest.report import (
@@ -16,6 +17,7 @@ __all__ = [
     "Allowance",
     "ColumnRoles",
     "Columns",
+    "Confinement",
     "ContentKind",
     "IngestReport",
     "Limits",
@@ -23,5 +25,6 @@ __all__ = [
     "SeenColumn",
     "ingest",
     "ingest_confined",
+    "probe",
     "read_origin",
 ]

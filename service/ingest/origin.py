@@ -16,7 +16,9 @@ class Origin:
 
     `format` is the report's. `table` and `arrays` name the members of an archive that hold the rows
     and the vectors. `skipped_rows` are 0-based rows of the upload that became no sample, so that
-    position i is the i-th row that is not among them.
+    position i is the i-th row that is not among them. `tables` are the members that hold the rows,
+    with their numbers of rows, if there are several. Rows from `listed_rows` on are pictures that
+    no table lists; `file_column` is the column of a table that names them.
     """
 
     kind: str
@@ -31,6 +33,9 @@ class Origin:
     arrays: str | None = None
     root: str = ""
     skipped_rows: list[int] = field(default_factory=list)
+    tables: dict[str, int] = field(default_factory=dict)
+    listed_rows: int | None = None
+    file_column: str | None = None
 
     def as_metadata(self) -> dict[bytes, bytes]:
         """Key and value for the Parquet footer."""

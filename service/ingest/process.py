@@ -4,29 +4,29 @@ It writes progress and the result to standard output, one JSON object per line. 
 standard input is closed, so it never outlives the worker that started it.
 """
 
-import ctypes
 import errno
 import json
 import os
-import resource
 import sys
 import threading
 import traceback
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-OPEN_FILES = 256
+from service.core import sandbox
 
 
 def main() -> None:
     request = json.loads(sys.stdin.readline())
-    _leave_the_network()  # while there is one thread: what is imported next starts more
+    network = sandbox.leave_network()  # while there is one thread: others would start outside
     sys.meta_path.insert(0, _NoPandas())
-    import service.ingest  # noqa: F401 (its size is not the file's)
-
+    os.chdir(request["folder"])
+    if request["user"] == "other":
+        sandbox.become_reader()
+    _say({"confined": asdict(sandbox.Confinement(network, request["user"]))})
+    if request["probe"] or (network == "available" and request["needs_no_network"]):
+        return
     threading.Thread(target=_follow_parent, daemon=True).start()
     _limit(request["limits"])
     _say(_read(request))
@@ -80,38 +80,16 @@ def _read(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _limit(limits: dict[str, int]) -> None:
-    for name, value, more in (
-        ("RLIMIT_AS", limits["memory"] + _address_space(), 0),
-        ("RLIMIT_CPU", limits["seconds"], 2),  # at the hard limit SIGKILL would hide the reason
-        ("RLIMIT_FSIZE", limits["file"], 0),
-        ("RLIMIT_NOFILE", OPEN_FILES, 0),
-        ("RLIMIT_CORE", 0, 0),
-    ):
-        with suppress(ValueError, OSError):  # macOS has no limit of the address space
-            resource.setrlimit(getattr(resource, name), (value, value + more))
-
-
-def _address_space() -> int:
-    """What the libraries take before anything is read: it grows with the machine's cores."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except OSError:
-        return 0
-    return pages * resource.getpagesize()
-
-
-def _leave_the_network() -> None:
-    """A network of its own, with nothing in it, where the system lets us (Linux)."""
-    if sys.platform != "linux":
-        return
-    user, group = os.getuid(), os.getgid()
-    libc = ctypes.CDLL(None)
-    if libc.unshare(CLONE_NEWNET) == 0 or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
-        return
-    with suppress(OSError):
-        Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    memory = limits["memory"] + sandbox.address_space()
+    seconds = limits["seconds"]
+    sandbox.limit(
+        {
+            "RLIMIT_AS": (memory, memory),
+            # at the hard limit SIGKILL would hide the reason
+            "RLIMIT_CPU": (seconds, seconds + 2),
+            "RLIMIT_FSIZE": (limits["file"], limits["file"]),
+        }
+    )
 
 
 def _follow_parent() -> None:

@@ -17,7 +17,8 @@ class Limits:
     archive_ratio: float = 100.0
     archive_ratio_floor: int = 16 << 20  # small files may compress as well as they like
     archive_member: int = 256 << 20  # one image
-    bad_image_share: float = 0.01
+    bad_image_share: float = 0.05
+    bad_images: int = 3  # may always be bad, however few there are
     rows: int = 50_000_000
     columns: int = 10_000
     field: int = 1 << 20
@@ -63,6 +64,7 @@ class Columns:
     file: str | None = None
     embedding: str | None = None
     pred_probs: str | None = None
+    split: str | None = None
     features: Mapping[str, FeatureType] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     votes: list[str] = field(default_factory=list)

@@ -14,6 +14,7 @@ class RowSource(Protocol):
     columns: tuple[str, ...]
     unsupported: dict[str, str]  # column name -> its type, for columns that no role can take
     class_names: dict[str, list[str]]  # the file's own, by label column, if it brings them
+    notes: list[str]  # what a person should know of how the file was read
 
     @property
     def progress(self) -> float:

@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from service.ingest.column_names import FILES, LABELS, SAMPLE_IDS, find_name
-from service.ingest.convert import to_labels, to_strings
+from service.ingest.columns.column_names import FILES, LABELS, SAMPLE_IDS, find_name
+from service.ingest.columns.convert import to_labels, to_strings
+from service.ingest.columns.label_column import Profiles
+from service.ingest.columns.roles import BY_REQUEST, Plan
+from service.ingest.columns.sample_ids import normalize
 from service.ingest.faults import Faults, refuse
-from service.ingest.roles import BY_REQUEST, Plan, Profiles
-from service.ingest.sample_ids import normalize
 from service.ingest.source import RowSource
 from service.storage.atomic import publish
 

@@ -13,6 +13,8 @@ from service.storage.atomic import publish
 
 ROW_GROUP = 1024
 SAMPLES = "samples.parquet"
+PRIOR_SPLIT = "prior_split"  # the split that the upload had each sample in
+MEDIA = "media"  # the pictures' bytes, where they do not lie in the upload itself
 
 
 class SamplesWriter:

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.issues.ambiguity import ambiguous_scores
-from service.issues.geometry import measure
+from service.issues.geometry import OUTLIER, measure
 
 Floats = NDArray[np.float64]
 
 AMBIGUOUS = 0.5  # the second class is at least half as probable as the first
-OUTLIER = 0.37  # as in cleanlab's Datalab: ten nearest are 2.7 times as far as the median's
 FLAGS = {"ambiguous": 1, "near_duplicate": 2, "conflicting_duplicate": 4, "outlier": 8}
 
 

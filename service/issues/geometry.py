@@ -3,6 +3,9 @@
 Both are linear in samples and read the audit's nearest-neighbour graph, whose edges lead to a part
 of the samples. Near duplicates lie next to each other along any direction, so further candidates
 are neighbours in the order along a few random ones. All distances are exact.
+
+Outliers of wide vectors are told by the angle to their neighbours, as in cleanlab: the length of an
+embedding says how much there is to see, not what. Columns of narrow ones have units of their own.
 """
 
 from dataclasses import dataclass
@@ -20,6 +23,8 @@ NEIGHBOURS = 10
 DIMENSIONS = 64  # of the projection of vectors too wide to search
 DIRECTIONS, WINDOW = 16, 4
 DUPLICATE = 0.13  # of the median distance to the nearest other sample, as in cleanlab's Datalab
+WIDE = 64  # columns from which on a vector is taken for an embedding
+OUTLIER = 0.37  # as in cleanlab's Datalab: ten nearest are 2.7 times as far as the median's
 BLOCK_VALUES = 8_000_000
 
 
@@ -29,8 +34,9 @@ class Geometry:
 
     Attributes
     ----------
-    outlier_score : (N,) in (0, 1], low = bad: the median sample's mean distance to its ten nearest
-        over the sample's own; 1 for every sample nearer than that
+    outlier_score : (N,) in [0, 1], low = bad: .37 ** (.37 r), where r is the sample's mean distance
+        to its ten nearest over the median sample's; so it is .37 where r is 1 / .37. Of wide
+        vectors, the distance is between directions, unless the plain one alone makes an outlier
     duplicate_score : (N,) in [0, 1], low = bad: distance to the nearest sample found over the
         median of such distances
     duplicate_set : (N,) int, number of the set of near duplicates, -1 = in none
@@ -52,7 +58,7 @@ def measure(vectors: NDArray[Any], graph: NDArray[np.integer], *, seed: int = 0)
     """
     generator = np.random.default_rng(seed)
     flat = vectors.reshape(len(vectors), -1)
-    to_neighbours = _to_neighbours(flat, graph)  # (N, k)
+    to_neighbours, turn = _to_neighbours(flat, graph)  # (N, k), (N,)
     nearest, mean = to_neighbours.min(axis=1), to_neighbours.mean(axis=1)
     scale = float(np.median(nearest))
     reach = DUPLICATE * scale
@@ -64,7 +70,7 @@ def measure(vectors: NDArray[Any], graph: NDArray[np.integer], *, seed: int = 0)
     rows, places = np.nonzero(to_neighbours <= reach)
     left, right = np.r_[left[near], rows], np.r_[right[near], graph[rows, places]]
     return Geometry(
-        outlier_score=np.minimum(1.0, float(np.median(mean)) / np.maximum(mean, 1e-12)),
+        outlier_score=_outlier_score(mean, turn if flat.shape[1] >= WIDE else None),
         duplicate_score=np.minimum(1.0, closest / max(scale, 1e-12)),
         duplicate_set=_sets(left, right, len(flat)),
     )
@@ -86,16 +92,40 @@ def project(vectors: NDArray[Any], *, seed: int = 0) -> NDArray[np.float32]:
     return result
 
 
-def _to_neighbours(flat: NDArray[Any], graph: NDArray[np.integer]) -> Floats:
-    """(N, k) exact distances to the k <= 10 nearest others of the graph."""
+def _outlier_score(mean: Floats, turn: Floats | None) -> Floats:
+    """(N,) of mean distances to the neighbours (N,), and between directions if those count."""
+    far = _to_median(mean)
+    if turn is None:
+        return far
+    turned = _to_median(turn)
+    return np.where(far < OUTLIER, np.minimum(far, turned), turned)
+
+
+def _to_median(mean: Floats) -> Floats:
+    ratio = mean / max(float(np.median(mean)), 1e-12)
+    result: Floats = OUTLIER ** (OUTLIER * ratio)
+    return result
+
+
+def _to_neighbours(flat: NDArray[Any], graph: NDArray[np.integer]) -> tuple[Floats, Floats]:
+    """(N, k) exact distances to the k <= 10 nearest others of the graph, and (N,) their mean
+    between vectors of length 1."""
     n, width = flat.shape
     k = min(NEIGHBOURS, int((graph[0] >= 0).sum()))
-    distance = np.empty((n, k))
+    distance, turn = np.empty((n, k)), np.empty(n)
     for rows in _blocks(n, k * width):
         others = flat[graph[rows, :k]].astype(np.float32)  # (b, k, D)
-        gap = others - flat[rows].astype(np.float32)[:, None, :]
-        distance[rows] = np.sqrt(np.square(gap).sum(axis=2))
-    return distance
+        own = flat[rows].astype(np.float32)[:, None, :]
+        distance[rows] = np.sqrt(np.square(others - own).sum(axis=2))
+        turn[rows] = np.sqrt(np.square(_unit(others) - _unit(own)).sum(axis=2)).mean(axis=1)
+    return distance, turn
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(..., D) of length 1; 0 stays 0."""
+    length = np.sqrt(np.square(vectors).sum(axis=-1, keepdims=True))
+    result: NDArray[np.float32] = vectors / np.maximum(length, 1e-12)
+    return result
 
 
 def _candidates(

@@ -6,17 +6,16 @@ ranking: nobody waits for the classifier, and a classifier that fails leaves the
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from labelaudit.enums import JobType
+from labelaudit.enums import JobType, Word
 
 
-class Queue(StrEnum):
+class Queue(Word):
     cpu = "cpu"
     gpu = "gpu"
 
 
-class OnFailure(StrEnum):
+class OnFailure(Word):
     """What a job that failed for good does to its subject."""
 
     reject_dataset = "reject_dataset"
@@ -25,7 +24,7 @@ class OnFailure(StrEnum):
     keep = "keep"  # the subject is unaffected: the job's own status and problem say what happened
 
 
-class Cleanup(StrEnum):
+class Cleanup(Word):
     """What is deleted from storage after a job that failed or was lost."""
 
     none = "none"

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import UNFINISHED, JobStatus, JobType
 from service.core.disk_full import is_disk_full
 from service.core.errors import InsufficientStorage, ServiceError
 from service.db.engine import PENDING_NOTIFICATIONS, clock
-from service.db.tables import Audit, Dataset, Export, Job, Tenant, now
+from service.db.tables import Job, now
 from service.jobs.graph import GRAPH, Queue
+from service.jobs.suspension import may_run
 
 MAX_ATTEMPTS = 5
 RETRY_AFTER_SECONDS = 2.0
@@ -93,24 +94,11 @@ def claimable(queues: set[str]) -> Any:
     )
 
 
-def _may_start() -> ColumnElement[bool]:
-    """Whether the job's organisation is not suspended."""
-    owners = [
-        select(Tenant.id)
-        .join(table, table.tenant_id == Tenant.id)
-        .where(table.id == Job.subject_id, Tenant.suspended_at.is_not(None))
-        .correlate(Job)
-        .exists()
-        for table in (Dataset, Audit, Export)
-    ]
-    return ~or_(*owners)
-
-
 def claim(session: Session, *, queues: set[str], owner: str, lease_seconds: float) -> Claim | None:
     """Take the oldest job that is due or whose lease has expired, of no suspended organisation."""
     job = session.scalars(
         select(Job)
-        .where(claimable(queues), Job.attempt < MAX_ATTEMPTS, _may_start())
+        .where(claimable(queues), Job.attempt < MAX_ATTEMPTS, may_run())
         .order_by(Job.created_at, Job.subject_id, Job.number)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -129,10 +117,11 @@ def claim(session: Session, *, queues: set[str], owner: str, lease_seconds: floa
 
 
 def renew(session: Session, claim: Claim, *, lease_seconds: float, progress: float) -> None:
-    """Extend the lease and store the job's progress, in [0, 1]. Raises JobLost."""
+    """Extend the lease and store the job's progress, in [0, 1]. Raises JobLost, also if the job's
+    organisation was suspended at the moment it was claimed."""
     held = session.execute(
         update(Job)
-        .where(_held(claim))
+        .where(_held(claim), may_run())
         .values(lease_until=clock() + lease_seconds, progress=progress)
     )
     if held.rowcount == 0:  # type: ignore[attr-defined]
@@ -236,7 +225,7 @@ def delete_jobs(session: Session, subject_id: str) -> None:
 
 def waiting_queues(session: Session) -> set[str]:
     """Queues with jobs that nobody holds: their workers are to be notified again."""
-    waiting = select(Job.queue).where(claimable(set(Queue)), _may_start())
+    waiting = select(Job.queue).where(claimable(set(Queue)), may_run())
     return set(session.scalars(waiting.distinct()))
 
 

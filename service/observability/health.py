@@ -1,17 +1,22 @@
-"""Whether this process can do its work: the schema, the database, the storage, the broker."""
+"""Whether this process can do its work: the schema, the database, the storage, the broker, and
+whether uploads are read in confinement."""
 
+import threading
 from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
 
 import redis
 from sqlalchemy import text
 
+from service import ingest
 from service.core.config import Settings
 from service.db import migrate
 from service.db.engine import Database
 from service.storage.local import Storage
 
 OK = "ok"
-OPTIONAL = {"broker"}  # without it, jobs wait for the next sweep
+OPTIONAL = {"broker", "reader"}  # without them, jobs wait for a sweep; uploads may be refused
 BROKER_SECONDS = 1.0
 
 Checks = dict[str, str]
@@ -24,6 +29,7 @@ def check(settings: Settings, database: Database, storage: Storage) -> Checks:
         "schema": _result(lambda: _is_migrated(database)),
         "storage": _result(storage.require_space),
     }
+    checks["reader"] = _result(_reader_is_confined)
     if settings.redis_url:
         checks["broker"] = _result(lambda: _ping(settings.redis_url))
     return checks
@@ -52,6 +58,48 @@ def _accepts_writes(database: Database) -> None:
     with database.write() as session:
         session.execute(text("UPDATE job SET attempt = attempt WHERE subject_id = ''"))
         session.rollback()
+
+
+class ReaderHasNetwork(Exception):
+    """Whoever reads uploads on this machine cannot be cut off the network."""
+
+
+class _Probe(threading.Thread):
+    """Finds out how a reader is confined here. No check waits for that: it takes seconds on a busy
+    machine."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True, name="probe")
+        self.found: ingest.Confinement | None = None
+        self.error: Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.found = ingest.probe()
+        except Exception as error:  # a check tells it, and the next one starts another
+            self.error = error
+
+
+@cache
+def _probe() -> _Probe:
+    """The one of this process."""
+    return _Probe()
+
+
+def _reader_is_confined() -> None:
+    probe = _probe()
+    if probe.error is not None:
+        _probe.cache_clear()
+        raise probe.error
+    if probe.found is not None and probe.found.has_network:
+        raise ReaderHasNetwork
+
+
+def reader() -> dict[str, str] | None:
+    """How the process that reads an upload is confined on this machine; None until it is known."""
+    found = _probe().found
+    return None if found is None else asdict(found)
 
 
 class SchemaBehind(Exception):

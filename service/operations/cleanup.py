@@ -1,5 +1,6 @@
 """Deletes orphaned files: expired uploads, rejected files, the files of displaced rankings,
-leftovers of killed jobs.
+leftovers of killed jobs; and, once they are old, the answers kept for repeated requests and the
+deliveries of webhooks.
 
 Runs periodically in the service, and by `labelaudit clean`; a lock makes sure that only one runs at
 a time. It only considers files that have not changed for a while, so it never deletes one that is
@@ -10,24 +11,26 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import DatasetStatus
+from labelaudit.enums import JobStatus
 from service import uploads
 from service.accounts import access_log
 from service.core.errors import Unavailable
-from service.datasets import encodings
+from service.datasets import encodings, thumbnails
 from service.datasets import records as datasets
 from service.db.engine import Database
-from service.db.tables import Dataset, Upload, now
+from service.db.tables import Dataset, Idempotency, Upload, now
 from service.operations.verify.files import leftovers
 from service.storage.local import Storage
 from service.storage.upload_bucket import UploadBucket
+from service.webhooks import deliveries
 
 LOCK = "cleanup"
 MIN_AGE_SECONDS = 3600.0
 GRACE = timedelta(hours=1)  # between the expiry of something and its deletion
+REPEATABLE = timedelta(days=30)  # how long a request may be repeated with its Idempotency-Key
 
 
 def clean_up(
@@ -37,10 +40,11 @@ def clean_up(
     *,
     dry_run: bool = False,
     min_age_seconds: float = MIN_AGE_SECONDS,
-    encodings_bytes: int | None = None,
+    cache_bytes: int | None = None,
 ) -> list[str] | None:
-    """Delete orphaned files, and encodings beyond `encodings_bytes`; returns the storage keys and
-    bucket URLs that were (or would be) deleted, or None if another process is cleaning up."""
+    """Delete orphaned files, and encodings and thumbnails beyond `cache_bytes`; returns the storage
+    keys and bucket URLs that were (or would be) deleted, or None if another process is cleaning
+    up."""
     with database.try_lock(LOCK) as locked:
         if not locked:
             return None
@@ -52,12 +56,17 @@ def clean_up(
                 for upload in session.scalars(select(Upload).where(_expired())):
                     session.delete(upload)
                 access_log.delete_expired(session)
+                _delete_old_answers(session)
+                deliveries.delete_old(session)
             unnamed = [key for key in keys if key.startswith(f"{encodings.FOLDER}/")]
             encodings.delete_unnamed(database, storage, unnamed)
             for key in set(keys) - set(unnamed):
                 storage.delete(key)
-        if encodings_bytes is not None:
-            keys += encodings.evict(database, storage, limit_bytes=encodings_bytes, dry_run=dry_run)
+        if cache_bytes is not None:
+            keys += encodings.evict(database, storage, limit_bytes=cache_bytes, dry_run=dry_run)
+            # thumbnails have the rest: they are made again in a second, encodings in minutes
+            rest = max(0, cache_bytes - encodings.total_bytes(storage))
+            keys += thumbnails.evict(storage, limit_bytes=rest, dry_run=dry_run)
         if bucket is not None:
             with suppress(Unavailable):  # it is logged, and the next cleanup tries again
                 keys += _clean_bucket(
@@ -100,6 +109,11 @@ def _expected(session: Session) -> Iterator[tuple[str, str | None]]:
         yield dataset_id, multipart_id
 
 
+def _delete_old_answers(session: Session) -> None:
+    """Delete the answers kept for requests that nobody repeats any more."""
+    session.execute(delete(Idempotency).where(Idempotency.created_at < now() - REPEATABLE))
+
+
 def _expired() -> ColumnElement[bool]:
     return Upload.expires_at < now() - GRACE
 
@@ -113,7 +127,7 @@ def _expired_uploads(session: Session) -> Iterator[str]:
 def _rejected_files(session: Session, storage: Storage) -> Iterator[str]:
     """Files of datasets rejected because of their columns, once they can no longer be re-read."""
     rejected = select(Dataset.id).where(
-        Dataset.status == DatasetStatus.rejected,
+        Dataset.status == JobStatus.failed,
         Dataset.created_at < now() - datasets.REREAD_PERIOD - GRACE,
     )
     for dataset_id in session.scalars(rejected):

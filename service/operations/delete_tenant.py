@@ -12,11 +12,12 @@ from service.core.principal import DEFAULT_TENANT, Principal
 from service.datasets import deletion
 from service.datasets import records as datasets
 from service.datasets.deletion import Deleted
-from service.db.tables import ApiKey, Dataset, Idempotency, Tenant, Upload
+from service.db.tables import ApiKey, Dataset, Idempotency, Tenant, Upload, Webhook
 
 
 def delete_tenant(session: Session, tenant_id: str, *, by: Principal | None = None) -> Deleted:
-    """Delete a suspended organisation: its datasets, uploads, keys, sessions and memberships.
+    """Delete a suspended organisation: its datasets, uploads, webhooks, keys, sessions and
+    memberships.
     Pass the answer to `deletion.delete_files` after the commit.
 
     Raises
@@ -31,6 +32,7 @@ def delete_tenant(session: Session, tenant_id: str, *, by: Principal | None = No
     session.flush()
     storage_keys = [key for one in gone for key in one.keys]
     storage_keys += _delete_uploads(session, tenant_id)
+    session.execute(delete(Webhook).where(Webhook.tenant_id == tenant_id))
     keys = _delete_keys(session, tenant_id)
     access_log.record(
         session,

@@ -16,5 +16,5 @@ class AuditCreate(TrainingConfig):
         "images themselves.",
     )
     dataset_version: int | None = Field(
-        default=None, ge=0, description="The newest version when left out."
+        default=None, ge=0, description="If omitted: the newest version."
     )

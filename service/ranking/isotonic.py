@@ -25,7 +25,7 @@ Bools = NDArray[np.bool_]
 LEVEL = 0.95
 MAX_BINS, MIN_PER_BIN = 20, 4
 # Part of a hit that is added where none may have been seen, chosen on the first half of the
-# benchmark's packs (docs/detection.md): without it twenty verdicts "right" leave too little doubt.
+# packs (docs/lab/detection.md): without it twenty verdicts "right" leave too little doubt.
 UNSEEN = 0.25
 PSEUDO = 2.0  # pseudo-verdicts of the old log-odds beside each verdict
 HALF_WEIGHT = 25.0  # verdicts from which on the regression outweighs the old log-odds

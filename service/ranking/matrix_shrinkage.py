@@ -49,8 +49,20 @@ def shrink_noise_matrix(
     error = float((predicted != labels).mean())
     rates = _rates(1.0 - np.diag(anchors), sizes, _doubt(confidence, ranked), error)
     counts = _anchor_labels(ranked, labels, n_classes)
+    np.fill_diagonal(counts, 0.0)
     result: Floats = _directions(anchors, counts) * rates[:, None] + np.diag(1.0 - rates)
     return result
+
+
+def anchor_labels(
+    confidence: NDArray[np.floating],
+    predicted: NDArray[np.intp],
+    labels: NDArray[np.integer],
+    n_classes: int,
+) -> Floats:
+    """(C, C) how often the surest fifth of each predicted class (row) has each given label."""
+    ranked = list(_most_confident_first(confidence, predicted, n_classes))
+    return _anchor_labels(ranked, labels, n_classes)
 
 
 def _most_confident_first(
@@ -88,12 +100,11 @@ def _rates(rates: Floats, sizes: Floats, doubt: Floats, error: float) -> Floats:
 def _anchor_labels(
     ranked: list[NDArray[np.intp]], labels: NDArray[np.integer], n_classes: int
 ) -> Floats:
-    """(C, C) given labels of the anchors of each predicted class, other classes only."""
+    """(C, C) given labels (columns) of the anchors of each predicted class."""
     counts = np.zeros((n_classes, n_classes))
     for k, rows in enumerate(ranked):
         top = rows[: max(FEWEST, round(ANCHOR_SHARE * len(rows)))]
         counts[k] = np.bincount(labels[top], minlength=n_classes)
-    np.fill_diagonal(counts, 0.0)
     return counts
 
 

@@ -8,7 +8,7 @@ error beside the noise, the deeper into the list a disagreement is almost surely
 from service.ranking.rate import RateClues
 
 CLAIM = 0.90  # precision that the obvious tier promises
-# From the benchmark's packs, both halves in view (docs/detection.md): larger own errors, relative
+# From the packs, both halves in view (docs/lab/detection.md): larger own errors, relative
 # to the noise or to guessing, and the surest disagreements were wrong labels in under 90 %.
 LARGEST_RATIO, LARGEST_OWN_ERROR = 3.0, 0.4
 SURE_AND_WRONG = 0.02  # disagreement of the surest that may be ambiguity or the models' own error

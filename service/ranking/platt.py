@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 Floats = NDArray[np.float64]
 
 # How far intercept and slope may stray from the identity before a verdict was seen; both halves of
-# the benchmark's packs were in view when it was chosen (docs/detection.md).
+# the benchmark's packs were in view when it was chosen (docs/lab/detection.md).
 INTERCEPT_SD, SLOPE_SD = 1.5, 0.5
 SMALLEST_SLOPE = 0.1  # below it the order that the evidence gave would be lost in rounding
 LARGEST_LOGIT = 7.0  # one verdict against a p_wrong of 1e-6 must not outweigh all others

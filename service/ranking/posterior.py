@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from service.ranking.evidence import Evidence
+from service.ranking.foundation import foundation
 from service.ranking.matrix_shrinkage import shrink_noise_matrix
 from service.ranking.noise import (
     anchor_noise_matrix,
@@ -46,6 +47,8 @@ class Posterior:
     matrix: Floats  # (C, C) noise matrix used, rows = true class
     clues: RateClues
     weights: dict[str, float]  # of each family in the pool
+    gap: Floats  # (N,) best other class less the given one, pooled; high = bad
+    founded: float  # in [0, 1], how far the inversion of one family alone may order
 
 
 def out_of_sample_posterior(evidence: Evidence, *, seed: int) -> Posterior:
@@ -59,6 +62,11 @@ def out_of_sample_posterior(evidence: Evidence, *, seed: int) -> Posterior:
     matrix = shrink_noise_matrix(anchors, confidence, predicted, labels)
     sureness = confidence / np.diag(matrix)[predicted]  # noisy classes have low probabilities too
     kept = max(1, min(TOP_CLASSES, n_classes - 1))
+    clues = RateClues(
+        anchors=_rate(pool, anchors, labels, seed),
+        joint=_rate(pool, joint, labels, seed),
+        **_disagreement(sureness, predicted != labels),
+    )
     result = Posterior(
         p_wrong=np.empty(n),
         margin=np.empty(n),
@@ -69,12 +77,10 @@ def out_of_sample_posterior(evidence: Evidence, *, seed: int) -> Posterior:
         others=np.empty((n, kept), dtype=np.intp),
         others_share=np.empty((n, kept)),
         matrix=matrix,
-        clues=RateClues(
-            anchors=_rate(pool, anchors, labels, seed),
-            joint=_rate(pool, joint, labels, seed),
-            **_disagreement(sureness, predicted != labels),
-        ),
+        clues=clues,
         weights=pool.weights,
+        gap=np.empty(n),
+        founded=foundation(matrix, clues, confidence, predicted, labels),
     )
     for rows in blocks(n, n_classes):
         _fill(result, rows, pool, labels[rows])
@@ -118,6 +124,7 @@ def _fill(result: Posterior, rows: slice, pool: Pool, labels: NDArray[np.integer
     given = noisy[every, labels]
     noisy[every, labels] = 0.0
     result.margin[rows] = np.log(np.maximum(noisy.max(axis=1), 1e-12) / np.maximum(given, 1e-12))
+    result.gap[rows] = noisy.max(axis=1) - given
     true[every, labels] = -1.0
     order = np.argsort(-true, axis=1, kind="stable")[:, : result.others.shape[1]]
     share = np.maximum(true[every[:, None], order], SMALLEST_SHARE)

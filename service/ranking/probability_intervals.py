@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 KNEE = 0.5  # probabilities above one half are capped, those below are left alone
 # p_wrong and its low end where every model agrees, without and with a certain noise rate; the
-# precision of the surest samples of the benchmark's packs (docs/detection.md).
+# precision of the surest samples of the benchmark's packs (docs/lab/detection.md).
 CAP, CAP_GAIN = 0.75, 0.20
 LOW_CAP, LOW_CAP_GAIN = 0.50, 0.35
 LOW_CAP_UNCERTAIN = 0.10

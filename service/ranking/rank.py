@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from service.core.class_size import SMALL_CLASS
 from service.ranking.evidence import Evidence
 from service.ranking.fusion import Fused, fuse
+from service.ranking.group_bands import group_bands, model_ends
+from service.ranking.looks import plan_looks
 from service.ranking.posterior import TOP_CLASSES
 from service.ranking.rate import Interval
 from service.ranking.relabelled import with_relabelled
@@ -74,12 +76,18 @@ def rank_suspects(
         fused = replace(fused, posterior=with_relabelled(fused.posterior, evidence, labels))
     suggested, confidence = _suggestions(fused, labels, tier)
     summary = _summary(evidence, fused, labels, tier, withheld, has_human_evidence, review)
+    looks = None
+    if review is None and not (tier == TierCode.obvious).any():
+        disputed = int((fused.posterior.predicted != labels).sum())
+        looks = plan_looks(disputed, int((suggested >= 0).sum()))
+    order = worst_first(fused)
+    low, high = _printed_bands(fused, order, has_human_evidence)
     classes, probabilities = _top(fused, labels, evidence.n_classes)
     return Ranking(
         given=labels,
         p_wrong=fused.p_wrong,
-        p_wrong_low=fused.p_wrong_low,
-        p_wrong_high=fused.p_wrong_high,
+        p_wrong_low=low,
+        p_wrong_high=high,
         label_score=1.0 - fused.p_wrong,
         tier=tier,
         predicted_label=fused.posterior.predicted,
@@ -88,8 +96,8 @@ def rank_suspects(
         top_classes=classes,
         top_probabilities=probabilities,
         signals=fused.signals,
-        order=worst_first(fused),
-        summary=replace(summary, votes=votes),
+        order=order,
+        summary=replace(summary, votes=votes, looks=looks),
         replicas=sum(t.replicas for t in evidence.trajectories),
         epochs=max((t.epochs for t in evidence.trajectories), default=0),
     )
@@ -122,6 +130,27 @@ def worst_first(fused: Fused) -> NDArray[np.intp]:
     """Sample indices by falling p_wrong; ties by the pooled margin, then by sample order."""
     n = len(fused.p_wrong)
     return np.lexsort((np.arange(n), -fused.posterior.margin, -fused.p_wrong))
+
+
+def _printed_bands(
+    fused: Fused, order: NDArray[np.intp], has_human_evidence: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """(N,), (N,) share of wrong labels around each rank; 0 and 1 where no model knows the sample.
+
+    Verdicts and votes bound P(wrong) themselves; without them the noise rate's ends do.
+    """
+    known = fused.posterior.known
+    models = model_ends(fused.p_wrong, fused.noise_rate, models=len(fused.posterior.weights))
+    people = (fused.p_wrong_low, fused.p_wrong_high)
+    low, high = group_bands(
+        fused.p_wrong,
+        (
+            np.where(has_human_evidence, people[0], models[0]),
+            np.where(has_human_evidence, people[1], models[1]),
+        ),
+        order[known[order]],
+    )
+    return np.where(known, low, 0.0), np.where(known, high, 1.0)
 
 
 def _suggestions(
@@ -240,9 +269,9 @@ def _missing(evidence: Evidence) -> list[str]:
     words = []
     if not evidence.trajectories:
         words.append(
-            "no trajectories: the ranking rests on class probabilities alone, without training"
+            "no trajectories: the ranking uses class probabilities only, without training"
             " dynamics and without the spread across replicas"
         )
     if not evidence.probabilities:
-        words.append("no second model family: only the replicas themselves vouch for a suspect")
+        words.append("no second model family: suspects are judged by the replicas alone")
     return words

@@ -22,7 +22,7 @@ def reasons(
 def reason(ranking: Ranking, index: int, class_names: Sequence[str]) -> str:
     """Why this sample is ranked where it is.
 
-    For example: "19 of 20 models say dog; never learned in 30 epochs; 87 % of its nearest
+    For example: "19 of 20 models say dog; never learned in 30 epochs; 87% of its nearest
     neighbours are dog".
     """
     parts = [
@@ -48,8 +48,7 @@ def _annotators(ranking: Ranking, index: int, class_names: Sequence[str]) -> str
     top = _value(ranking, "votes_class", index)
     if total is None or most is None or top is None or total < 2:
         return None
-    agrees = " too" if int(top) == int(ranking.given[index]) else ""
-    return f"{most:.0f} of {total:.0f} annotators say {class_names[int(top)]}{agrees}"
+    return f"{most:.0f} of {total:.0f} annotators {_say(ranking, index, int(top), class_names)}"
 
 
 def _votes(ranking: Ranking, index: int, class_names: Sequence[str]) -> str | None:
@@ -58,8 +57,15 @@ def _votes(ranking: Ranking, index: int, class_names: Sequence[str]) -> str | No
     if share is None or majority is None or share < AGREEMENT:
         return None
     votes = round(share * ranking.replicas)
-    agrees = " too" if int(majority) == int(ranking.given[index]) else ""
-    return f"{votes} of {ranking.replicas} models say {class_names[int(majority)]}{agrees}"
+    return (
+        f"{votes} of {ranking.replicas} models {_say(ranking, index, int(majority), class_names)}"
+    )
+
+
+def _say(ranking: Ranking, index: int, label: int, class_names: Sequence[str]) -> str:
+    """Support for the given label must not read like a case against it."""
+    agrees = label == int(ranking.given[index])
+    return f"{'agree with' if agrees else 'say'} {class_names[label]}"
 
 
 def _learning(ranking: Ranking, index: int) -> str | None:
@@ -80,7 +86,7 @@ def _neighbours(ranking: Ranking, index: int, class_names: Sequence[str]) -> str
     top = _value(ranking, "neighbours_class", index)
     if share is None or top is None or share < AGREEMENT:
         return None
-    return f"{share:.0%} of its nearest neighbours are {class_names[int(top)]}".replace("%", " %")
+    return f"{share:.0%} of its nearest neighbours are {class_names[int(top)]}"
 
 
 def _family(ranking: Ranking, index: int, class_names: Sequence[str]) -> str | None:
@@ -90,10 +96,15 @@ def _family(ranking: Ranking, index: int, class_names: Sequence[str]) -> str | N
     if given is None:
         return None
     name = class_names[int(ranking.given[index])]
-    return f"the given probabilities leave {given:.0%} for {name}".replace("%", " %")
+    return f"the uploaded probabilities give {name} {given:.0%}"
 
 
 def _fallback(ranking: Ranking, index: int, class_names: Sequence[str]) -> str:
-    other = class_names[int(ranking.top_classes[index, 0])]
-    p_wrong = f"{ranking.p_wrong[index]:.0%}".replace("%", " %")
-    return f"the models put {p_wrong} on the label being wrong; most probable class: {other}"
+    other = int(ranking.top_classes[index, 0])
+    p_wrong = f"{ranking.p_wrong[index]:.0%}"
+    most = (
+        "no other class is more probable"
+        if other == int(ranking.given[index])
+        else f"most probable class: {class_names[other]}"
+    )
+    return f"probably wrong: {p_wrong}; {most}"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.ranking.looks import LooksPlan
 from service.ranking.rate import Interval
 from service.ranking.signals import Signal
 from service.ranking.tiers import Basis, TierPromise
@@ -47,6 +48,7 @@ class Summary:
     verdicts: dict[str, VerdictCount] = field(default_factory=dict)  # by the models' own tier
     basis: Basis = Basis.ESTIMATED  # of the noise rate
     votes: VoteSummary | None = None  # where several annotators labeled the samples
+    looks: LooksPlan | None = None  # where nothing is obvious before anybody judged
 
     def to_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
         """JSON-ready, with class names instead of indices."""
@@ -78,6 +80,7 @@ class Summary:
             "cannot_judge": [words.format(*class_names) for words in self.cannot_judge],
             "missing": list(self.missing),
             "basis": self.basis.value,
+            "looks": None if self.looks is None else vars(self.looks),
             "votes": None if self.votes is None else self.votes.to_dict(class_names),
             "verdicts": {
                 "n": sum(count.n for count in self.verdicts.values()),
@@ -96,8 +99,8 @@ class Ranking:
 
     given: NDArray[np.integer]  # (N,) the labels that were ranked
     p_wrong: Floats  # (N,) in [0, 1], high = bad
-    p_wrong_low: Floats  # (N,) <= p_wrong
-    p_wrong_high: Floats  # (N,) >= p_wrong
+    p_wrong_low: Floats  # (N,) <= p_wrong, share of wrong labels among the suspects around its rank
+    p_wrong_high: Floats  # (N,) >= p_wrong, the same
     label_score: Floats  # (N,) 1 - p_wrong, low = bad
     tier: NDArray[np.int8]  # (N,) TierCode
     predicted_label: NDArray[np.intp]  # (N,)

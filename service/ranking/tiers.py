@@ -1,15 +1,17 @@
 """p_wrong and its interval -> obvious / possible / none, and when to withhold a judgement."""
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from labelaudit.enums import Word
 from service.core.class_size import SMALL_CLASS
 from service.ranking.fusion import Fused
 from service.ranking.obvious_share import CLAIM, obvious_share
+from service.ranking.rate import TOO_NOISY
 from service.ranking.verdicts import Verdicts, tier_precision
 
 Floats = NDArray[np.float64]
@@ -20,7 +22,6 @@ HUMAN_LOW, OBVIOUS_SHARE = 0.65, 0.5
 MIN_OBVIOUS = 10  # fewer than this may be chance: call them possible
 TAIL = 0.05
 NOTABLE_RATE = 0.02
-TOO_NOISY = 0.5
 
 
 class TierCode(IntEnum):
@@ -30,8 +31,11 @@ class TierCode(IntEnum):
     possible = 1
     obvious = 2
 
+    def __repr__(self) -> str:
+        return self.name
 
-class Basis(StrEnum):
+
+class Basis(Word):
     """What a printed figure rests on."""
 
     ESTIMATED = "estimated"  # models alone, or with too few verdicts
@@ -65,8 +69,8 @@ def cannot_judge(
     doubted = not has_human_evidence.any() and not obvious_share(fused.posterior.clues, n_classes)
     if doubted and fused.noise_rate.estimate > NOTABLE_RATE:
         words.append(
-            "the models disagree with labels mostly where they are unsure themselves; wrong labels"
-            " and honest ambiguity cannot be told apart without review"
+            "the models disagree with labels mostly where they are uncertain; wrong labels"
+            " and ambiguous samples cannot be told apart without review"
         )
     if fused.posterior.clues.error >= 0.9 * (1 - largest):
         words.append("the models predict the given labels no better than the largest class would")

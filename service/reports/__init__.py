@@ -2,7 +2,7 @@
 
 from service.reports.build import build_report, read_plot_data
 from service.reports.data_map import AXES, DataMap, read_data_map
-from service.reports.findings import Findings, read_findings
+from service.reports.findings import Findings, TierFindings, read_findings
 from service.reports.pairs import Pair, list_pairs
 from service.reports.plots import draw
 
@@ -11,6 +11,7 @@ __all__ = [
     "DataMap",
     "Findings",
     "Pair",
+    "TierFindings",
     "build_report",
     "draw",
     "list_pairs",

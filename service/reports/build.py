@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from labelaudit.enums import DatasetKind
 from service.audits import records as audits
 from service.reports.data_map import read_data_map
-from service.reports.findings import read_findings
+from service.reports.findings import read_certified, read_findings
 from service.reports.plots import NAMES
 from service.reports.plots.plot_data import PlotData
 from service.reports.report import MAX_SUSPECTS, ReportData, render_report
@@ -32,6 +32,7 @@ def build_report(session: Session, storage: Storage, audit_id: str) -> str:
     has_data_map = dataset.kind is not DatasetKind.probabilities
     data = ReportData(
         audit=audit,
+        certified=read_certified(session, audit_id),
         dataset=dataset,
         plot_data=read_plot_data(session, storage, audit_id),
         plots=[name for name in NAMES if has_data_map or name != "data_map"],

@@ -2,7 +2,8 @@
 
 A finding is one person's verdict on one sample. Skipped and reverted verdicts are not findings, and
 an excluded sample counts as an error. A sample that several people reviewed is one finding of each
-of them, but counts once in the totals, with its last verdict.
+of them, but counts once in the totals, with its last verdict. It counts only once it has all the
+opinions it wants: before that, a total would tell the next reviewer what the last one said.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import Tier, Verdict
 from service.db.tables import Correction, Suspect
 from service.ranking.intervals import wilson
+from service.review.conditions import partially_reviewed
+from service.review.log import in_force
 from service.review.outcome import rows_in_force
 
 CURVE_POINTS = 200  # more cannot be told apart in a plot
@@ -49,8 +52,8 @@ class TierFindings:
 
 @dataclass(frozen=True)
 class Person:
-    annotator_id: str
-    annotator: str
+    id: str
+    name: str
     reviewed: int
     errors: int
     last_at: datetime
@@ -81,12 +84,35 @@ def summarize(findings: Sequence[Finding]) -> Findings:
     )
 
 
+@dataclass(frozen=True)
+class Certified:
+    """Corrections in force that rest on one certificate: nobody looked at these samples."""
+
+    certificate_id: str
+    annotator: str
+    corrections: int
+
+
+def read_certified(session: Session, audit_id: str) -> list[Certified]:
+    """Oldest certificate first."""
+    query = (
+        select(Correction.certificate_id, Correction.annotator, func.count())
+        .where(Correction.audit_id == audit_id, Correction.certificate_id.is_not(None))
+        .where(in_force(Correction))
+        .group_by(Correction.certificate_id, Correction.annotator)
+        .order_by(Correction.certificate_id)
+    )
+    return [Certified(str(name), who, count) for name, who, count in session.execute(query)]
+
+
 def _read(session: Session, audit_id: str, ranking_id: str) -> list[Finding]:
     corrections = _corrections(session, audit_id)
     suspects = _suspects(session, ranking_id, {row.sample_id for row in corrections})
     found = []
     for row in corrections:
-        tier, given = suspects.get(row.position, (None, row.given_label))
+        tier, given, begun = suspects.get(row.position, (None, row.given_label, False))
+        if begun:
+            continue
         wrong = row.verdict is Verdict.exclude or row.corrected_label != given
         who = row.key_id, row.annotator
         found.append(Finding(row.position, tier, wrong, row.control, *who, row.created_at))
@@ -109,25 +135,27 @@ def _corrections(session: Session, audit_id: str) -> list[Any]:
         Correction.created_at,
     )
     rows = session.execute(
-        select(*columns).where(Correction.audit_id == audit_id).order_by(Correction.seq)
+        select(*columns)
+        .where(Correction.audit_id == audit_id, Correction.certificate_id.is_(None))
+        .order_by(Correction.seq)
     ).all()
     return [row for row in rows_in_force(rows) if row.verdict not in (None, Verdict.skip)]
 
 
 def _suspects(
     session: Session, ranking_id: str, sample_ids: Collection[str]
-) -> dict[int, tuple[Tier, int]]:
-    """Position -> tier and given label, in the audit's own version."""
+) -> dict[int, tuple[Tier, int, bool]]:
+    """Position -> tier, given label in the audit's own version, and whether it misses opinions."""
     ids = list(sample_ids)
-    found: dict[int, tuple[Tier, int]] = {}
+    found: dict[int, tuple[Tier, int, bool]] = {}
     for first in range(0, len(ids), IN_CLAUSE):
         rows = session.execute(
-            select(Suspect.position, Suspect.tier, Suspect.given_label).where(
+            select(Suspect.position, Suspect.tier, Suspect.given_label, partially_reviewed()).where(
                 Suspect.ranking_id == ranking_id,
                 Suspect.sample_id.in_(ids[first : first + IN_CLAUSE]),
             )
         )
-        found |= {position: (tier, given) for position, tier, given in rows}
+        found |= {position: (tier, given, begun) for position, tier, given, begun in rows}
     return found
 
 
@@ -154,4 +182,4 @@ def _people(findings: Iterable[Finding]) -> list[Person]:
     for annotator_id, own in by_person.items():
         errors, last_at = sum(one.wrong for one in own), max(one.at for one in own)
         people.append(Person(annotator_id, own[-1].annotator, len(own), errors, last_at))
-    return sorted(people, key=lambda person: (-person.reviewed, person.annotator))
+    return sorted(people, key=lambda person: (-person.reviewed, person.name))

@@ -20,9 +20,7 @@ class Pair:
     total: int
 
 
-def list_pairs(
-    session: Session, ranking_id: str, *, tiers: Sequence[Tier], limit: int
-) -> list[Pair]:
+def list_pairs(session: Session, ranking_id: str, *, tiers: Sequence[Tier]) -> list[Pair]:
     """Pairs of different classes, most open suspects first."""
     is_open = func.sum(case((Suspect.state == ReviewState.open, 1), else_=0))
     rows = session.execute(
@@ -34,6 +32,5 @@ def list_pairs(
         )
         .group_by(Suspect.given_label, Suspect.predicted_label)
         .order_by(is_open.desc(), func.count().desc(), Suspect.given_label, Suspect.predicted_label)
-        .limit(limit)
     )
     return [Pair(*row) for row in rows]

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import Row
 
 from service.db.tables import Audit, Dataset
+from service.reports.findings import Certified
 from service.reports.plots import draw
 from service.reports.plots.plot_data import PlotData
 
@@ -43,6 +44,7 @@ class ReportData:
     plot_data: PlotData
     plots: Sequence[str]
     worst: Sequence[Row[Any]]
+    certified: Sequence[Certified]
 
 
 def render_report(data: ReportData) -> str:
@@ -56,6 +58,7 @@ def render_report(data: ReportData) -> str:
             dataset=data.dataset,
             summary={"noise_rate": None, **summary},
             findings=findings,
+            certified=data.certified,
             limits=[*(summary.get("cannot_judge") or []), *(summary.get("missing") or [])],
             tiers=_tiers(data.plot_data),
             plots=[_plot(name, data.plot_data) for name in PLOTS if name in data.plots],

@@ -8,14 +8,17 @@ from service.audits.suspects import (
     get_ranking,
     get_suspect,
     list_columns,
+    list_in_row_order,
     list_suspects,
     newest_ranking,
     newest_ranking_info,
     state_counts,
 )
-from service.review.corrections import NewCorrection, may_adjudicate, submit
+from service.review.conflicts import NewCorrection, may_adjudicate
+from service.review.corrections import submit
 from service.review.log import (
     corrections_at,
+    get_correction,
     has_reviewed,
     list_corrections,
     outcome_of,
@@ -29,34 +32,34 @@ from service.review.queue import (
     lease_suspects,
     release_lease,
     renew_lease,
-    seems_free,
 )
-from service.review.reverts import (
-    Reverted,
-    revert,
-    revert_batch,
-    revert_work,
-)
+from service.review.reverts import Revert, create_revert, get_revert, list_reverts
+from service.review.scans import seems_free
 from service.review.states import newest_rankings, suspect_columns, sync_ranking
 
 __all__ = [
     "LIST_COLUMNS",
     "NewCorrection",
     "RankingInfo",
-    "Reverted",
+    "Revert",
     "SampleOutcome",
     "SuspectFilter",
     "SuspectLease",
     "by_position",
     "corrections_at",
+    "create_revert",
     "duplicates_of",
+    "get_correction",
     "get_ranking",
+    "get_revert",
     "get_suspect",
     "has_reviewed",
     "lease_next",
     "lease_suspects",
     "list_columns",
     "list_corrections",
+    "list_in_row_order",
+    "list_reverts",
     "list_suspects",
     "may_adjudicate",
     "newest_ranking",
@@ -67,9 +70,6 @@ __all__ = [
     "outcomes_at",
     "release_lease",
     "renew_lease",
-    "revert",
-    "revert_batch",
-    "revert_work",
     "reviewer_parameters",
     "seems_free",
     "state_counts",

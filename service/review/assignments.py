@@ -67,7 +67,7 @@ def create_assignment(
         ],
         split=split,
         reserved=reserved,
-        created_by=principal.name,
+        created_by=principal,
     )
     session.add(assignment)
     session.flush()
@@ -78,6 +78,10 @@ def list_assignments(session: Session, audit_id: str) -> Sequence[Assignment]:
     """The open assignments, oldest first."""
     get_audit(session, audit_id)
     return session.scalars(_OPEN, {"audit": audit_id}).all()
+
+
+def get_assignment(session: Session, audit_id: str, assignment_id: str) -> Assignment:
+    return _get(session, get_audit(session, audit_id), assignment_id)
 
 
 def close_assignment(session: Session, audit_id: str, assignment_id: str) -> None:

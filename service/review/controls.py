@@ -69,9 +69,7 @@ def lease_controls(
     for ranks in _chunks(order):
         sample_ids = _sample_ids(session, first.id, wanted, ranks)
         for _ in range(ROUNDS):
-            free = _find_free(
-                session, audit, ranking.id, sample_ids, count - len(leased), principal
-            )
+            free = find_free(session, audit, ranking.id, sample_ids, count - len(leased), principal)
             taken = lease_suspects(
                 session,
                 audit,
@@ -129,7 +127,7 @@ def _sample_ids(
     return [found[rank] for rank in ranks if rank in found]
 
 
-def _find_free(
+def find_free(
     session: Session,
     audit: Audit,
     ranking_id: str,

@@ -42,6 +42,7 @@ FIELDS = (
     "control",
     "wanted",
     "adjudication",
+    "certificate_id",
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     String,
     and_,
     bindparam,
@@ -22,16 +23,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from labelaudit.enums import ReviewState, Verdict
-from service.audits.suspects import newest_ranking
+from labelaudit.enums import Verdict
+from service.core.errors import NotFound
 from service.db.statements import cached_statement
 from service.db.tables import (
+    Audit,
     Correction,
     Dataset,
+    Ranking,
     Sample,
     Suspect,
 )
-from service.review.conditions import at_positions
+from service.review.conditions import at_positions, partially_reviewed
 from service.review.outcome import SampleOutcome, by_position, outcome
 
 REVIEWER = bindparam("reviewer", type_=String)
@@ -112,24 +115,51 @@ def corrections_at(session: Session, dataset_id: str, version: int) -> dict[int,
 
 
 def list_corrections(
-    session: Session, audit_id: str, *, after: int, limit: int, blind_to: str | None = None
+    session: Session,
+    audit_id: str,
+    *,
+    after: int,
+    limit: int,
+    reader: str,
+    batch_id: str | None = None,
 ) -> Sequence[Correction]:
     """Corrections after the sequence number `after`, oldest first. The person with the key id
-    `blind_to` does not see others' opinions on samples that still need one."""
-    query = select(Correction).where(Correction.audit_id == audit_id, Correction.seq > after)
-    if blind_to is not None:
-        partially_reviewed = (
-            select(Suspect.rank)
-            .where(
-                Suspect.ranking_id == newest_ranking(session, audit_id).id,
-                Suspect.sample_id == Correction.sample_id,
-                Suspect.state.in_([ReviewState.open, ReviewState.skipped]),
-                Suspect.opinions > 0,
-            )
-            .exists()
-        )
-        query = query.where(or_(Correction.key_id == blind_to, ~partially_reviewed))
+    `reader` does not see others' opinions on samples that still need one."""
+    query = _visible(audit_id, reader).where(Correction.seq > after)
+    if batch_id is not None:
+        query = query.where(Correction.batch_id == batch_id)
     return session.scalars(query.order_by(Correction.seq).limit(limit)).all()
+
+
+def get_correction(
+    session: Session, audit: Audit, correction_id: str, *, reader: str
+) -> Correction:
+    query = _visible(audit.id, reader).where(Correction.id == correction_id)
+    found = session.scalars(query).first()
+    if found is None:
+        raise NotFound(f"The audit has no correction {correction_id!r}.")
+    return found
+
+
+def _visible(audit_id: str, reader: str) -> Select[Correction]:
+    newest = (
+        select(Ranking.id)
+        .where(Ranking.audit_id == audit_id)
+        .order_by(Ranking.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    begun = (
+        select(Suspect.rank)
+        .where(
+            Suspect.ranking_id == newest,
+            Suspect.sample_id == Correction.sample_id,
+            partially_reviewed(),
+        )
+        .exists()
+    )
+    query = select(Correction).where(Correction.audit_id == audit_id)
+    return query.where(or_(Correction.key_id == reader, ~begun))
 
 
 @lru_cache
@@ -148,7 +178,7 @@ def has_reviewed(*, or_skipped: bool = False) -> ColumnElement[bool]:
             row.position == Suspect.position,
             row.key_id == REVIEWER,
             and_(*counts),
-            _in_force(row),
+            in_force(row),
         )
         .exists()
     )
@@ -159,12 +189,12 @@ def reviewer_parameters(key_id: str, dataset_id: str) -> dict[str, str]:
     return {"reviewer": key_id, "reviewed_dataset": dataset_id}
 
 
-def _in_force(row: Any, depth: int = MAX_REVERT_DEPTH) -> ColumnElement[bool]:
+def in_force(row: Any, depth: int = MAX_REVERT_DEPTH) -> ColumnElement[bool]:
     """Whether no revert in force cancels the row. At most one revert names a row, so this nests one
     look-up per revert in the chain. A scalar subquery instead of NOT EXISTS, because PostgreSQL
     turns the latter into joins, and on a table too small for an index each join crosses all the
     others: minutes for fifty rows."""
     revert = aliased(Correction)
-    is_in_force = _in_force(revert, depth - 1) if depth > 1 else true()
+    is_in_force = in_force(revert, depth - 1) if depth > 1 else true()
     reverted = select(is_in_force).select_from(revert).where(revert.reverts == row.id)
     return ~func.coalesce(reverted.scalar_subquery(), false())

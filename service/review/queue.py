@@ -8,54 +8,25 @@ and says which samples are really free. A single statement could not do both: it
 tables as they were before it waited or skipped anything.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Integer,
-    Select,
-    and_,
-    bindparam,
-    case,
-    literal_column,
-    not_,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import ReviewState, Tier
+from labelaudit.enums import ReviewState
 from service.audits.records import get_completed_audit
 from service.audits.suspects import SuspectFilter, newest_ranking
 from service.core.errors import LeaseLost
 from service.core.principal import Principal
 from service.db.engine import clock
-from service.db.statements import CACHE_SIZE, cached_statement
-from service.db.tables import (
-    Audit,
-    Lease,
-    Sample,
-    Suspect,
-    new_id,
-)
-from service.db.tables.review import (
-    BEGUN,
-    CLOSED,
-    FRESH,
-    FRESH_FLAGGED,
-)
+from service.db.statements import cached_statement
+from service.db.tables import Audit, Lease, Sample, Suspect, new_id
 from service.review import leases
 from service.review.conditions import leases_of_suspect
-from service.review.log import (
-    REVIEWED_DATASET,
-    REVIEWER,
-    has_reviewed,
-    reviewer_parameters,
-)
+from service.review.log import reviewer_parameters
+from service.review.scans import find_worst, scan_queries
 from service.review.states import newest_rankings, update_full_until
 
 ROUNDS = 4  # how often to search again if samples that seemed free turned out to be taken
@@ -100,7 +71,7 @@ def lease_next(
 
     def lease_found(queries: Sequence[Select[Any]], missing: int) -> tuple[int, list[SuspectLease]]:
         """How many suspects seemed free, and the leases of those that were."""
-        found = _find_worst(session, queries, parameters, missing)
+        found = find_worst(session, queries, parameters, missing)
         return len(found), lease_suspects(
             session, audit, found, principal=principal, lease_seconds=lease_seconds
         )
@@ -108,7 +79,7 @@ def lease_next(
     def scan_unlocked() -> list[SuspectLease]:
         """Lease samples that nobody else has locked."""
         leased: list[SuspectLease] = []
-        for queries in _scan_queries(wanted, tuple(excluding), skip_locked=True):
+        for queries in scan_queries(wanted, tuple(excluding), skip_locked=True):
             for _ in range(ROUNDS):
                 found, taken = lease_found(queries, count - len(leased))
                 leased += taken
@@ -119,7 +90,7 @@ def lease_next(
     def scan_locked() -> list[SuspectLease]:
         """Wait for one locked sample, which may need an opinion after all. Only for one and while
         holding none, so that nobody waits in a circle."""
-        for queries in _scan_queries(wanted, tuple(excluding), skip_locked=False):
+        for queries in scan_queries(wanted, tuple(excluding), skip_locked=False):
             with session.begin_nested() as savepoint:
                 _, leased = lease_found(queries, 1)
                 if leased:
@@ -128,90 +99,6 @@ def lease_next(
         return []
 
     return scan_unlocked() or scan_locked() or scan_unlocked()
-
-
-@lru_cache(CACHE_SIZE)
-def _scan_queries(
-    wanted: SuspectFilter, excluding: tuple[SuspectFilter, ...], *, skip_locked: bool
-) -> tuple[tuple[Select[Any], ...], ...]:
-    """The queries of each pass of a scan, every pass with an index made for it: obvious suspects
-    first, then possible ones, each by rank. Passes over many suspects query tier by tier, because
-    one walk by rank would cross every sample of the tiers that are done.
-
-    The queries lock what they find and take the `reviewer_parameters`, `ranking` and `missing`.
-    """
-    state = wanted.state or ReviewState.open
-    free = seems_free()
-    reviewed = has_reviewed(or_skipped=state is ReviewState.disputed)
-    passes: list[tuple[tuple[ColumnElement[bool], ...], bool]]
-    if state is not ReviewState.open:
-        closed = (_indexed(CLOSED), Suspect.state == literal_column(f"'{state}'"), free, ~reviewed)
-        passes = [(closed, False)]
-    else:
-        begun = (_indexed(BEGUN), Suspect.begun_by != REVIEWER, free, ~reviewed)
-        fresh = (_indexed(FRESH if wanted.issue is None else FRESH_FLAGGED), free)
-        passes = [(begun, True), (fresh, False)]
-    tiers = wanted.tier or tuple(Tier)
-    sample = and_(Sample.dataset_id == REVIEWED_DATASET, Sample.position == Suspect.position)
-
-    def query(conditions: Iterable[ColumnElement[bool]], tiers: Sequence[Tier]) -> Select[Any]:
-        return cached_statement(
-            wanted.apply(select(Suspect))
-            .where(
-                Suspect.ranking_id == bindparam("ranking"),
-                *conditions,
-                *(not_(and_(*other.conditions())) for other in excluding),
-                or_(*(Suspect.tier == literal_column(f"'{tier}'") for tier in tiers)),
-            )
-            .join(Sample, sample)
-            .order_by(*([WORST_TIER] if len(tiers) > 1 else []), Suspect.rank)
-            .limit(bindparam("missing", type_=Integer))
-            .with_for_update(of=Sample, skip_locked=skip_locked)
-            .execution_options(populate_existing=True)  # another round reads them again
-        )
-
-    return tuple(
-        tuple(
-            query(conditions, some)
-            for some in ([tiers] if few else [[tier] for tier in Tier if tier in tiers])
-        )
-        for conditions, few in passes
-    )
-
-
-WORST_TIER = case({tier: number for number, tier in enumerate(Tier)}, value=Suspect.tier)
-
-
-def _indexed(condition: str) -> ColumnElement[bool]:
-    """The condition exactly as the index has it. With the type Boolean, SQLAlchemy would append
-    `= 1` on SQLite, which then would not use the index."""
-    return literal_column(f"({condition})")
-
-
-@lru_cache
-def seems_free() -> ColumnElement[bool]:
-    """Whether the suspect of the outer query seems to need an opinion of the caller, as far as one
-    query can tell; `lease_suspects` decides. It takes the `reviewer_parameters`."""
-    own_leases = select(Lease.id).where(
-        leases_of_suspect(REVIEWED_DATASET), Lease.holder == REVIEWER, Lease.until > clock()
-    )
-    not_full = or_(Suspect.full_until.is_(None), Suspect.full_until < clock())
-    return and_(not_full, ~own_leases.exists())
-
-
-def _find_worst(
-    session: Session,
-    queries: Sequence[Select[Any]],
-    parameters: dict[str, str],
-    count: int,
-) -> list[Suspect]:
-    """The first `count` suspects that the queries find, with their samples locked."""
-    found: list[Suspect] = []
-    for query in queries:
-        if len(found) == count:
-            break
-        found += session.scalars(query, {**parameters, "missing": count - len(found)}).all()
-    return found
 
 
 def lease_suspects(

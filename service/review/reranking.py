@@ -143,7 +143,9 @@ def verdicts_of(session: Session, audit: Audit) -> dict[int, Correction]:
     return {
         position: row
         for position, row in corrections.items()
-        if row.audit_id == audit.id and row.verdict in LABEL_VERDICTS
+        if row.audit_id == audit.id
+        and row.verdict in LABEL_VERDICTS
+        and row.certificate_id is None  # nobody looked at the sample
     }
 
 

@@ -4,11 +4,12 @@ which can be reverted in turn."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
-from sqlalchemy import select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
-from service.audits.records import get_completed_audit
+from service.audits.records import get_audit, get_completed_audit
 from service.core.errors import Conflict, NotFound, NotPermitted
 from service.core.principal import Principal
 from service.db.lookup import find_child
@@ -25,66 +26,122 @@ from service.review.states import sync_review_states
 
 
 @dataclass(frozen=True)
-class Reverted:
+class Revert:
     """A batch of reverts. Reverting it by its id restores everything."""
 
-    batch_id: str | None  # None if there was nothing left to revert
+    id: str
+    audit_id: str
     reverted: int
     dataset_version: int
+    created_by: dict[str, str]
+    created_at: datetime
 
 
-def revert(
-    session: Session, audit_id: str, correction_id: str, *, principal: Principal
-) -> Correction:
-    """Revert one correction with a new row; the sample returns to its previous outcome. Reverting
-    a revert restores what it had reverted."""
-    audit = get_completed_audit(session, audit_id)
-    target = find_child(session, Correction, correction_id, audit)
-    if target is None:
-        raise NotFound(f"The audit has no correction {correction_id!r}.")
-    _check_may_revert(principal, target.key_id)
-    rows = _revert_all(session, audit, [target], principal)
-    if not rows:
-        raise Conflict(
-            f"Correction {correction_id!r} is already reverted.", type="already-reverted"
-        )
-    return rows[0]
-
-
-def revert_batch(
-    session: Session, audit_id: str, batch_id: str, *, principal: Principal
-) -> Reverted:
-    """Revert whatever one request stored that is still in force."""
-    audit = get_completed_audit(session, audit_id)
-    targets = session.scalars(
-        select(Correction).where(Correction.audit_id == audit_id, Correction.batch_id == batch_id)
-    ).all()
-    if not targets:
-        raise NotFound(f"The audit has no batch {batch_id!r}.")
-    _check_may_revert(principal, targets[0].key_id)
-    return _reverted(session, audit, _revert_all(session, audit, targets, principal))
-
-
-def revert_work(
+def create_revert(
     session: Session,
     audit_id: str,
-    key_id: str,
     *,
-    since: datetime | None,
     principal: Principal,
-) -> Reverted:
-    """Revert one person's verdicts in an audit that are still in force, optionally only those since
-    a given time.
+    correction_id: str | None = None,
+    batch_id: str | None = None,
+    person_id: str | None = None,
+    since: datetime | None = None,
+) -> Revert:
+    """Revert what is still in force of one correction, of a batch, or of a person's verdicts, by
+    new rows of the log. Reverting a revert restores what it had reverted.
 
     Raises
     ------
     NotFound
-        That person has reviewed nothing in this audit.
+        The audit has no such correction or batch, or the person has reviewed nothing in it.
+    NotPermitted
+        The corrections are somebody else's, and the caller does not lead the review.
+    Conflict
+        Nothing of it is in force.
     """
     audit = get_completed_audit(session, audit_id)
-    _check_may_revert(principal, key_id)
+    if correction_id is not None:
+        targets = _of_correction(session, audit, correction_id)
+    elif batch_id is not None:
+        targets = _of_batch(session, audit, batch_id)
+    else:
+        assert person_id is not None
+        _check_may_revert(principal, person_id)
+        targets = _of_person(session, audit, person_id, since)
+    if targets:
+        _check_may_revert(principal, targets[0].key_id)
+    rows = _revert_all(session, audit, targets, principal)
+    if not rows:
+        raise Conflict(
+            "Nothing to revert: none of these verdicts is in force any more.",
+            type="nothing-to-revert",
+        )
+    return _as_revert(rows)
+
+
+def list_reverts(session: Session, audit_id: str, *, by: str | None = None) -> list[Revert]:
+    """Newest first; `by` keeps those of one key."""
+    get_audit(session, audit_id)
+    rows = session.scalars(_reverts(audit_id, by).order_by(Correction.seq.desc())).all()
+    return [_as_revert(list(batch)[::-1]) for _, batch in groupby(rows, key=_batch_of)]
+
+
+def get_revert(session: Session, audit_id: str, revert_id: str, *, by: str | None = None) -> Revert:
+    get_audit(session, audit_id)
+    query = _reverts(audit_id, by).where(
+        or_(Correction.batch_id == revert_id, Correction.id == revert_id)
+    )
+    rows = session.scalars(query.order_by(Correction.seq)).all()
+    if not rows or _batch_of(rows[0]) != revert_id:
+        raise NotFound(f"The audit has no revert {revert_id!r}.")
+    return _as_revert(rows)
+
+
+def _reverts(audit_id: str, by: str | None) -> Select[Correction]:
     query = select(Correction).where(
-        Correction.audit_id == audit_id,
+        Correction.audit_id == audit_id, Correction.reverts.is_not(None)
+    )
+    return query if by is None else query.where(Correction.key_id == by)
+
+
+def _batch_of(row: Correction) -> str:
+    return row.batch_id or row.id  # rows older than batches stand alone
+
+
+def _as_revert(rows: Sequence[Correction]) -> Revert:
+    """The revert that these rows of one batch, oldest first, make up."""
+    last = rows[-1]
+    return Revert(
+        id=_batch_of(last),
+        audit_id=last.audit_id,
+        reverted=len(rows),
+        dataset_version=last.seq,
+        created_by={"id": last.key_id, "name": last.annotator},
+        created_at=last.created_at,
+    )
+
+
+def _of_correction(session: Session, audit: Audit, correction_id: str) -> Sequence[Correction]:
+    target = find_child(session, Correction, correction_id, audit)
+    if target is None:
+        raise NotFound(f"The audit has no correction {correction_id!r}.")
+    return [target]
+
+
+def _of_batch(session: Session, audit: Audit, batch_id: str) -> Sequence[Correction]:
+    targets = session.scalars(
+        select(Correction).where(Correction.audit_id == audit.id, Correction.batch_id == batch_id)
+    ).all()
+    if not targets:
+        raise NotFound(f"The audit has no batch {batch_id!r}.")
+    return targets
+
+
+def _of_person(
+    session: Session, audit: Audit, key_id: str, since: datetime | None
+) -> Sequence[Correction]:
+    query = select(Correction).where(
+        Correction.audit_id == audit.id,
         Correction.key_id == key_id,
         Correction.verdict.is_not(None),
     )
@@ -92,8 +149,7 @@ def revert_work(
         raise NotFound(f"{key_id!r} has reviewed nothing in this audit.")
     if since is not None:
         query = query.where(Correction.created_at >= since)
-    targets = session.scalars(query).all()
-    return _reverted(session, audit, _revert_all(session, audit, targets, principal))
+    return session.scalars(query).all()
 
 
 def _check_may_revert(principal: Principal, key_id: str) -> None:
@@ -148,9 +204,3 @@ def _end_of_chain(correction_id: str, reverted_by: dict[str, str]) -> str:
     while correction_id in reverted_by:
         correction_id = reverted_by[correction_id]
     return correction_id
-
-
-def _reverted(session: Session, audit: Audit, rows: Sequence[Correction]) -> Reverted:
-    if not rows:
-        return Reverted(None, 0, lock_dataset(session, audit.dataset_id))
-    return Reverted(rows[0].batch_id, len(rows), rows[-1].seq)

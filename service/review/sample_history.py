@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.audits.records import get_audit
+from service.core.errors import NotReady
 from service.core.principal import Principal
-from service.datasets.records import get_sample
+from service.datasets.records import get_ready_dataset, get_sample
 from service.db.tables import (
     Audit,
     Comment,
@@ -35,26 +35,25 @@ class SampleHistory:
 
 
 def read_history(
-    session: Session, audit_id: str, sample_id: str, *, principal: Principal
+    session: Session, dataset_id: str, sample_id: str, *, principal: Principal
 ) -> SampleHistory:
     """The sample's rank in every audit of the dataset, its corrections, reverts and comments."""
-    audit = get_audit(session, audit_id)
-    sample = get_sample(session, audit.dataset_id, sample_id)
+    sample = _get_sample(session, dataset_id, sample_id)
     rows = session.scalars(
         select(Correction)
         .where(
-            Correction.dataset_id == audit.dataset_id,
+            Correction.dataset_id == dataset_id,
             Correction.position == sample.position,
         )
         .order_by(Correction.seq)
     ).all()
     comments = session.scalars(
         select(Comment)
-        .where(Comment.dataset_id == audit.dataset_id, Comment.position == sample.position)
+        .where(Comment.dataset_id == dataset_id, Comment.position == sample.position)
         .order_by(Comment.id)
     ).all()
     now = outcome(rows)
-    blind = now.partially_reviewed and not principal.leads
+    blind = now.partially_reviewed
     visible_rows = [row for row in rows if not blind or row.key_id == principal.key_id]
     visible_comments = [
         comment for comment in comments if not blind or comment.key_id == principal.key_id
@@ -64,15 +63,16 @@ def read_history(
         .join(Ranking, Ranking.audit_id == Audit.id)
         .join(Suspect, Suspect.ranking_id == Ranking.id)
         .where(
-            Ranking.id.in_(newest_rankings(session, audit.dataset_id)),
+            Ranking.id.in_(newest_rankings(session, dataset_id)),
             Suspect.sample_id == sample_id,
         )
         .order_by(Audit.id.desc())
     ).all()
+    audit = _newest_audit(session, dataset_id)
     return SampleHistory(
         sample=sample,
         outcome=now,
-        wanted=now.wanted or audit.opinions,
+        wanted=now.wanted or (audit.opinions if audit else 1),
         ranks=[(row[0], row[1]) for row in ranks],
         corrections=visible_rows,
         comments=visible_comments,
@@ -81,14 +81,17 @@ def read_history(
 
 
 def add_comment(
-    session: Session, audit_id: str, sample_id: str, text: str, *, principal: Principal
+    session: Session, dataset_id: str, sample_id: str, text: str, *, principal: Principal
 ) -> Comment:
-    audit = get_audit(session, audit_id)
-    sample = get_sample(session, audit.dataset_id, sample_id)
+    """Raises NotReady if the dataset was never audited."""
+    sample = _get_sample(session, dataset_id, sample_id)
+    audit = _newest_audit(session, dataset_id)
+    if audit is None:
+        raise NotReady("Start an audit of the dataset before you comment on its samples.")
     comment = Comment(
         id=new_id("cm"),
-        dataset_id=audit.dataset_id,
-        audit_id=audit_id,
+        dataset_id=dataset_id,
+        audit_id=audit.id,
         position=sample.position,
         sample_id=sample_id,
         text=text,
@@ -98,3 +101,13 @@ def add_comment(
     session.add(comment)
     session.flush()
     return comment
+
+
+def _get_sample(session: Session, dataset_id: str, sample_id: str) -> Sample:
+    return get_sample(session, get_ready_dataset(session, dataset_id).id, sample_id)
+
+
+def _newest_audit(session: Session, dataset_id: str) -> Audit | None:
+    return session.scalars(
+        select(Audit).where(Audit.dataset_id == dataset_id).order_by(Audit.id.desc()).limit(1)
+    ).first()

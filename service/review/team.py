@@ -49,7 +49,9 @@ def list_members(session: Session, audit_id: str) -> list[Member]:
     """
     get_audit(session, audit_id)
     rows = session.scalars(
-        select(Correction).where(Correction.audit_id == audit_id).order_by(Correction.seq)
+        select(Correction)
+        .where(Correction.audit_id == audit_id, Correction.certificate_id.is_(None))
+        .order_by(Correction.seq)
     ).all()
     members: dict[str, Member] = {}
     reverted = {row.reverts for row in rows if row.reverts}
@@ -87,10 +89,15 @@ def reviewers(session: Session, audit_id: str) -> Sequence[ApiKey]:
     ).all()
 
 
+def names_of(session: Session, key_ids: Sequence[str]) -> dict[str, str]:
+    keys = session.scalars(select(ApiKey).where(ApiKey.id.in_(key_ids)))
+    return {key.id: key.name for key in keys}
+
+
 def _compare(
     found: SampleOutcome, agreed: dict[str, list[int]], upheld: dict[str, list[int]]
 ) -> None:
-    if len(found.opinions) < 2:
+    if len(found.opinions) < 2 or found.partially_reviewed:
         return
     for who, row in found.opinions.items():
         for other, theirs in found.opinions.items():
@@ -106,7 +113,8 @@ def _share(hits: list[int] | None) -> dict[str, Any] | None:
     if not hits:
         return None
     low, high = wilson(sum(hits), len(hits), level=0.95)
-    return {"estimate": sum(hits) / len(hits), "low": low, "high": high, "n": len(hits)}
+    value = sum(hits) / len(hits)
+    return {"value": value, "low": low, "high": high, "basis": "counted", "n": len(hits)}
 
 
 def _pace(member: Member) -> None:

@@ -76,7 +76,7 @@ class Storage:
                 await run_in_threadpool(file.write, chunk)
             if size == 0:
                 raise BadInput(
-                    "The upload is empty. Send the file as the request body.",
+                    "The upload is empty. Send the file as the request body, or in a form.",
                     type="empty-file",
                 )
         return Received(size, digest.hexdigest())

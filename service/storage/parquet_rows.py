@@ -1,4 +1,4 @@
-"""Reads one row of a Parquet file: only the row group that contains it.
+"""Reads few rows of a Parquet file: only the row groups that contain them.
 
 A million rows have a thousand row groups, and reading the footer that lists them takes longer than
 reading one of them, so the footers of recently used files are cached.
@@ -19,6 +19,19 @@ def read_row(path: Path, row: int, *, row_group: int) -> dict[str, Any]:
     group, offset = divmod(row, row_group)
     with pq.ParquetFile(path, metadata=_footer(path)) as file:
         found: dict[str, Any] = file.read_row_group(group).slice(offset, 1).to_pylist()[0]
+    return found
+
+
+def read_rows(path: Path, first: int, count: int, *, row_group: int) -> list[dict[str, Any]]:
+    """At most `count` rows from `first` on, as `read_row` gives them."""
+    footer = _footer(path)
+    last = min(first + count, footer.num_rows)
+    if first >= last:
+        return []
+    groups = range(first // row_group, (last - 1) // row_group + 1)
+    with pq.ParquetFile(path, metadata=footer) as file:
+        table = file.read_row_groups(list(groups))
+    found: list[dict[str, Any]] = table.slice(first % row_group, last - first).to_pylist()
     return found
 
 

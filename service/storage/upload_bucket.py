@@ -220,7 +220,7 @@ def _requests() -> Generator[None]:
             raise NotThere from error
         log.error("bucket_unavailable", error=str(error))
         raise Unavailable(
-            "The upload bucket does not answer. What you have sent is kept; try again.",
+            "The upload bucket does not answer. Your upload is kept; try again.",
             type="bucket-unavailable",
             retry_after=RETRY_AFTER_SECONDS,
         ) from error

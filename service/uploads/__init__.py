@@ -8,6 +8,7 @@ continues from there. The bytes of a multipart upload go to the upload bucket in
 
 from service.uploads.completion import complete, register
 from service.uploads.reservation import (
+    describe,
     get_multipart_upload,
     get_upload,
     list_open,
@@ -26,6 +27,7 @@ __all__ = [
     "Checksum",
     "append",
     "complete",
+    "describe",
     "discard",
     "get_multipart_upload",
     "get_upload",

@@ -42,19 +42,19 @@ def complete(
 def register(
     session: Session,
     settings: Settings,
-    upload: Upload,
+    upload_id: str,
     received: Received,
     *,
     principal: Principal,
 ) -> Dataset:
     """Create the dataset of a body sent in one request. Raises UploadTooLarge, BadInput."""
-    problem = _check_hash(upload, received)
+    known = session.get_one(Upload, upload_id)
+    problem = _check_hash(known, received)
     if problem is not None:
         raise BadInput(problem["detail"], type="checksum-mismatch")
-    known = session.get_one(Upload, upload.id)
     if known.length is None:
         advisory_lock(session, "uploads")
-        require_quota(session, settings, received.bytes, excluding=upload.id)
+        require_quota(session, settings, received.bytes, excluding=upload_id)
     return create(session, known, received, principal=principal)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import DatasetStatus
+from labelaudit.enums import JobStatus
 from service.core.config import Settings
 from service.core.errors import (
     Conflict,
@@ -69,11 +69,26 @@ def reserve(
         length=length,
         sha256=sha256,
         part_bytes=part_bytes,
-        created_by=principal.name,
+        created_by=principal,
         expires_at=now() + timedelta(hours=settings.upload_hours),
     )
     session.add(upload)
     return upload
+
+
+def describe(
+    session: Session,
+    upload_id: str,
+    *,
+    filename: str,
+    name: str | None,
+    columns: dict[str, Any] | None,
+    sha256: str | None,
+) -> None:
+    """Say again of an upload what `reserve` said, with what the caller has added since."""
+    upload = session.get_one(Upload, upload_id)
+    upload.filename, upload.name = filename, name or filename
+    upload.columns, upload.sha256 = columns, sha256
 
 
 def require_quota(
@@ -83,20 +98,24 @@ def require_quota(
 
     `excluding` is an upload that is not counted, because `length` is its own.
     """
-    stored, count = _total(session, Dataset.bytes, Dataset.status != DatasetStatus.rejected)
+    stored, count = _total(session, Dataset.bytes, Dataset.status != JobStatus.failed)
     reserved, open_count = _total(
         session, Upload.length, _open() & (Upload.id != (excluding or ""))
     )
     if settings.quota_bytes and stored + reserved + length > settings.quota_bytes:
         left = max(0, settings.quota_bytes - stored - reserved)
         raise UploadTooLarge(
-            f"Only {left} bytes of the quota of {settings.quota_bytes} are left. Delete datasets "
-            "that you no longer need, or ask the operator for a larger quota.",
+            f"The file has {length} bytes, but only {left} of your organisation's "
+            f"{settings.quota_bytes} bytes of storage are left: datasets use {stored}, and "
+            f"unfinished uploads {reserved}. Delete datasets that you no longer need, or ask the "
+            "operator for more storage.",
             type="quota-exceeded",
         )
     if settings.quota_datasets and count + open_count >= settings.quota_datasets:
         raise UploadTooLarge(
-            f"You have {count} of at most {settings.quota_datasets} datasets. Delete one first.",
+            f"Your organisation's limit of datasets, {settings.quota_datasets}, is reached: it has "
+            f"{count}, and {open_count} unfinished uploads. Delete a dataset or cancel an upload, "
+            "or ask the operator for a higher limit.",
             type="quota-exceeded",
         )
 

@@ -1,6 +1,5 @@
 """The bytes of a tus upload: appended as they arrive. The file's size is the offset."""
 
-import asyncio
 import fcntl
 import hashlib
 import os
@@ -24,7 +23,6 @@ from service.storage.atomic import make_folder, sync
 from service.storage.local import Storage
 
 BLOCK = 1 << 20
-IDLE_SECONDS = 15.0  # a request that sends nothing for this long ends and releases its lock
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ async def _write(
     start, buffer = offset, bytearray()
     valid = checksum is None
     try:
-        async for chunk in _until_idle(chunks):
+        async for chunk in chunks:
             offset += len(chunk)
             if offset > (upload.length or 0):
                 raise UploadTooLarge(
@@ -135,16 +133,6 @@ async def _write(
             f"from byte {start}."
         )
     return offset
-
-
-async def _until_idle(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same chunks; ends early if the client sends nothing for too long."""
-    iterator = aiter(chunks)
-    while True:
-        try:
-            yield await asyncio.wait_for(anext(iterator), IDLE_SECONDS)
-        except (StopAsyncIteration, TimeoutError):
-            return
 
 
 def _open(storage: Storage, upload: Upload) -> IO[bytes]:

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 
+from service.web.reference_examples import answer_text, request_text
 from service.web.routes import HEADERS
 from service.web.templating import templates
 
@@ -40,6 +41,8 @@ class Operation:
     description: str
     inputs: list[Row]
     answers: list[Answer]
+    request_example: str
+    answer_example: str
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def _page(app: FastAPI) -> str:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             tagged = operations.setdefault(operation["tags"][0], [])
-            tagged.append(_operation(method, path, operation))
+            tagged.append(_operation(method, path, operation, document))
     return templates.get_template("reference.html").render(
         title=document["info"]["title"],
         description=document["info"]["description"],
@@ -87,7 +90,9 @@ def _page(app: FastAPI) -> str:
     )
 
 
-def _operation(method: str, path: str, operation: dict[str, Any]) -> Operation:
+def _operation(
+    method: str, path: str, operation: dict[str, Any], document: dict[str, Any]
+) -> Operation:
     inputs = [
         Row(one["name"], one["in"], one["schema"], one.get("description", ""))
         for one in operation.get("parameters", [])
@@ -97,14 +102,29 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Operation:
         Row(media, "body", content["schema"], body.get("description", ""))
         for media, content in body.get("content", {}).items()
     ]
+    answers = {
+        status: _resolved(answer, document) for status, answer in operation["responses"].items()
+    }
     return Operation(
         method.upper(),
         path,
         operation["summary"],
         operation.get("description", ""),
         inputs,
-        [_answer(*answer) for answer in sorted(operation["responses"].items())],
+        [_answer(status, answer) for status, answer in sorted(answers.items())],
+        request_text(method, path, operation),
+        answer_text(answers),
     )
+
+
+def _resolved(node: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """The node itself, or what its `$ref` leads to."""
+    if "$ref" not in node:
+        return node
+    found: Any = document
+    for part in node["$ref"].removeprefix("#/").split("/"):
+        found = found[part]
+    return dict(found)
 
 
 def _answer(status: str, answer: dict[str, Any]) -> Answer:

@@ -36,13 +36,17 @@ HEADERS = {
 @router.get("/audits/{audit_id}/overview")
 @router.get("/audits/{audit_id}/team")
 def page(request: Request) -> HTMLResponse:
-    """The shell. Its script shows the view that belongs to the URL. The only other host that it may
-    connect to is the upload bucket."""
+    return shell(request)
+
+
+def shell(request: Request, status_code: int = 200) -> HTMLResponse:
+    """The page without its content: its script shows the view that belongs to the URL. The only
+    other host that it may connect to is the upload bucket."""
     headers, bucket = HEADERS, request.app.state.resources.bucket
     if bucket is not None:
         allowed = POLICY.replace("connect-src 'self'", f"connect-src 'self' {bucket.origin}")
         headers = {**HEADERS, "Content-Security-Policy": allowed}
-    return HTMLResponse(SHELL, headers=headers)
+    return HTMLResponse(SHELL, status_code, headers)
 
 
 @router.get("/static/{name:path}")

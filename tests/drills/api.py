@@ -88,7 +88,7 @@ def _upload_through(arena: Arena, proxy: Proxy) -> None:
     assert after - before == {dataset.id}, "the upload became more than one dataset"
     path = f"/v1/datasets/{dataset.id}"
     ready = road.finished(arena.client, path, lambda: time.sleep(0.2))
-    assert ready["status"] == "ready", ready["problem"]
+    assert ready["status"] == "completed", ready["problem"]
     arena.ledger.uploads[dataset.id] = dataset.sha256
 
 

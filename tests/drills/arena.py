@@ -22,7 +22,7 @@ from tests.drills.stack import PATIENCE, Stack, until
 from tests.support import road
 
 # Two shards of some seconds each.
-TRAINING = {"epochs": 300, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
+TRAINING = {"epochs": 120, "replicas": 4, "replicas_per_shard": 2, "families": ["network"]}
 # One shard of some ten seconds, of which each epoch takes one or two.
 FINE_TUNING = {
     "network": "fine_tuned",

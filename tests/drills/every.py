@@ -6,5 +6,15 @@ from tests.drills.registry import DRILLS
 
 __all__ = ["DRILLS"]
 
-for name in ("api", "copies", "disks", "moments", "servers", "soak", "workers"):
+for name in (
+    "api",
+    "copies",
+    "disks",
+    "moments",
+    "pictures",
+    "servers",
+    "slow",
+    "soak",
+    "workers",
+):
     import_module(f"tests.drills.{name}")

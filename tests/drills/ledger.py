@@ -129,7 +129,7 @@ class Caller:
         }
         answer = self.call("POST", f"{audit}/corrections", json={"corrections": [decision]})
         assert answer.status_code == 201, answer.text
-        (made,) = answer.json()["corrections"]
+        (made,) = answer.json()["items"]
         with self.ledger.lock:
             said = (audit.rsplit("/", 1)[1], made["sample_id"])
             self.ledger.corrections[made["id"]] = said

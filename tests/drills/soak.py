@@ -4,9 +4,14 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from scipy.stats import linregress
+from scipy.stats import t as student_t
 from sqlalchemy import select
 
 from labelaudit.enums import JobStatus
@@ -17,20 +22,32 @@ from tests.drills.stack import Stack
 
 PAUSE_SECONDS = (8.0, 20.0)  # between two kills
 PEOPLE = 3
+BLOCKS = 10
 MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the API's process held at one moment."""
+
+    at: float  # seconds
+    pid: int
+    mib: float  # resident
+    descriptors: int
+    threads: int
 
 
 @drill()
 def soak(arena: Arena) -> None:
     """Audits one after another, people who decide, and every some seconds a random kill."""
     end = time.monotonic() + 60 * MINUTES
-    samples: list[tuple[int, float, int, int]] = []
+    samples: list[Sample] = []
     with (
         _in_thread(lambda: _watch(arena.stack, samples, end)),
         _in_thread(lambda: _work(arena, end)),
     ):
         _hurt(arena, end)  # here: what a thread starts dies with that thread
-    arena.notes.append(_flatness(samples))
+    arena.notes.append(trends(samples))
 
 
 def _work(arena: Arena, end: float) -> None:
@@ -77,8 +94,8 @@ def _running(stack: Stack) -> list[Job]:
     return []
 
 
-def _watch(stack: Stack, samples: list[tuple[int, float, int, int]], end: float) -> None:
-    """Every some seconds: the API's process, its resident MiB, descriptors and threads."""
+def _watch(stack: Stack, samples: list[Sample], end: float) -> None:
+    """Every some seconds: what the API's process holds."""
     while time.monotonic() < end:
         time.sleep(3)
         with contextlib.suppress(OSError, AssertionError, ValueError, KeyError):  # it may be dying
@@ -87,24 +104,38 @@ def _watch(stack: Stack, samples: list[tuple[int, float, int, int]], end: float)
             facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
             resident = int(facts["VmRSS"].split()[0]) / 1024
             open_files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-            samples.append((pid, resident, open_files, int(facts["Threads"])))
+            samples.append(
+                Sample(time.monotonic(), pid, resident, open_files, int(facts["Threads"]))
+            )
 
 
-def _flatness(samples: list[tuple[int, float, int, int]]) -> str:
-    """Of the process that lived longest: its first third beside its last."""
-    pids = [one[0] for one in samples]
-    longest = max(set(pids), key=pids.count)
-    lived = [one[1:] for one in samples if one[0] == longest][3:]  # it has warmed up
-    third = max(1, len(lived) // 3)
+def trends(samples: Sequence[Sample]) -> str:
+    """How the process that lived longest grew, per hour, after the first third of its life, in
+    which its caches fill. The 95 % interval is that of a line through the means of `BLOCKS` equal
+    stretches: single samples depend on the ones before them, and would make it too narrow."""
+    longest, _ = Counter(one.pid for one in samples).most_common(1)[0]
+    lived = [one for one in samples if one.pid == longest]
+    settled = lived[len(lived) // 3 :]
+    minutes = (lived[-1].at - lived[0].at) / 60
+    told = [_trend(settled, name) for name in ("mib", "descriptors", "threads")]
+    return f"the API process that lived longest, {minutes:.0f} minutes: {'; '.join(told)}"
 
-    def mean(part: list[tuple[float, int, int]], column: int) -> float:
-        return sum(one[column] for one in part) / len(part)
 
-    told = [
-        f"{name} {mean(lived[:third], column):.0f} -> {mean(lived[-third:], column):.0f}"
-        for column, name in enumerate(("MiB", "descriptors", "threads"))
-    ]
-    return f"the API process that lived longest, {3 * len(lived)} s: {', '.join(told)}"
+def _trend(samples: Sequence[Sample], name: str) -> str:
+    values = np.array([getattr(one, name) for one in samples], dtype=float)
+    hours = np.array([one.at for one in samples]) / 3600
+    stretches = np.array_split(np.arange(len(samples)), BLOCKS)
+    means = [(hours[part].mean(), values[part].mean()) for part in stretches if len(part)]
+    if len(means) < BLOCKS:
+        return f"{name} {values.mean():.0f}, too short for a trend"
+    line = linregress(*zip(*means, strict=True))
+    half = student_t.ppf(0.975, BLOCKS - 2) * np.nan_to_num(line.stderr)  # nan where all are equal
+    low, high = line.slope - half, line.slope + half
+    level = "level" if low <= 0 <= high else "not level"
+    return (
+        f"{name} {values.mean():.0f}, {line.slope:+.1f} per hour "
+        f"({low:+.1f} to {high:+.1f}, {level})"
+    )
 
 
 @contextlib.contextmanager

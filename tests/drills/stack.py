@@ -167,6 +167,7 @@ def running(shape: str, *, within: Path | None = None, **settings: object) -> It
     folder = tempfile.TemporaryDirectory(prefix="labelaudit-drill-", dir=within)
     with contextlib.ExitStack() as held:
         path = Path(held.enter_context(folder))
+        held.callback(until, lambda: not _killed_in(path))  # they may write where all is wiped
         start = _embedded if shape == "embedded" else _production
         stack = held.enter_context(start(path, {**SETTINGS, **settings}))
         stack.wait_ready()
@@ -177,14 +178,29 @@ def running(shape: str, *, within: Path | None = None, **settings: object) -> It
 def _embedded(folder: Path, settings: dict[str, object]) -> Iterator[Stack]:
     with deployed(folder, **settings) as deployment:
         service = deployment.run("serve", "service.cli", "serve", f"--port={deployment.port}")
-        try:
-            yield Stack("embedded", deployment, service)
-        finally:
-            pids = children(service.pid) if service.running else []
-            service.kill9()
-            for pid in pids:  # they have sessions of their own
-                kill(pid)
-            until(lambda: all(map(has_ended, pids)))  # they may write where all is wiped next
+        yield Stack("embedded", deployment, service)
+
+
+def _killed_in(folder: Path) -> list[int]:
+    """Kill whoever works on the folder: workers, those of a service that a drill killed, and
+    whatever they had started. Their ids; empty once all have ended."""
+    found = [pid for pid in _processes() if not has_ended(pid) and _works_in(pid, folder)]
+    for pid in found:
+        kill(pid)
+    return found
+
+
+def _processes() -> list[int]:
+    return [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+
+
+def _works_in(pid: int, folder: Path) -> bool:
+    """Whether the process was told of the folder, which no other process of the machine was."""
+    try:
+        told = [Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "cmdline")]
+    except OSError:  # gone, or somebody else's
+        return False
+    return pid != os.getpid() and any(os.fsencode(folder) in one for one in told)
 
 
 def for_the_service(postgres: servers.PostgresServer) -> str:

@@ -18,7 +18,8 @@ import redis
 import yaml
 from sqlalchemy.engine import make_url
 
-from service.core.config import PREFIX, Settings
+from service.core.config import Settings
+from service.core.secret_files import PREFIX
 from service.jobs.graph import Queue
 
 ROOT = Path(__file__).parents[2]

@@ -22,7 +22,7 @@ from tests.support.processes import Deployment, Process, deployed
 pytestmark = pytest.mark.slow
 
 SOON = {"job_lease_seconds": 2, "sweep_seconds": 0.5, "device": "cpu"}
-LONG_TRAINING = {"epochs": 250, "replicas": 8, "replicas_per_shard": 4, "families": ["network"]}
+LONG_TRAINING = {"epochs": 80, "replicas": 4, "replicas_per_shard": 2, "families": ["network"]}
 PATIENCE = 120.0
 
 

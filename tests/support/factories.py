@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import text
+from numpy.typing import NDArray
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import (
@@ -28,12 +29,16 @@ from service.core.principal import DEFAULT_TENANT, Principal
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
 from service.db.engine import Database
-from service.db.tables import Job, Suspect, new_id
+from service.db.tables import Correction, Job, Suspect, new_id
 from service.ingest import ColumnRoles, Limits, ingest
 from service.ingest.votes import SCHEMA
 from service.issues import FLAGS
 from service.jobs import records as jobs
 from service.options.training import TrainingConfig
+from service.ranking.looks import LooksPlan
+from service.ranking.rate import Interval
+from service.ranking.result import ClassSummary, Summary, VerdictCount
+from service.ranking.tiers import TierPromise
 from service.storage.local import Received, Storage
 
 CLASSES = ("cat", "dog", "fox")
@@ -154,7 +159,7 @@ def make_audit(
             audit_id,
             ranking_id=ranking_id,
             suspects=(_suspect(p, count, classes) for p in range(count)),
-            summary={"noise_rate": {"estimate": 0.1, "low": 0.05, "high": 0.15}},
+            summary=_summary(dataset.class_names, Interval(0.1, 0.05, 0.15), count=count),
         )
         review.sync_ranking(session, dataset_id, ranking_id)
     return audit_id
@@ -164,31 +169,48 @@ def summarise(store: Store, audit_id: str, classes: Sequence[str] = CLASSES) -> 
     """Give the audit's ranking a whole summary; the first two classes are confused."""
     share = np.eye(len(classes))
     share[:2, :2] = [[0.9, 0.1], [0.02, 0.98]]
-    matrix = share.tolist()
-    rate = {"estimate": 0.08, "low": 0.04, "high": 0.2}
     with store.database.write() as session:
-        review.newest_ranking(session, audit_id).summary = {
-            "noise_rate": rate,
-            "noise_matrix": matrix,
-            "class_names": list(classes),
-            "per_class": [
-                {
-                    "class": name,
-                    "given_count": 10,
-                    "estimated_wrong_count": 10 * (1 - matrix[index][index]),
-                    "noise_rate": rate,
-                    "most_confused_with": classes[0] if index == 1 else None,
-                }
-                for index, name in enumerate(classes)
-            ],
-            "tiers": {
-                "obvious": {"count": 10, "expected_precision": 0.93, "lower_bound": 0.81},
-                "possible": {"count": 10, "expected_precision": 0.4, "lower_bound": 0.1},
-                "none": {"count": 10, "expected_precision": None, "lower_bound": None},
-            },
-            "cannot_judge": [f"too few samples (under 30) to judge these classes: {classes[-1]}"],
-            "missing": [],
-        }
+        review.newest_ranking(session, audit_id).summary = _summary(
+            classes,
+            Interval(0.08, 0.04, 0.2),
+            share,
+            cannot_judge=[f"too few samples (under 30) to judge these classes: {classes[-1]}"],
+        )
+
+
+def _summary(
+    classes: Sequence[str],
+    rate: Interval,
+    share: NDArray[np.float64] | None = None,
+    *,
+    count: int = 30,
+    cannot_judge: Sequence[str] = (),
+) -> dict[str, Any]:
+    """A summary as a ranking stores it."""
+    share = np.eye(len(classes)) if share is None else share
+    third = count // 3
+    return Summary(
+        noise_rate=rate,
+        noise_matrix=share,
+        per_class=[
+            ClassSummary(
+                class_index=index,
+                given_count=10,
+                wrong_count=10 * (1 - float(share[index, index])),
+                noise_rate=rate,
+                most_confused_with=0 if index == 1 else None,
+            )
+            for index in range(len(classes))
+        ],
+        tiers={
+            "obvious": TierPromise(third, 0.93, 0.81),
+            "possible": TierPromise(third, 0.4, 0.1),
+            "none": TierPromise(count - 2 * third, None, None),
+        },
+        cannot_judge=[words.replace("{", "{{").replace("}", "}}") for words in cannot_judge],
+        looks=LooksPlan(34, 412, 0.9),
+        verdicts={tier.value: VerdictCount(0, 0) for tier in Tier},
+    ).to_dict(classes)
 
 
 def give_votes(store: Store, dataset_id: str, *votes: tuple[int, str, int, float]) -> None:
@@ -245,6 +267,14 @@ def _write_signals(path: Any, count: int, classes: int) -> None:
         }
     )
     pq.write_table(table, path, row_group_size=ranking_files.ROW_GROUP)
+
+
+def revert(
+    session: Session, audit_id: str, correction_id: str, *, principal: Principal
+) -> Correction:
+    """The row that reverts one correction."""
+    made = review.create_revert(session, audit_id, correction_id=correction_id, principal=principal)
+    return session.scalars(select(Correction).where(Correction.batch_id == made.id)).one()
 
 
 def set_status(store: Store, audit_id: str, status: JobStatus) -> None:

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,21 @@ class LiveService:
         self.thread.join()
 
 
+@contextmanager
+def serving(settings: Settings) -> Iterator[LiveService]:
+    """A service on a migrated database, with a key of an admin."""
+    database = Database(settings.resolved_database_url)
+    with database.write() as session:
+        _, token = create_key(session, name="the tests", role=Role.admin)
+    database.dispose()
+    service = LiveService(settings, free_port(), token)
+    service.start()
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     settings = Settings(
@@ -72,19 +88,15 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     )
     database = Database(settings.resolved_database_url)
     upgrade(database)
-    with database.write() as session:
-        _, token = create_key(session, name="the tests", role=Role.admin)
     database.dispose()
-    service = LiveService(settings, free_port(), token)
-    service.start()
-    worker = Worker.open(settings, {"cpu", "gpu"}, HANDLERS)
-    thread = threading.Thread(target=poll, args=(worker,), kwargs={"idle_seconds": 0.05})
-    thread.start()
-    yield service
-    worker.stopping.set()
-    thread.join()
-    worker.database.dispose()
-    service.stop()
+    with serving(settings) as service:
+        worker = Worker.open(settings, {"cpu", "gpu"}, HANDLERS)
+        thread = threading.Thread(target=poll, args=(worker,), kwargs={"idle_seconds": 0.05})
+        thread.start()
+        yield service
+        worker.stopping.set()
+        thread.join()
+        worker.database.dispose()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, select
 from sqlalchemy.orm import Session
 
-from labelaudit.enums import Role, Verdict
+from labelaudit.enums import Goal, Role, Verdict, WebhookEvent
 from service import review, uploads
 from service.accounts import api_keys, sessions
 from service.accounts.principals import principal_of
@@ -14,7 +14,15 @@ from service.core.config import Settings
 from service.core.principal import Principal
 from service.datasets import members
 from service.exports import records as exports
-from service.review import NewCorrection, SuspectFilter, assignments, sample_history
+from service.review import (
+    NewCorrection,
+    SuspectFilter,
+    assignments,
+    certificates,
+    sample_history,
+)
+from service.webhooks import deliveries
+from service.webhooks import records as webhooks
 from tests.support.factories import Store, make_audit, make_dataset, sample_id
 
 
@@ -41,14 +49,23 @@ def make_one_of_each(store: Store, settings: Settings, tenant_id: str) -> set[st
         export = exports.start_export(
             session, dataset_id, format="csv", dataset_version=None, principal=ann
         )
-        _review(session, audit_id, ann)
+        _review(session, dataset_id, audit_id, ann)
         with idempotency.once(session, ann, "a key of ours", "print") as answer:
             answer.body = {}
         ranking_id = review.newest_ranking(session, audit_id).id
+        webhook, _ = webhooks.create_webhook(
+            session,
+            url="https://hooks.example.com/",
+            events=[WebhookEvent.audit_completed],
+            description="",
+            hosts=["hooks.example.com"],
+            principal=ann,
+        )
+        deliveries.send_test(session, webhook.id)
     return {tenant_id, dataset_id, audit_id, ranking_id, export.id, ann.key_id}
 
 
-def _review(session: Session, audit_id: str, ann: Principal) -> None:
+def _review(session: Session, dataset_id: str, audit_id: str, ann: Principal) -> None:
     assignments.create_assignment(
         session,
         audit_id,
@@ -59,7 +76,15 @@ def _review(session: Session, audit_id: str, ann: Principal) -> None:
         reserved=False,
         principal=ann,
     )
-    sample_history.add_comment(session, audit_id, sample_id(2), "blurred", principal=ann)
+    certificates.open_certificate(
+        session,
+        audit_id,
+        goal=Goal.suggestion_right,
+        level=0.9,
+        wanted=SuspectFilter(),
+        principal=ann,
+    )
+    sample_history.add_comment(session, dataset_id, sample_id(2), "blurred", principal=ann)
     review.submit(session, audit_id, [NewCorrection(sample_id(3), Verdict.keep)], principal=ann)
     review.lease_next(
         session, audit_id, principal=ann, wanted=SuspectFilter(), count=1, lease_seconds=60

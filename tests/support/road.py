@@ -156,7 +156,7 @@ def send(client: Client, upload: Upload, wait: Wait, *, seconds: float = 200) ->
     )
     assert answer.status_code == 202, answer.text
     dataset = finished(client, answer.headers["location"], wait, seconds=seconds)
-    assert dataset["status"] == "ready", dataset["problem"]
+    assert dataset["status"] == "completed", dataset["problem"]
     assert dataset["kind"] == upload.kind
     return dataset
 
@@ -174,7 +174,7 @@ def finished(client: Client, path: str, wait: Wait, *, seconds: float = 200) -> 
     deadline = time.monotonic() + seconds
     while True:
         job: dict[str, Any] = client.get(path).json()
-        if job["status"] not in ("processing", "queued", "running"):
+        if job["status"] not in ("queued", "running"):
             return job
         assert time.monotonic() < deadline, f"{path} is still {job}"
         wait()

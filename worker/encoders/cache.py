@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from service.options.encoders import get_encoder
 
 # Bump when `encode_pixels` would give other pixels for the same images.
-PIXELS_VERSION = 1
+PIXELS_VERSION = 2
 
 
 def cache_key(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image, Resampling
 
 from service.core.errors import BadDataset
-from service.ingest.image_files import (
+from service.pictures.image_files import (
     BadImage,
     decode_image,
     open_image,

@@ -41,7 +41,7 @@ class Samples:
         if len(chosen) == 0:
             raise ValueError("there are no samples to encode")
         if chosen.min() < 0 or chosen.max() >= total:
-            raise ValueError(f"positions must lie in [0, {total}), {parquet.name} has no others")
+            raise ValueError(f"positions must be in [0, {total}), {parquet.name} has no others")
         return cls(parquet, upload, chosen.astype(np.int64))
 
     def __len__(self) -> int:

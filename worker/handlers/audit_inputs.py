@@ -1,6 +1,5 @@
 """What the jobs of one audit share: its rows, its labels, its arrays."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,11 +59,3 @@ def training_config(audit: Audit) -> TrainingConfig:
 def save_array(worker: Worker, key: str, array: NDArray[Any]) -> None:
     with worker.storage.writing(key) as path, path.open("wb") as file:
         np.save(file, array)
-
-
-def shard_folders(worker: Worker, audit: Audit) -> list[Path]:
-    assert audit.plan is not None
-    return [
-        worker.storage.path(audits.shard_key(audit.id, shard))
-        for shard in range(len(audit.plan["shards"]))
-    ]

@@ -66,7 +66,7 @@ def run_classifier(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     calibration = calibrate(fitted.held_out, cleaned.targets, judged, seed=spec.seed)
     samples = Samples.open(
         worker.storage.path(datasets.samples_key(dataset.id)),
-        worker.storage.path(datasets.upload_key(dataset.id)),
+        datasets.media_path(worker.storage, dataset.id),
         positions,
     )
     encoder, table = describe_encoder(str(dataset.kind), audit.config["encoder"], samples)

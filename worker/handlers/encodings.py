@@ -38,7 +38,7 @@ def ensure_encoding(
     inputs = encode(
         str(dataset.kind),
         worker.storage.path(datasets.samples_key(dataset.id)),
-        worker.storage.path(datasets.upload_key(dataset.id)),
+        datasets.media_path(worker.storage, dataset.id),
         encoder=encoder,
         fine_tuned=fine_tuned,
         destination=worker.storage.path(key),

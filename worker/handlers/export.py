@@ -1,14 +1,21 @@
 """A dataset with its corrections applied -> one file."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from labelaudit.enums import Verdict
 from service import review
+from service.audits.suspects import newest_completed_audit, newest_ranking
+from service.audits.whole_ranking import by_row
 from service.datasets import records as datasets
+from service.db.tables import Correction as CorrectionRow
 from service.db.tables import Dataset, Export
 from service.exports import records as exports
-from service.exports.formats import Correction, export
+from service.exports.formats import Correction, Suggestion, Suggestions, export
+from service.exports.formats.label_studio import NO_SUGGESTIONS, model_version
 from service.jobs.records import Claim
 from service.review.hash_chain import anchor_head
 from worker.runtime.context import Commit, Worker
@@ -35,13 +42,37 @@ def run_export(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
             },
             path,
             format=wanted.format,
+            suggestions=_suggestions(worker, wanted, dataset),
             on_progress=lease.report,
         )
         size, digest = _measure(path)
+    counts = _counts(standing.values())
     filename = _export_name(dataset, wanted, extension)
     return lambda session: exports.complete_export(
-        session, wanted.id, filename=filename, bytes=size, sha256=digest
+        session, wanted.id, filename=filename, bytes=size, sha256=digest, counts=counts
     )
+
+
+def _suggestions(worker: Worker, wanted: Export, dataset: Dataset) -> Suggestions:
+    """What the newest audit suggests, for the format that has it."""
+    if wanted.format != "label-studio":
+        return NO_SUGGESTIONS
+    with worker.database.read() as session:
+        audit = newest_completed_audit(session, dataset.id)
+        if audit is None:
+            return NO_SUGGESTIONS
+        ranking_id = newest_ranking(session, audit.id).id
+    ranked = by_row(worker.database.read, dataset.id, ranking_id)
+    rows = (_suggestion(row, dataset.class_names) for row in ranked)
+    return Suggestions(model_version(audit.id), rows)
+
+
+def _suggestion(row: Any, class_names: list[str]) -> Suggestion:
+    """The suggested label of a suspect, or else the given one, with its probability."""
+    label, score = row.suggested_label, row.suggested_label_confidence or 0.0
+    if label is None:
+        label, score = row.given_label, 1 - row.p_wrong
+    return Suggestion(row.position, class_names[label], score, row.p_wrong)
 
 
 def _as_exported(correction: Any, class_names: list[str]) -> Correction:
@@ -52,7 +83,15 @@ def _as_exported(correction: Any, class_names: list[str]) -> Correction:
         annotator=correction.annotator,
         corrected_at=correction.created_at,
         excluded=label is None,
+        certificate=correction.certificate_id,
     )
+
+
+def _counts(standing: Iterable[CorrectionRow]) -> dict[str, int]:
+    """How many labels the file changed, kept and left out."""
+    names = {Verdict.keep: "kept", Verdict.exclude: "excluded"}
+    found = Counter(names.get(one.verdict, "changed") for one in standing if one.verdict)
+    return {name: found[name] for name in ("changed", "kept", "excluded")}
 
 
 def _measure(path: Path) -> tuple[int, str]:

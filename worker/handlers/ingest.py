@@ -48,7 +48,11 @@ def run_ingest(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
         filename=dataset.filename,
         roles=ColumnRoles(**requested),
         destination=worker.storage.path(datasets.folder(dataset_id)),
-        allowance=Allowance(settings.ingest_memory_bytes, settings.ingest_seconds),
+        allowance=Allowance(
+            settings.ingest_memory_bytes,
+            settings.ingest_seconds,
+            settings.reads_without_network_only,
+        ),
         on_progress=lambda share: lease.report(done + (1 - done) * share),
         on_columns=store_columns,
     )

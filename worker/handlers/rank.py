@@ -18,6 +18,7 @@ from service import review
 from service.audits import class_profiles, ranking_files
 from service.audits import records as audits
 from service.audits.records import SuspectRow
+from service.audits.shard_files import shard_folders
 from service.datasets import encodings
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
@@ -45,12 +46,12 @@ from worker.handlers.audit_inputs import (
     analysed_labels,
     check_trainable,
     load_audit,
-    shard_folders,
 )
+from worker.handlers.whole_dataset import check_dataset
 from worker.runtime.context import Commit, Worker
 from worker.runtime.lease import JobLease
 
-NO_VECTORS = "no encodings: near duplicates and outliers were not looked for"
+NO_VECTORS = "no encodings: near duplicates and outliers were not searched for"
 
 
 def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
@@ -76,6 +77,10 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
     summary = ranking.summary.to_dict(dataset.class_names)
     summary["issues"] = issues.counts()
+    samples = worker.storage.path(datasets.samples_key(dataset.id))
+    summary["checks"] = check_dataset(
+        samples, evidence.labels, dataset.class_names, positions, issues, graph
+    )
     if issues.outlier_score is None:
         summary["missing"].append(NO_VECTORS)
     summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
@@ -111,7 +116,7 @@ def _learned_matrix(worker: Worker, audit: Audit) -> list[list[float]] | None:
         return None
     from worker.training.shard import learned_noise_matrix
 
-    matrix = learned_noise_matrix(shard_folders(worker, audit))
+    matrix = learned_noise_matrix(shard_folders(worker.storage, audit))
     return None if matrix is None else [[round(float(v), 6) for v in row] for row in matrix]
 
 
@@ -149,7 +154,7 @@ def _evidence(worker: Worker, audit: Audit, dataset: Dataset) -> tuple[Evidence,
         folder = audits.folder(audit.id)
         labels = np.load(worker.storage.path(f"{folder}/labels.npy"))
         positions = np.load(worker.storage.path(f"{folder}/positions.npy"))
-        evidence = load_evidence(shard_folders(worker, audit), labels, n_classes)
+        evidence = load_evidence(shard_folders(worker.storage, audit), labels, n_classes)
     votes = annotators.load_votes(
         worker.storage.path(annotators.votes_key(dataset.id)),
         n_samples=dataset.sample_count,
@@ -182,7 +187,7 @@ def _vectors(
         )
         path = inputs.path
     vectors: NDArray[Any] = np.load(path, mmap_mode="r")
-    graph = load_graph(shard_folders(worker, audit))
+    graph = load_graph(shard_folders(worker.storage, audit))
     if graph is None:  # no shard had vectors to search, or the neighbours family was not wanted
         graph = nearest_neighbours(torch.from_numpy(project(vectors)))
     return vectors, graph

@@ -58,6 +58,10 @@ RUN: Mapping[JobType, Callable[[Worker, Claim, JobLease], Commit]] = {
     JobType.predict: run_predict,
     JobType.export: run_export,
 }
+ON_START: Mapping[JobType, Callable[[Session, str], None]] = {
+    JobType.ingest: datasets.begin,
+    JobType.export: exports.begin,
+}
 ON_FAILURE: Mapping[OnFailure, Callable[[Session, str, Problem], None]] = {
     OnFailure.reject_dataset: datasets.reject,
     OnFailure.fail_export: exports.fail_export,
@@ -76,7 +80,7 @@ def _handler(type: JobType) -> JobHandler:
     moves_audit = spec.progress is not None
     return JobHandler(
         run=RUN[type],
-        on_start=_start_audit if moves_audit else _do_nothing,
+        on_start=ON_START.get(type, _start_audit if moves_audit else _do_nothing),
         on_progress=audits.report_progress if moves_audit else _do_nothing,
         on_failure=ON_FAILURE[spec.on_failure],
         cleanup=CLEANUP[spec.cleanup],

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from service.audits.shard_files import PROBABILITIES_FILE, SHARD_FILE, read_shards
 from service.ranking.evidence import Evidence
 from service.ranking.trajectory import Trajectory
 from service.storage.atomic import publish
@@ -34,8 +35,6 @@ from worker.training.spec import (
     threads_for,
 )
 
-SHARD_FILE = "shard.json"
-PROBABILITIES_FILE = "probabilities.npy"
 SOFT_LABELS_FILE = "soft_labels.npy"
 
 
@@ -99,14 +98,7 @@ def load_evidence(
 ) -> Evidence:
     """The ranking's evidence from the folders that `run_shard` wrote."""
     folders = list(folders)
-    trajectories: list[Trajectory] = []
-    probabilities: dict[str, NDArray[np.float32]] = {}
-    for folder in folders:
-        if (folder / "trajectory.json").exists():
-            trajectories.append(Trajectory.load(folder))
-        else:
-            family = json.loads((folder / SHARD_FILE).read_text())["spec"]["family"]
-            probabilities[family] = np.load(folder / PROBABILITIES_FILE)
+    trajectories, probabilities = read_shards(folders)
     return Evidence(
         labels=labels,
         n_classes=n_classes,

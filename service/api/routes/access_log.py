@@ -1,29 +1,22 @@
 """/v1/access-log: who did what, when, from where."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BeforeValidator
 
 from labelaudit.schemas import AccessEntryRead, Page
-from labelaudit.schemas.base import written_moment
 from service.accounts import access_log
 from service.api import cursors
 from service.api.dependencies import KeyManager, Operator, ReadSession, ResourcesDep
-from service.api.problems import documented
+from service.api.document import documented
+from service.api.pages import Cursor, Limit, Moment, page
 from service.api.routing import TransactionRouter
 from service.db.tables import AccessEntry
 
 router = TransactionRouter(prefix="/v1/access-log", tags=["access log"], responses=documented(400))
 
 Action = Annotated[str | None, Query(max_length=40)]
-Since = Annotated[
-    Annotated[datetime, BeforeValidator(written_moment)] | None,
-    Query(description="In UTC, where it does not say otherwise."),
-]
-Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 @router.get("", response_model=Page[AccessEntryRead])
@@ -32,8 +25,8 @@ def list_access_log(
     caller: KeyManager,
     action: Action = None,
     key_id: Annotated[str | None, Query(max_length=16)] = None,
-    since: Since = None,
-    cursor: str | None = None,
+    since: Moment = None,
+    cursor: Cursor = None,
     limit: Limit = 100,
 ) -> dict[str, Any]:
     """The organisation's sign-ins, refusals, changes of keys and members, exports and deletions,
@@ -44,9 +37,9 @@ def list_access_log(
         tenant_id=caller.tenant_id,
         action=action,
         key_id=key_id,
-        since=_in_utc(since),
+        since=since,
         before=_before(cursor),
-        limit=limit,
+        limit=limit + 1,
     )
     return _page(found, limit)
 
@@ -56,20 +49,20 @@ def list_service_log(
     resources: ResourcesDep,
     caller: Operator,
     action: Action = None,
-    since: Since = None,
-    cursor: str | None = None,
+    since: Moment = None,
+    cursor: Cursor = None,
     limit: Limit = 100,
 ) -> dict[str, Any]:
-    """What belongs to no organisation, newest first: failed sign-ins of nobody known, and what was
-    done by commands beside the service."""
+    """List entries of no organisation, newest first: failed sign-ins of unknown callers, and
+    actions of commands that run without the service."""
     with resources.for_every_tenant() as session:
         found = access_log.list_entries(
             session,
             tenant_id=None,
             action=action,
-            since=_in_utc(since),
+            since=since,
             before=_before(cursor),
-            limit=limit,
+            limit=limit + 1,
         )
     return _page(found, limit)
 
@@ -78,12 +71,14 @@ def _before(cursor: str | None) -> int | None:
     return int(cursors.decode(cursor, int)[0]) if cursor else None
 
 
-def _in_utc(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _page(found: Sequence[AccessEntry], limit: int) -> dict[str, Any]:
-    following = cursors.encode(found[-1].id) if len(found) == limit else None
-    return {"items": found, "next_cursor": following}
+    made = page(found, limit, lambda entry: (entry.id,))
+    return {**made, "items": [_shown(entry) for entry in made["items"]]}
+
+
+def _shown(entry: AccessEntry) -> dict[str, Any]:
+    known = entry.key_id is not None or entry.name is not None
+    return {
+        **entry.to_dict(),
+        "by": {"id": entry.key_id, "name": entry.name or ""} if known else None,
+    }

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Body
+from fastapi import Body, Response
 
 from labelaudit.schemas import (
     KeyCreate,
@@ -10,6 +10,7 @@ from labelaudit.schemas import (
     KeyRead,
     KeyRotate,
     Me,
+    Page,
 )
 from service.accounts import api_keys
 from service.api.dependencies import (
@@ -19,7 +20,8 @@ from service.api.dependencies import (
     SettingsDep,
     WriteSession,
 )
-from service.api.problems import documented
+from service.api.document import documented
+from service.api.pages import Cursor, Limit, slice_of
 from service.api.routing import TransactionRouter
 from service.db.tables import ApiKey
 
@@ -30,12 +32,16 @@ router = TransactionRouter(prefix="/v1", tags=["keys"], responses=documented())
 def read_me(session: ReadSession, caller: Anyone) -> dict[str, Any]:
     """Your key: who you are and what you may do."""
     key = api_keys.get_key(session, caller.key_id)
-    return {**key.to_dict(), "key_id": key.id, "scopes": sorted(caller.all_scopes)}
+    return {**key.to_dict(), "scopes": sorted(caller.all_scopes)}
 
 
 @router.post("/keys", status_code=201, response_model=KeyCreated)
 def create_key(
-    session: WriteSession, settings: SettingsDep, caller: KeyManager, wanted: KeyCreate
+    session: WriteSession,
+    response: Response,
+    settings: SettingsDep,
+    caller: KeyManager,
+    wanted: KeyCreate,
 ) -> dict[str, Any]:
     """Create a key; its token is shown only in this response. `scopes` replaces the permissions of
     the role."""
@@ -48,13 +54,23 @@ def create_key(
         dataset_id=wanted.dataset_id,
         expires_at=wanted.expires_at if said else api_keys.default_expiry(settings),
     )
+    response.headers["Location"] = f"/v1/keys/{key.id}"
     return {**key.to_dict(), "token": token}
 
 
-@router.get("/keys", response_model=list[KeyRead])
-def list_keys(session: ReadSession, caller: KeyManager) -> list[ApiKey]:
-    """List the organisation's keys and the people who signed in by OIDC; without secrets."""
-    return api_keys.list_keys(session)
+@router.get("/keys", response_model=Page[KeyRead])
+def list_keys(
+    session: ReadSession, caller: KeyManager, cursor: Cursor = None, limit: Limit = 100
+) -> dict[str, Any]:
+    """List the organisation's keys and the people who signed in by OIDC, oldest first; without
+    secrets."""
+    return slice_of(api_keys.list_keys(session), cursor, limit)
+
+
+@router.get("/keys/{key_id}", response_model=KeyRead)
+def read_key(session: ReadSession, caller: KeyManager, key_id: str) -> ApiKey:
+    """One key, without its secret."""
+    return api_keys.get_key(session, key_id)
 
 
 @router.post("/keys/{key_id}/rotate", response_model=KeyCreated, responses=documented(409))
@@ -70,7 +86,7 @@ def rotate_key(
     return {**key.to_dict(), "token": token}
 
 
-@router.delete("/keys/{key_id}", response_model=KeyRead)
-def revoke_key(session: WriteSession, caller: KeyManager, key_id: str) -> ApiKey:
-    """Revoke a key. It stops working with the next request."""
-    return api_keys.revoke_key(session, key_id)
+@router.delete("/keys/{key_id}", status_code=204)
+def revoke_key(session: WriteSession, caller: KeyManager, key_id: str) -> None:
+    """Revoke a key. It stops working with the next request, and stays in the list."""
+    api_keys.revoke_key(session, key_id)

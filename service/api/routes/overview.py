@@ -2,13 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 
 from labelaudit.enums import Tier
-from labelaudit.schemas import DataMapRead, FindingsRead, Pairs
+from labelaudit.schemas import DataMapRead, FindingsRead, Page, PairRead
 from service import reports, review
+from service.api import summaries
+from service.api.budget import expensive
 from service.api.dependencies import Reader, ReadSession, StorageDep
-from service.api.problems import documented
+from service.api.document import documented, produces, revalidated
+from service.api.downloads import download, send_made
+from service.api.pages import Cursor, Limit, slice_of
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
 
@@ -17,13 +21,14 @@ router = TransactionRouter(
 )
 
 
-@router.get("/pairs", response_model=Pairs)
-def list_pairs(
+@router.get("/class-pairs", response_model=Page[PairRead])
+def list_class_pairs(
     session: ReadSession,
     caller: Reader,
     audit_id: str,
     tier: Annotated[list[Tier] | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    cursor: Cursor = None,
+    limit: Limit = 200,
 ) -> dict[str, Any]:
     """List pairs of given and predicted class, most open suspects first. Covers the obvious and
     possible tiers unless `tier` names others."""
@@ -33,45 +38,44 @@ def list_pairs(
         session,
         review.newest_ranking(session, audit_id).id,
         tiers=tier or [Tier.obvious, Tier.possible],
-        limit=limit,
     )
-    return {
-        "pairs": [
-            {
-                "given_label": names[pair.given_label],
-                "predicted_label": names[pair.predicted_label],
-                "open": pair.open,
-                "total": pair.total,
-            }
-            for pair in found
-        ]
-    }
+    shown = [
+        {
+            "given_label": names[pair.given_label],
+            "predicted_label": names[pair.predicted_label],
+            "open": pair.open,
+            "total": pair.total,
+        }
+        for pair in found
+    ]
+    return slice_of(shown, cursor, limit)
 
 
 @router.get("/findings", response_model=FindingsRead)
 def read_findings(session: ReadSession, caller: Reader, audit_id: str) -> dict[str, Any]:
-    """What reviewers have found so far: errors by the number of samples reviewed, each tier's share
-    of wrong labels with its 95 % interval, and how much each person reviewed. `noise_rate` is the
-    share of errors that reviewing random samples would find."""
+    """The findings of the review so far. Contains the errors by the number of samples reviewed,
+    each tier's share of wrong labels with its 95% interval, and how much each person reviewed.
+    `noise_rate` is the share of errors that reviewing random samples would find."""
     audit = audits.get_completed_audit(session, audit_id)
     ranking = review.newest_ranking(session, audit_id)
     found = reports.read_findings(session, audit_id, ranking.id)
     return {
         "reviewed": found.reviewed,
         "errors": found.errors,
-        "noise_rate": (ranking.summary or audit.summary or {}).get("noise_rate"),
+        "noise_rate": summaries.noise_rate(ranking.summary or audit.summary or {}),
         "curve": [{"reviewed": reviewed, "errors": errors} for reviewed, errors in found.curve],
-        "tiers": found.tiers,
+        "tiers": [summaries.tier_found(tier) for tier in found.tiers],
         "people": found.people,
     }
 
 
-@router.get("/data-map", response_model=DataMapRead)
+@router.get("/data-map", response_model=DataMapRead, responses=documented(429))
+@expensive
 def read_data_map(
     session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
 ) -> dict[str, Any]:
-    """Points of the data map, column by column: all of the worst ranks and an even selection of the
-    rest, at most 2,000 of `total` samples. Confidence is low = bad."""
+    """Points of the data map, column by column, for at most 2,000 of `total` samples. All of the
+    worst ranks are included, and an even selection of the rest. Confidence is low = bad."""
     dataset = audits.dataset_of(session, audits.get_completed_audit(session, audit_id))
     ranking = review.newest_ranking(session, audit_id)
     found = reports.read_data_map(session, storage, audit_id, ranking.id)
@@ -88,8 +92,15 @@ def read_data_map(
     }
 
 
-@router.get("/plots/{name}.{format}", response_class=Response)
+@download(
+    router,
+    "/plots/{name}.{format}",
+    response_class=Response,
+    responses={**produces("image/svg+xml", "image/png", description="The plot."), **revalidated()},
+)
+@expensive
 def read_plot(
+    request: Request,
     session: ReadSession,
     storage: StorageDep,
     caller: Reader,
@@ -100,7 +111,8 @@ def read_plot(
 ) -> Response:
     """A plot of the overview, drawn from the current state."""
     plot_data = reports.read_plot_data(session, storage, audit_id)
-    return Response(
+    return send_made(
+        request,
         reports.draw(name, plot_data, format=format, theme=theme),
         media_type="image/svg+xml" if format == "svg" else "image/png",
         headers={
@@ -110,14 +122,21 @@ def read_plot(
     )
 
 
-@router.get("/report.html", response_class=Response)
+@download(
+    router,
+    "/report.html",
+    response_class=Response,
+    responses={**produces("text/html", description="The report."), **revalidated()},
+)
+@expensive
 def read_report(
-    session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
+    request: Request, session: ReadSession, storage: StorageDep, caller: Reader, audit_id: str
 ) -> Response:
     """The overview as one self-contained HTML file with figures, plots and the worst suspects. It
     has no scripts and no external references."""
-    return Response(
-        reports.build_report(session, storage, audit_id),
+    return send_made(
+        request,
+        reports.build_report(session, storage, audit_id).encode(),
         media_type="text/html; charset=utf-8",
         headers={
             "Content-Disposition": f'inline; filename="report-{audit_id}.html"',

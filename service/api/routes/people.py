@@ -1,37 +1,36 @@
-"""/v1/audits/{id}: review settings, assignments, the team, reverts and sample histories."""
+"""/v1/audits/{id}: review settings, assignments, the team and reverts."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Body
+from fastapi import Response
 
 from labelaudit.schemas import (
     AssignmentCreate,
     AssignmentRead,
-    CommentCreate,
-    CommentRead,
-    Person,
-    RevertedRead,
-    RevertWork,
+    Page,
+    PersonWithRole,
+    RevertCreate,
+    RevertRead,
     ReviewSettings,
     ReviewSettingsRead,
-    SampleHistory,
-    Team,
-    Words,
+    TeamMember,
 )
 from service import review
-from service.api import presenters
+from service.api import idempotency, presenters
 from service.api.dependencies import (
     Annotator,
     Auditor,
+    IdempotencyKey,
     Reader,
     ReadSession,
     WriteSession,
 )
-from service.api.problems import documented
+from service.api.document import documented
+from service.api.pages import Cursor, Limit, slice_of
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
-from service.db.tables import Assignment, Comment, Dataset
-from service.review import assignments, sample_history, team
+from service.db.tables import Assignment, Audit, Dataset
+from service.review import assignments, team
 
 router = TransactionRouter(
     prefix="/v1/audits/{audit_id}", tags=["people"], responses=documented(409)
@@ -42,65 +41,106 @@ router = TransactionRouter(
 def set_review_settings(
     session: WriteSession, caller: Auditor, audit_id: str, wanted: ReviewSettings
 ) -> Any:
-    """Set how many opinions each sample wants and who adjudicates when they differ. Applies to
+    """Set how many opinions each sample requires and who adjudicates when they differ. Applies to
     samples that nobody has reviewed yet; others keep their number of opinions."""
-    return assignments.update_review_settings(
+    audit = assignments.update_review_settings(
         session, audit_id, opinions=wanted.opinions, adjudicators=wanted.adjudicators
     )
+    return _settings(session, audit)
 
 
 @router.get("/review-settings", response_model=ReviewSettingsRead)
 def read_review_settings(session: ReadSession, caller: Reader, audit_id: str) -> Any:
-    """How many opinions each sample wants, and who adjudicates besides those who lead."""
-    return audits.get_audit(session, audit_id)
+    """How many opinions each sample requires, and who adjudicates besides uploaders and admins."""
+    return _settings(session, audits.get_audit(session, audit_id))
 
 
-@router.get("/people", response_model=list[Person])
-def list_people(session: ReadSession, caller: Auditor, audit_id: str) -> Any:
-    """List who can review: the people to name in assignments and as adjudicators."""
-    return team.reviewers(session, audit_id)
+@router.get("/people", response_model=Page[PersonWithRole])
+def list_people(
+    session: ReadSession, caller: Auditor, audit_id: str, cursor: Cursor = None, limit: Limit = 200
+) -> Any:
+    """List who can review, by name: the people to name in assignments and as adjudicators."""
+    return slice_of(team.reviewers(session, audit_id), cursor, limit)
 
 
-@router.get("/team", response_model=Team)
-def read_team(session: ReadSession, caller: Reader, audit_id: str) -> dict[str, Any]:
+@router.get("/team", response_model=Page[TeamMember])
+def list_team(
+    session: ReadSession, caller: Reader, audit_id: str, cursor: Cursor = None, limit: Limit = 200
+) -> dict[str, Any]:
     """How much each person reviewed, how fast, and how far they agree with the others. Annotators
     see only their own line."""
     members = team.list_members(session, audit_id)
     visible = [member for member in members if caller.leads or member.id == caller.key_id]
-    return {"members": visible}
+    return slice_of(visible, cursor, limit)
 
 
-@router.post("/team/{key_id}/revert", response_model=RevertedRead)
-def revert_work(
+@router.post("/reverts", status_code=201, response_model=RevertRead)
+def create_revert(
     session: WriteSession,
+    response: Response,
     caller: Annotator,
     audit_id: str,
-    key_id: str,
-    options: Annotated[RevertWork | None, Body()] = None,
+    wanted: RevertCreate,
+    idempotency_key: IdempotencyKey = None,
 ) -> Any:
-    """Revert all of a person's verdicts in this audit, or those since a given time: your own, or
-    anybody's if you lead. The revert is a batch, which can itself be reverted."""
-    since = options.since if options else None
-    return review.revert_work(session, audit_id, key_id, since=since, principal=caller)
+    """Revert a correction, everything that one request stored, or a person's verdicts: your own,
+    or anybody's if you lead. The log keeps both, and samples return to their previous state.
+
+    A revert is a batch, which can itself be reverted. 409
+    `nothing-to-revert` if nothing of it is in force any more. A request repeated with the same
+    `Idempotency-Key` returns the same revert.
+    """
+
+    def create() -> str:
+        return review.create_revert(
+            session,
+            audit_id,
+            correction_id=wanted.correction_id,
+            batch_id=wanted.batch_id,
+            person_id=wanted.person_id,
+            since=wanted.since,
+            principal=caller,
+        ).id
+
+    request = idempotency.fingerprint_of("revert", audit_id, wanted.model_dump_json())
+    revert_id = idempotency.create_once(session, caller, idempotency_key, request, create)
+    response.headers["Location"] = f"/v1/audits/{audit_id}/reverts/{revert_id}"
+    return review.get_revert(session, audit_id, revert_id, by=caller.key_id)
 
 
-@router.post("/batches/{batch_id}/revert", response_model=RevertedRead)
-def revert_batch(session: WriteSession, caller: Annotator, audit_id: str, batch_id: str) -> Any:
-    """Revert the corrections, or reverts, of one request that are still in force."""
-    return review.revert_batch(session, audit_id, batch_id, principal=caller)
+@router.get("/reverts", response_model=Page[RevertRead])
+def list_reverts(
+    session: ReadSession, caller: Reader, audit_id: str, cursor: Cursor = None, limit: Limit = 100
+) -> Any:
+    """List the reverts of the audit, newest first. Annotators see their own."""
+    found = review.list_reverts(session, audit_id, by=None if caller.leads else caller.key_id)
+    return slice_of(found, cursor, limit)
 
 
-@router.get("/assignments", response_model=list[AssignmentRead])
-def list_assignments(session: ReadSession, caller: Reader, audit_id: str) -> Any:
+@router.get("/reverts/{revert_id}", response_model=RevertRead)
+def read_revert(session: ReadSession, caller: Reader, audit_id: str, revert_id: str) -> Any:
+    """One revert."""
+    by = None if caller.leads else caller.key_id
+    return review.get_revert(session, audit_id, revert_id, by=by)
+
+
+@router.get("/assignments", response_model=Page[AssignmentRead])
+def list_assignments(
+    session: ReadSession, caller: Reader, audit_id: str, cursor: Cursor = None, limit: Limit = 200
+) -> Any:
     """List the open assignments, oldest first."""
     dataset = _dataset(session, audit_id)
     found = assignments.list_assignments(session, audit_id)
-    return [_assignment(assignment, dataset) for assignment in found]
+    return slice_of([_assignment(assignment, dataset) for assignment in found], cursor, limit)
 
 
 @router.post("/assignments", status_code=201, response_model=AssignmentRead)
 def create_assignment(
-    session: WriteSession, caller: Auditor, audit_id: str, wanted: AssignmentCreate
+    session: WriteSession,
+    response: Response,
+    caller: Auditor,
+    audit_id: str,
+    wanted: AssignmentCreate,
 ) -> Any:
     """Assign a part of the queue to people, who are served it first."""
     dataset = _dataset(session, audit_id)
@@ -115,7 +155,15 @@ def create_assignment(
         reserved=wanted.reserved,
         principal=caller,
     )
+    response.headers["Location"] = f"/v1/audits/{audit_id}/assignments/{assignment.id}"
     return _assignment(assignment, dataset)
+
+
+@router.get("/assignments/{assignment_id}", response_model=AssignmentRead)
+def read_assignment(session: ReadSession, caller: Reader, audit_id: str, assignment_id: str) -> Any:
+    """One open assignment."""
+    found = assignments.get_assignment(session, audit_id, assignment_id)
+    return _assignment(found, _dataset(session, audit_id))
 
 
 @router.delete("/assignments/{assignment_id}", status_code=204)
@@ -126,52 +174,14 @@ def close_assignment(
     assignments.close_assignment(session, audit_id, assignment_id)
 
 
-@router.get("/history", response_model=SampleHistory)
-def read_sample_history(
-    session: ReadSession, caller: Reader, audit_id: str, sample_id: Words
-) -> dict[str, Any]:
-    """The full history of one sample: its given label, its rank in each audit of the dataset, every
-    correction and revert with its author and time, and the comments."""
-    found = sample_history.read_history(session, audit_id, sample_id, principal=caller)
-    names = _dataset(session, audit_id).class_names
-    given, applied = found.sample.given_label, found.outcome.correction
-    corrected = applied.corrected_label if applied else None
-    return {
-        "sample_id": sample_id,
-        "given_label": None if given is None else names[given],
-        "state": found.outcome.state,
-        "wanted": found.wanted,
-        "verdict": applied.verdict if applied else None,
-        "corrected_label": None if corrected is None else names[corrected],
-        "ranks": [
-            presenters.suspect_row(suspect, names)
-            | {"audit_id": audit.id, "created_at": audit.created_at}
-            for audit, suspect in found.ranks
-        ],
-        "corrections": [presenters.correction(row, names) for row in found.corrections],
-        "comments": [_comment(comment) for comment in found.comments],
-        "hidden": found.hidden,
-    }
-
-
-@router.post("/comments", status_code=201, response_model=CommentRead)
-def add_comment(
-    session: WriteSession, caller: Annotator, audit_id: str, wanted: CommentCreate
-) -> Any:
-    """Add a comment to a sample; it appears in the sample's history."""
-    return _comment(
-        sample_history.add_comment(
-            session, audit_id, wanted.sample_id, wanted.text, principal=caller
-        )
-    )
-
-
 def _dataset(session: ReadSession, audit_id: str) -> Dataset:
     return audits.dataset_of(session, audits.get_audit(session, audit_id))
 
 
-def _comment(comment: Comment) -> dict[str, Any]:
-    return {**comment.to_dict(), "author_id": comment.key_id}
+def _settings(session: ReadSession, audit: Audit) -> dict[str, Any]:
+    names = team.names_of(session, audit.adjudicators)
+    adjudicators = [{"id": id, "name": names.get(id, id)} for id in audit.adjudicators]
+    return {"opinions": audit.opinions, "adjudicators": adjudicators}
 
 
 def _assignment(assignment: Assignment, dataset: Dataset) -> dict[str, Any]:

@@ -2,19 +2,19 @@
 
 from typing import Annotated, Any
 
-from fastapi import Body, Query
+from fastapi import Body, Query, Response
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import ReviewState, Tier
 from labelaudit.schemas import (
-    CorrectionList,
+    CorrectionBatch,
     CorrectionRead,
     CorrectionsCreate,
     Lease,
     LeaseRequest,
     Page,
-    QueueItems,
     QueueNext,
+    QueuePage,
 )
 from service import review
 from service.api import cursors, idempotency, presenters
@@ -27,7 +27,8 @@ from service.api.dependencies import (
     StorageDep,
     WriteSession,
 )
-from service.api.problems import documented
+from service.api.document import documented
+from service.api.pages import Cursor, Limit, page
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
 from service.db.tables import Audit, Dataset
@@ -41,7 +42,7 @@ router = TransactionRouter(
 FILTERS = {"tier", "given_label", "predicted_label", "issue", "state"}
 
 
-@router.post("/queue/next", response_model=QueueItems)
+@router.post("/queue/next", response_model=QueuePage)
 def next_in_queue(
     session: WriteSession,
     storage: StorageDep,
@@ -51,15 +52,16 @@ def next_in_queue(
     options: Annotated[QueueNext | None, Body()] = None,
 ) -> dict[str, Any]:
     """Lease the worst suspects that need an opinion. Each goes to as many different people as the
-    audit wants opinions, and never twice to the same person. An item returns to the queue when its
-    lease is released or expires. Without a filter, the caller's assignments come first. Samples
+    audit requires opinions, and never twice to the same person. An item returns to the queue when
+    its lease is released or expires. Without a filter, the caller's assignments come first. Samples
     that a colleague has begun come before new ones; the colleague's opinion stays hidden.
 
     With the purpose `adjudicate`, samples whose opinions differ are served to adjudicators.
 
-    With the purpose `control`, random samples are served without the model's opinion: from the
-    whole list, weighted by how informative a verdict is, or uniformly from the tiers in `tier`.
-    Controls show how many labels are wrong; suspects cannot, because they are not a random sample.
+    With the purpose `control`, random samples are served without the model's opinion. They are
+    drawn from the whole list, weighted by how informative a verdict is, or uniformly from the tiers
+    in `tier`. Controls show how many labels are wrong. Suspects cannot, because they are not a
+    random sample.
     """
     options = options or QueueNext()
     audit, dataset = audits.completed_with_dataset(session, audit_id)
@@ -78,15 +80,19 @@ def next_in_queue(
                 presenters.blind(storage, dataset, one.suspect)
                 | {"lease": {"lease_id": one.lease_id, **lease}}
                 for one in leased
-            ]
+            ],
+            "next_cursor": None,
         }
     leased = _lease(session, audit, dataset, options, caller, settings.review_lease_seconds)
     return {
         "items": [
-            presenters.suspect_detail(session, storage, audit, dataset, one.suspect)
+            presenters.suspect_detail(
+                session, storage, audit, dataset, one.suspect, options.include
+            )
             | {"lease": {"lease_id": one.lease_id, **lease}}
             for one in leased
-        ]
+        ],
+        "next_cursor": None,
     }
 
 
@@ -154,9 +160,10 @@ def release_lease(
     review.release_lease(session, audit_id, held.sample_id, lease_id=held.lease_id)
 
 
-@router.post("/corrections", status_code=201, response_model=CorrectionList)
+@router.post("/corrections", status_code=201, response_model=CorrectionBatch)
 def submit_corrections(
     session: WriteSession,
+    response: Response,
     caller: Annotator,
     audit_id: str,
     submitted: CorrectionsCreate,
@@ -172,6 +179,9 @@ def submit_corrections(
     with idempotency.once(session, caller, idempotency_key, fingerprint) as answer:
         if answer.body is None:
             answer.body = _record(session, audit_id, submitted, caller)
+    response.headers["Location"] = (
+        f"/v1/audits/{audit_id}/corrections?batch_id={answer.body['batch_id']}"
+    )
     return answer.body
 
 
@@ -184,7 +194,9 @@ def _record(
             sample_id=new.sample_id,
             verdict=new.verdict,
             corrected_label=presenters.class_index(
-                dataset, new.corrected_label, field=f"corrections/{index}/corrected_label"
+                dataset,
+                new.corrected_label,
+                place={"pointer": f"/corrections/{index}/corrected_label"},
             ),
             lease_id=new.lease_id,
             supersedes=new.supersedes,
@@ -193,43 +205,44 @@ def _record(
         for index, new in enumerate(submitted.corrections)
     ]
     rows = review.submit(session, audit.id, corrections, principal=caller)
-    answer = CorrectionList(
-        corrections=[
+    answer = CorrectionBatch(
+        items=[
             CorrectionRead.model_validate(presenters.correction(row, dataset.class_names))
             for row in rows
         ],
+        next_cursor=None,
+        batch_id=str(rows[0].batch_id),
         dataset_version=rows[-1].seq,
     )
     return answer.model_dump(mode="json")
 
 
-@router.get("/corrections", response_model=Page[CorrectionRead], responses=documented(400))
+@router.get("/corrections", response_model=Page[CorrectionRead])
 def list_corrections(
     session: ReadSession,
     caller: Reader,
     audit_id: str,
-    cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    batch_id: Annotated[str | None, Query(description="Only those of one request.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> dict[str, Any]:
-    """List every correction of the audit, including reverts, oldest first. Annotators do not see
-    others' opinions on samples that still need one."""
+    """List every correction of the audit, including reverts, oldest first. Nobody sees others'
+    opinions on samples that still need one."""
     audit = audits.get_audit(session, audit_id)
     names = audits.dataset_of(session, audit).class_names
     after = int(cursors.decode(cursor, int)[0]) if cursor else 0
-    blind_to = None if caller.leads else caller.key_id
-    found = review.list_corrections(session, audit_id, after=after, limit=limit, blind_to=blind_to)
-    return {
-        "items": [presenters.correction(row, names) for row in found],
-        "next_cursor": cursors.encode(found[-1].seq) if len(found) == limit else None,
-    }
+    found = review.list_corrections(
+        session, audit_id, after=after, limit=limit + 1, reader=caller.key_id, batch_id=batch_id
+    )
+    made = page(found, limit, lambda row: (row.seq,))
+    return {**made, "items": [presenters.correction(row, names) for row in made["items"]]}
 
 
-@router.post("/corrections/{correction_id}/revert", status_code=201, response_model=CorrectionRead)
-def revert_correction(
-    session: WriteSession, caller: Annotator, audit_id: str, correction_id: str
+@router.get("/corrections/{correction_id}", response_model=CorrectionRead)
+def read_correction(
+    session: ReadSession, caller: Reader, audit_id: str, correction_id: str
 ) -> dict[str, Any]:
-    """Revert a correction. The log keeps both, and the sample returns to its previous state.
-    Reverting a revert restores the original. Annotators can revert only their own corrections."""
-    row = review.revert(session, audit_id, correction_id, principal=caller)
+    """One correction or revert, under the same rule."""
     audit = audits.get_audit(session, audit_id)
+    row = review.get_correction(session, audit, correction_id, reader=caller.key_id)
     return presenters.correction(row, audits.dataset_of(session, audit).class_names)

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from labelaudit.schemas import SessionRead, SignInAddress, SignInOptions
+from labelaudit.schemas import Page, SessionRead, SignInAddress, SignInOptions
 from service.accounts import oidc, sessions
-from service.api import cookies
+from service.api import cookies, presenters
 from service.api.dependencies import (
     Anyone,
     OidcCaller,
@@ -16,7 +16,8 @@ from service.api.dependencies import (
     SettingsDep,
     WriteSession,
 )
-from service.api.problems import documented
+from service.api.document import documented
+from service.api.pages import Cursor, Limit, slice_of
 from service.api.routing import TransactionRouter
 from service.core.errors import NotPermitted
 from service.db.tables import BrowserSession
@@ -52,36 +53,55 @@ def create_session_with_code(
     """Finish single sign-on with the code: the response sets the session cookie. The same browser
     must have started it within ten minutes. Needs `X-CSRF`, but no authentication."""
     with resources.write(caller) as session:
-        token = sessions.begin(
-            session, caller, how="oidc", browser=request.headers.get("user-agent")
+        _, token = sessions.begin(
+            session,
+            caller,
+            how="oidc",
+            browser=request.headers.get("user-agent"),
+            at_most=resources.settings.sessions_per_person,
         )
     cookies.clear_attempt(request, response)
     cookies.write(request, response, token)
 
 
-@router.post("/sessions", status_code=204)
+@router.post("/sessions", status_code=201, response_model=SessionRead)
 def create_session(
-    request: Request, response: Response, session: WriteSession, caller: Anyone
-) -> None:
+    request: Request,
+    response: Response,
+    settings: SettingsDep,
+    session: WriteSession,
+    caller: Anyone,
+) -> dict[str, Any]:
     """Sign this browser in with the request's API key: the response sets a cookie that scripts
-    cannot read. Changes made with the cookie need the header `X-CSRF`."""
-    token = sessions.begin(session, caller, how="key", browser=request.headers.get("user-agent"))
+    cannot read. Changes made with the cookie need the header `X-CSRF`. If you are signed in with
+    too many browsers, the oldest session ends."""
+    begun, token = sessions.begin(
+        session,
+        caller,
+        how="key",
+        browser=request.headers.get("user-agent"),
+        at_most=settings.sessions_per_person,
+    )
     cookies.write(request, response, token)
+    response.headers["Location"] = f"/v1/sessions/{begun.id}"
+    return {**begun.to_dict(), "owner": presenters.person(caller), "current": True}
 
 
-@router.get("/sessions", response_model=list[SessionRead])
+@router.get("/sessions", response_model=Page[SessionRead])
 def list_sessions(
     session: ReadSession,
     caller: Anyone,
     everybody: Annotated[
         bool, Query(description="List the whole organisation's; for admins.")
     ] = False,
-) -> list[dict[str, Any]]:
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> dict[str, Any]:
     """List your active sessions, newest first."""
     if everybody and not caller.manages_keys:
         raise NotPermitted("Only admins can list other people's sessions.")
     found = sessions.list_sessions(session, None if everybody else caller.key_id)
-    return [_shown(row, caller) for row in found]
+    return slice_of([_shown(row, name, caller) for row, name in found], cursor, limit)
 
 
 @router.delete("/sessions", status_code=204)
@@ -109,5 +129,6 @@ def end_other_session(session: WriteSession, caller: Anyone, session_id: str) ->
     sessions.end(session, session_id)
 
 
-def _shown(row: BrowserSession, caller: Anyone) -> dict[str, Any]:
-    return {**row.to_dict(), "current": row.id == caller.session_id}
+def _shown(row: BrowserSession, name: str, caller: Anyone) -> dict[str, Any]:
+    owner = {"id": row.key_id, "name": name}
+    return {**row.to_dict(), "owner": owner, "current": row.id == caller.session_id}

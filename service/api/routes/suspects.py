@@ -1,7 +1,7 @@
 """/v1/audits/{id}/suspects: the ranked list, page by page or as a download, and its samples."""
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from tempfile import TemporaryFile
 from threading import Lock
 from typing import IO, Annotated, Any, Literal
@@ -13,21 +13,23 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import Issue, ReviewState, Tier
-from labelaudit.schemas import Neighbours, SuspectDetail, SuspectPage
+from labelaudit.schemas import INCLUDE, Heavy, Neighbour, Page, SuspectDetail, SuspectPage
 from service import review
-from service.api import cursors, presenters
+from service.api import caching, cursors, presenters
+from service.api.budget import expensive
 from service.api.dependencies import (
     Exporter,
     Reader,
     ReadSession,
-    Resources,
     ResourcesDep,
     StorageDep,
 )
-from service.api.problems import documented
+from service.api.document import documented, produces, revalidated
+from service.api.downloads import MADE_WHEN_ASKED, download, is_head
+from service.api.pages import Cursor, Limit, slice_of
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
-from service.core.principal import Principal
+from service.audits import whole_ranking
 from service.db.tables import Audit, Dataset, Suspect
 from service.exports.formats import write_suspects
 
@@ -35,13 +37,11 @@ router = TransactionRouter(
     prefix="/v1/audits/{audit_id}/suspects", tags=["audits"], responses=documented(409)
 )
 
-PAGE = 5_000
-
 _pages: LRUCache[str, bytes] = LRUCache(256)  # some twenty kilobytes each
 _pages_lock = Lock()
 
 
-@router.get("", response_model=SuspectPage, responses=documented(400))
+@router.get("", response_model=SuspectPage, responses=revalidated())
 def list_suspects(
     request: Request,
     session: ReadSession,
@@ -52,8 +52,8 @@ def list_suspects(
     predicted_label: str | None = None,
     state: ReviewState | None = None,
     issue: Issue | None = None,
-    cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Response:
     """The ranked list, worst first. Pages never shift, because a ranking is immutable. Send the
     `ETag` of a page back as `If-None-Match` to get 304 if no verdict has changed it since.
@@ -66,49 +66,85 @@ def list_suspects(
         if ranking_id != newest.ranking_id:
             review.get_ranking(session, audit_id, ranking_id)
     wanted = _filter(newest, tier, given_label, predicted_label, state, issue)
-    asked = f"{ranking_id}-{newest.dataset_version}-{request.url.query}"
-    etag = f'"{hashlib.sha256(asked.encode()).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers=headers)
+    etag = caching.etag_of(ranking_id, newest.dataset_version, request.url.query)
+    if not_modified := caching.unchanged(request, etag):
+        return not_modified
 
     @cached(_pages, key=lambda: etag, lock=_pages_lock)
     def page() -> bytes:
-        found = review.list_suspects(session, ranking_id, wanted=wanted, after=after, limit=limit)
-        more = len(found) == limit
+        found = review.list_suspects(
+            session, ranking_id, wanted=wanted, after=after, limit=limit + 1
+        )
+        shown, more = found[:limit], len(found) > limit
         # Without validation, which would cost more than the query; the columns are our own.
         return orjson.dumps(
             {
                 "ranking_id": ranking_id,
-                "items": [presenters.list_row(suspect, newest.class_names) for suspect in found],
-                "next_cursor": cursors.encode(ranking_id, found[-1].rank) if more else None,
+                "items": [presenters.list_row(suspect, newest.class_names) for suspect in shown],
+                "next_cursor": cursors.encode(ranking_id, shown[-1].rank) if more else None,
             }
         )
 
-    return Response(page(), media_type="application/json", headers=headers)
+    return Response(page(), media_type="application/json", headers=caching.revalidated(etag))
 
 
-@router.get(".{format}", response_class=Response)
+@download(
+    router,
+    ".{format}",
+    response_class=Response,
+    responses={**produces("text/csv", "application/vnd.apache.parquet"), **revalidated()},
+)
+@expensive
 def download_suspects(
+    request: Request,
     resources: ResourcesDep,
     caller: Exporter,
     audit_id: str,
     format: Literal["csv", "parquet"],
-) -> StreamingResponse:
-    """The whole ranked list with cleanlab's column names, as CSV or Parquet."""
+    order: Annotated[
+        Literal["rank", "row"],
+        Query(description="`rank`: worst first; `row`: the order of the upload."),
+    ] = "rank",
+    labels: Annotated[
+        Literal["name", "code"],
+        Query(description="`code`: indices into `class_names` instead of names."),
+    ] = "name",
+) -> Response:
+    """The whole ranked list with cleanlab's column names, as CSV or Parquet.
+
+    With `order=row&labels=code`, cleanlab's `CleanLearning.fit(label_issues=...)` takes the table
+    as it is. Samples without a label have no row.
+    """
     with resources.read(caller) as session:
         _, dataset = audits.completed_with_dataset(session, audit_id)
-        ranking_id = review.newest_ranking(session, audit_id).id
-    resources.log_download(caller, audit_id, f"suspects.{format}")
-    file = TemporaryFile()  # noqa: SIM115 (closed when it has been sent)
-    write_suspects(_rows(resources, caller, ranking_id, dataset.class_names), file, format)
-    file.seek(0)
+        newest = review.newest_ranking_info(session, audit_id)
+    ranking_id = newest.ranking_id
+    etag = f"W/{caching.etag_of(ranking_id, newest.dataset_version, format, order, labels)}"
+    if not_modified := caching.unchanged(request, etag):
+        return not_modified
+    said = {
+        **caching.revalidated(etag),
+        **MADE_WHEN_ASKED,
+        "Content-Disposition": f'attachment; filename="suspects-{audit_id}.{format}"',
+    }
     kind = "text/csv" if format == "csv" else "application/vnd.apache.parquet"
-    return StreamingResponse(
-        _content(file),
-        media_type=kind,
-        headers={"Content-Disposition": f'attachment; filename="suspects-{audit_id}.{format}"'},
+    if is_head(request):
+        return StreamingResponse(iter(()), media_type=kind, headers=said)
+    resources.log_download(request, caller, audit_id, f"suspects.{format}")
+
+    reading = partial(resources.read, caller)
+    found: Iterator[Sequence[Any]] = whole_ranking.by_rank(reading, ranking_id)
+    if order == "row":  # the first value is the position
+        found = (row[1:] for row in whole_ranking.by_row(reading, dataset.id, ranking_id))
+    coded = labels == "code"
+    rows = (
+        presenters.coded_row(one) if coded else presenters.list_row(one, dataset.class_names)
+        for one in found
     )
+    file = TemporaryFile()  # noqa: SIM115 (closed when it has been sent)
+    write_suspects(rows, file, format, coded=coded)
+    file.seek(0)
+    return StreamingResponse(_content(file), media_type=kind, headers=said)
 
 
 def _content(file: IO[bytes]) -> Iterator[bytes]:
@@ -116,32 +152,22 @@ def _content(file: IO[bytes]) -> Iterator[bytes]:
         yield from iter(lambda: file.read(2**18), b"")
 
 
-def _rows(
-    resources: Resources, caller: Principal, ranking_id: str, names: list[str]
-) -> Iterator[dict[str, Any]]:
-    after = 0
-    while True:
-        with resources.read(caller) as session:
-            page = review.list_suspects(
-                session, ranking_id, wanted=review.SuspectFilter(), after=after, limit=PAGE
-            )
-            yield from (presenters.list_row(suspect, names) for suspect in page)
-        if len(page) < PAGE:
-            return
-        after = page[-1].rank
-
-
-@router.get("/{sample_id:path}/neighbours", response_model=Neighbours)
-def read_neighbours(
+@router.get("/{sample_id:path}/neighbours", response_model=Page[Neighbour])
+def list_neighbours(
     session: ReadSession,
     storage: StorageDep,
     caller: Reader,
     audit_id: str,
     sample_id: str,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> dict[str, Any]:
-    """The samples most similar to this one, with their given labels."""
+    """List the samples most similar to this one with their given labels, nearest first. Distances
+    are in the space that the models saw, to a random 12,000 of a larger dataset. Empty if the
+    audit looked for no neighbours."""
     audit, dataset, suspect = _find(session, audit_id, sample_id)
-    return {"items": presenters.neighbours(session, storage, audit, dataset, suspect)}
+    found = presenters.neighbours(session, storage, audit, dataset, suspect)
+    return slice_of(found, cursor, limit)
 
 
 @router.get("/{sample_id:path}", response_model=SuspectDetail)
@@ -151,10 +177,11 @@ def read_suspect(
     caller: Reader,
     audit_id: str,
     sample_id: str,
+    include: Annotated[list[Heavy] | None, Query(description=INCLUDE)] = None,
 ) -> dict[str, Any]:
-    """One suspect: its content, signals, likely classes, and the trajectory of each replica."""
+    """One suspect: its content, signals and likely classes."""
     audit, dataset, suspect = _find(session, audit_id, sample_id)
-    return presenters.suspect_detail(session, storage, audit, dataset, suspect)
+    return presenters.suspect_detail(session, storage, audit, dataset, suspect, include or ())
 
 
 def _find(session: Session, audit_id: str, sample_id: str) -> tuple[Audit, Dataset, Suspect]:
@@ -172,8 +199,12 @@ def _filter(
 ) -> review.SuspectFilter:
     return review.SuspectFilter(
         tier=tier,
-        given_label=presenters.class_index(dataset, given_label, field="given_label"),
-        predicted_label=presenters.class_index(dataset, predicted_label, field="predicted_label"),
+        given_label=presenters.class_index(
+            dataset, given_label, place={"parameter": "given_label"}
+        ),
+        predicted_label=presenters.class_index(
+            dataset, predicted_label, place={"parameter": "predicted_label"}
+        ),
         state=state,
         issue=issue,
     )

@@ -1,42 +1,48 @@
 """/v1/uploads: tus 1.0 (core, creation, checksum, expiration, termination)."""
 
-import base64
-import binascii
 import sys
+from collections.abc import Sequence
 from email.utils import format_datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request, Response
-from pydantic import ValidationError
+from fastapi import APIRouter, Body, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from labelaudit.enums import JobStatus
 from labelaudit.schemas import (
-    ColumnRoles,
-    MultipartUploadCreate,
-    UploadList,
-    UploadMetadata,
+    UploadCreate,
+    UploadCreated,
+    UploadPage,
     UploadRead,
 )
 from service import uploads
-from service.api.dependencies import Resources, ResourcesDep, Uploader
-from service.api.problems import documented
+from service.api.dependencies import Resources, ResourcesDep, Uploader, require_bucket
+from service.api.document import documented
+from service.api.pages import Cursor, Limit, slice_of
+from service.api.routing import JsonRoute
+from service.api.tus import (
+    ALGORITHMS,
+    EXTENSIONS,
+    VERSION,
+    read_checksum,
+    read_creation,
+    require_version,
+)
 from service.core.errors import (
-    BadInput,
     Conflict,
     Gone,
-    PreconditionFailed,
     UnsupportedMediaType,
 )
 from service.core.principal import Principal
 from service.db.tables import Upload
-from service.uploads import Checksum, multipart
+from service.uploads import multipart
 from service.uploads.parts import PartLayout
 
-router = APIRouter(prefix="/v1/uploads", tags=["uploads"], responses=documented())
+router = APIRouter(
+    prefix="/v1/uploads", tags=["uploads"], responses=documented(), route_class=JsonRoute
+)
 
-VERSION = "1.0.0"
-EXTENSIONS = "creation,checksum,expiration,termination"
-ALGORITHMS = ("sha256", "sha1")
+INITIALLY_SIGNED = 100
 BODY_TYPE = "application/offset+octet-stream"
 Tus = Annotated[str, Header(description=f"The protocol's version, `{VERSION}`.")]
 
@@ -53,12 +59,17 @@ def describe_uploads(resources: ResourcesDep, caller: Uploader) -> Response:
     return Response(status_code=204, headers={"Tus-Resumable": VERSION, **headers})
 
 
-@router.post("", status_code=201, response_class=Response,
-             responses=documented(412, 413, 429, 507))  # fmt: skip
+@router.post("", status_code=201, response_model=UploadCreated,
+             responses=documented(412, 413, 415, 507))  # fmt: skip
 def create_upload(
     resources: ResourcesDep,
+    response: Response,
     caller: Uploader,
-    upload_length: Annotated[int, Header(ge=1, lt=2**63)],
+    wanted: Annotated[UploadCreate | None, Body()] = None,
+    upload_length: Annotated[
+        int | None,
+        Header(ge=1, lt=2**63, description="For tus clients, which send headers and no body."),
+    ] = None,
     upload_metadata: Annotated[
         str,
         Header(
@@ -67,26 +78,38 @@ def create_upload(
         ),
     ] = "",
     tus_resumable: Tus = VERSION,
-) -> Response:
+) -> dict[str, Any]:
     """Create an upload: reserves the file's size; `Location` is where to send its bytes.
 
-    Send them with PATCH, in one or more requests. After a broken connection, HEAD returns the
-    offset to resume from. The last byte creates the dataset, whose id is in `Upload-Dataset`.
+    `resumable`: send them with PATCH, in one or more requests. After a broken connection, HEAD
+    returns the offset to resume from. The last byte creates the dataset, whose id is in
+    `Upload-Dataset`. Clients of tus 1.0 create such an upload with headers instead of a body.
+
+    `multipart`: PUT each part's bytes to its `url` in the bucket, without an API key: in any order,
+    in parallel, retrying failures. `GET …/parts` returns which parts have arrived, and fresh URLs.
+    Then `POST …/complete`. 404 `no-bucket` if no bucket is configured.
     """
-    _require_version(tus_resumable)
-    metadata = _metadata(upload_metadata)
-    upload = reserve(resources, caller, metadata, upload_length)
+    require_version(tus_resumable)
+    if wanted is None:
+        wanted = read_creation(upload_length, upload_metadata)
+    if wanted.transfer == "multipart":
+        upload, parts = create_multipart(resources, caller, wanted)
+    else:
+        upload, parts = reserve(resources, caller, wanted), None
     headers = {"Location": f"/v1/uploads/{upload.id}", "Upload-Offset": "0"}
-    return Response(status_code=201, headers={**_expiry(upload), **headers})
+    response.headers.update({**_expiry(upload), **headers})
+    return {**described(upload, 0), "parts": parts}
 
 
-@router.get("", response_model=UploadList)
-def list_uploads(resources: ResourcesDep, caller: Uploader) -> dict[str, Any]:
-    """Your open uploads, which you can resume."""
+@router.get("", response_model=UploadPage)
+def list_uploads(
+    resources: ResourcesDep, caller: Uploader, cursor: Cursor = None, limit: Limit = 100
+) -> dict[str, Any]:
+    """List your open uploads, which you can resume, oldest first."""
     with resources.read(caller) as session:
         found = uploads.list_open(session, principal=caller)
     items = [described(one, uploads.offset_of(resources.storage, one)) for one in found]
-    return {"items": items, "multipart": resources.bucket is not None}
+    return {**slice_of(items, cursor, limit), "multipart": resources.bucket is not None}
 
 
 @router.get("/{upload_id}", response_model=UploadRead)
@@ -104,7 +127,7 @@ def locate_upload(
 ) -> Response:
     """`Upload-Offset`: where to resume. 410 if the upload was rejected; GET returns the reason."""
     upload = _get(resources, caller, upload_id)
-    _require_version(tus_resumable)
+    require_version(tus_resumable)
     offset = _advance(resources, caller, upload)
     return _offset_response(resources, caller, upload_id, offset, status=200)
 
@@ -113,7 +136,7 @@ def locate_upload(
     "/{upload_id}",
     status_code=204,
     response_class=Response,
-    responses=documented(409, 410, 412, 413, 415, 423, 460, 507),
+    responses=documented(408, 409, 410, 412, 413, 415, 423, 460, 507),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -134,7 +157,7 @@ async def append_to_upload(
 ) -> Response:
     """Send bytes, starting at `Upload-Offset`. Received bytes are kept if the request fails."""
     upload = await run_in_threadpool(_get, resources, caller, upload_id)
-    _require_version(tus_resumable)
+    require_version(tus_resumable)
     if request.headers.get("content-type") != BODY_TYPE:
         raise UnsupportedMediaType(f"Send the bytes with `Content-Type: {BODY_TYPE}`.")
     require_open(upload)
@@ -149,7 +172,7 @@ async def append_to_upload(
             upload,
             request.stream(),
             offset=upload_offset,
-            checksum=_checksum(upload_checksum),
+            checksum=read_checksum(upload_checksum),
         )
     offset = await run_in_threadpool(_advance, resources, caller, upload)
     return await run_in_threadpool(
@@ -165,7 +188,7 @@ def delete_upload(
     """Cancel an upload: deletes its bytes and releases the reserved space. If it is already a
     dataset, the dataset stays."""
     upload = _get(resources, caller, upload_id)
-    _require_version(tus_resumable)
+    require_version(tus_resumable)
     with resources.write(caller) as session:
         cancelled = uploads.release(session, upload_id)
     uploads.discard(resources.storage, upload)
@@ -177,8 +200,7 @@ def delete_upload(
 def reserve(
     resources: Resources,
     caller: Principal,
-    wanted: UploadMetadata | MultipartUploadCreate,
-    length: int,
+    wanted: UploadCreate,
     *,
     part_bytes: int | None = None,
 ) -> Upload:
@@ -189,12 +211,12 @@ def reserve(
             filename=wanted.filename,
             name=wanted.name,
             columns=wanted.columns.model_dump(exclude_defaults=True) or None,
-            length=length,
+            length=wanted.length,
             sha256=wanted.sha256,
             principal=caller,
             part_bytes=part_bytes,
         )
-        resources.storage.require_space(length)  # after the quotas, whose errors say more
+        resources.storage.require_space(wanted.length)  # after the quotas, whose errors say more
     return upload
 
 
@@ -229,7 +251,11 @@ def described(upload: Upload, offset: int) -> dict[str, Any]:
     done = upload.completed_at is not None
     return {
         **upload.to_dict(),
-        "status": "rejected" if upload.problem else "complete" if done else "receiving",
+        "status": JobStatus.failed
+        if upload.problem
+        else JobStatus.completed
+        if done
+        else JobStatus.running,
         "offset": offset,
         "part_count": PartLayout.of(upload).count if upload.part_bytes else None,
         "dataset_id": upload.dataset_id if done else None,
@@ -250,43 +276,18 @@ def _expiry(upload: Upload) -> dict[str, str]:
     }
 
 
-def _require_version(version: str) -> None:
-    if version != VERSION:
-        raise PreconditionFailed(
-            f"This service supports tus {VERSION}, not {version!r}.", type="tus-version"
-        )
-
-
-def _metadata(header: str) -> UploadMetadata:
-    """Parse `Upload-Metadata`. Keys that tus clients add themselves are ignored."""
-    values: dict[str, Any] = {}
+def create_multipart(
+    resources: Resources, caller: Principal, wanted: UploadCreate
+) -> tuple[Upload, Sequence[multipart.SignedPart]]:
+    """The upload and its first parts, with a signed URL each."""
+    bucket = require_bucket(resources)
+    layout = PartLayout.plan(resources.settings, wanted.length)
+    upload = reserve(resources, caller, wanted, part_bytes=layout.part_bytes)
     try:
-        for pair in filter(None, header.split(",")):
-            key, _, value = pair.strip().partition(" ")
-            values[key] = base64.b64decode(value, validate=True).decode()
-        if "columns" in values:
-            values["columns"] = ColumnRoles.model_validate_json(values["columns"])
-        return UploadMetadata.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "columns"
-        raise BadInput(f"Upload-Metadata: {where}: {first['msg']}.") from error
-    except (binascii.Error, ValueError) as error:
-        raise BadInput(
-            "Upload-Metadata is not a list of `key base64` pairs, separated by commas."
-        ) from error
-
-
-def _checksum(header: str | None) -> Checksum | None:
-    if header is None:
-        return None
-    algorithm, _, value = header.partition(" ")
-    try:
-        digest = base64.b64decode(value, validate=True)
-    except binascii.Error:
-        digest = b""
-    if algorithm not in ALGORITHMS or not digest:
-        raise BadInput(
-            f"Upload-Checksum must be one of {', '.join(ALGORITHMS)}, a space, and base64."
+        return upload, multipart.sign(
+            resources.database, bucket, upload, first=1, count=INITIALLY_SIGNED
         )
-    return Checksum(algorithm, digest)
+    except Exception:
+        with resources.write(caller) as session:
+            uploads.release(session, upload.id)
+        raise

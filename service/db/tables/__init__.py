@@ -23,8 +23,9 @@ from service.db.tables.base import (
 from service.db.tables.datasets import Dataset, Export, Sample
 from service.db.tables.jobs import Job
 from service.db.tables.people import Assignment, Comment, Lease
-from service.db.tables.review import Correction, Ranking, Suspect
+from service.db.tables.review import Certificate, Correction, Ranking, Suspect
 from service.db.tables.uploads import Upload
+from service.db.tables.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "AccessEntry",
@@ -34,6 +35,7 @@ __all__ = [
     "AuditEvent",
     "BigInt",
     "BrowserSession",
+    "Certificate",
     "Comment",
     "Correction",
     "Dataset",
@@ -52,6 +54,8 @@ __all__ = [
     "TenantOwned",
     "Upload",
     "UtcDateTime",
+    "Webhook",
+    "WebhookDelivery",
     "new_id",
     "now",
     "one_of",

@@ -67,7 +67,8 @@ class Membership(TenantOwned, Model):
     key_id: Mapped[str] = mapped_column(
         ForeignKey("api_key.id", ondelete="CASCADE"), primary_key=True, index=True
     )
-    added_by: Mapped[str] = mapped_column(String(200))
+    added_by_name: Mapped[str] = mapped_column(String(200))
+    added_by_id: Mapped[str | None] = mapped_column(String(16))  # null in rows older than it
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

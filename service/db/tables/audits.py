@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from labelaudit.enums import JobStatus
 from service.db.tables.base import (
     BigInt,
+    Created,
     Model,
     TenantOwned,
     now,
@@ -20,7 +21,7 @@ from service.db.tables.base import (
 )
 
 
-class Audit(TenantOwned, Model):
+class Audit(Created, TenantOwned, Model):
     """One training and ranking pass over one dataset version."""
 
     __tablename__ = "audit"
@@ -37,8 +38,6 @@ class Audit(TenantOwned, Model):
     adjudicators: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # key ids
     summary: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # large
     problem: Mapped[dict[str, Any] | None]
-    created_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 

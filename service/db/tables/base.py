@@ -4,7 +4,7 @@ import secrets
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from sqlalchemy import (
     JSON,
@@ -87,7 +87,31 @@ class Model(DeclarativeBase):
         """The columns by name, without deferred ones. `vars` would lack server-side defaults of new
         rows."""
         columns = self.__mapper__.column_attrs
-        return {column.key: getattr(self, column.key) for column in columns if not column.deferred}
+        found = {column.key: getattr(self, column.key) for column in columns if not column.deferred}
+        return found | ({"created_by": self.created_by} if isinstance(self, Created) else {})
+
+
+class Creator(Protocol):
+    @property
+    def key_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+class Created:
+    """Who made the row, and when. `created_by_id` is null in rows older than that column."""
+
+    created_by_name: Mapped[str] = mapped_column(String(200))
+    created_by_id: Mapped[str | None] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @property
+    def created_by(self) -> dict[str, str | None]:
+        return {"id": self.created_by_id, "name": self.created_by_name}
+
+    @created_by.setter
+    def created_by(self, creator: Creator) -> None:
+        self.created_by_id, self.created_by_name = creator.key_id, creator.name
 
 
 class TenantOwned:

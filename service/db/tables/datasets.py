@@ -11,18 +11,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from labelaudit.enums import DatasetKind, DatasetStatus, JobStatus
+from labelaudit.enums import DatasetKind, JobStatus
 from service.db.tables.base import (
     BigInt,
+    Created,
     Json,
     Model,
     TenantOwned,
-    now,
     one_of,
 )
 
 
-class Dataset(TenantOwned, Model):
+class Dataset(Created, TenantOwned, Model):
     """One upload. Version n is the upload with its first n corrections applied, uncopied."""
 
     __tablename__ = "dataset"
@@ -30,7 +30,7 @@ class Dataset(TenantOwned, Model):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     filename: Mapped[str] = mapped_column(String(400))
-    status: Mapped[DatasetStatus] = mapped_column(one_of(DatasetStatus))
+    status: Mapped[JobStatus] = mapped_column(one_of(JobStatus))
     kind: Mapped[DatasetKind | None] = mapped_column(one_of(DatasetKind, name="kind"))
     format: Mapped[str | None] = mapped_column(String(40))
     bytes: Mapped[int] = mapped_column(BigInt)
@@ -46,8 +46,8 @@ class Dataset(TenantOwned, Model):
     warnings: Mapped[list[str]] = mapped_column(default=list)
     problem: Mapped[dict[str, Any] | None]
     shared: Mapped[bool] = mapped_column(default=False)  # with all of its tenant
-    created_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=now)
+    description: Mapped[str] = mapped_column(Text, default="", server_default="")
+    guidelines: Mapped[str] = mapped_column(Text, default="", server_default="")  # Markdown
 
 
 class Sample(Model):
@@ -65,7 +65,7 @@ class Sample(Model):
     __table_args__ = (UniqueConstraint("dataset_id", "sample_id"),)
 
 
-class Export(TenantOwned, Model):
+class Export(Created, TenantOwned, Model):
     """A corrected dataset, written to a file."""
 
     __tablename__ = "export"
@@ -78,7 +78,6 @@ class Export(TenantOwned, Model):
     filename: Mapped[str | None] = mapped_column(String(400))
     bytes: Mapped[int | None] = mapped_column(BigInt)
     sha256: Mapped[str | None] = mapped_column(String(64))
+    counts: Mapped[dict[str, Any] | None]  # null until completed
     problem: Mapped[dict[str, Any] | None]
-    created_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.db.tables.base import BigInt, Model, now
+from service.db.tables.base import BigInt, Created, Model, now
 
 
 class Lease(Model):
@@ -27,7 +27,7 @@ class Lease(Model):
     __table_args__ = (UniqueConstraint("id"),)
 
 
-class Assignment(Model):
+class Assignment(Created, Model):
     """A part of an audit's queue that is assigned to certain people."""
 
     __tablename__ = "assignment"
@@ -41,8 +41,6 @@ class Assignment(Model):
     people: Mapped[list[dict[str, Any]]]  # key_id and name, in the order of their shares
     split: Mapped[bool] = mapped_column(default=False, server_default=false())
     reserved: Mapped[bool] = mapped_column(default=False, server_default=false())
-    created_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=now)
     closed_at: Mapped[datetime | None]
 
 

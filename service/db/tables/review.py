@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from labelaudit.enums import ReviewState, Tier, Verdict
+from labelaudit.enums import Goal, ReviewState, Tier, Verdict
 from service.db.tables.base import (
     BigInt,
     Model,
@@ -107,6 +107,9 @@ class Suspect(Model):
     )
 
 
+CERTIFIED = "certificate_id IS NOT NULL"
+
+
 class Correction(Model):
     """One annotator's verdict on one sample, or the revert of a row. Append-only.
 
@@ -137,6 +140,8 @@ class Correction(Model):
     created_at: Mapped[datetime] = mapped_column(default=now)
     # drawn at random and reviewed without the model's opinion
     control: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # the certificate that this row rests on, instead of somebody's look at the sample
+    certificate_id: Mapped[str | None] = mapped_column(String(40))
     # detect missing and edited rows: service/review/hash_chain.py
     prev_hash: Mapped[str] = mapped_column(String(64), server_default="")
     hash: Mapped[str] = mapped_column(String(64), server_default="")
@@ -146,4 +151,30 @@ class Correction(Model):
         Index(None, "audit_id", "seq"),
         Index(None, "dataset_id", "position"),
         Index(None, "batch_id"),
+        Index(
+            "correction_certificate_id_ix",
+            "certificate_id",
+            postgresql_where=text(CERTIFIED),
+            sqlite_where=text(CERTIFIED),
+        ),
     )
+
+
+class Certificate(Model):
+    """A part of an audit's first ranking that people judge blind, so that the rest of it can be
+    fixed at once. Nothing of it changes: what it promises follows from the log."""
+
+    __tablename__ = "certificate"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    audit_id: Mapped[str] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), index=True)
+    goal: Mapped[Goal] = mapped_column(one_of(Goal))
+    level: Mapped[float]  # that the order of judging aims at
+    tiers: Mapped[list[str]]
+    given_label: Mapped[int | None]
+    predicted_label: Mapped[int | None]
+    issue: Mapped[str | None] = mapped_column(String(40))  # an Issue
+    version: Mapped[int] = mapped_column(BigInt)  # of the dataset, when it was opened
+    created_by: Mapped[str] = mapped_column(String(200))
+    key_id: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(default=now)

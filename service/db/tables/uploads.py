@@ -8,13 +8,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from service.db.tables.base import (
     BigInt,
+    Created,
     Model,
     TenantOwned,
-    now,
 )
 
 
-class Upload(TenantOwned, Model):
+class Upload(Created, TenantOwned, Model):
     """Bytes on their way: a reservation while they come, for a day the memory of what they became.
 
     How many have arrived is not here: the file itself tells, and cannot disagree with itself. Of a
@@ -34,7 +34,5 @@ class Upload(TenantOwned, Model):
     part_bytes: Mapped[int | None] = mapped_column(BigInt)
     multipart_id: Mapped[str | None] = mapped_column(Text)  # what the bucket calls it
     problem: Mapped[dict[str, Any] | None]
-    created_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime] = mapped_column(index=True)
     completed_at: Mapped[datetime | None]

@@ -2,6 +2,7 @@
 
 from service.exports.formats.corrections import CorrectedLabels, Correction
 from service.exports.formats.dataset import Format, export
+from service.exports.formats.label_studio import Suggestion, Suggestions
 from service.exports.formats.suspects import SUSPECT_COLUMNS, write_suspects
 
 __all__ = [
@@ -9,6 +10,8 @@ __all__ = [
     "CorrectedLabels",
     "Correction",
     "Format",
+    "Suggestion",
+    "Suggestions",
     "export",
     "write_suspects",
 ]

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,8 @@ GIVEN, CORRECTED = "given_label", "corrected_label"
 class Correction:
     """The correction that applies to one sample.
 
-    `corrected_label` None keeps the given label; `excluded` leaves the sample out.
+    `corrected_label` None keeps the given label; `excluded` leaves the sample out. `certificate` is
+    the id of the certificate that it rests on, None if somebody looked at the sample.
     """
 
     corrected_label: str | None
@@ -27,6 +29,7 @@ class Correction:
     annotator: str | None = None
     corrected_at: datetime | None = None
     excluded: bool = False
+    certificate: str | None = None
 
     @property
     def timestamp(self) -> str | None:
@@ -47,16 +50,37 @@ class RowEdits:
 
     def __init__(self, labels: CorrectedLabels, origin: Origin) -> None:
         # The position that each skipped row would have if those before it were left out.
-        skips = [row - before for before, row in enumerate(sorted(origin.skipped_rows))]
-        self._by_row = {p + bisect_right(skips, p): labels[p] for p in sorted(labels)}
+        self._skips = [row - before for before, row in enumerate(sorted(origin.skipped_rows))]
+        self._by_row = {self.row_of(p): labels[p] for p in sorted(labels)}
         self._rows = sorted(self._by_row)
         self._codes = {name: code for code, name in enumerate(origin.class_names)}
         self._coded = origin.labels_are_codes
+
+    def row_of(self, position: int) -> int:
+        """The 0-based row of the upload that became the sample at a position."""
+        return position + bisect_right(self._skips, position)
+
+    def part(self, first: int, end: int) -> "RowEdits":
+        """The corrections of one of several tables, by its own rows."""
+        part = copy(self)
+        part._by_row = {row - first: c for row, c in self.between(first, end).items()}
+        part._rows = sorted(part._by_row)
+        return part
 
     def between(self, first: int, end: int) -> dict[int, Correction]:
         """Corrections of the rows first <= row < end, by row."""
         rows = self._rows[bisect_left(self._rows, first) : bisect_left(self._rows, end)]
         return {row: self._by_row[row] for row in rows}
+
+    @property
+    def class_count(self) -> int:
+        """How many classes the upload has."""
+        return len(self._codes)
+
+    @property
+    def any(self) -> bool:
+        """Whether any row changes: a label, or that it is left out."""
+        return any(c.excluded or c.corrected_label is not None for c in self._by_row.values())
 
     @property
     def excluded(self) -> int:

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 from service.exports.formats.cells import escape, open_writer
 from service.exports.formats.corrections import CorrectedLabels
 from service.exports.formats.output import Output
-from service.ingest.content import FEATURE
-from service.ingest.writer import ROW_GROUP
+from service.ingest.columns.content import FEATURE
+from service.ingest.writer import PRIOR_SPLIT, ROW_GROUP
 
-CORRECTION_COLUMNS = ("corrected_label", "verdict", "annotator", "corrected_at")
+CORRECTION_COLUMNS = ("corrected_label", "verdict", "annotator", "corrected_at", "certificate")
 # Offsets into the upload, which the reader of an export does not have.
 OFFSET_COLUMNS = ("media_offset", "media_compressed", "media_size", "media_method")
 
@@ -69,6 +69,8 @@ def _choose(schema: Any, vectors: bool) -> dict[str, str]:
     ]
     taken = {*kept, *CORRECTION_COLUMNS}
     plain = {name: name.removeprefix(FEATURE) for name in kept}
+    if PRIOR_SPLIT in plain:
+        plain[PRIOR_SPLIT] = "split"
     return {name: name if short in taken else short for name, short in plain.items()}
 
 
@@ -84,6 +86,7 @@ def _correct(batch: Any, names: dict[str, str], labels: CorrectedLabels, first: 
         [change and change.verdict for change in found],
         [change and change.annotator for change in found],
         [change and change.timestamp for change in found],
+        [change and change.certificate for change in found],
     )
     columns = {"sample_id": batch["sample_id"], "given_label": batch["given_label"]}
     columns |= {

@@ -1,8 +1,10 @@
 """Where an export is written and how."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from service.exports.formats.corrections import Correction
 
 Progress = Callable[[float], None]
 
@@ -14,3 +16,5 @@ class Output:
     target: Path
     on_progress: Progress = lambda _: None
     escape_formulas: bool = False  # for CSV and TSV
+    # Pictures that no table lists and that were corrected: a row is added for each.
+    unlisted: Mapping[str, Correction] = field(default_factory=dict)

@@ -33,5 +33,6 @@ def patch_lines(samples: Path, labels: CorrectedLabels) -> Iterator[bytes]:
             "annotator": correction.annotator,
             "corrected_at": correction.timestamp,
             "excluded": correction.excluded,
+            "certificate": correction.certificate,
         }
         yield (json.dumps(change, ensure_ascii=False) + "\n").encode()

@@ -38,6 +38,10 @@ SCHEMA = pa.schema(
     ]
 )
 SUSPECT_COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
+LABEL_COLUMNS = frozenset({"given_label", "predicted_label", "suggested_label"})
+CODED = pa.schema(
+    [field.with_type(pa.int64()) if field.name in LABEL_COLUMNS else field for field in SCHEMA]
+)
 
 
 def write_suspects(
@@ -45,9 +49,12 @@ def write_suspects(
     target: IO[bytes],
     format: Literal["csv", "parquet"],
     *,
+    coded: bool = False,
     escape_formulas: bool = True,
 ) -> None:
     """Write suspects in the given order. `label_score` in [0, 1] is low = bad, `p_wrong` high.
+
+    `coded` says that the rows' labels are class indices instead of names.
 
     `label_quality` is the score under cleanlab's older name; `is_label_issue` is true for every
     tier except `none`; the scores of other issues are low = bad. Unknown keys are ignored.
@@ -55,9 +62,10 @@ def write_suspects(
     """
     complete = map(_complete, rows)
     if format == "parquet":
-        with pq.ParquetWriter(target, SCHEMA, compression="zstd") as writer:
+        schema = CODED if coded else SCHEMA
+        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
             for batch in _batches(complete):
-                writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=SCHEMA))
+                writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=schema))
         return
     text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
     writer = open_writer(text)

@@ -11,13 +11,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import (
-    DatasetStatus,
     JobStatus,
     JobType,
 )
 from service.audits import classifier, ranking_files
 from service.audits import records as audits
-from service.datasets import encodings
+from service.datasets import encodings, thumbnails
 from service.datasets import records as datasets
 from service.db.tables import (
     Audit,
@@ -34,7 +33,13 @@ from service.operations.verify.report import Violation
 from service.review.reranking import pruned_rankings
 from service.storage.local import Storage
 
-OWNERS = {"datasets": Dataset, "anchors": Dataset, "audits": Audit, "exports": Export}
+OWNERS = {
+    "datasets": Dataset,
+    "anchors": Dataset,
+    thumbnails.FOLDER: Dataset,
+    "audits": Audit,
+    "exports": Export,
+}
 
 
 def missing(session: Session, storage: Storage, *, contents: bool) -> Iterator[Violation]:
@@ -51,12 +56,12 @@ def missing(session: Session, storage: Storage, *, contents: bool) -> Iterator[V
 
 
 def _dataset(storage: Storage, dataset: Dataset, contents: bool) -> Iterator[str]:
-    if dataset.status is DatasetStatus.rejected or dataset.in_bucket:
+    if dataset.status is JobStatus.failed or dataset.in_bucket:
         return
     upload = storage.path(datasets.upload_key(dataset.id))
     for detail in _differs(upload, dataset.bytes, dataset.sha256 if contents else None):
         yield f"its upload {detail}"
-    if dataset.status is DatasetStatus.ready:
+    if dataset.status is JobStatus.completed:
         samples = storage.path(datasets.samples_key(dataset.id))
         for detail in _rows_differ(samples, dataset.sample_count):
             yield f"the file of its samples {detail}"

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from labelaudit.enums import (
     FINISHED,
     UNFINISHED,
-    DatasetStatus,
     JobStatus,
     JobType,
 )
@@ -112,10 +111,8 @@ def _incomplete(session: Session, audit: Audit, jobs: States) -> Iterator[str]:
         yield f"it is completed, but waits for {audit.remaining} shards"
 
 
-def _dataset(
-    dataset_id: str, status: DatasetStatus, problem: Any, jobs: States
-) -> Iterator[Violation]:
-    if (status is DatasetStatus.processing) != _open(jobs, JobType.ingest):
+def _dataset(dataset_id: str, status: JobStatus, problem: Any, jobs: States) -> Iterator[Violation]:
+    if (status in UNFINISHED) != _open(jobs, JobType.ingest):
         yield Violation("jobs", dataset_id, f"it is {status}, its ingest job is not")
-    if status is DatasetStatus.rejected and not problem:
-        yield Violation("jobs", dataset_id, "it was rejected and does not say why")
+    if status is JobStatus.failed and not problem:
+        yield Violation("jobs", dataset_id, "it failed and does not say why")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from labelaudit.enums import DatasetStatus
+from labelaudit.enums import JobStatus
 from service.db.tables import (
     Audit,
     Correction,
@@ -49,7 +49,7 @@ def _samples(session: Session) -> Iterator[Violation]:
     for dataset in session.scalars(select(Dataset).order_by(Dataset.id)):
         row = found.get(dataset.id)
         count = row.samples if row else 0
-        if dataset.status is not DatasetStatus.ready:
+        if dataset.status is not JobStatus.completed:
             if count:
                 yield _wrong(dataset.id, f"it is {dataset.status}, but has {count} samples")
             continue

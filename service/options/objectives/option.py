@@ -52,7 +52,7 @@ class Option:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError(f"{self.name} must be a number, not {value!r}")
         if not self.low <= value <= self.high:
-            raise ValueError(f"{self.name} must lie in [{self.low:g}, {self.high:g}], not {value}")
+            raise ValueError(f"{self.name} must be in [{self.low:g}, {self.high:g}], not {value}")
         if isinstance(self.default, int):
             if value != int(value):
                 raise ValueError(f"{self.name} must be a whole number, not {value}")

@@ -44,7 +44,7 @@ SPECS = (
         paper="Han et al., NeurIPS 2018, https://arxiv.org/abs/1804.06872",
         use_when="The noise rate is roughly known: paired replicas teach each other small losses.",
         options=(
-            Option("noise_rate", 0.2, "share of each batch that is finally left out",
+            Option("noise_rate", 0.2, "share of each batch that is finally excluded",
                    "ours", 0.0, 0.95),
             Option("ramp", 0.05, "share of the epochs over which that share rises from 0",
                    "paper", 0.0, 1.0),

@@ -38,7 +38,7 @@ def draw(data: PlotData, theme: Theme) -> Figure:
                 seen.wrong / seen.reviewed, place + 0.13, "o", color=theme.accent, markersize=7
             )
     axes.plot([], [], "D-", color=theme.quiet, markersize=6, label="expected, to its lower bound")
-    axes.plot([], [], "o-", color=theme.accent, markersize=7, label="found so far, 95 % interval")
+    axes.plot([], [], "o-", color=theme.accent, markersize=7, label="found so far, 95% interval")
     axes.set_yticks(range(len(WORDS)), list(WORDS.values()))
     axes.set_ylim(len(WORDS) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)

@@ -1,6 +1,8 @@
 // The API client, the only module that calls the server. The browser authenticates with a cookie that
 // no script can read; an API key is used once, to exchange it for that cookie.
 
+import { parseEvents } from "./event-stream.js";
+
 const CSRF_HEADER = { "X-CSRF": "1" }; // no page of another origin can send it
 
 export class Problem extends Error {
@@ -27,7 +29,7 @@ export class Problem extends Error {
 
   /** Sending the same request again may succeed. */
   get retryable() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    return this.status === 0 || [408, 429].includes(this.status) || this.status >= 500;
   }
 }
 
@@ -141,6 +143,25 @@ async function json(method, path, options) {
  * @param {RequestOptions} [options]
  */
 export const get = (path, options) => json("GET", path, options);
+
+const PAGE_SIZE = 1000; // the most that the API returns at once
+
+/**
+ * A list as a whole: its first page, with the items of every page that follows.
+ * @param {string} path
+ * @param {Query} [query]
+ */
+export async function getAll(path, query = {}) {
+  const whole = await get(path, { query: { limit: PAGE_SIZE, ...query } });
+  while (whole.next_cursor) {
+    const { next_cursor: cursor } = whole;
+    const page = await get(path, { query: { limit: PAGE_SIZE, ...query, cursor } });
+    whole.items.push(...page.items);
+    whole.next_cursor = page.next_cursor;
+  }
+  return whole;
+}
+
 /**
  * @param {string} path
  * @param {RequestOptions} [options]
@@ -274,31 +295,4 @@ export async function follow(auditId, onEvent, signal) {
     await new Promise((resolve) => setTimeout(resolve, delay));
     delay = Math.min(delay * 2, 15_000);
   }
-}
-
-/** @param {ReadableStream<Uint8Array<ArrayBuffer>>} body */
-async function* parseEvents(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    text += value.replaceAll("\r\n", "\n");
-    const blocks = text.split("\n\n");
-    text = blocks.pop() ?? "";
-    for (const event of blocks.map(parseEvent)) {
-      if (event.data) yield event;
-    }
-  }
-}
-
-/** @param {string} block */
-function parseEvent(block) {
-  const event = { id: "", data: "" };
-  for (const line of block.split("\n")) {
-    const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
-    if (name === "id") event.id = value;
-    if (name === "data") event.data += value;
-  }
-  return event;
 }

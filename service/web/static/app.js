@@ -50,7 +50,10 @@ async function start() {
       const match = pattern.exec(location.pathname);
       if (match) return await (await load()).show(main, { id: match[1] });
     }
-    throw new api.Problem(404, { title: "Page not found" });
+    throw new api.Problem(404, {
+      title: "Page not found",
+      detail: "The address may be mistyped, or the page may have been deleted.",
+    });
   } catch (error) {
     if (error.status === 401) return;
     fill(main, h("div", { class: "narrow" }, problemBox(error, { actions: [recovery(error)] })));

@@ -11,10 +11,11 @@ import { announce, button, fill, h, problemBox } from "./dom.js";
  */
 export function opinionsSection(base, settings, people, draw) {
   const errors = h("div");
-  /** @param {Partial<Api.ReviewSettingsRead>} changes */
-  const save = async (changes) => {
+  const adjudicators = new Set(settings.adjudicators.map(({ id }) => id));
+  /** @param {number} opinions */
+  const save = async (opinions) => {
     try {
-      await api.put(`${base}/review-settings`, { ...settings, ...changes });
+      await api.put(`${base}/review-settings`, { opinions, adjudicators: [...adjudicators] });
       await draw();
       announce("Saved.");
     } catch (problem) {
@@ -27,12 +28,11 @@ export function opinionsSection(base, settings, people, draw) {
     [1, 2, 3, 4, 5].map((n) => h("option", { value: n }, n)),
   );
   select.value = String(settings.opinions);
-  select.addEventListener("change", () => save({ opinions: Number(select.value) }));
-  const adjudicators = new Set(settings.adjudicators);
+  select.addEventListener("change", () => save(Number(select.value)));
   /** @param {Api.Person} person */
   const toggle = (person) => {
     if (!adjudicators.delete(person.id)) adjudicators.add(person.id);
-    return save({ adjudicators: [...adjudicators] });
+    return save(settings.opinions);
   };
   return h(
     "section",

@@ -2,6 +2,7 @@
 
 import { h, svg } from "./dom.js";
 import { percent, shorten } from "./format.js";
+import { unpack } from "./packed.js";
 
 const WIDTH = 320;
 const HEIGHT = 132;
@@ -16,14 +17,15 @@ const MAX_LINES = 64; // more replicas only clutter the chart
  * @param {Suspect} item
  */
 export function trajectoryChart(trajectory, item) {
-  if (!trajectory?.p_given?.length) {
+  if (!trajectory) {
     return h(
       "p",
       { class: "quiet small" },
       "No network was trained in this audit, so there is no training trajectory.",
     );
   }
-  const { p_given: byEpoch, in_bag: inBag, epochs, replicas } = trajectory;
+  const { in_bag: inBag, epochs, replicas } = trajectory;
+  const byEpoch = unpack(trajectory.p_given);
   const lines = inBag.map((_, replica) => byEpoch.map((epoch) => epoch[replica]));
   const outOfBag = lines.filter((_, replica) => inBag[replica] === 0);
   const inBagLines = lines.filter((_, replica) => inBag[replica] > 0);
@@ -62,11 +64,7 @@ export function trajectoryChart(trajectory, item) {
           )
         : null,
       outOfBag.length
-        ? h(
-            "span",
-            { class: "key out-of-bag", title: "Replicas that were not trained on this sample" },
-            "out of bag",
-          )
+        ? h("span", { class: "key out-of-bag" }, "models not trained on this sample")
         : null,
     ),
   );
@@ -84,8 +82,13 @@ export function trajectoryChart(trajectory, item) {
  * If another class led, the suggested label's probability is known only to lie between two bounds.
  * @param {Api.TrajectoryRead} options
  */
-function suggestedLines({ p_suggested_low: low, p_suggested_high: high, in_bag: inBag }) {
-  if (!low || !high) return null;
+function suggestedLines({
+  p_suggested_low: packedLow,
+  p_suggested_high: packedHigh,
+  in_bag: inBag,
+}) {
+  if (!packedLow || !packedHigh) return null;
+  const [low, high] = [unpack(packedLow), unpack(packedHigh)];
   const lines = inBag.map((_, replica) =>
     low.map((epoch, at) => (high[at][replica] - epoch[replica] < 0.02 ? epoch[replica] : null)),
   );
@@ -99,10 +102,7 @@ function suggestedLines({ p_suggested_low: low, p_suggested_high: high, in_bag: 
 }
 
 /** @param {number[]} values */
-function mean(values) {
-  const known = values.filter((value) => value !== null && !Number.isNaN(value));
-  return known.reduce((sum, value) => sum + value, 0) / known.length;
-}
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /**
  * @param {number} epoch
@@ -120,9 +120,7 @@ const y = (share) => TOP + (1 - share) * (HEIGHT - TOP - BOTTOM);
  */
 function path(values, kind) {
   const points = values.map((value, epoch) =>
-    value === null || Number.isNaN(value)
-      ? null
-      : [x(epoch, values.length).toFixed(1), y(value).toFixed(1)],
+    value === null ? null : [x(epoch, values.length).toFixed(1), y(value).toFixed(1)],
   );
   const known = points.filter((point) => point !== null);
   if (known.length === 1)

@@ -38,7 +38,7 @@ export function classPairFilter(auditId, filter) {
 async function load(select, auditId, filter) {
   let pairs;
   try {
-    pairs = (await api.get(`/v1/audits/${auditId}/pairs`, { query: { tier: filter.tier } })).pairs;
+    pairs = (await api.getAll(`/v1/audits/${auditId}/class-pairs`, { tier: filter.tier })).items;
   } catch {
     select.remove(); // the queue works without it
     return;

@@ -1,7 +1,7 @@
 // The classes of an audit, those with the most wrong labels first.
 
 import { breakable, button, h } from "./dom.js";
-import { finePercent, number, plural } from "./format.js";
+import { finePercent, interval, number, plural } from "./format.js";
 import { plot } from "./plots.js";
 import { queueAddress } from "./queue-address.js";
 
@@ -11,9 +11,9 @@ const FIRST_ROWS = 25;
  * @param {Summary} options
  * @param {string} id
  */
-export function classesSection({ per_class: rows = [] }, id) {
+export function classesSection({ per_class: rows }, id) {
   const sorted = [...rows].sort((a, b) => b.estimated_wrong_count - a.estimated_wrong_count);
-  const worst = Math.max(...sorted.map((row) => row.noise_rate.high), 0.01);
+  const worst = Math.max(...sorted.map(({ noise_rate: rate }) => rate.high ?? rate.value), 0.01);
   const body = h(
     "tbody",
     {},
@@ -73,33 +73,37 @@ export function classesSection({ per_class: rows = [] }, id) {
 }
 
 /**
- * @param {ClassSummary} row
+ * @param {Api.ClassSummary} row
  * @param {string} id
  * @param {number} worst
  */
 function classRow(row, id, worst) {
-  const { estimate, low, high } = row.noise_rate;
+  const { value, low, high } = row.noise_rate;
   return h(
     "tr",
     {},
     h(
       "th",
       { scope: "row", dir: "auto" },
-      h("a", { href: queueAddress(id, { given_label: row.class }) }, breakable(row.class)),
+      h("a", { href: queueAddress(id, { given_label: row.label }) }, breakable(row.label)),
     ),
     h("td", { class: "num" }, number(row.given_count)),
     h("td", { class: "num" }, number(Math.round(row.estimated_wrong_count))),
     h(
       "td",
       { class: "num rate-cell" },
-      `${finePercent(estimate)} `,
-      h("span", { class: "quiet small" }, `${finePercent(low)} – ${finePercent(high)}`),
+      `${finePercent(value)} `,
+      h("span", { class: "quiet small" }, interval(row.noise_rate, finePercent)),
       h(
         "div",
         {
           class: "band thin",
           "aria-hidden": "true",
-          vars: { low: low / worst, high: high / worst, p: estimate / worst },
+          vars: {
+            low: (low ?? value) / worst,
+            high: (high ?? value) / worst,
+            p: value / worst,
+          },
         },
         h("i", { class: "span" }),
         h("i", { class: "point" }),
@@ -114,7 +118,7 @@ function classRow(row, id, worst) {
             "a",
             {
               href: queueAddress(id, {
-                given_label: row.class,
+                given_label: row.label,
                 predicted_label: row.most_confused_with,
               }),
             },

@@ -18,7 +18,7 @@ export async function openColumnEditor(dataset, onReread) {
   const body = h("div", { class: "dialog-body" }, h("p", { class: "quiet" }, "Loading …"));
   const dialog = modal(`Columns of ${shorten(dataset.name, 40)}`, body, { wide: true });
   try {
-    const { items } = await api.get(`/v1/datasets/${dataset.id}/columns`);
+    const { items } = await api.getAll(`/v1/datasets/${dataset.id}/columns`);
     fill(body, editor(dataset, items, dialog, onReread));
   } catch (problem) {
     fill(body, problemBox(problem));

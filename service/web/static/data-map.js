@@ -56,7 +56,7 @@ export function dataMap(auditId) {
     h(
       "p",
       { class: "quiet" },
-      "Confidence against variability. Lower left: labels that the models never believed. Upper left: easy samples. Right: samples on which the models vary. Select a point to open its sample.",
+      "Confidence against variability. Lower left: labels that the models never found probable. Upper left: easy samples. Right: samples on which the models vary. Select a point to open its sample.",
     ),
     plot(auditId, "data_map", { alt: "Data map", overlay }),
   );

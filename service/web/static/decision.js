@@ -6,45 +6,54 @@ import { ago, percent } from "./format.js";
 import { issueTitle } from "./issues.js";
 import { neighbourStrip } from "./neighbours.js";
 import { queueAddress } from "./queue-address.js";
+import { decisionOn } from "./review-session.js";
+import { signalList } from "./signals.js";
 import { votesBlock } from "./votes.js";
 
-const CHOICE_KEYS = 9;
-const FEW_CLASSES = 10;
+const KEYS = [..."1234567890"];
+/** @type {Record<string, string>} */
+const ROLES = { keep: "given", accept_suggestion: "suggested" };
+/** @type {Record<string, string>} */
+const ACTS = { keep: "Keep", accept_suggestion: "Accept the suggestion", relabel: "Relabel as" };
 /** @type {Record<string, string>} */
 const OUTCOMES = { keep: "kept", exclude: "excluded", skip: "skipped" };
-const CLASS_SIGNALS = new Set(["majority_class", "neighbours_class"]);
 
 /**
- * The choices of the keys 1 to 9: the suggestion first, then the other classes by probability.
+ * The classes to choose from, each with a key. Up to ten classes keep the order of the dataset, so
+ * that a class has the same key at every sample. Of more, the likeliest are offered. The given label
+ * and the suggestion are always among them.
  * @param {Suspect} item
  * @param {string[]} classNames
- * @returns {Array<Choice | null>}
+ * @returns {Choice[]}
  */
 export function choicesOf(item, classNames) {
   const probability = new Map(item.top_labels.map((top) => [top.label, top.probability]));
-  const others = item.top_labels.map((top) => top.label);
-  // With few classes each gets a key; with many, only those that the models consider.
-  if (classNames.length <= FEW_CLASSES)
-    others.push(...classNames.filter((name) => !probability.has(name)));
-  /** @type {Choice[]} */
-  const choices = others
-    .filter((label) => label !== item.given_label && label !== item.suggested_label)
-    .map((label) => ({ verdict: "relabel", label, probability: probability.get(label) }));
-  /** @type {Choice | null} */
-  const first =
-    item.suggested_label === null
-      ? null
-      : {
-          verdict: "accept_suggestion",
-          label: item.suggested_label,
-          probability: item.suggested_label_confidence,
-        };
-  return [first, ...choices].slice(0, CHOICE_KEYS);
+  const labels = classNames.length <= KEYS.length ? classNames : likeliest(item, probability);
+  return labels.map((label, index) => ({
+    key: KEYS[index],
+    label,
+    verdict: decisionOn(item, "relabel", label).verdict,
+    probability: probability.get(label),
+  }));
 }
 
 /**
  * @param {Suspect} item
- * @param {Array<Choice | null>} choices
+ * @param {Map<string, number>} probability
+ */
+function likeliest({ given_label: given, suggested_label: suggested }, probability) {
+  const named = suggested === null ? [given] : [suggested, given];
+  const others = [...probability.keys()].filter((label) => !named.includes(label));
+  /** @param {string} label */
+  const share = (label) => probability.get(label) ?? 0;
+  return [...named, ...others]
+    .slice(0, KEYS.length)
+    .sort((one, other) => share(other) - share(one));
+}
+
+/**
+ * @param {Suspect} item
+ * @param {Choice[]} choices
  * @param {Act} act
  */
 export function decisionPanel(item, choices, act) {
@@ -75,19 +84,19 @@ export function decisionPanel(item, choices, act) {
     ),
     h(
       "ol",
-      { class: "choices", "aria-label": "Classes, most likely first" },
-      choices.map((choice, index) =>
-        choice ? h("li", {}, choiceButton(choice, index, act)) : null,
-      ),
+      { class: "choices", "aria-label": "Classes" },
+      choices.map((choice) => h("li", {}, choiceButton(choice, act))),
     ),
     h(
       "div",
       { class: "verdicts" },
-      item.suggested_label === null
-        ? null
-        : verdict("Accept", "1", item.suggested_label, () =>
-            act("accept_suggestion", item.suggested_label),
-          ),
+      verdict(
+        "Accept",
+        "a",
+        item.suggested_label ?? "the suggestion (there is none)",
+        () => act("accept_suggestion", item.suggested_label),
+        item.suggested_label === null,
+      ),
       verdict(
         "Keep",
         "k",
@@ -104,24 +113,24 @@ export function decisionPanel(item, choices, act) {
 
 /**
  * @param {Choice} options
- * @param {number} index
  * @param {Act} act
  */
-function choiceButton({ verdict: kind, label, probability }, index, act) {
-  const suggestion = kind === "accept_suggestion";
+function choiceButton({ key, verdict: kind, label, probability }, act) {
+  const role = ROLES[kind];
   return h(
     "button",
     {
       type: "button",
-      class: suggestion ? "choice suggestion" : "choice",
-      "data-key": String(index + 1),
-      "aria-keyshortcuts": String(index + 1),
+      class: role ? `choice ${role}` : "choice",
+      "data-key": key,
+      "aria-keyshortcuts": key,
       vars: { share: probability ?? 0 },
       on: { click: () => act(kind, label) },
     },
-    h("kbd", { "aria-hidden": "true" }, String(index + 1)),
-    h("span", { class: "visually-hidden" }, suggestion ? "Accept the suggestion " : "Relabel as "),
+    h("kbd", { "aria-hidden": "true" }, key),
+    h("span", { class: "visually-hidden" }, `${ACTS[kind]} `),
     h("span", { class: "choice-label", dir: "auto" }, breakable(label)),
+    role ? h("span", { class: "choice-role", "aria-hidden": "true" }, role) : null,
     h("span", { class: "choice-share" }, probability === undefined ? "" : percent(probability)),
   );
 }
@@ -132,7 +141,7 @@ function choiceButton({ verdict: kind, label, probability }, index, act) {
  * @param {string} detail
  * @param {() => unknown} onClick
  */
-function verdict(text, key, detail, onClick) {
+function verdict(text, key, detail, onClick, disabled = false) {
   return h(
     "button",
     {
@@ -141,6 +150,7 @@ function verdict(text, key, detail, onClick) {
       "data-key": key,
       title: `${text} ${detail}`,
       "aria-keyshortcuts": key,
+      disabled,
       on: { click: onClick },
     },
     h("kbd", { "aria-hidden": "true" }, key),
@@ -170,9 +180,9 @@ export function evidencePanel(auditId, item, classNames) {
     pWrong(item),
     item.reason ? h("p", { class: "reason", dir: "auto" }, breakable(sentence(item.reason))) : null,
     trajectoryChart(item.trajectory, item),
-    neighbourStrip(auditId, item),
+    neighbourStrip(item),
     duplicates(auditId, item.duplicates),
-    signals(item, classNames),
+    signalList(item.signals, classNames),
     h("p", { class: "quiet small sample-id", dir: "auto" }, item.content.file ?? item.sample_id),
   );
 }
@@ -190,7 +200,7 @@ function opinionList(opinions) {
       h(
         "li",
         { class: "event" },
-        h("strong", { dir: "auto" }, opinion.annotator),
+        h("strong", { dir: "auto" }, opinion.annotator.name),
         h("span", { dir: "auto" }, currentVerdict(opinion)),
         h("span", { class: "quiet small" }, ago(opinion.created_at)),
         opinion.note ? h("q", { dir: "auto" }, opinion.note) : null,
@@ -236,7 +246,10 @@ const currentVerdict = ({ verdict, corrected_label: label }) =>
 
 /** @param {Suspect} options */
 function pWrong({ p_wrong: p, p_wrong_low: low, p_wrong_high: high }) {
-  const description = `Probably wrong: ${percent(p)}, between ${percent(low)} and ${percent(high)}`;
+  const around = `${percent(low)} – ${percent(high)} at nearby ranks`;
+  const description =
+    `Probably wrong: ${percent(p)}. ` +
+    `Between ${percent(low)} and ${percent(high)} of the labels at nearby ranks are wrong.`;
   return h(
     "div",
     { class: "p-wrong" },
@@ -246,7 +259,7 @@ function pWrong({ p_wrong: p, p_wrong_low: low, p_wrong_high: high }) {
       "Probably wrong: ",
       h("strong", {}, percent(p)),
       " ",
-      h("span", { class: "quiet band-range" }, `${percent(low)} – ${percent(high)}`),
+      h("span", { class: "quiet band-range" }, around),
     ),
     h(
       "div",
@@ -260,35 +273,3 @@ function pWrong({ p_wrong: p, p_wrong_low: low, p_wrong_high: high }) {
 /** @param {string} text */
 const sentence = (text) =>
   `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
-
-/**
- * @param {Suspect} item
- * @param {string[]} classNames
- */
-function signals(item, classNames) {
-  const known = Object.entries(item.signals ?? {}).filter(([, value]) => value !== null);
-  if (!known.length) return null;
-  /**
-   * @param {string} name
-   * @param {number} value
-   */
-  const shown = (name, value) =>
-    CLASS_SIGNALS.has(name) ? (classNames[value] ?? value) : Number(value.toPrecision(3));
-  return h(
-    "details",
-    { class: "signals" },
-    h("summary", {}, "All signals"),
-    h(
-      "dl",
-      {},
-      known.map(([name, value]) =>
-        h(
-          "div",
-          {},
-          h("dt", {}, name.replaceAll("_", " ")),
-          h("dd", {}, String(shown(name, /** @type {number} */ (value)))),
-        ),
-      ),
-    ),
-  );
-}

@@ -169,6 +169,8 @@ function errorItem(error) {
     error.column ? `column ${error.column}` : null,
     error.sample_id,
     error.pointer,
+    error.parameter ? `parameter ${error.parameter}` : null,
+    error.header ? `header ${error.header}` : null,
   ].filter(Boolean);
   return h(
     "li",

@@ -14,12 +14,7 @@ const COLUMNS = [
 
 /** @param {(dataset: Dataset) => void} onUploaded */
 export function dropZone(onUploaded) {
-  const input = h("input", {
-    type: "file",
-    id: "file",
-    class: "visually-hidden",
-    accept: ".zip,.csv,.tsv,.jsonl,.ndjson,.json,.parquet,.npz",
-  });
+  const input = h("input", { type: "file", id: "file", class: "visually-hidden" });
   const columns = Object.fromEntries(
     COLUMNS.map(([name]) => [
       name,
@@ -44,7 +39,7 @@ export function dropZone(onUploaded) {
       h(
         "span",
         { class: "quiet small" },
-        "ZIP with one folder per class, CSV, TSV, JSON Lines, Parquet or NPZ",
+        "ZIP or tar with one folder per class, a spreadsheet, CSV, JSON Lines, Parquet or NPZ",
       ),
     ),
     h(
@@ -70,15 +65,44 @@ export function dropZone(onUploaded) {
     input.value = "";
   };
   input.addEventListener("change", () => begin(input.files?.[0]));
-  acceptDrops(zone, begin);
+  acceptDrops(zone, (dropped) => {
+    const problem = dropProblem(dropped);
+    if (problem) {
+      fill(state, problemBox(problem));
+      return announce(problem.title);
+    }
+    return begin(dropped?.files[0]);
+  });
   return zone;
 }
 
 /**
- * @param {HTMLElement} zone
- * @param {(file: File | undefined) => void} begin
+ * What is wrong with what was dropped: a browser hands over a folder as a file that cannot be read,
+ * and of several files only one would be sent.
+ * @param {DataTransfer | null} dropped
  */
-function acceptDrops(zone, begin) {
+export function dropProblem(dropped) {
+  const entries = [...(dropped?.items ?? [])].map((item) => item.webkitGetAsEntry?.());
+  const folder = entries.find((entry) => entry?.isDirectory);
+  if (folder) {
+    return {
+      title: "A folder cannot be uploaded as it is",
+      detail: `Compress ${folder.name} to a ZIP file, then drop that.`,
+    };
+  }
+  const count = dropped?.files.length ?? 0;
+  if (count < 2) return null;
+  return {
+    title: `You dropped ${count} files`,
+    detail: "A dataset is one file. Put them into one ZIP file if they belong together.",
+  };
+}
+
+/**
+ * @param {HTMLElement} zone
+ * @param {(dropped: DataTransfer | null) => unknown} take
+ */
+function acceptDrops(zone, take) {
   // The whole page accepts drops, so that a file dropped outside the box does not replace the page.
   /**
    * @param {DragEvent} event
@@ -95,7 +119,7 @@ function acceptDrops(zone, begin) {
   });
   document.addEventListener("drop", (event) => {
     highlight(event, false);
-    begin(event.dataTransfer?.files[0]);
+    take(event.dataTransfer);
   });
 }
 
@@ -116,7 +140,7 @@ async function send(file, state, zone, columns, onUploaded) {
   const upload = uploadFile(file, query, {
     onProgress: (sent) => {
       bar.value = sent;
-      progress.textContent = sent < 1 ? `${percent(sent)} of ${bytes(file.size)}` : "saving …";
+      progress.textContent = sent < 1 ? `${percent(sent)} of ${bytes(file.size)}` : "Saving …";
     },
     onFallback: (reason) => {
       fallback.textContent = reason;
@@ -139,7 +163,7 @@ async function send(file, state, zone, columns, onUploaded) {
   try {
     const dataset = await upload.answer;
     fill(state);
-    announce(`${file.name} is uploaded and is being processed.`);
+    announce(`${file.name} was uploaded and is being read.`);
     onUploaded(dataset);
   } catch (error) {
     if (error.name === "AbortError") fill(state);

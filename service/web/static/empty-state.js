@@ -16,13 +16,23 @@ export function loadingView() {
 export function unfinishedAuditView(audit) {
   if (audit.problem) return h("div", { class: "narrow" }, problemBox(audit.problem));
   const title = ENDED[audit.status];
+  const waits = audit.status === "queued";
   return h(
     "div",
     { class: "blank" },
-    h("p", { class: "blank-title" }, title ?? "This audit is still running"),
+    h(
+      "p",
+      { class: "blank-title" },
+      title ?? (waits ? "This audit is waiting to start" : "This audit is still running"),
+    ),
     title
       ? null
-      : h("p", { class: "quiet" }, "The queue opens here as soon as the samples are ranked."),
+      : h(
+          "p",
+          { class: "quiet" },
+          waits ? "It starts as soon as a worker is free. " : "",
+          "The queue opens here as soon as the samples are ranked.",
+        ),
     h("a", { class: "button", href: "/" }, "Back to the datasets"),
   );
 }

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { announce, button, fill, h, modal, problemBox } from "./dom.js";
-import { bytes } from "./format.js";
+import { bytes, number, plural } from "./format.js";
 
 const FORMATS = [
   ["original", "Original format", "The uploaded file with the labels corrected"],
@@ -83,8 +83,20 @@ async function exportDataset(dataset, format, state) {
     },
     { class: "button primary" },
   );
-  fill(state, h("p", {}, `Version ${job.dataset_version} is ready.`), download);
+  fill(state, h("p", {}, ready(job)), download);
   announce("The export is ready to download.");
   download.focus();
   return true;
+}
+
+/** @param {Api.ExportRead} job */
+export function ready({ counts, dataset_version: version }) {
+  const place = version ? ` (version ${number(version)})` : "";
+  if (!counts) return `Ready${place}`;
+  const { changed, kept, excluded } = counts;
+  if (!changed && !kept && !excluded)
+    return `Ready: no decisions yet, so no labels changed${place}`;
+  const parts = [`${plural(changed, "label")} changed`, `${number(kept)} kept`];
+  if (excluded) parts.push(`${plural(excluded, "sample")} excluded`);
+  return `Ready: ${parts.join(", ")}${place}`;
 }

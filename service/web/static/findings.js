@@ -29,7 +29,7 @@ function describe({ reviewed, errors, noise_rate: rate }) {
     return "No sample has been decided yet. The chart fills in as samples are decided.";
   const found = Math.round((100 * errors) / reviewed);
   const random = rate
-    ? ` A random order would find ${Math.round(100 * rate.low)} to ${Math.round(100 * rate.high)}.`
+    ? ` Random samples would have ${Math.round(100 * (rate.low ?? rate.value))} to ${Math.round(100 * (rate.high ?? rate.value))} per 100.`
     : "";
   return `${plural(errors, "error")} found in ${number(reviewed)} reviewed: ${found} per 100.${random}`;
 }
@@ -61,7 +61,7 @@ function annotators(list) {
           h(
             "tr",
             {},
-            h("th", { scope: "row", dir: "auto" }, person.annotator),
+            h("th", { scope: "row", dir: "auto" }, person.name),
             h("td", { class: "num" }, number(person.reviewed)),
             h(
               "td",

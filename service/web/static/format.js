@@ -33,6 +33,16 @@ export function finePercent(share) {
   return share < 0.1 ? `${(share * 100).toFixed(1)}%` : percent(share);
 }
 
+/**
+ * "2% – 5%", or the only bound that is known.
+ * @param {{ low: number | null, high: number | null }} bounds
+ */
+export function interval({ low, high }, show = percent) {
+  if (high === null) return low === null ? "" : `lower bound ${show(low)}`;
+  if (low === null) return `upper bound ${show(high)}`;
+  return `${show(low)} – ${show(high)}`;
+}
+
 /** @param {number | null | undefined} size */
 export function bytes(size) {
   if (size === null || size === undefined) return "";

@@ -193,7 +193,7 @@ class Grid {
         button(
           all ? "Select none" : "Select all",
           () => (all ? this.selection.none() : this.selection.all()),
-          { class: "link-button", "data-key": "a", "aria-keyshortcuts": "a" },
+          { class: "link-button", "data-key": "e", "aria-keyshortcuts": "e" },
         ),
       ),
       h(
@@ -201,13 +201,13 @@ class Grid {
         { class: "grid-actions" },
         action(
           acceptTitle(selected),
-          "1",
+          "a",
           "for each selected sample",
           () => this.#decide("accept_suggestion"),
           "primary",
         ),
         action("Keep", "k", "the given labels", () => this.#decide("keep")),
-        action("Other …", "/", "class for all selected samples", () => this.#search()),
+        action("Relabel …", "/", "all selected samples", () => this.#search()),
         action("Exclude", "x", "from the dataset", () => this.#decide("exclude")),
         action("Skip", "s", "and decide later", () => this.#decide("skip")),
         action("Undo", "u", "the last decision, for all its samples", () => this.undo()),
@@ -223,7 +223,7 @@ class Grid {
   }
 
   #announceNoSelection() {
-    announce("No sample is selected. Press A to select all.");
+    announce("No sample is selected. Press E to select all.");
   }
 
   /**
@@ -273,12 +273,12 @@ class Grid {
   #actionOf(key) {
     /** @type {Record<string, () => unknown>} */
     const actions = {
-      1: () => this.#decide("accept_suggestion"),
+      a: () => this.#decide("accept_suggestion"),
       k: () => this.#decide("keep"),
       x: () => this.#decide("exclude"),
       s: () => this.#decide("skip"),
       u: () => this.undo(),
-      a: () => this.selection.all(),
+      e: () => this.selection.all(),
       "/": () => this.#search(),
     };
     return actions[key];

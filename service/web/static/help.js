@@ -4,11 +4,11 @@ import { h, modal } from "./dom.js";
 
 const STORAGE_KEY = "labelaudit.shortcuts-off";
 const KEYS = [
-  ["1", "Accept the suggestion"],
-  ["2 – 9", "The next most likely classes"],
+  ["a", "Accept the suggestion"],
+  ["1 – 0", "The classes, in the order shown"],
   ["k", "Keep the given label"],
   ["x", "Exclude the sample from the dataset"],
-  ["s", "Skip for now (moves to the skipped queue)"],
+  ["s", "Skip for now (moves the sample to the skipped queue)"],
   ["u", "Undo the last decision"],
   ["h", "Sample history and comments"],
   ["/", "Search all classes"],

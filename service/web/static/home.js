@@ -3,16 +3,17 @@
 import * as api from "./api.js";
 import { auditRow } from "./audits.js";
 import { openColumnEditor } from "./column-editor.js";
-import { SINGLE_ROLES } from "./column-roles.js";
+import { detectedColumns } from "./detected-columns.js";
 import { button, fill, h, problemBox } from "./dom.js";
 import { dropZone } from "./drop-zone.js";
 import { openExport } from "./export.js";
-import { ago, bytes, number, plural, shorten } from "./format.js";
+import { ago, bytes, number, plural } from "./format.js";
 import { openMembers } from "./members.js";
 import { openStartAudit } from "./start-audit.js";
 
 const POLL_MS = 1200;
-const LISTED_CLASSES = 40;
+/** @type {Partial<Record<Api.JobStatus, string>>} */
+const READING = { queued: "Waiting to be processed", running: "Reading the file" };
 
 /**
  * @typedef {object} Home
@@ -39,20 +40,29 @@ export async function show(main) {
       list,
     ),
   );
-  /** @type {[Api.Page_DatasetRead_, Api.Page_AuditRead_]} */
-  const [datasets, audits] = await Promise.all([
-    api.get("/v1/datasets", { query: { limit: 50 } }),
-    api.get("/v1/audits", { query: { limit: 200 } }),
-  ]);
-  for (const audit of audits.items) {
-    home.audits.set(audit.dataset_id, [...(home.audits.get(audit.dataset_id) ?? []), audit]);
-  }
+  const datasets = await loadDatasets(home, null);
   list.setAttribute("aria-busy", "false");
   const listed = new Set(datasets.items.map((dataset) => dataset.id));
   const uploadedMeanwhile = home.added.filter((dataset) => !listed.has(dataset.id));
   const shown = [...uploadedMeanwhile, ...datasets.items];
   fill(list, shown.length ? shown.map((dataset) => section(home, dataset)) : empty(mayUpload));
   addOlderButton(home, datasets.next_cursor);
+}
+
+/**
+ * A page of datasets, newest first. No audit of a dataset is older than the dataset.
+ * @param {Home} home
+ * @param {string | null} cursor
+ * @returns {Promise<Api.Page_DatasetRead_>}
+ */
+async function loadDatasets(home, cursor) {
+  const page = await api.get("/v1/datasets", { query: { limit: 50, cursor } });
+  const oldest = page.items.at(-1);
+  if (!oldest) return page;
+  /** @type {Api.Page_AuditRead_} */
+  const audits = await api.getAll("/v1/audits", { created_after: oldest.created_at });
+  home.audits = Map.groupBy(audits.items, (audit) => audit.dataset_id);
+  return page;
 }
 
 /**
@@ -74,8 +84,7 @@ function addDataset(home, dataset) {
 function addOlderButton(home, cursor) {
   if (!cursor) return;
   const more = button("Show older datasets", async () => {
-    /** @type {Api.Page_DatasetRead_} */
-    const page = await api.get("/v1/datasets", { query: { limit: 50, cursor } });
+    const page = await loadDatasets(home, cursor);
     more.replaceWith(...page.items.map((dataset) => section(home, dataset)));
     addOlderButton(home, page.next_cursor);
   });
@@ -108,24 +117,25 @@ const skeleton = () =>
 function section(home, dataset) {
   const element = h("article", { class: "dataset", "aria-label": dataset.name });
   draw(home, element, dataset);
-  if (dataset.status === "processing") watch(home, element, dataset.id);
+  if (dataset.status in READING) watch(home, element, dataset);
   return element;
 }
 
 /**
  * @param {Home} home
  * @param {HTMLElement} element
- * @param {string} id
+ * @param {Dataset} dataset
  */
-async function watch(home, element, id) {
-  for (;;) {
+async function watch(home, element, dataset) {
+  let drawn = dataset.status;
+  while (drawn in READING) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     if (!element.isConnected) return;
     try {
-      const dataset = await api.get(`/v1/datasets/${id}`);
-      if (dataset.status === "processing") continue;
-      draw(home, element, dataset);
-      return;
+      /** @type {Dataset} */
+      const now = await api.get(`/v1/datasets/${dataset.id}`);
+      if (now.status !== drawn) draw(home, element, now);
+      drawn = now.status;
     } catch (error) {
       if (!error.retryable) return;
     }
@@ -147,7 +157,9 @@ function draw(home, element, dataset) {
   /** @param {Audit} audit */
   const started = (audit) => {
     home.audits.set(dataset.id, [audit, ...(home.audits.get(dataset.id) ?? [])]);
-    rows.prepend(auditRow(audit, home.mayUpload));
+    if (audits.length)
+      rows.prepend(auditRow(audit, home.mayUpload)); // the others are being followed
+    else draw(home, element, dataset);
   };
   fill(
     element,
@@ -155,12 +167,12 @@ function draw(home, element, dataset) {
       "div",
       { class: "dataset-head" },
       h("div", {}, h("h2", {}, dataset.name), h("p", { class: "quiet facts" }, facts(dataset))),
-      dataset.status === "ready" ? actions(home, dataset, started, audits.length === 0) : null,
+      dataset.status === "completed" ? actions(home, dataset, started, audits.length === 0) : null,
     ),
-    dataset.status === "processing"
-      ? h("p", { class: "working", role: "status" }, "Reading the file and checking each sample …")
+    dataset.status in READING
+      ? h("p", { class: "working", role: "status" }, `${READING[dataset.status]} …`)
       : null,
-    dataset.status === "rejected"
+    dataset.status === "failed"
       ? problemBox(dataset.problem ?? {}, {
           title: dataset.problem?.title ?? "We couldn't read this file",
           actions: home.mayUpload
@@ -175,7 +187,7 @@ function draw(home, element, dataset) {
           dataset.warnings.map((warning) => h("li", {}, warning)),
         )
       : null,
-    dataset.status === "ready"
+    dataset.status === "completed"
       ? detectedColumns(
           dataset,
           audits.length === 0,
@@ -197,7 +209,7 @@ function editColumnsButton(home, element, dataset) {
   /** @param {Dataset} updated */
   const onReread = (updated) => {
     draw(home, element, updated);
-    watch(home, element, updated.id);
+    watch(home, element, updated);
   };
   api.get(`/v1/datasets/${dataset.id}/columns`).then(
     ({ items }) => {
@@ -214,7 +226,7 @@ function editColumnsButton(home, element, dataset) {
 }
 
 /**
- * A rejected file holds no data, so it is removed without asking.
+ * A file that could not be read holds no data, so it is removed without asking.
  * @param {HTMLElement} element
  * @param {Dataset} dataset
  */
@@ -233,7 +245,7 @@ function removeButton(element, dataset) {
 /** @param {Dataset} dataset */
 function facts(dataset) {
   const counts =
-    dataset.status === "ready"
+    dataset.status === "completed"
       ? [
           `${plural(dataset.sample_count, dataset.kind === "text" ? "text" : dataset.kind === "image" ? "image" : "row")}`,
           plural(dataset.class_names.length, "class", "classes"),
@@ -246,7 +258,7 @@ function facts(dataset) {
   return [
     ...counts,
     bytes(dataset.bytes),
-    `uploaded ${ago(dataset.created_at)} by ${dataset.created_by}`,
+    `uploaded ${ago(dataset.created_at)} by ${dataset.created_by.name}`,
   ].join(" · ");
 }
 
@@ -273,96 +285,3 @@ function actions(home, dataset, started, first) {
       : null,
   );
 }
-
-/**
- * @param {Dataset} dataset
- * @param {boolean} open
- * @param {Child[]} actions
- */
-function detectedColumns(dataset, open, actions) {
-  const columns = dataset.columns ?? {};
-  const features = columns.features ?? {};
-  const names = Array.isArray(features)
-    ? features.map((name) => [name, ""])
-    : Object.entries(features);
-  const rows = Object.entries(SINGLE_ROLES)
-    .filter(([role]) => columns[role])
-    .map(([role, title]) => [title, code(columns[role])]);
-  if (names.length)
-    rows.push([
-      "Features",
-      h("ul", { class: "inline" }, names.slice(0, LISTED_CLASSES).map(feature), more(names)),
-    ]);
-  if (columns.ignored?.length)
-    rows.push([
-      "Not used",
-      h(
-        "ul",
-        { class: "inline" },
-        columns.ignored
-          .slice(0, LISTED_CLASSES)
-          .map((/** @type {string} */ name) => h("li", {}, code(name))),
-        more(columns.ignored),
-      ),
-    ]);
-  rows.push([
-    "Classes",
-    h(
-      "ul",
-      { class: "inline" },
-      dataset.class_names.slice(0, LISTED_CLASSES).map((name) => h("li", {}, shorten(name))),
-      more(dataset.class_names),
-    ),
-  ]);
-  return h(
-    "details",
-    { class: "detected-columns", open },
-    h("summary", {}, `Detected: ${describeFormat(dataset)}`),
-    h(
-      "dl",
-      { class: "pairs" },
-      rows.map(([title, value]) => h("div", {}, h("dt", {}, title), h("dd", {}, value))),
-    ),
-    actions.length ? h("div", { class: "row" }, actions) : null,
-  );
-}
-
-/** @param {string} name */
-const code = (name) => h("code", {}, shorten(String(name), 80));
-/** @param {string[]} entry */
-const feature = ([name, type]) =>
-  h(
-    "li",
-    {},
-    code(name),
-    type === "categorical" ? h("span", { class: "quiet small" }, " categorical") : null,
-  );
-/** @param {unknown[]} items */
-const more = (items) =>
-  items.length > LISTED_CLASSES
-    ? h("li", { class: "quiet" }, `and ${number(items.length - LISTED_CLASSES)} more`)
-    : null;
-
-/** @type {Record<string, string>} */
-const KINDS = {
-  image: "images",
-  text: "texts",
-  table: "table rows",
-  vector: "vectors",
-  probabilities: "class probabilities",
-};
-/** @type {Record<string, string>} */
-const FORMATS = {
-  imagefolder: "in class folders",
-  "image-manifest": "with a table",
-  "array-manifest": "with a table",
-  csv: "in a CSV file",
-  tsv: "in a TSV file",
-  jsonl: "in a JSON Lines file",
-  parquet: "in a Parquet file",
-  npz: "in an NPZ file",
-};
-
-/** @param {Dataset} options */
-const describeFormat = ({ kind, format }) =>
-  `${KINDS[kind ?? ""] ?? kind} ${FORMATS[format ?? ""] ?? `(${format})`}`;

@@ -42,7 +42,7 @@ export const issueTitle = (name) => SINGULAR[name] ?? name;
  * @param {Summary} summary
  * @returns {Array<[string, string, number]>}
  */
-export function countedIssues({ issues = {} }) {
+export function countedIssues({ issues }) {
   return Object.entries(ISSUES).flatMap(([name, { title }]) => {
     const count = issues[name] ?? null;
     return count === null ? [] : [[name, title, count]];
@@ -60,8 +60,8 @@ export function issuesSection(summary, id) {
   return h(
     "section",
     { class: "issues" },
-    h("h2", {}, "Other issues"),
-    h("p", { class: "quiet" }, "Other possible problems. Each has its own queue."),
+    h("h2", {}, "Other possible problems"),
+    h("p", { class: "quiet" }, "Problems other than a wrong label. Each has its own queue."),
     h(
       "ul",
       { class: "issue-list" },

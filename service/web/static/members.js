@@ -10,13 +10,19 @@ import { announce, button, fill, h, modal, problemBox } from "./dom.js";
 
 /** @param {Dataset} dataset */
 export function openMembers(dataset) {
-  const base = `/v1/datasets/${dataset.id}/members`;
+  const address = `/v1/datasets/${dataset.id}`;
+  const base = `${address}/members`;
   const body = h("div", { class: "dialog-body members" });
   const errors = h("div");
   /** @param {string} [announcement] */
   const draw = async (announcement) => {
-    const access = await api.get(base);
-    fill(body, sharing(access, change), access.shared ? null : people(access, change), errors);
+    const access = await api.getAll(base);
+    fill(
+      body,
+      sharing(access, change),
+      access.shared ? null : people(access.items, await candidates(address), change),
+      errors,
+    );
     if (announcement) announce(announcement);
   };
   /**
@@ -41,7 +47,14 @@ export function openMembers(dataset) {
 }
 
 /**
- * @param {Api.MembersRead} options
+ * Who could be added.
+ * @param {string} dataset its address
+ * @returns {Promise<Api.PersonWithRole[]>}
+ */
+const candidates = async (dataset) => (await api.getAll(`${dataset}/member-candidates`)).items;
+
+/**
+ * @param {Api.MemberPage} options
  * @param {Change} change
  */
 function sharing({ shared }, change) {
@@ -76,16 +89,17 @@ function sharing({ shared }, change) {
 }
 
 /**
- * @param {Api.MembersRead} options
+ * @param {Api.MemberRead[]} members
+ * @param {Api.PersonWithRole[]} others
  * @param {Change} change
  */
-function people({ members, others }, change) {
+function people(members, others, change) {
   /** @param {string} key */
   const add = (key) => change((base) => api.put(`${base}/${encodeURIComponent(key)}`), "Added.");
   const select = h(
     "select",
     { id: "new-member" },
-    others.map((member) => h("option", { value: member.key_id }, `${member.name}, ${member.role}`)),
+    others.map((member) => h("option", { value: member.id }, `${member.name}, ${member.role}`)),
   );
   return h(
     "section",
@@ -104,7 +118,7 @@ function people({ members, others }, change) {
                 "Remove",
                 () =>
                   change(
-                    (base) => api.remove(`${base}/${encodeURIComponent(member.key_id)}`),
+                    (base) => api.remove(`${base}/${encodeURIComponent(member.id ?? "")}`),
                     "Removed.",
                   ),
                 { class: "link-button", "aria-label": `Remove ${member.name}` },

@@ -40,7 +40,8 @@ export class MultipartUpload {
 
   /** Returns the dataset. */
   async send() {
-    const upload = await api.post("/v1/multipart-uploads", {
+    const upload = await api.post("/v1/uploads", {
+      transfer: "multipart",
       length: this.file.size,
       filename: this.query.filename,
       columns: columnsOf(this.query),
@@ -56,10 +57,10 @@ export class MultipartUpload {
 
   /**
    * @param {number} first
-   * @param {number} count
+   * @param {number} limit
    */
-  async #sign(first, count) {
-    const query = { first, count };
+  async #sign(first, limit) {
+    const query = { first, limit };
     return (await withRetries(() => api.get(`${this.path}/parts`, { query }))).items;
   }
 

@@ -1,52 +1,29 @@
 // The samples most similar to the one shown, with their labels.
 
 import * as api from "./api.js";
-import { fill, h } from "./dom.js";
+import { h } from "./dom.js";
 import { shorten } from "./format.js";
 import { valueCell } from "./sample.js";
 
 const SHOWN_IMAGES = 8;
 const SHOWN_TEXTS = 4; // texts and rows need more room each
 
-/**
- * The nearest samples, as soon as they are loaded.
- * @param {string} auditId
- * @param {Suspect} item
- */
-export function neighbourStrip(auditId, item) {
-  const section = h("section", {
-    class: "neighbours",
-    "aria-label": "Nearest samples",
-    hidden: true,
-  });
-  loadNeighbours(auditId, item).then((neighbours) => {
-    if (!neighbours.length) return;
-    section.hidden = false;
-    const shown = neighbours.slice(0, neighbours[0].media_url ? SHOWN_IMAGES : SHOWN_TEXTS);
-    fill(
-      section,
-      h("h2", {}, "Nearest samples"),
-      h(
-        "ul",
-        { class: neighbours[0].media_url ? "pictured" : "" },
-        shown.map((neighbour) => line(neighbour, item)),
-      ),
-    );
-  });
-  return section;
-}
-
-/**
- * @param {string} auditId
- * @param {Suspect} item
- */
-function loadNeighbours(auditId, item) {
-  const path = `/v1/audits/${auditId}/suspects/${encodeURIComponent(item.sample_id)}/neighbours`;
-  item.neighbours ??= api.get(path).then(
-    ({ items }) => items,
-    () => [], // the decision does not depend on them
+/** @param {Suspect} item */
+export function neighbourStrip(item) {
+  const neighbours = item.neighbours ?? [];
+  if (!neighbours.length) return null;
+  const pictured = Boolean(neighbours[0].media_url);
+  const shown = neighbours.slice(0, pictured ? SHOWN_IMAGES : SHOWN_TEXTS);
+  return h(
+    "section",
+    { class: "neighbours", "aria-label": "Nearest samples" },
+    h("h2", {}, "Nearest samples"),
+    h(
+      "ul",
+      { class: pictured ? "pictured" : "" },
+      shown.map((neighbour) => line(neighbour, item)),
+    ),
   );
-  return item.neighbours;
 }
 
 /**

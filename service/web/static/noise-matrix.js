@@ -14,8 +14,8 @@ const VISIBLE = 0.0005; // smaller shares would print as 0.0%
  * @param {Summary} options
  * @param {string} id
  */
-export function matrixSection({ noise_matrix: matrix, class_names: names = [] }, id) {
-  if (!matrix?.length || names.length < 2) return null;
+export function matrixSection({ noise_matrix: matrix, class_names: names }, id) {
+  if (!matrix.length || names.length < 2) return null;
   const pairs = confusedPairs(matrix);
   const shown = names.length <= MAX_CLASSES ? names.map((_, index) => index) : mostConfused(pairs);
   const largest = pairs[0]?.share ?? 1;
@@ -28,7 +28,7 @@ export function matrixSection({ noise_matrix: matrix, class_names: names = [] },
       { class: "quiet" },
       "Each row is a true class; each cell is the share of it that was given the label of the column. ",
       names.length > shown.length
-        ? `The ${shown.length} most confused of ${number(names.length)} classes. `
+        ? `Only the ${shown.length} most confused of ${number(names.length)} classes are shown. `
         : "",
       "Select a cell to review its samples.",
     ),

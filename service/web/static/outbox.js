@@ -9,13 +9,15 @@ const MAX_DELAY_MS = 20_000;
 
 export class Outbox {
   /**
+   * `onNothingToUndo` is called when a decision to undo was undone elsewhere.
    * @param {string} auditId
-   * @param {{ onChange: () => void }} options
+   * @param {{ onChange: () => void, onNothingToUndo: () => void }} options
    */
-  constructor(auditId, { onChange }) {
+  constructor(auditId, { onChange, onNothingToUndo }) {
     this.base = `/v1/audits/${auditId}`;
     this.storageKey = `labelaudit.outbox.${auditId}`;
     this.onChange = onChange;
+    this.onNothingToUndo = onNothingToUndo;
     /** @type {Operation[]} */
     this.operations = JSON.parse(sessionStorage.getItem(this.storageKey) ?? "[]");
     /** @type {api.Problem | null} */
@@ -122,9 +124,11 @@ export class Outbox {
       but sending twice stores once, so the next page may send the same again. */
   sendOnUnload() {
     for (const operation of this.waiting) {
+      operation.attempts += 1;
       if (operation.kind === "submit") this.#post(operation, { keepalive: true }).catch(() => {});
       else if (operation.batch_id) this.#revert(operation, { keepalive: true }).catch(() => {});
     }
+    this.#persist();
   }
 
   /** @param {number} milliseconds */
@@ -149,24 +153,34 @@ export class Outbox {
   }
 
   /**
-   * Reverts what one request stored; reverting twice reverts once.
+   * Reverts what one request stored.
    * @param {Operation} operation
    * @param {RequestOptions} [options]
    */
-  #revert(operation, options) {
-    return api.post(`${this.base}/batches/${operation.batch_id}/revert`, undefined, options);
+  #revert({ batch_id }, options) {
+    return api.post(`${this.base}/reverts`, { batch_id }, options);
+  }
+
+  /** @param {Operation} operation */
+  async #sendRevert(operation) {
+    try {
+      await this.#revert(operation);
+    } catch (problem) {
+      if (!(problem instanceof api.Problem && problem.is("nothing-to-revert"))) throw problem;
+      // An earlier attempt may have reverted it, and only its answer was lost.
+      if (operation.attempts === 1) this.onNothingToUndo();
+    }
   }
 
   /** @param {Operation} operation */
   async #send(operation) {
     if (operation.kind === "submit") {
-      const { corrections } = await this.#post(operation);
-      operation.batch_id = corrections[0].batch_id;
+      operation.batch_id = (await this.#post(operation)).batch_id;
       for (const later of this.operations) {
         if (later.of === operation.id) later.batch_id = operation.batch_id;
       }
     } else if (operation.batch_id) {
-      await this.#revert(operation);
+      await this.#sendRevert(operation);
     }
     operation.state = "saved";
     this.#remove(operation);

@@ -7,10 +7,11 @@ import { button, fill, h, problemBox } from "./dom.js";
 import { loadingView, unfinishedAuditView } from "./empty-state.js";
 import { openExport } from "./export.js";
 import { findingsSection } from "./findings.js";
-import { finePercent } from "./format.js";
+import { finePercent, interval } from "./format.js";
 import { issuesSection } from "./issues.js";
 import { matrixSection } from "./noise-matrix.js";
 import { reviewHead } from "./review-head.js";
+import { restoreScroll } from "./scroll.js";
 import { tiersSection } from "./tiers.js";
 
 /**
@@ -55,10 +56,11 @@ export async function show(main, { id }) {
       ),
     ),
   );
+  restoreScroll();
 }
 
 /** @param {Summary} options */
-function caveats({ cannot_judge: cannot = [], missing = [] }) {
+function caveats({ cannot_judge: cannot, missing }) {
   if (!cannot.length && !missing.length) return null;
   /** @param {string} text */
   const sentence = (text) =>
@@ -93,27 +95,27 @@ function noiseRate({ noise_rate: rate }, audit) {
     "section",
     { class: "noise-rate" },
     h("h2", {}, "Noise rate"),
-    h("p", { class: "big" }, rate ? `${finePercent(rate.low)} – ${finePercent(rate.high)}` : "–"),
-    rate
-      ? h(
-          "div",
-          {
-            class: "band",
-            "aria-hidden": "true",
-            vars: { low: rate.low, high: rate.high, p: rate.estimate },
-          },
-          h("i", { class: "span" }),
-          h("i", { class: "point" }),
-        )
-      : null,
+    h("p", { class: "big" }, interval(rate, finePercent)),
+    h(
+      "div",
+      {
+        class: "band",
+        "aria-hidden": "true",
+        vars: { low: rate.low ?? rate.value, high: rate.high ?? rate.value, p: rate.value },
+      },
+      h("i", { class: "span" }),
+      h("i", { class: "point" }),
+    ),
     h(
       "p",
       { class: "quiet" },
-      rate
-        ? `of the labels are probably wrong (best estimate: ${finePercent(rate.estimate)}).`
-        : "Not estimated.",
+      `of the labels are probably wrong (best estimate: ${finePercent(rate.value)}).`,
     ),
-    h("p", { class: "quiet small" }, `${datasetVersion(audit)}, audited by ${audit.created_by}.`),
+    h(
+      "p",
+      { class: "quiet small" },
+      `${datasetVersion(audit)}, audited by ${audit.created_by.name}.`,
+    ),
   );
 }
 

@@ -10,15 +10,17 @@ const IDLE_MS = 20 * 60_000; // an abandoned page must not keep samples from oth
 
 export class Queue {
   /**
-   * `onLeaseLost(item)` is called when somebody else may have the item now.
+   * `onLeaseLost(item)` is called when somebody else may have the item now. `include` names the heavy
+   * parts of each sample that are shown.
    * @param {string} auditId
    * @param {Filter} filter
-   * @param {{ onLeaseLost: (item: Suspect) => void, ahead?: number, imageSize?: number }} options
+   * @param {QueueOptions} options
    */
-  constructor(auditId, filter, { onLeaseLost, ahead = 4, imageSize = 1024 }) {
+  constructor(auditId, filter, { onLeaseLost, include = [], ahead = 4, imageSize = 1024 }) {
     this.base = `/v1/audits/${auditId}/queue`;
     this.filter = filter;
     this.onLeaseLost = onLeaseLost;
+    this.include = include;
     this.target = ahead;
     this.imageSize = imageSize;
     /** @type {Suspect[]} */
@@ -76,7 +78,8 @@ export class Queue {
   async #fill() {
     for (let round = 0; round < MAX_ROUNDS && this.ahead.length < this.target; round += 1) {
       const count = Math.min(MAX_PER_CALL, this.target - this.ahead.length);
-      const { items } = await api.post(`${this.base}/next`, { count, ...this.filter });
+      const body = { count, include: this.include, ...this.filter };
+      const { items } = await api.post(`${this.base}/next`, body);
       this.exhausted = items.length < count;
       for (const item of items) this.#receive(item);
       this.#scheduleRenewal();

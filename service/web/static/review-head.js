@@ -121,5 +121,5 @@ function issueQueues(summary) {
   const options = countedIssues(summary).map(([name, title, count]) =>
     h("option", { value: name }, `${title} (${number(count)})`),
   );
-  return options.length ? h("optgroup", { label: "Other issues" }, options) : null;
+  return options.length ? h("optgroup", { label: "Other possible problems" }, options) : null;
 }

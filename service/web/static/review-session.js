@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Counters } from "./counters.js";
-import { h } from "./dom.js";
+import { announce, h } from "./dom.js";
 import { drawNotices } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { Queue } from "./queue.js";
@@ -13,14 +13,9 @@ export class ReviewSession {
    * `summary`: the answer of GET …/summary. `undoLimit`: how many decisions can be undone.
    * @param {Summary} summary
    * @param {Filter} filter
-   * @param {{
-   *   onLeaseLost: (item: Suspect) => void,
-   *   undoLimit: number,
-   *   ahead?: number,
-   *   imageSize?: number,
-   * }} options
+   * @param {QueueOptions & { undoLimit: number }} options
    */
-  constructor(summary, filter, { onLeaseLost, undoLimit, ahead, imageSize }) {
+  constructor(summary, filter, { undoLimit, ...queueOptions }) {
     this.auditId = summary.audit_id;
     this.filter = filter;
     this.undoLimit = undoLimit;
@@ -28,10 +23,14 @@ export class ReviewSession {
     this.history = [];
     this.counters = new Counters(this.auditId);
     this.counters.set(summary);
-    this.queue = new Queue(this.auditId, filter, { onLeaseLost, ahead, imageSize });
+    this.queue = new Queue(this.auditId, filter, queueOptions);
     this.notices = h("div", { class: "notices" });
     this.outbox = new Outbox(this.auditId, {
       onChange: () => drawNotices(this.notices, this.outbox),
+      onNothingToUndo: () => {
+        announce("Nothing to undo: the decision was already undone.");
+        this.recount();
+      },
     });
   }
 

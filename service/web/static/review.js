@@ -6,7 +6,7 @@ import { choicesOf, decisionPanel, evidencePanel } from "./decision.js";
 import { announce, button, fill, find, h, problemBox } from "./dom.js";
 import { endOfQueueView, loadingView, unfinishedAuditView } from "./empty-state.js";
 import { openExport } from "./export.js";
-import { percent } from "./format.js";
+import { number, percent } from "./format.js";
 import { openHelp } from "./help.js";
 import { filterBar, filterFromAddress, reviewHead } from "./review-head.js";
 import { decisionOn, ReviewSession } from "./review-session.js";
@@ -14,6 +14,8 @@ import { sampleView } from "./sample.js";
 import { openSampleHistory } from "./sample-history.js";
 import { listenForShortcuts } from "./shortcuts.js";
 
+/** @type {Api.QueueNext["include"]} */
+const INCLUDED = ["trajectory", "neighbours"];
 const UNDO_LIMIT = 100;
 const REFRESH_MS = 30_000;
 
@@ -55,6 +57,7 @@ class Review {
     this.current = null;
     this.session = new ReviewSession(summary, this.filter, {
       onLeaseLost: (item) => this.#leaseLost(item),
+      include: INCLUDED,
       undoLimit: UNDO_LIMIT,
     });
     this.queue = this.session.queue;
@@ -68,7 +71,8 @@ class Review {
           dataset,
           this.auditId,
           "review",
-          button("Export …", () => openExport(dataset), { class: "link-button" }),
+          api.may("export") &&
+            button("Export …", () => openExport(dataset), { class: "link-button" }),
           button("History (h)", () => this.#openHistory(), { class: "link-button" }),
           button("Shortcuts (?)", openHelp, { class: "link-button" }),
         ),
@@ -78,6 +82,7 @@ class Review {
           filterBar(this.filter, summary),
           this.session.counters.element,
         ),
+        limits(summary, this.auditId),
         this.session.notices,
         this.stage,
       ),
@@ -102,7 +107,7 @@ class Review {
   async #open(sampleId) {
     const path = `/v1/audits/${this.auditId}/suspects/${encodeURIComponent(sampleId)}`;
     try {
-      this.current = /** @type {Suspect} */ (await api.get(path));
+      this.current = /** @type {Suspect} */ (await api.get(path, { query: { include: INCLUDED } }));
     } catch (problem) {
       fill(this.stage, problemBox(problem, { actions: [this.#retryButton()] }));
       return;
@@ -230,6 +235,12 @@ class Review {
     return this.#draw();
   }
 
+  #acceptSuggestion() {
+    const suggestion = this.current?.suggested_label;
+    if (suggestion) return this.act("accept_suggestion", suggestion);
+    return announce("There is no suggestion to accept. Choose a class by its key, or press /.");
+  }
+
   /** @param {Suspect} item */
   #leaseLost(item) {
     if (item !== this.current) return;
@@ -238,15 +249,16 @@ class Review {
   }
 
   #openHistory() {
-    if (this.current) openSampleHistory(this.auditId, this.current.sample_id);
+    if (this.current) openSampleHistory(this.dataset.id, this.current.sample_id);
   }
 
   /** @param {string} key */
   #actionOf(key) {
-    const choice = /^[1-9]$/.test(key) ? this.choices?.[Number(key) - 1] : null;
+    const choice = this.choices?.find((one) => one.key === key);
     if (choice) return () => this.act(choice.verdict, choice.label);
     /** @type {Record<string, () => unknown>} */
     const actions = {
+      a: () => this.#acceptSuggestion(),
       k: () => this.act("keep", this.current?.given_label),
       x: () => this.act("exclude", null),
       s: () => this.act("skip", null),
@@ -256,6 +268,24 @@ class Review {
     };
     return actions[key];
   }
+}
+
+/**
+ * A reminder above every sample of an audit that cannot judge some of them.
+ * @param {Summary} summary
+ * @param {string} auditId
+ */
+function limits({ cannot_judge: cannot }, auditId) {
+  if (!cannot.length) return null;
+  return h(
+    "p",
+    { class: "limits" },
+    h("strong", {}, "This audit cannot judge everything: "),
+    cannot[0],
+    cannot.length > 1 ? ` (and ${number(cannot.length - 1)} more)` : "",
+    ". ",
+    h("a", { href: `/audits/${auditId}/overview` }, "See its limits"),
+  );
 }
 
 /**

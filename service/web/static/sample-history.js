@@ -5,11 +5,11 @@ import { announce, breakable, button, fill, h, modal, problemBox } from "./dom.j
 import { ago, percent } from "./format.js";
 
 /**
- * @param {string} auditId
+ * @param {string} datasetId
  * @param {string} sampleId
- * @param {{ onUndo?: () => void }} [options]
  */
-export async function openSampleHistory(auditId, sampleId, { onUndo } = {}) {
+export async function openSampleHistory(datasetId, sampleId) {
+  const sample = `/v1/datasets/${datasetId}/samples/${encodeURIComponent(sampleId)}`;
   const body = h(
     "div",
     { class: "dialog-body sample-history" },
@@ -18,8 +18,7 @@ export async function openSampleHistory(auditId, sampleId, { onUndo } = {}) {
   modal("History", body, { wide: true });
   const draw = async () => {
     try {
-      const query = { sample_id: sampleId };
-      const history = await api.get(`/v1/audits/${auditId}/history`, { query });
+      const history = await api.get(`${sample}/history`);
       fill(body, head(history), events(history, undo), hiddenNotice(history), commentForm(comment));
     } catch (problem) {
       fill(body, problemBox(problem));
@@ -32,20 +31,19 @@ export async function openSampleHistory(auditId, sampleId, { onUndo } = {}) {
    */
   const send = async (path, sent, announcement) => {
     try {
-      await api.post(`/v1/audits/${auditId}/${path}`, sent);
+      await api.post(path, sent);
       announce(announcement);
       await draw();
     } catch (problem) {
+      if (problem.is?.("nothing-to-revert")) await draw(); // undone elsewhere meanwhile
       body.prepend(problemBox(problem));
     }
   };
   /** @param {Api.CorrectionRead} correction */
-  const undo = async (correction) => {
-    await send(`corrections/${encodeURIComponent(correction.id)}/revert`, undefined, "Undone.");
-    onUndo?.();
-  };
+  const undo = ({ audit_id, id }) =>
+    send(`/v1/audits/${audit_id}/reverts`, { correction_id: id }, "Undone.");
   /** @param {string} text */
-  const comment = (text) => send("comments", { sample_id: sampleId, text }, "Comment added.");
+  const comment = (text) => send(`${sample}/comments`, { text }, "Comment added.");
   await draw();
 }
 
@@ -109,7 +107,7 @@ function correctionEvent(correction, undone, undo) {
     h(
       "span",
       { class: "who" },
-      h("strong", {}, correction.annotator),
+      h("strong", {}, correction.annotator.name),
       " ",
       describeCorrection(correction),
     ),
@@ -129,14 +127,14 @@ function correctionEvent(correction, undone, undo) {
       ? null
       : button("Undo", () => undo(correction), {
           class: "link-button",
-          "aria-label": `Undo the decision by ${correction.annotator}`,
+          "aria-label": `Undo the decision by ${correction.annotator.name}`,
         }),
   );
 }
 
 /** @param {Api.CorrectionRead} correction */
 function describeCorrection(correction) {
-  if (correction.reverts) return "undid an entry of this history";
+  if (correction.reverts) return "undid an earlier entry";
   if (correction.verdict === "skip") return "skipped it";
   const decision =
     correction.verdict === "exclude"
@@ -152,7 +150,7 @@ function commentEvent(comment) {
   return h(
     "li",
     { class: "event comment" },
-    h("span", { class: "who" }, h("strong", {}, comment.author), " commented"),
+    h("span", { class: "who" }, h("strong", {}, comment.author.name), " commented"),
     h("q", { dir: "auto" }, comment.text),
     h("time", { class: "quiet small", datetime: comment.created_at }, ago(comment.created_at)),
   );

@@ -4,8 +4,10 @@ import * as api from "./api.js";
 import { fill, h } from "./dom.js";
 import { number, shorten } from "./format.js";
 import { attachViewer } from "./image-viewer.js";
+import { retryDelay, sleep } from "./retry.js";
 
 const LONG_TEXT = 400;
+const IMAGE_RETRIES = 4;
 
 /**
  * The URL of the sample's image, which is fetched once and kept on the item.
@@ -14,12 +16,28 @@ const LONG_TEXT = 400;
  */
 export function loadImage(item, size = 1024) {
   if (!item.imageUrl) {
-    item.imageUrl = api
-      .blob(item.media_url ?? "", { query: { size } })
-      .then((bytes) => URL.createObjectURL(bytes));
+    item.imageUrl = fetchImage(item.media_url ?? "", size).then((bytes) =>
+      URL.createObjectURL(bytes),
+    );
     item.imageUrl.catch(() => {}); // shown where the image should be
   }
   return item.imageUrl;
+}
+
+/**
+ * The image, once the server has room to decode it.
+ * @param {string} path
+ * @param {number} size
+ */
+async function fetchImage(path, size) {
+  for (let failures = 0; ; failures++) {
+    try {
+      return await api.blob(path, { query: { size } });
+    } catch (error) {
+      if (![429, 503].includes(error.status) || failures === IMAGE_RETRIES) throw error;
+      await sleep(retryDelay(failures, error));
+    }
+  }
 }
 
 /** @param {Suspect} item */
@@ -143,7 +161,7 @@ function vectorView(item) {
       h(
         "p",
         { class: "quiet" },
-        `This sample consists of ${size ? `${number(size)} numbers` : "numbers"} only, so there is nothing to display. Look it up by its ID, or rely on the models' prediction.`,
+        `This sample is a vector${size ? ` of ${number(size)} numbers` : ""}, so there is nothing to display. Look it up by its ID, or rely on the models' prediction.`,
       ),
     ),
   );

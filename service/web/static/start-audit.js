@@ -87,10 +87,10 @@ function chosenOptions({ encoder, objective, replicas, epochs }) {
 async function load(dataset, container, chosen) {
   if (chosen.objective) return;
   try {
-    /** @type {[Array<{ name: string, kind: string }>, Array<{ name: string, title: string, use_when: string }>]} */
-    const [encoders, objectives] = await Promise.all([
-      api.get("/v1/encoders"),
-      api.get("/v1/objectives"),
+    /** @type {[Api.Page_EncoderRead_, Api.Page_ObjectiveRead_]} */
+    const [{ items: encoders }, { items: objectives }] = await Promise.all([
+      api.getAll("/v1/encoders"),
+      api.getAll("/v1/objectives"),
     ]);
     // A family ("timm:") needs a model name after the colon, so it cannot be chosen from a list.
     const fitting = encoders.filter(

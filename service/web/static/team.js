@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { assignmentForm, assignmentsSection, opinionsSection } from "./assignments.js";
 import { announce, button, byId, fill, h, problemBox } from "./dom.js";
 import { loadingView } from "./empty-state.js";
-import { ago, number, percent, plural } from "./format.js";
+import { ago, interval, number, percent, plural } from "./format.js";
 import { reviewHead } from "./review-head.js";
 
 /**
@@ -30,16 +30,16 @@ export async function show(main, { id }) {
 async function sections(id, dataset, draw) {
   const base = `/v1/audits/${id}`;
   const [team, assignments, settings] = await Promise.all([
-    api.get(`${base}/team`),
-    api.get(`${base}/assignments`),
+    api.getAll(`${base}/team`),
+    api.getAll(`${base}/assignments`),
     api.get(`${base}/review-settings`),
   ]);
   const mayManage = api.may("audits:run");
-  const people = mayManage ? await api.get(`${base}/people`) : [];
+  const people = mayManage ? (await api.getAll(`${base}/people`)).items : [];
   return [
-    members(base, team.members, draw),
+    members(base, team.items, draw),
     mayManage ? opinionsSection(base, settings, people, draw) : null,
-    assignmentsSection(base, assignments, mayManage, draw),
+    assignmentsSection(base, assignments.items, mayManage, draw),
     mayManage ? assignmentForm(base, dataset, people, draw) : null,
   ];
 }
@@ -50,21 +50,14 @@ async function sections(id, dataset, draw) {
  * @param {Draw} draw
  */
 function members(base, rows, draw) {
-  const errors = h("div");
   /** @param {Api.TeamMember} row */
   const undoAll = async (row) => {
-    if (
-      !confirm(`Undo all decisions by ${row.name} in this audit? You can restore them afterwards.`)
-    )
-      return;
-    try {
-      const undone = await api.post(`${base}/team/${encodeURIComponent(row.id)}/revert`);
-      await draw();
-      announce(`${plural(undone.reverted, "decision")} undone.`);
-      if (undone.batch_id) offerRedo(base, undone, draw);
-    } catch (problem) {
-      fill(errors, problemBox(problem));
-    }
+    const question = `Undo all decisions by ${row.name} in this audit? You can restore them afterwards.`;
+    if (!confirm(question)) return;
+    const undone = await revert(base, { person_id: row.id }, draw);
+    if (!undone) return;
+    announce(`${plural(undone.reverted, "decision")} undone.`);
+    offerRedo(base, undone, draw);
   };
   if (!rows.length)
     return h("section", {}, h("h2", {}, "Team"), h("p", { class: "quiet" }, "No decisions yet."));
@@ -88,7 +81,6 @@ function members(base, rows, draw) {
       { class: "quiet" },
       "Agreement: the share of opinions that match others' on the same samples. Upheld: the share that match the final decision.",
     ),
-    errors,
     h("div", { id: "undone" }),
     h(
       "div",
@@ -145,8 +137,27 @@ function members(base, rows, draw) {
 }
 
 /**
+ * Revert decisions, and say so if none of them is in force any more.
  * @param {string} base
- * @param {Api.RevertedRead} undone
+ * @param {Partial<Api.RevertCreate>} target
+ * @param {Draw} draw
+ * @returns {Promise<Api.RevertRead | null>}
+ */
+async function revert(base, target, draw) {
+  try {
+    const made = await api.post(`${base}/reverts`, target);
+    await draw();
+    return made;
+  } catch (problem) {
+    if (problem.is?.("nothing-to-revert")) await draw();
+    fill(byId("undone"), problemBox(problem));
+    return null;
+  }
+}
+
+/**
+ * @param {string} base
+ * @param {Api.RevertRead} undone
  * @param {Draw} draw
  */
 function offerRedo(base, undone, draw) {
@@ -159,9 +170,7 @@ function offerRedo(base, undone, draw) {
       button(
         "Restore them",
         async () => {
-          await api.post(`${base}/batches/${undone.batch_id}/revert`);
-          await draw();
-          announce("Decisions restored.");
+          if (await revert(base, { batch_id: undone.id }, draw)) announce("Decisions restored.");
         },
         { class: "link-button" },
       ),
@@ -174,10 +183,6 @@ const share = (value) =>
   value === null
     ? h("span", { class: "quiet" }, "–")
     : [
-        h("strong", {}, percent(value.estimate)),
-        h(
-          "span",
-          { class: "quiet small block" },
-          `${percent(value.low)} – ${percent(value.high)}, n = ${number(value.n)}`,
-        ),
+        h("strong", {}, percent(value.value)),
+        h("span", { class: "quiet small block" }, `${interval(value)}, n = ${number(value.n)}`),
       ];

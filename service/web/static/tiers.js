@@ -1,7 +1,7 @@
 // The tiers of an audit: the expected share of wrong labels in each, and the share found.
 
 import { h } from "./dom.js";
-import { number, percent } from "./format.js";
+import { interval, number, percent } from "./format.js";
 import { queueAddress } from "./queue-address.js";
 
 const TIERS = [
@@ -47,7 +47,7 @@ export function tiersSection(summary, found, id) {
           "tbody",
           {},
           TIERS.map(([name, title, meaning]) => {
-            const tier = summary.tiers?.[name] ?? {};
+            const tier = summary.tiers[name];
             return h(
               "tr",
               {},
@@ -65,37 +65,56 @@ export function tiersSection(summary, found, id) {
                 ),
                 h("span", { class: "quiet small block" }, meaning),
               ),
-              [number(tier.count ?? 0), precision(tier), verdicts(seen[name])].map((cell, index) =>
-                h("td", { class: "num", "data-title": COLUMNS[index] }, cell),
-              ),
+              [
+                number(tier?.count ?? 0),
+                precision(tier?.precision ?? null),
+                verdicts(seen[name]),
+              ].map((cell, index) => h("td", { class: "num", "data-title": COLUMNS[index] }, cell)),
             );
           }),
         ),
       ),
     ),
+    certificatePlan(summary),
+  );
+}
+
+/**
+ * How few reviewed samples would settle what the models alone cannot promise.
+ * @param {Summary} options
+ */
+function certificatePlan({ looks: plan }) {
+  if (!plan) return null;
+  return h(
+    "p",
+    { class: "quiet" },
+    "From the models alone, no label is certain enough to be obvious. Reviewing " +
+      `${number(plan.looks)} random samples can show that at least ${percent(plan.level)} of ` +
+      `${number(plan.samples)} suggestions are right, so that you can apply them all at once. ` +
+      "To start, run ",
+    h("code", {}, "labelaudit certificate open"),
+    ".",
   );
 }
 
 /** @param {Api.TierFound} options */
-function verdicts({ reviewed, wrong, low, high }) {
-  if (!reviewed) return h("span", { class: "quiet" }, "none reviewed yet");
+function verdicts({ reviewed, wrong, share }) {
+  if (!share) return h("span", { class: "quiet" }, "none reviewed yet");
   return [
-    h("strong", {}, percent(wrong / reviewed)),
+    h("strong", {}, percent(share.value)),
     h(
       "span",
       { class: "quiet small block" },
-      `${number(wrong)} of ${number(reviewed)}, ${percent(low)} – ${percent(high)}`,
+      `${number(wrong)} of ${number(reviewed)}, ${interval(share)}`,
     ),
   ];
 }
 
-/** @param {TierSummary} options */
-function precision({ expected_precision: expected, lower_bound: low }) {
-  if (expected === null || expected === undefined) return h("span", { class: "quiet" }, "–");
-  return [
-    h("strong", {}, percent(expected)),
-    low === null || low === undefined
-      ? null
-      : h("span", { class: "quiet small block" }, `lower bound ${percent(low)}`),
-  ];
-}
+/** @param {Api.Estimate | null} expected */
+const precision = (expected) =>
+  expected
+    ? [
+        h("strong", {}, percent(expected.value)),
+        h("span", { class: "quiet small block" }, interval(expected)),
+      ]
+    : h("span", { class: "quiet" }, "–");

@@ -32,12 +32,13 @@ export class TusUpload {
 
   /** Returns the dataset. */
   async send() {
-    const created = await api.headersOf("POST", "/v1/uploads", {
-      ...TUS,
-      "Upload-Length": String(this.file.size),
-      "Upload-Metadata": metadata(this.query),
+    const upload = await api.post("/v1/uploads", {
+      transfer: "resumable",
+      length: this.file.size,
+      filename: this.query.filename,
+      columns: columnsOf(this.query),
     });
-    this.path = created.get("Location") ?? "";
+    this.path = `/v1/uploads/${upload.id}`;
     /** @type {number | null} */
     let offset = 0; // null: ask the service
     let arrived = 0;
@@ -99,17 +100,3 @@ export class TusUpload {
  */
 const isRetryable = (error) =>
   error instanceof api.Problem && (error.retryable || [409, 423].includes(error.status));
-
-/** @param {UploadQuery} options */
-function metadata({ filename, ...fields }) {
-  const columns = columnsOf(fields);
-  /** @type {Record<string, string>} */
-  const pairs = { filename };
-  if (Object.keys(columns).length) pairs.columns = JSON.stringify(columns);
-  return Object.entries(pairs)
-    .map(([name, value]) => `${name} ${base64(value)}`)
-    .join(",");
-}
-
-/** @param {string} text */
-const base64 = (text) => btoa(String.fromCodePoint(...new TextEncoder().encode(text)));

@@ -33,7 +33,9 @@ export function uploadFile(file, query, { onProgress, onFallback }) {
       return await begin(MultipartUpload);
     } catch (error) {
       if (!(error instanceof BucketUnreachable)) throw error;
-      onFallback("The bucket cannot be reached from this page; uploading through the service.");
+      onFallback(
+        "This page cannot reach the storage bucket. The file is uploaded through the server instead.",
+      );
       return begin(TusUpload);
     }
   };

@@ -12,6 +12,7 @@ import pytest
 
 from labelaudit import ApiError, Audit, Client, JobFailedError, ServiceUnreachableError
 from labelaudit.client import audit as audit_module
+from labelaudit.client import suspects as suspects_module
 from labelaudit.client import transport as transport_module
 from labelaudit.client.session_file import (
     Address,
@@ -30,13 +31,16 @@ def test_an_upload_becomes_a_ranked_list_with_the_wrong_labels_first(
     first = [one.sample_id for one in audited.suspects(limit=len(wrong_ids))]
     assert set(first) == set(wrong_ids)
     summary = audited.summary()
-    assert summary["noise_rate"]["low"] <= len(wrong_ids) / 300 <= summary["noise_rate"]["high"]
+    low, high = summary.noise_rate.low, summary.noise_rate.high
+    assert low is not None
+    assert high is not None
+    assert low <= len(wrong_ids) / 300 <= high
 
 
 def test_the_pages_of_a_list_join_without_gaps_or_repeats(
     audited: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_module, "SUSPECTS_PAGE", 7)
+    monkeypatch.setattr(suspects_module, "PAGE", 7)
     ranks = [one.rank for one in audited.suspects(limit=40)]
     assert ranks == list(range(1, 41))
     assert len(list(audited.suspects())) == 300
@@ -183,9 +187,12 @@ def test_a_correction_can_be_reverted_and_made_anew(audited: Audit) -> None:
     with pytest.raises(ApiError) as caught:
         audited.correct("s000", "keep")
     assert caught.value.status == 409
-    assert audited.revert(first.id).reverts == first.id
+    undone = audited.revert(first.id)
+    [_, row] = audited.corrections()
+    assert (row.reverts, row.batch_id) == (first.id, undone.id)
     assert audited.correct("s000", "keep").verdict == "keep"
     assert len(list(audited.corrections())) == 3
+    assert audited.correction(first.id) == first
 
 
 def test_many_corrections_are_stored_together(audited: Audit) -> None:
@@ -194,7 +201,7 @@ def test_many_corrections_are_stored_together(audited: Audit) -> None:
         CorrectionCreate(sample_id="s040", verdict="exclude"),
     ]
     stored = audited.correct_many(wanted)
-    assert [one.sample_id for one in stored.corrections] == ["s020", "s040"]
+    assert [one.sample_id for one in stored.items] == ["s020", "s040"]
     assert stored.dataset_version == 2
 
 
@@ -202,11 +209,18 @@ def test_what_reviewers_found_makes_a_new_ranking(audited: Audit) -> None:
     with pytest.raises(ApiError) as caught:
         audited.rerank()
     assert caught.value.status == 409
-    before = audited.summary()["ranking_id"]
+    before = audited.summary().ranking_id
     audited.correct("s020", "accept_suggestion")
     ranking = audited.rerank()
     assert ranking.number == 1
-    assert audited.summary()["ranking_id"] == ranking.ranking_id != before
+    assert audited.summary().ranking_id == ranking.ranking_id != before
+
+
+def test_controls_are_leased_without_the_models_opinion(audited):
+    controls = audited.next_controls(2)
+    assert len({control.sample_id for control in controls}) == 2
+    assert not hasattr(controls[0], "rank")
+    assert audited.correct(controls[0].sample_id, "keep").verdict == "keep"
 
 
 def test_the_queue_hands_out_different_samples(audited: Audit) -> None:
@@ -276,8 +290,8 @@ def test_keys_are_made_listed_and_revoked(live: LiveService, client: Client) -> 
 
 
 def test_the_catalogues_are_listed(client: Client) -> None:
-    assert "gce" in {one["name"] for one in client.objectives()}
-    assert "identity" in {one["name"] for one in client.encoders()}
+    assert "gce" in {one.name for one in client.objectives()}
+    assert "identity" in {one.name for one in client.encoders()}
 
 
 def test_a_service_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,9 @@ import pytest
 from labelaudit import ApiError, BucketUnreachableError, Client
 from labelaudit.client import multipart_upload, upload
 from labelaudit.client.multipart_upload import MultipartUpload
-from labelaudit.enums import Role
-from service.accounts.api_keys import create_key
 from service.core.config import Settings
-from service.db.engine import Database
 from tests.support.bucket import PART_BYTES, Bucket
-from tests.support.live import LiveService, free_port
+from tests.support.live import LiveService, serving
 from worker.handlers.registry import HANDLERS
 from worker.runtime.context import Worker
 from worker.runtime.runner import run_one
@@ -34,14 +31,8 @@ def settings(sqlite_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def service(settings: Settings, bucket: Bucket) -> Iterator[LiveService]:
-    database = Database(settings.resolved_database_url)
-    with database.write() as session:
-        _, token = create_key(session, name="the tests", role=Role.admin)
-    database.dispose()
-    service = LiveService(settings, free_port(), token)
-    service.start()
-    yield service
-    service.stop()
+    with serving(settings) as service:
+        yield service
 
 
 @pytest.fixture

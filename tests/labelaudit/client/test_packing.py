@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from labelaudit import UploadSourceError
 from labelaudit.client.packing import packed
@@ -42,10 +43,46 @@ def test_a_folder_of_class_folders_becomes_a_zip_with_their_names(tmp_path: Path
     with packed(root) as upload:
         assert upload.filename == "pets.zip"
         with zipfile.ZipFile(upload.path) as archive:
-            assert archive.namelist() == ["cat/1.png", "dog/2.JPG"]
+            assert archive.namelist() == ["cat/1.png", "dog/2.JPG", "dog/notes.txt"]
             assert archive.read("dog/2.JPG") == b"dog/2.JPG"
         made = upload.path
     assert not made.exists()
+
+
+@pytest.mark.parametrize("name", ["cat/1.jfif", "cat/1.heic", "cat/1.dcm", "cat/1.psd", "cat/one"])
+def test_no_picture_stays_behind_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    for path in (name, "dog/2.png", "dog/labels.csv", ".hidden/3.png"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(b"\xff\xd8\xff\xe0")
+    with packed(tmp_path) as upload, zipfile.ZipFile(upload.path) as archive:
+        assert set(archive.namelist()) == {name, "dog/2.png", "dog/labels.csv"}
+
+
+def test_texts_in_folders_become_a_zip_without_what_lies_beside_them(tmp_path: Path) -> None:
+    for name in ("README", "news/sport/1.txt", "news/tech/2.txt", "news/tech/3", "news/.hidden/4"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("a text")
+    with packed(tmp_path) as upload, zipfile.ZipFile(upload.path) as archive:
+        assert archive.namelist() == ["news/sport/1.txt", "news/tech/2.txt", "news/tech/3"]
+
+
+def test_labels_in_files_beside_images_are_sent_along(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{number}.png")
+        (tmp_path / f"{number}.cls").write_text(str(number))
+    (tmp_path / "train.txt").write_text("0.png 0\n")
+    with packed(tmp_path) as upload, zipfile.ZipFile(upload.path) as archive:
+        assert {"0.cls", "2.cls", "2.png", "train.txt"} <= set(archive.namelist())
+
+
+def test_the_splits_of_a_saved_dataset_become_one_zip(tmp_path: Path) -> None:
+    for name in ("train/data-00000-of-00001.arrow", "test/data-00000-of-00001.arrow"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "dataset_dict.json").write_text("{}")
+    with packed(tmp_path) as upload, zipfile.ZipFile(upload.path) as archive:
+        assert len(archive.namelist()) == 3
 
 
 def test_loose_images_take_their_manifest_along(tmp_path: Path) -> None:

@@ -154,10 +154,11 @@ def test_an_operator_reads_failed_sign_ins_of_nobody_known(call_as):
     [line] = operator.get("/v1/access-log/service", params={"action": "refused"}).json()["items"]
     assert line["subject"] == "GET /v1/me"
     assert line["address"]
+    assert line["by"] is None
     for role in (Role.admin, Role.annotator):
         assert call_as(role).get("/v1/access-log/service").status_code == 403
     answer = call_as(Role.admin).get("/v1/access-log", params={"action": "refused"})
-    assert all(one["name"] for one in answer.json()["items"])
+    assert all(one["by"]["name"] for one in answer.json()["items"])
 
 
 # ------------------------------------------------------------------------------------------ reading

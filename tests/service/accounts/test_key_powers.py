@@ -89,7 +89,7 @@ def test_a_session_is_ended_by_its_owner_or_by_who_has_power_over_its_key(
         for scopes in BUNDLES:
             owner = principal_of(key_of(session, scopes))
             sessions.begin(session, owner, how="key", browser=None)
-            rows[scopes] = owner, sessions.list_sessions(session, owner.key_id)[0].id
+            rows[scopes] = owner, sessions.list_sessions(session, owner.key_id)[0][0].id
     wrong: list[Any] = []
     for held, wanted in product(BUNDLES, BUNDLES):
         owner, session_id = rows[wanted]
@@ -134,33 +134,33 @@ def test_an_admin_neither_sees_nor_touches_operators(
     call_as: CallAs, admin: TestClient, database: Database
 ) -> None:
     operator = call_as(Role.operator)
-    operator_id = operator.get("/v1/me").json()["key_id"]
+    operator_id = operator.get("/v1/me").json()["id"]
     operator.post("/v1/sessions", headers={"X-CSRF": "1"})
     operator.cookies.clear()
-    session_id = operator.get("/v1/sessions").json()[0]["id"]
-    assert operator_id not in [key["id"] for key in admin.get("/v1/keys").json()]
+    session_id = operator.get("/v1/sessions").json()["items"][0]["id"]
+    assert operator_id not in [key["id"] for key in admin.get("/v1/keys").json()["items"]]
     assert admin.post(f"/v1/keys/{operator_id}/rotate").status_code == 404
     assert admin.delete(f"/v1/keys/{operator_id}").status_code == 404
     assert admin.delete(f"/v1/sessions/{session_id}").status_code == 404
-    listed = admin.get("/v1/sessions", params={"everybody": True}).json()
+    listed = admin.get("/v1/sessions", params={"everybody": True}).json()["items"]
     assert session_id not in [one["id"] for one in listed]
     log = admin.get("/v1/access-log").json()["items"]
-    assert operator_id not in [entry["key_id"] for entry in log]
+    assert operator_id not in [entry["by"]["id"] for entry in log if entry["by"]]
     assert operator.get("/v1/me").json()["tenant_id"] == OPERATORS
 
 
 def test_operators_manage_their_own_keys(call_as: CallAs, admin: TestClient) -> None:
     operator = call_as(Role.operator)
-    admin_id = admin.get("/v1/me").json()["key_id"]
+    admin_id = admin.get("/v1/me").json()["id"]
     made = operator.post("/v1/keys", json={"name": "Prometheus", "scopes": ["metrics"]})
     assert made.status_code == 201
     key_id = made.json()["id"]
-    assert {key["name"] for key in operator.get("/v1/keys").json()} == {
+    assert {key["name"] for key in operator.get("/v1/keys").json()["items"]} == {
         "the operator",
         "Prometheus",
     }
     assert operator.post(f"/v1/keys/{key_id}/rotate").status_code == 200
-    assert operator.delete(f"/v1/keys/{key_id}").status_code == 200
+    assert operator.delete(f"/v1/keys/{key_id}").status_code == 204
     assert operator.post("/v1/keys", json={"name": "Ann"}).status_code == 403
     assert operator.delete(f"/v1/keys/{admin_id}").status_code == 404
     actions = [entry["action"] for entry in operator.get("/v1/access-log").json()["items"]]
@@ -182,5 +182,5 @@ def test_a_key_that_manages_keys_alone_does_not_rise_by_it(
     ):
         assert answer.status_code == 403
         assert "review:write" in answer.json()["detail"]
-    assert clerk.delete(f"/v1/keys/{made['id']}").status_code == 200
+    assert clerk.delete(f"/v1/keys/{made['id']}").status_code == 204
     assert clerk.get("/v1/me").status_code == 401

@@ -95,7 +95,7 @@ def test_whoever_signs_in_elsewhere_has_the_role_of_their_group_here(browser, ad
     assert me["tenant_id"] == "default"
     log = admin.get("/v1/access-log").json()["items"]
     [entry] = [one for one in log if one["action"] == "sign_in"]
-    assert (entry["name"], entry["detail"]) == ("Ann Example", {"how": "oidc"})
+    assert (entry["by"]["name"], entry["detail"]) == ("Ann Example", {"how": "oidc"})
     assert entry["request_id"]
     assert "person.create" in {one["action"] for one in log}
 
@@ -261,7 +261,7 @@ def test_the_organisation_follows_a_claim_and_never_changes(browser, provider, d
 def test_an_account_that_was_shut_stays_shut(browser, database):
     sign_in(browser)
     with database.write() as session:
-        api_keys.revoke_key(session, browser.get("/v1/me").json()["key_id"])
+        api_keys.revoke_key(session, browser.get("/v1/me").json()["id"])
     assert browser.get("/v1/me").status_code == 401
     answer = sign_in(browser)
     assert (answer.status_code, "disabled your account" in answer.json()["detail"]) == (403, True)
@@ -269,7 +269,7 @@ def test_an_account_that_was_shut_stays_shut(browser, database):
 
 def test_a_persons_account_is_no_key(browser, anonymous):
     sign_in(browser)
-    key_id = browser.get("/v1/me").json()["key_id"]
+    key_id = browser.get("/v1/me").json()["id"]
     for secret in ("", "x", "None"):
         header = {"Authorization": f"Bearer la_{key_id}_{secret}"}
         assert anonymous.get("/v1/me", headers=header).status_code == 401

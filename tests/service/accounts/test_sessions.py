@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from labelaudit.enums import Role
 from service.accounts import api_keys
 from service.accounts.sessions import IDLE_TIMEOUT, LIFETIME
+from service.api.app import create_app
 from service.db.tables import BrowserSession, now
 
 CSRF = {"X-CSRF": "1"}
@@ -21,7 +22,7 @@ def browser(app, database):
         _, token = api_keys.create_key(session, name="Ann", role=Role.admin)
     client = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
     answer = client.post("/v1/sessions", headers={"Authorization": f"Bearer {token}"})
-    assert answer.status_code == 204
+    assert answer.status_code == 201
     return client
 
 
@@ -69,7 +70,7 @@ def test_what_a_proxy_asks_of_a_signed_in_browser_is_no_key(browser):
 def test_a_change_that_a_foreign_page_may_have_asked_for_is_refused(browser, headers):
     answer = browser.post("/v1/keys", json={"name": "Eve", "role": "admin"}, headers=headers)
     assert (answer.status_code, answer.json()["type"]) == (403, "/problems/cross-site")
-    assert [key["name"] for key in browser.get("/v1/keys").json()] == ["Ann"]
+    assert [key["name"] for key in browser.get("/v1/keys").json()["items"]] == ["Ann"]
 
 
 def test_a_change_from_the_services_own_page_is_carried_out(browser):
@@ -100,13 +101,13 @@ def test_signing_out_everywhere_ends_every_browser_of_that_person_alone(app, dat
         client = TestClient(app, base_url="http://127.0.0.1")
         client.post("/v1/sessions", headers={"Authorization": f"Bearer {token}"})
         browsers.append(client)
-    assert len(browsers[0].get("/v1/sessions").json()) == 2
+    assert len(browsers[0].get("/v1/sessions").json()["items"]) == 2
     assert browsers[0].delete("/v1/sessions", headers=CSRF).status_code == 204
     assert [client.get("/v1/me").status_code for client in browsers] == [401, 401, 200]
 
 
 def test_one_ends_no_sign_in_of_others(app, browser, call_as):
-    [mine] = browser.get("/v1/sessions").json()
+    [mine] = browser.get("/v1/sessions").json()["items"]
     assert mine["current"] is True
     assert call_as(Role.annotator).delete(f"/v1/sessions/{mine['id']}").status_code == 404
     assert call_as(Role.annotator).get("/v1/sessions?everybody=true").status_code == 403
@@ -116,7 +117,7 @@ def test_one_ends_no_sign_in_of_others(app, browser, call_as):
 
 @pytest.mark.parametrize("end", ["revoke", "rotate", "expire"])
 def test_a_sign_in_ends_with_its_key(browser, database, end):
-    key_id = browser.get("/v1/me").json()["key_id"]
+    key_id = browser.get("/v1/me").json()["id"]
     with database.write() as session:
         if end == "revoke":
             api_keys.revoke_key(session, key_id)
@@ -159,6 +160,23 @@ def test_uses_are_written_down_later(app, browser, database):
 def test_signing_in_and_out_is_in_the_access_log(browser, admin):
     browser.delete("/v1/sessions/current", headers=CSRF)
     log = admin.get("/v1/access-log").json()["items"]
-    mine = [(one["action"], one["name"]) for one in log if one["name"] == "Ann"]
-    assert mine == [("sign_out", "Ann"), ("sign_in", "Ann")]
-    assert all(one["request_id"] and one["address"] for one in log if one["name"] == "Ann")
+    mine = [one for one in log if one["by"] and one["by"]["name"] == "Ann"]
+    assert [one["action"] for one in mine] == ["sign_out", "sign_in"]
+    assert len({one["by"]["id"] for one in mine}) == 1
+    assert all(one["request_id"] and one["address"] for one in mine)
+
+
+def test_of_too_many_sessions_of_one_person_the_oldest_end(settings, database):
+    limited = settings.model_copy(update={"sessions_per_person": 2})
+    with database.write() as session:
+        ann, ben = (
+            {"Authorization": f"Bearer {api_keys.create_key(session, name=n, role=Role.viewer)[1]}"}
+            for n in ("Ann", "Ben")
+        )
+    with TestClient(create_app(limited), base_url="http://127.0.0.1") as first:
+        others = [TestClient(first.app, base_url="http://127.0.0.1") for _ in range(3)]
+        browsers = [first, *others]
+        for browser, key in zip(browsers, (ann, ben, ann, ann), strict=True):
+            assert browser.post("/v1/sessions", headers=key).status_code == 201
+        assert [one.get("/v1/me").status_code for one in browsers] == [401, 200, 200, 200]
+        assert len(others[2].get("/v1/sessions").json()["items"]) == 2

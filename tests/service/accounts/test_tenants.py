@@ -6,7 +6,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from labelaudit.enums import JobType, Role
+from labelaudit.enums import JobType, Role, TenantStatus
+from service.accounts import tenants
 from service.core.config import Settings
 from service.core.principal import OPERATORS
 from service.db.tables import Model
@@ -54,7 +55,7 @@ def test_keys_and_sessions_of_a_suspended_organisation_are_refused_at_once(
     signed_in = browser.post(
         "/v1/sessions", headers={"X-CSRF": "1", "Authorization": f"Bearer {north['token']}"}
     )
-    assert signed_in.status_code == 204
+    assert signed_in.status_code == 201
     for status in ("suspended", "suspended", "active", "suspended", "active"):
         set_status(operator, north["id"], status)
         for caller in (northerner, browser):
@@ -65,7 +66,7 @@ def test_keys_and_sessions_of_a_suspended_organisation_are_refused_at_once(
                 assert answer.status_code == 403
                 assert answer.json()["type"] == "/problems/organisation-suspended"
         assert admin.get("/v1/me").status_code == 200
-    listed = {one["id"]: one["status"] for one in operator.get("/v1/tenants").json()}
+    listed = {one["id"]: one["status"] for one in operator.get("/v1/tenants").json()["items"]}
     assert listed == {"default": "active", north["id"]: "active"}
 
 
@@ -85,7 +86,8 @@ def test_who_suspended_an_organisation_is_in_its_log_and_in_theirs(
         set_status(operator, north["id"], status)
     for client in (operator, northerner):
         found = client.get("/v1/access-log").json()["items"]
-        said = [(one["action"], one["name"]) for one in found if one["subject"] == north["id"]]
+        about = [one for one in found if one["subject"] == north["id"]]
+        said = [(one["action"], one["by"]["name"]) for one in about]
         assert [one for one in said if one[0] != "tenant.create"] == [
             ("tenant.resume", "the operator"),
             ("tenant.suspend", "the operator"),
@@ -115,6 +117,46 @@ def test_jobs_of_a_suspended_organisation_wait(
     with store.database.read() as session:
         assert jobs.waiting_queues(session)
     assert {subject for subject, _ in claim_all(store)} == waiting
+
+
+def test_a_running_job_of_a_suspended_organisation_is_taken_from_its_worker(
+    store: Store, operator: TestClient, north: dict[str, Any]
+) -> None:
+    theirs = start_audit(store, make_dataset(store, tenant_id=north["id"]))
+    start_audit(store, make_dataset(store))
+    with store.database.write() as session:
+        claims = [
+            jobs.claim(session, queues={"cpu", "gpu"}, owner=f"w{n}", lease_seconds=60)
+            for n in range(2)
+        ]
+    [their_claim] = [one for one in claims if one and one.subject_id == theirs]
+    [our_claim] = [one for one in claims if one and one.subject_id != theirs]
+    set_status(operator, north["id"], "suspended")
+
+    def renew(claim: jobs.Claim) -> None:
+        with store.database.write() as session:
+            jobs.renew(session, claim, lease_seconds=60, progress=0.5)
+
+    renew(our_claim)
+    with pytest.raises(jobs.JobLost):
+        renew(their_claim)
+    with pytest.raises(jobs.JobLost), store.database.write() as session:
+        jobs.finish(session, their_claim)
+    assert claim_all(store) == []
+    set_status(operator, north["id"], "active")
+    assert [subject for subject, _ in claim_all(store)] == [theirs]
+
+
+def test_a_job_claimed_at_the_moment_of_the_suspension_ends_at_its_next_renewal(
+    store: Store, north: dict[str, Any]
+) -> None:
+    start_audit(store, make_dataset(store, tenant_id=north["id"]))
+    with store.database.write() as session:
+        claim = jobs.claim(session, queues={"cpu", "gpu"}, owner="w", lease_seconds=60)
+        tenants.set_status(session, north["id"], TenantStatus.suspended)
+    assert claim is not None
+    with pytest.raises(jobs.JobLost), store.database.write() as session:
+        jobs.renew(session, claim, lease_seconds=60, progress=0.5)
 
 
 # ------------------------------------------------------------------------------------------ deleted

@@ -2,21 +2,28 @@
 
 import base64
 import csv
+import gzip
 import io
 import json
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from sqlalchemy import update
 
 from labelaudit.enums import JobType, Tier
+from labelaudit.schemas import PackedArray
+from service.api.packing import pack
 from service.audits import records as audits
 from service.audits.ranking_files import p_suggested
 from service.db.tables import Suspect
 from service.exports.formats import SUSPECT_COLUMNS
 from service.jobs import records as jobs
 from service.ranking.trajectory import EPOCH_ARRAYS, Trajectory
+from service.review import newest_ranking
 from tests.support.factories import (
     make_audit,
     make_dataset,
@@ -185,6 +192,16 @@ def test_the_stream_of_a_finished_audit_tells_everything_and_ends(annotator, fin
     assert found[-1][1]["status"] == "cancelled"
 
 
+def test_a_compressed_stream_holds_nothing_back(annotator, finished):
+    headers = {"Accept-Encoding": "gzip"}
+    with annotator.stream("GET", finished, headers=headers) as answer:
+        assert answer.headers["content-encoding"] == "gzip"
+        sent = b"".join(answer.iter_raw())
+    plain = annotator.get(finished, headers={"Accept-Encoding": "identity"})
+    assert gzip.decompress(sent) == plain.content
+    assert sent.count(b"\x00\x00\xff\xff") >= len(events(plain))  # flushed after each event
+
+
 def test_a_stream_resumes_behind_the_last_event_without_gap_or_repeat(annotator, finished):
     for last in range(11):
         found = events(annotator.get(finished, headers={"Last-Event-ID": str(last)}))
@@ -229,7 +246,12 @@ def test_the_summary_counts_what_people_decided(annotator, audit_id):
     decision = {"sample_id": sample_id(0), "verdict": "keep"}
     annotator.post(f"/v1/audits/{audit_id}/corrections", json={"corrections": [decision]})
     summary = annotator.get(f"/v1/audits/{audit_id}/summary").json()
-    assert summary["noise_rate"] == {"estimate": 0.1, "low": 0.05, "high": 0.15}
+    assert summary["noise_rate"] == {
+        "value": 0.1,
+        "low": 0.05,
+        "high": 0.15,
+        "basis": "estimated",
+    }
     assert summary["review"]["obvious"] == {
         "open": 9,
         "skipped": 0,
@@ -237,6 +259,20 @@ def test_the_summary_counts_what_people_decided(annotator, audit_id):
         "decided": 1,
     }
     assert summary["audit_id"] == audit_id
+    assert [one["label"] for one in summary["per_class"]] == ["cat", "dog", "fox"]
+    assert summary["tiers"]["obvious"] == {
+        "count": 10,
+        "precision": {"value": 0.93, "low": 0.81, "high": None, "basis": "estimated"},
+    }
+    assert summary["tiers"]["none"] == {"count": 10, "precision": None}
+
+
+def test_an_issue_that_was_not_looked_for_has_no_count(store, annotator, audit_id):
+    with store.database.write() as session:
+        ranking = newest_ranking(session, audit_id)
+        counts = {"ambiguous": 3, "outlier": None}
+        ranking.summary = {**(ranking.summary or {}), "issues": counts}
+    assert annotator.get(f"/v1/audits/{audit_id}/summary").json()["issues"] == counts
 
 
 def test_the_list_is_worst_first(annotator, audit_id):
@@ -324,7 +360,7 @@ FORGED = [
     "garbage",
     "%%%",
     "é",
-    "A" * 10_000,
+    "A" * 500,
     encoded([]),
     encoded({}),
     encoded(None),
@@ -351,7 +387,7 @@ def test_a_page_that_nothing_changed_is_not_sent_again(annotator, audit_id):
     stored = annotator.post(f"{path}/corrections", json={"corrections": [decision]}).json()
     changed = annotator.get(f"{path}/suspects?limit=3", headers=unchanged)
     assert [item["state"] for item in changed.json()["items"]] == ["open", "decided", "open"]
-    annotator.post(f"{path}/corrections/{stored['corrections'][0]['id']}/revert")
+    annotator.post(f"{path}/reverts", json={"correction_id": stored["items"][0]["id"]})
     undone = annotator.get(f"{path}/suspects?limit=3", headers=unchanged)
     assert undone.json() == first.json()
 
@@ -378,6 +414,12 @@ def test_a_cursor_this_service_did_not_give_is_refused(annotator, audit_id):
         answer = annotator.get(f"/v1/audits/{audit_id}/suspects", params={"cursor": cursor})
         assert answer.status_code == 400, cursor
         assert answer.json()["type"] == "/problems/invalid-cursor"
+
+
+def test_a_cursor_longer_than_any_of_ours_is_refused(annotator, audit_id):
+    path = f"/v1/audits/{audit_id}/suspects"
+    answer = annotator.get(path, params={"cursor": "A" * 10_000})
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "cursor")
 
 
 def test_another_audits_cursor_is_refused(store, annotator, audit_id):
@@ -416,8 +458,29 @@ def test_the_parquet_table_says_the_same_as_the_list(uploader, audit_id):
         }
 
 
+def test_a_table_in_row_order_has_class_indices_on_request(store, uploader, monkeypatch):
+    monkeypatch.setattr("service.audits.whole_ranking.PAGE", 7)
+    dataset_id = make_dataset(store, samples=28)
+    audit_id = make_audit(store, dataset_id)
+    order = {"order": "row", "labels": "code"}
+    answer = uploader.get(f"/v1/audits/{audit_id}/suspects.parquet", params=order)
+    table = pq.read_table(io.BytesIO(answer.content))
+    positions = range(28)
+    assert table["sample_id"].to_pylist() == [sample_id(position) for position in positions]
+    assert table["given_label"].to_pylist() == [position % 3 for position in positions]
+    assert str(table.schema.field("predicted_label").type) == "int64"
+    names = ("cat", "dog", "fox")
+    answer = uploader.get(f"/v1/audits/{audit_id}/suspects.csv", params={"order": "row"})
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["given_label"] for row in rows] == [names[position % 3] for position in positions]
+    answer = uploader.get(f"/v1/audits/{audit_id}/suspects.csv", params={"labels": "code"})
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [int(row["rank"]) for row in rows] == list(range(1, 29))
+    assert {row["given_label"] for row in rows} == {"0", "1", "2"}
+
+
 def test_a_table_larger_than_a_page_is_whole(store, uploader, monkeypatch):
-    monkeypatch.setattr("service.api.routes.suspects.PAGE", 7)
+    monkeypatch.setattr("service.audits.whole_ranking.PAGE", 7)
     audit_id = make_audit(store, make_dataset(store, samples=28))
     answer = uploader.get(f"/v1/audits/{audit_id}/suspects.csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -432,7 +495,7 @@ def test_one_suspect_is_shown_with_all_there_is(annotator, audit_id):
     assert shown["correction_id"] is None
     decision = {"sample_id": sample_id(4), "verdict": "relabel", "corrected_label": "fox"}
     answer = annotator.post(f"/v1/audits/{audit_id}/corrections", json={"corrections": [decision]})
-    [row] = answer.json()["corrections"]
+    [row] = answer.json()["items"]
     shown = annotator.get(f"/v1/audits/{audit_id}/suspects/{sample_id(4)}").json()
     assert (shown["state"], shown["verdict"]) == ("decided", "relabel")
     assert (shown["corrected_label"], shown["correction_id"]) == ("fox", row["id"])
@@ -454,12 +517,39 @@ def test_a_suspects_trajectory_puts_all_shards_side_by_side(store, annotator, au
                 np.save(folder / f"{name}.npy", np.full((samples, 3), 1 / 3, np.float32))
             header = {"schema_version": 1, "epochs": epochs, "replicas": replicas}
             (folder / "trajectory.json").write_text(json.dumps(header))
-    shown = annotator.get(f"/v1/audits/{audit_id}/suspects/{sample_id(4)}").json()["trajectory"]
+    path = f"/v1/audits/{audit_id}/suspects/{sample_id(4)}"
+    assert annotator.get(path).json()["trajectory"] is None  # heavy: only if included
+    shown = annotator.get(path, params={"include": "trajectory"}).json()["trajectory"]
     assert (shown["epochs"], shown["replicas"]) == (3, 5)
     assert shown["in_bag"] == [0, 0, 1, 1, 1]
-    assert shown["predicted_label"] == [[1] * 5] * 3
-    assert np.shape(shown["p_given"]) == np.shape(shown["margin"]) == (3, 5)
+    predicted, given, margin = (
+        PackedArray.model_validate(shown[name]).values()
+        for name in ("predicted_label", "p_given", "margin")
+    )
+    assert predicted == [[1] * 5] * 3
+    assert np.shape(given) == np.shape(margin) == (3, 5)
     assert shown["p_suggested_low"] is None  # a record of the first schema cannot tell
+    wanted = {"include": ["trajectory"], "count": 5}
+    served = annotator.post(f"/v1/audits/{audit_id}/queue/next", json=wanted).json()["items"]
+    assert (served[4]["sample_id"], served[4]["trajectory"]) == (sample_id(4), shown)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])  # on a machine with other work
+@given(
+    values=arrays(np.float64, (4, 3), elements=st.floats(0, 1)),
+    margins=arrays(np.float16, (4, 3), elements=st.floats(-60_000, 60_000, width=16)),
+    classes=arrays(np.int64, (4, 3), elements=st.integers(0, 99_999)),
+)
+def test_what_is_packed_is_read_as_it_was(values, margins, classes):
+    for name, wanted, tolerance in (
+        ("p_given", values, 0.5e-4),
+        ("margin", margins.astype(float), 0.5e-3),
+        ("predicted_label", classes, 0),
+    ):
+        packed = PackedArray.model_validate(pack(name, wanted))
+        assert packed.shape == [4, 3]
+        found = np.array(packed.values())
+        assert np.abs(found - wanted).max() <= tolerance + 1e-9 * np.abs(wanted).max()
 
 
 def test_the_suggested_labels_probability_is_exact_where_it_leads_and_bounded_elsewhere():
@@ -478,8 +568,10 @@ def test_the_suggested_labels_probability_is_exact_where_it_leads_and_bounded_el
         probs_out_of_bag=np.full((1, 3), 1 / 3, np.float32),
     )
     low, high = p_suggested([shard], 0, 1)
-    assert low == [[0.6, 0.0, 0.0]]
-    assert high == [[0.6, 0.3, 0.4]]
+    assert low is not None
+    assert high is not None
+    np.testing.assert_allclose(low, np.array([[0.6, 0.0, 0.0]]))
+    np.testing.assert_allclose(high, np.array([[0.6, 0.3, 0.4]]))
     assert p_suggested([shard], 0, None) == (None, None)
 
 
@@ -500,4 +592,11 @@ def test_neighbours_come_with_their_labels_and_what_was_decided(store, annotator
         (sample_id(2), "fox", "cat"),
     ]
     assert items[0]["content"] == {"text": "text number 7"}
-    assert annotator.get(f"{path}/suspects/{sample_id(5)}/neighbours").json() == {"items": []}
+    one = f"{path}/suspects/{sample_id(4)}"
+    assert annotator.get(one).json()["neighbours"] is None
+    assert annotator.get(one, params={"include": "neighbours"}).json()["neighbours"] == items
+    assert annotator.get(one, params={"include": "everything"}).status_code == 422
+    assert annotator.get(f"{path}/suspects/{sample_id(5)}/neighbours").json() == {
+        "items": [],
+        "next_cursor": None,
+    }

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from labelaudit.enums import DatasetStatus
+from labelaudit.enums import JobStatus, Role
 from service.core.config import Settings
 from service.db.tables import Job
 from service.storage.local import Storage
@@ -54,16 +54,19 @@ def test_an_upload_is_answered_at_once_and_read_by_a_worker(uploader, worker):
     answer = upload(uploader)
     assert answer.status_code == 202
     dataset = answer.json()
-    assert (dataset["status"], dataset["version"], dataset["bytes"]) == ("processing", 0, len(CSV))
+    assert (dataset["status"], dataset["version"], dataset["bytes"]) == ("queued", 0, len(CSV))
     assert answer.headers["location"] == f"/v1/datasets/{dataset['id']}"
     assert run_one(worker)
     ready = uploader.get(answer.headers["location"]).json()
-    assert ready["status"] == "ready"
+    assert ready["status"] == "completed"
     assert (ready["kind"], ready["format"]) == ("text", "csv")
     assert (ready["sample_count"], ready["labeled_count"]) == (20, 20)
     assert ready["class_names"] == ["bad", "good"]
     assert ready["columns"]["label"] == "label"
-    assert ready["created_by"] == "the uploader"
+    assert ready["created_by"] == {
+        "id": uploader.get("/v1/me").json()["id"],
+        "name": "the uploader",
+    }
 
 
 def test_columns_that_are_named_are_not_guessed(uploader, worker):
@@ -79,7 +82,7 @@ def test_a_file_that_cannot_be_read_is_rejected_with_the_reason(uploader, worker
     location = upload(uploader, b"\x00\x01\x02 nonsense" * 10, filename="x.zip").headers["location"]
     run_one(worker)
     rejected = uploader.get(location).json()
-    assert rejected["status"] == "rejected"
+    assert rejected["status"] == "failed"
     assert rejected["problem"]["type"].startswith("/problems/")
     assert rejected["problem"]["detail"]
 
@@ -166,7 +169,7 @@ def test_a_sample_far_into_the_dataset_is_found(store, annotator):
     assert shown["content"] == {"text": "text number 2500"}
 
 
-def test_a_picture_is_served_re_encoded_and_sandboxed(uploader, worker):
+def test_a_picture_is_served_re_encoded_and_sandboxed(uploader, worker, call_as):
     location = upload(uploader, folders_of_pictures(), filename="x.zip").headers["location"]
     run_one(worker)
     audit = f"{location}/samples"
@@ -181,7 +184,15 @@ def test_a_picture_is_served_re_encoded_and_sandboxed(uploader, worker):
     assert shown.convert("RGB").getpixel((0, 0)) == (255, 0, 0)
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in answer.headers["content-security-policy"]
-    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["cache-control"] == "private, no-cache"
+    known = {"If-None-Match": answer.headers["etag"]}
+    again = uploader.get(sample["media_url"], headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    other = uploader.get(sample["media_url"], headers=known, params={"size": 16})
+    assert other.status_code == 200
+    # a browser that has the picture asks for it with each use, so it ends with the access
+    outsider = call_as(Role.annotator)
+    assert outsider.get(sample["media_url"], headers=known).status_code == 404
 
 
 def test_a_picture_is_scaled_to_the_size_asked_for(uploader, worker):
@@ -242,4 +253,21 @@ def test_deleting_a_dataset_takes_everything_made_from_it(store, uploader):
     with store.database.read() as session:
         subjects = set(session.scalars(select(Job.subject_id)))
     assert subjects == {kept}  # a worker that runs one finds out when it renews its lease
-    assert uploader.get(f"/v1/datasets/{kept}").json()["status"] == DatasetStatus.ready
+    assert uploader.get(f"/v1/datasets/{kept}").json()["status"] == JobStatus.completed
+
+
+def test_samples_are_listed_in_the_order_of_the_upload(store, annotator):
+    dataset_id = make_dataset(store, samples=30, unlabeled=[4])
+    path = f"/v1/datasets/{dataset_id}/samples"
+    found, cursor = [], None
+    while True:
+        page = annotator.get(path, params={"limit": 7} | ({"cursor": cursor} if cursor else {}))
+        found += page.json()["items"]
+        cursor = page.json()["next_cursor"]
+        if cursor is None:
+            break
+    assert [one["position"] for one in found] == list(range(30))
+    assert found[4] == annotator.get(f"{path}/{sample_id(4)}").json()
+    assert [one["given_label"] for one in found[:5]] == ["cat", "dog", "fox", "cat", None]
+    assert found[9]["content"] == {"text": "text number 9"}
+    assert annotator.get(path, params={"limit": 201}).status_code == 422

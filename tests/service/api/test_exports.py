@@ -4,8 +4,10 @@ import hashlib
 
 import pytest
 
-from labelaudit.enums import JobStatus
+from labelaudit.enums import DatasetKind, JobStatus
+from service.db.tables import Dataset, Export
 from tests.support.factories import make_audit, make_dataset, sample_id
+from worker.handlers.export import _export_name
 from worker.runtime.runner import run_one
 
 
@@ -43,7 +45,7 @@ def test_data_that_leave_are_noted_in_the_access_log(store, uploader, admin, wor
     assert uploader.get(f"{location}/file").status_code == 200
     assert uploader.get(f"/v1/audits/{audit_id}/suspects.csv").status_code == 200
     log = admin.get("/v1/access-log", params={"action": "download"}).json()["items"]
-    assert [(one["name"], one["subject"]) for one in log] == [
+    assert [(one["by"]["name"], one["subject"]) for one in log] == [
         ("the uploader", audit_id),
         ("the uploader", location.rpartition("/")[2]),
     ]
@@ -58,6 +60,75 @@ def test_an_export_is_of_the_newest_version_unless_another_is_named(store, uploa
     assert uploader.post(path).json()["dataset_version"] == 1
     assert uploader.post(path, json={"dataset_version": 0}).json()["dataset_version"] == 0
     assert uploader.post(path, json={"dataset_version": 2}).status_code == 422
+
+
+def test_asking_for_an_export_is_noted_with_what_was_asked_for(uploader, admin, dataset_id):
+    asked = {"format": "patch", "dataset_version": 0}
+    export = uploader.post(f"/v1/datasets/{dataset_id}/exports", json=asked).json()
+    [line] = admin.get("/v1/access-log", params={"action": "export.create"}).json()["items"]
+    assert line["subject"] == export["id"]
+    assert line["detail"] == {"dataset_id": dataset_id, "version": 0, "format": "patch"}
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [
+        ("my cats/and dogs.csv", "and-dogs-v3-csv.csv"),
+        ("a.b_c-1.tar.zip", "a.b_c-1.tar-v3-csv.csv"),
+        ('"; rm -rf', "---rm--rf-v3-csv.csv"),
+        ("x" * 300, "x" * 100 + "-v3-csv.csv"),
+        ("", "dataset-v3-csv.csv"),
+    ],
+)
+def test_an_export_is_named_after_its_upload_version_and_format(filename, expected):
+    dataset, wanted = Dataset(filename=filename), Export(dataset_version=3, format="csv")
+    assert _export_name(dataset, wanted, ".csv") == expected
+
+
+def test_tasks_of_label_studio_have_what_the_newest_audit_suggests(
+    store, uploader, worker, dataset_id, monkeypatch
+):
+    monkeypatch.setattr("service.audits.whole_ranking.PAGE", 7)
+    make_audit(store, dataset_id)
+    audit_id = make_audit(store, dataset_id)
+    wish = {"format": "label-studio"}
+    answer = uploader.post(f"/v1/datasets/{dataset_id}/exports", json=wish)
+    assert answer.status_code == 202
+    run_one(worker)
+    export = uploader.get(answer.headers["location"]).json()
+    assert export["filename"].endswith("-v0-label-studio.json")
+    tasks = uploader.get(export["download_url"]).json()
+    suspects = uploader.get(f"/v1/audits/{audit_id}/suspects", params={"limit": 100}).json()
+    by_id = {one["sample_id"]: one for one in suspects["items"]}
+    assert len(tasks) == len(by_id)
+    for task in tasks:
+        suspect = by_id[task["data"]["sample_id"]]
+        [prediction] = task["predictions"]
+        [result] = prediction["result"]
+        assert prediction["model_version"] == f"labelaudit/{audit_id}"
+        assert task["data"]["p_wrong"] == suspect["p_wrong"]
+        label, score = suspect["suggested_label"], suspect["suggested_label_confidence"]
+        if label is None:
+            label, score = suspect["given_label"], 1 - suspect["p_wrong"]
+        assert result["value"] == {"choices": [label]}
+        assert prediction["score"] == pytest.approx(score)
+
+
+def test_without_an_audit_tasks_have_labels_alone(uploader, worker, dataset_id):
+    wish = {"format": "label-studio"}
+    location = uploader.post(f"/v1/datasets/{dataset_id}/exports", json=wish).headers["location"]
+    run_one(worker)
+    tasks = uploader.get(f"{location}/file").json()
+    assert all(task["annotations"] and not task["predictions"] for task in tasks)
+
+
+def test_label_studio_shows_no_vectors(store, uploader):
+    dataset_id = make_dataset(store)
+    with store.database.write() as session:
+        session.get_one(Dataset, dataset_id).kind = DatasetKind.vector
+    answer = uploader.post(f"/v1/datasets/{dataset_id}/exports", json={"format": "label-studio"})
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "/problems/label-studio-not-written"
 
 
 @pytest.mark.parametrize("format", ["xlsx", "", None, 3])
@@ -75,3 +146,22 @@ def test_an_export_that_fails_says_why(uploader, worker, storage, dataset_id, mo
     assert failed["status"] == JobStatus.failed
     assert failed["problem"]["detail"]
     assert uploader.get(f"{location}/file").status_code == 409
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd", "identity"])
+def test_a_part_of_a_download_is_the_files_own_bytes(store, uploader, worker, encoding):
+    dataset_id = make_dataset(store, samples=300)
+    location = uploader.post(f"/v1/datasets/{dataset_id}/exports", json={"format": "csv"}).headers[
+        "location"
+    ]
+    run_one(worker)
+    file = f"{location}/file"
+    whole = uploader.get(file, headers={"Accept-Encoding": "identity"}).content
+    assert len(whole) > 2000
+    headers = {"Accept-Encoding": encoding, "Range": "bytes=100-1999"}
+    part = uploader.get(file, headers=headers)
+    assert part.status_code == 206
+    assert part.headers["content-range"] == f"bytes 100-1999/{len(whole)}"
+    assert "content-encoding" not in part.headers
+    assert part.content == whole[100:2000]
+    assert uploader.get(file, headers={"Accept-Encoding": encoding}).content == whole

@@ -61,7 +61,8 @@ def test_refusals_are_in_the_access_log_and_guesses_fill_it_no_faster_than_their
             for one in client.get("/v1/access-log", headers=admin).json()["items"]
             if one["action"] == "refused"
         ]
-    assert (entry["name"], entry["subject"], entry["outcome"]) == ("Ann", "GET /v1/keys", "refused")
+    refused = (entry["by"]["name"], entry["subject"], entry["outcome"])
+    assert refused == ("Ann", "GET /v1/keys", "refused")
     from service.db.tables import AccessEntry
 
     with database.read() as session:

@@ -42,7 +42,7 @@ def with_model(client, worker, upload: road.Upload, **wish) -> tuple[str, dict]:
     """The path of an audit and its model."""
     audit = audited(client, worker, upload, **wish)
     assert run_one(worker)
-    model = client.get(f"{audit}/model").json()
+    model = client.get(f"{audit}/classifier").json()
     assert model["status"] == "completed", model["problem"]
     return audit, model["description"]
 
@@ -63,7 +63,7 @@ def test_vectors_are_answered_at_once_as_the_onnx_graph_answers(uploader, worker
     found = labels_of(answer)
     assert np.mean(np.array(found, int) == truth) > 0.9
 
-    graph = onnxruntime.InferenceSession(uploader.get(f"{audit}/model/model.onnx").content)
+    graph = onnxruntime.InferenceSession(uploader.get(f"{audit}/classifier/model.onnx").content)
     shares = graph.run(None, {"vectors": new.astype(np.float32)})[0]
     items = answer.json()["predictions"]
     np.testing.assert_allclose([item["confidence"] for item in items], shares.max(1), atol=1e-4)
@@ -98,6 +98,7 @@ def test_texts_are_encoded_by_a_worker(uploader, worker):
     asked = {"texts": ["Stir the soup and bake some bread.", "The boat lost its sail."]}
     answer = uploader.post(f"{audit}/predict", params={"wait_seconds": 0}, json=asked)
     assert answer.status_code == 202
+    assert int(answer.headers["retry-after"]) >= 1
     assert (answer.json()["status"], answer.json()["predictions"]) == ("queued", None)
     assert run_one(worker)
     assert labels_of(uploader.get(answer.headers["location"])) == ["cooking", "sailing"]
@@ -137,17 +138,17 @@ def test_the_ranking_is_there_before_the_model_and_stays_if_the_model_fails(
     uploader, worker, database, monkeypatch
 ):
     audit = audited(uploader, worker, road.vectors(150, epochs=5))
-    assert uploader.get(f"{audit}/model").json()["status"] == "queued"
+    assert uploader.get(f"{audit}/classifier").json()["status"] == "queued"
     early = uploader.post(f"{audit}/predict", json={"vectors": [[0.0] * 64]})
     assert (early.status_code, early.json()["type"]) == (409, "/problems/not-ready")
-    assert uploader.get(f"{audit}/model/model.onnx").status_code == 409
+    assert uploader.get(f"{audit}/classifier/model.onnx").status_code == 409
 
     monkeypatch.setattr(jobs, "MAX_ATTEMPTS", 1)
     monkeypatch.setattr(
         "worker.handlers.classifier.head.write_weights", lambda *_: 1 / 0, raising=True
     )
     assert run_one(worker)
-    model = uploader.get(f"{audit}/model").json()
+    model = uploader.get(f"{audit}/classifier").json()
     assert (model["status"], model["files"]) == ("failed", [])
     assert "ZeroDivisionError" in model["problem"]["detail"]
     assert uploader.get(audit).json()["status"] == "completed"
@@ -159,22 +160,22 @@ def test_the_ranking_is_there_before_the_model_and_stays_if_the_model_fails(
 @on_sqlite
 def test_the_files_are_what_the_description_says(uploader, worker, storage):
     audit, description = with_model(uploader, worker, road.vectors(150, epochs=5))
-    files = {file["name"]: file for file in uploader.get(f"{audit}/model").json()["files"]}
+    files = {file["name"]: file for file in uploader.get(f"{audit}/classifier").json()["files"]}
     assert list(files) == list(head.file_names("mlp"))
     for file in files.values():
         answer = uploader.get(file["download_url"])
         assert len(answer.content) == file["bytes"]
         assert file["name"] in answer.headers["content-disposition"]
-    assert json.loads(uploader.get(f"{audit}/model/model.json").content) == description
+    assert json.loads(uploader.get(f"{audit}/classifier/model.json").content) == description
     assert sum(description["trained_on"]["classes"].values()) == 150
     assert 0 < description["held_out"]["accuracy_low"] <= description["held_out"]["accuracy"]
-    assert uploader.get(f"{audit}/model/model.pickle").status_code == 404
+    assert uploader.get(f"{audit}/classifier/model.pickle").status_code == 404
 
 
 @on_sqlite
 def test_uploaded_probabilities_leave_nothing_to_train_on(uploader, worker):
     audit = audited(uploader, worker, road.probabilities())
-    answer = uploader.get(f"{audit}/model")
+    answer = uploader.get(f"{audit}/classifier")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/no-model")
     assert not run_one(worker)
 
@@ -182,7 +183,7 @@ def test_uploaded_probabilities_leave_nothing_to_train_on(uploader, worker):
 @on_sqlite
 def test_an_audit_older_than_models_says_so(uploader, store):
     audit_id = make_audit(store, make_dataset(store))
-    answer = uploader.get(f"/v1/audits/{audit_id}/model")
+    answer = uploader.get(f"/v1/audits/{audit_id}/classifier")
     assert answer.status_code == 404
     assert "Audit the dataset again" in answer.json()["detail"]
 
@@ -264,8 +265,8 @@ def test_a_damaged_image_is_named(uploader, store):
 @on_sqlite
 def test_annotators_read_of_models_but_take_none_home_and_spend_no_workers(annotator, store):
     audit_id = given_model(store)
-    assert annotator.get(f"/v1/audits/{audit_id}/model").status_code == 200
-    assert annotator.get(f"/v1/audits/{audit_id}/model/model.json").status_code == 403
+    assert annotator.get(f"/v1/audits/{audit_id}/classifier").status_code == 200
+    assert annotator.get(f"/v1/audits/{audit_id}/classifier/model.json").status_code == 403
     answer = annotator.post(f"/v1/audits/{audit_id}/predict", json={"vectors": [[0.0] * 64]})
     assert answer.status_code == 403
 

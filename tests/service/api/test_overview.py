@@ -12,7 +12,7 @@ from labelaudit.enums import Role
 from service.db.tables import ApiKey, Dataset, Suspect
 from service.reports.data_map import shown_ranks
 from service.reports.plots import NAMES
-from service.review import assignments
+from service.review import assignments, newest_ranking
 from tests.support.factories import (
     make_audit,
     make_dataset,
@@ -24,14 +24,14 @@ from tests.support.factories import (
 def test_class_pairs_are_counted_with_the_fullest_first(annotator, store):
     audit = make_audit(store, make_dataset(store))
     decide(annotator, audit, {0: "keep"})
-    pairs = annotator.get(f"/v1/audits/{audit}/pairs").json()["pairs"]
+    pairs = annotator.get(f"/v1/audits/{audit}/class-pairs").json()["items"]
     assert pairs == [
         {"given_label": "dog", "predicted_label": "fox", "open": 7, "total": 7},
         {"given_label": "cat", "predicted_label": "dog", "open": 6, "total": 7},
         {"given_label": "fox", "predicted_label": "cat", "open": 6, "total": 6},
     ]
     query = {"tier": "obvious", "limit": 1}
-    assert len(annotator.get(f"/v1/audits/{audit}/pairs", params=query).json()["pairs"]) == 1
+    assert len(annotator.get(f"/v1/audits/{audit}/class-pairs", params=query).json()["items"]) == 1
 
 
 def decide(client, audit, verdicts):
@@ -59,9 +59,12 @@ def test_findings_follow_the_decisions_in_their_order(annotator, audit):
     ]
     tiers = {tier["tier"]: tier for tier in found["tiers"]}
     assert (tiers["obvious"]["reviewed"], tiers["obvious"]["wrong"]) == (2, 1)
-    assert tiers["obvious"]["low"] < 0.5 < tiers["obvious"]["high"]
-    assert (tiers["none"]["reviewed"], tiers["none"]["low"], tiers["none"]["high"]) == (0, 0, 1)
+    share = tiers["obvious"]["share"]
+    assert share["low"] < share["value"] == 0.5 < share["high"]
+    assert share["basis"] == "counted"
+    assert (tiers["none"]["reviewed"], tiers["none"]["share"]) == (0, None)
     assert [(p["reviewed"], p["errors"]) for p in found["people"]] == [(3, 2)]
+    assert found["noise_rate"] == {"value": 0.08, "low": 0.04, "high": 0.2, "basis": "estimated"}
 
 
 def test_a_sample_that_two_judge_is_looked_at_once_and_by_each(call_as, store, audit):
@@ -72,13 +75,14 @@ def test_a_sample_that_two_judge_is_looked_at_once_and_by_each(call_as, store, a
     found = call_as(Role.admin).get(f"/v1/audits/{audit}/findings").json()
     assert (found["reviewed"], found["errors"]) == (1, 0)
     assert sorted((p["reviewed"], p["errors"]) for p in found["people"]) == [(1, 0), (1, 1)]
-    assert {p["annotator"] for p in found["people"]} == {"the annotator"}  # two of one name
+    assert {p["name"] for p in found["people"]} == {"the annotator"}  # two of one name
+    assert len({p["id"] for p in found["people"]}) == 2
 
 
 def test_what_was_taken_back_was_never_found(annotator, audit):
     decide(annotator, audit, {0: "exclude"})
     corrections = annotator.get(f"/v1/audits/{audit}/corrections").json()["items"]
-    annotator.post(f"/v1/audits/{audit}/corrections/{corrections[0]['id']}/revert")
+    annotator.post(f"/v1/audits/{audit}/reverts", json={"correction_id": corrections[0]["id"]})
     found = annotator.get(f"/v1/audits/{audit}/findings").json()
     assert (found["reviewed"], found["errors"], found["people"]) == (0, 0, [])
 
@@ -88,7 +92,8 @@ def test_what_was_taken_back_and_brought_back_was_found(annotator, audit):
     corrections = f"/v1/audits/{audit}/corrections"
     for _ in range(2):
         newest = annotator.get(corrections).json()["items"][-1]
-        assert annotator.post(f"{corrections}/{newest['id']}/revert").status_code == 201
+        undo = {"correction_id": newest["id"]}
+        assert annotator.post(f"/v1/audits/{audit}/reverts", json=undo).status_code == 201
     found = annotator.get(f"/v1/audits/{audit}/findings").json()
     assert (found["reviewed"], found["errors"]) == (1, 1)
 
@@ -148,7 +153,7 @@ def test_the_report_is_one_file_without_a_script(annotator, store):
 
 def test_the_report_escapes_everything_that_people_can_name(store, call_as):
     hostile = "<script>alert(1)</script>\"'&"
-    names = [hostile, "cat", "fox"]
+    names = [hostile, hostile + "2", hostile + "3"]  # given, suggested and confused with
     dataset_id = make_dataset(store, classes=names)
     audit = make_audit(store, dataset_id)
     summarise(store, audit, names)
@@ -169,7 +174,10 @@ def test_the_report_escapes_everything_that_people_can_name(store, call_as):
         f"<td>{escaped}</td>\n<td>{escaped}</td>",  # a suspect's sample id and given label
         f"%</td><td>{escaped}</td></tr>",  # its reason
         f'<tr><th scope="row">{escaped}</th><td>10</td>',  # a class
-        "to judge these classes: fox</li>",
+        f"to judge these classes: {escaped}3</li>",
+        f'<th scope="row">{escaped}2</th>',
+        f"<td>{escaped}2</td>",  # a suggestion
+        f"</td>\n<td>{escaped}</td></tr>",  # what a class is confused with
         f'<tr><th scope="row">{escaped}</th><td>1</td>',  # the reviewer
     ):
         assert cell in report, cell
@@ -182,7 +190,10 @@ def test_a_picture_that_is_none_is_refused_by_name(annotator, audit):
 
 
 def test_what_was_not_estimated_is_said_in_the_picture(annotator, store):
-    audit = make_audit(store, make_dataset(store))  # its summary has a noise rate and no more
+    audit = make_audit(store, make_dataset(store))
+    rate = {"estimate": 0.1, "low": 0.05, "high": 0.15}
+    with store.database.write() as session:
+        newest_ranking(session, audit).summary = {"noise_rate": rate, "basis": "estimated"}
     for name in NAMES:
         assert annotator.get(f"/v1/audits/{audit}/plots/{name}.svg").status_code == 200
     assert "Not estimated" in annotator.get(f"/v1/audits/{audit}/plots/noise_matrix.svg").text

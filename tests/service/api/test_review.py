@@ -166,7 +166,7 @@ def test_skipped_samples_are_served_again_when_asked_for(annotator, audit):
 def test_an_empty_queue_is_no_error(annotator, audit):
     decide(annotator, audit, *(keep(position) for position in range(30)))
     answer = annotator.post(f"{audit}/queue/next")
-    assert (answer.status_code, answer.json()) == (200, {"items": []})
+    assert (answer.status_code, answer.json()) == (200, {"items": [], "next_cursor": None})
 
 
 def test_a_lease_is_renewed_and_released(annotator, call_as, audit):
@@ -190,9 +190,16 @@ def test_a_decision_is_answered_with_the_new_version(annotator, audit):
     assert answer.status_code == 201
     body = answer.json()
     assert body["dataset_version"] == 1
-    [row] = body["corrections"]
+    [row] = body["items"]
     assert (row["given_label"], row["corrected_label"], row["seq"]) == ("cat", "fox", 1)
-    assert (row["annotator"], row["note"]) == ("the annotator", "!")
+    assert row["annotator"] == {
+        "id": annotator.get("/v1/me").json()["id"],
+        "name": "the annotator",
+    }
+    assert row["note"] == "!"
+    assert (body["batch_id"], body["next_cursor"]) == (row["batch_id"], None)
+    assert annotator.get(answer.headers["location"]).json()["items"] == [row]
+    assert annotator.get(f"{audit}/corrections/{row['id']}").json() == row
 
 
 @pytest.mark.parametrize(
@@ -220,7 +227,7 @@ def test_a_class_the_dataset_lacks_is_named_with_its_pointer(annotator, audit):
 
 
 def test_a_second_answer_without_a_key_is_a_conflict_that_names_the_first(annotator, audit):
-    [first] = decide(annotator, audit, keep(0)).json()["corrections"]
+    [first] = decide(annotator, audit, keep(0)).json()["items"]
     answer = decide(annotator, audit, keep(0))
     assert answer.status_code == 409
     assert answer.json()["type"] == "/problems/already-decided"
@@ -258,7 +265,7 @@ def test_a_key_used_in_another_audit_is_refused(store, annotator, dataset_id, au
 
 
 def test_a_refused_answer_can_be_mended_and_sent_with_its_key(annotator, audit):
-    [first] = decide(annotator, audit, keep(0)).json()["corrections"]
+    [first] = decide(annotator, audit, keep(0)).json()["items"]
     assert decide(annotator, audit, keep(0), key="press-of-a-key").status_code == 409
     replaced = keep(0, supersedes=first["id"])
     assert decide(annotator, audit, replaced, key="press-of-a-key").status_code == 201
@@ -277,15 +284,17 @@ def test_somebody_elses_lease_is_respected(annotator, call_as, audit):
 
 
 def test_undoing_brings_the_sample_back_and_keeps_both_rows(annotator, audit):
-    [row] = decide(annotator, audit, keep(0)).json()["corrections"]
-    undone = annotator.post(f"{audit}/corrections/{row['id']}/revert")
+    [row] = decide(annotator, audit, keep(0)).json()["items"]
+    undo = {"correction_id": row["id"]}
+    undone = annotator.post(f"{audit}/reverts", json=undo)
     assert undone.status_code == 201
-    assert undone.json()["reverts"] == row["id"]
-    assert undone.json()["verdict"] is None
-    again = annotator.post(f"{audit}/corrections/{row['id']}/revert")
-    assert again.json()["type"] == "/problems/already-reverted"
+    assert (undone.json()["reverted"], undone.json()["dataset_version"]) == (1, 2)
+    again = annotator.post(f"{audit}/reverts", json=undo)
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/nothing-to-revert")
     log = annotator.get(f"{audit}/corrections").json()["items"]
     assert [item["seq"] for item in log] == [1, 2]
+    assert (log[1]["reverts"], log[1]["verdict"]) == (row["id"], None)
+    assert log[1]["batch_id"] == undone.json()["id"]
     assert annotator.post(f"{audit}/queue/next").json()["items"][0]["rank"] == 1
 
 

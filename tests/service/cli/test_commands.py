@@ -95,8 +95,8 @@ def test_members_of_a_dataset_are_added_shown_and_removed(
     dataset_id = audited(run, probabilities_file)["dataset"]
     key_id = run("keys", "create", "Mia").out.split("_")[1]
     assert "Mia" in run("members", "add", dataset_id, key_id).out
-    members = json.loads(run("members", "list", dataset_id, "--json").out)["members"]
-    assert [(one["key_id"], one["name"]) for one in members] == [(key_id, "Mia")]
+    members = json.loads(run("members", "list", dataset_id, "--json").out)
+    assert [(one["id"], one["name"]) for one in members] == [(key_id, "Mia")]
     assert "Mia" not in run("members", "remove", dataset_id, key_id).out
     assert "whole organisation" in run("members", "share", dataset_id).err
     assert "whole organisation" not in run("members", "share", dataset_id, "--stop").err
@@ -145,7 +145,7 @@ def test_people_are_assigned_and_their_work_is_shown_and_reverted(
     me = json.loads(run("review", "people", audit, "--json").out)[0]
     assert "opinions: 2" in run("review", "settings", audit, "--opinions", "2").out
     set_to = run("review", "settings", audit, "--adjudicator", me["id"]).out
-    assert f"opinions: 2; adjudicators: {me['id']}" in set_to
+    assert f"opinions: 2; adjudicators: {me['name']}" in set_to
 
     assigned = run("review", "assign", audit, "Cats", "--to", me["id"], "--given-label", "cat")
     name = assigned.out.strip()
@@ -216,7 +216,7 @@ def test_options_of_the_api_are_passed_on_and_checked_there(
 ) -> None:
     result = run("audit", probabilities_file, "--set", "objective_options.q=7")
     assert result.code == 1
-    assert "q must lie in [0, 1]" in result.err
+    assert "q must be in [0, 1]" in result.err
 
 
 def test_control_characters_of_a_dataset_never_reach_the_terminal(

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
+from labelaudit import __version__
 from service.cli import INSTALL
 from service.cli.app import app
 from tests.support.bare import bare_environment, run_bare
@@ -46,6 +48,17 @@ def test_without_the_service_installed_it_says_what_to_install(
 ) -> None:
     done = run_bare(light, *arguments)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{INSTALL}\n")
+
+
+def test_the_version_needs_no_service(light: Path) -> None:
+    done = run_bare(light, "-m", "service.cli", "--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() in (__version__, "0+unknown")  # sources that are not installed
+
+
+@pytest.mark.parametrize("words", [["--version"], ["version"]])
+def test_the_version_is_printed_alone(words: list[str]) -> None:
+    assert CliRunner().invoke(app, words).stdout == f"{__version__}\n"
 
 
 def test_a_broken_module_of_our_own_is_not_taken_for_that(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labelaudit.enums import DatasetStatus
+from labelaudit.enums import JobStatus
 from service.db.tables import Sample
 from tests.support.factories import make_audit, make_dataset
 from worker.runtime.runner import run_one
@@ -31,7 +31,7 @@ def reread(uploader, worker):
     def reread(location: str, **roles):
         answer = uploader.post(f"{location}/columns", json=roles)
         assert answer.status_code == 202, answer.json()
-        assert answer.json()["status"] == "processing"
+        assert answer.json()["status"] == "queued"
         assert run_one(worker)
         return uploader.get(location).json()
 
@@ -46,7 +46,7 @@ def roles_of(client, location: str) -> dict[str, str | None]:
 def test_columns_are_shown_with_examples_and_their_roles(send, uploader):
     location = send(label_column="mood")
     shown = uploader.get(f"{location}/columns").json()
-    assert shown["status"] == "ready"
+    assert shown["status"] == "completed"
     assert [column["name"] for column in shown["items"]] == ["id", "mood", "length", "remark"]
     mood = shown["items"][1]
     assert mood == {
@@ -66,7 +66,7 @@ def test_a_file_refused_for_its_columns_shows_them_and_is_read_again(send, uploa
     assert refused["problem"]["type"] == "/problems/label-column-missing"
     assert roles_of(uploader, location) == dict.fromkeys(("id", "mood", "length", "remark"))
     ready = reread(location, label="mood")
-    assert (ready["status"], ready["problem"]) == ("ready", None)
+    assert (ready["status"], ready["problem"]) == ("completed", None)
     assert ready["class_names"] == ["bad", "good"]
     assert ready["columns"]["text"] == "remark"
 
@@ -89,7 +89,7 @@ def test_a_second_reading_that_fails_leaves_no_samples_and_can_be_mended(
     assert uploader.get(f"{location}/samples/0").status_code == 409
     with database.read() as session:
         assert session.query(Sample).count() == 0
-    assert reread(location, label="length")["status"] == "ready"
+    assert reread(location, label="length")["status"] == "completed"
 
 
 def test_an_audited_dataset_stays_as_it_was_read(store, uploader):
@@ -97,7 +97,7 @@ def test_an_audited_dataset_stays_as_it_was_read(store, uploader):
     make_audit(store, dataset_id)
     answer = uploader.post(f"/v1/datasets/{dataset_id}/columns", json={"label": "text"})
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/already-audited")
-    assert uploader.get(f"/v1/datasets/{dataset_id}").json()["status"] == DatasetStatus.ready
+    assert uploader.get(f"/v1/datasets/{dataset_id}").json()["status"] == JobStatus.completed
 
 
 def test_what_is_being_read_waits_and_what_was_no_table_is_gone(uploader, worker, storage):

@@ -313,7 +313,7 @@ def test_operators_leave_the_organisation_that_they_were_of(store, database):
             )
             session.add(
                 Membership(
-                    dataset_id=dataset_id, key_id=key_id, tenant_id="default", added_by="Uma"
+                    dataset_id=dataset_id, key_id=key_id, tenant_id="default", added_by_name="Uma"
                 )
             )
 

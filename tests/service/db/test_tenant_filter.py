@@ -81,9 +81,9 @@ def test_lists_show_nothing_of_another_organisation(store, stranger, admin):
     assert (
         stranger.get("/v1/audits", params={"dataset_id": ids["dataset_id"]}).json()["items"] == []
     )
-    assert [key["name"] for key in stranger.get("/v1/keys").json()] == ["Zoe"]
+    assert [key["name"] for key in stranger.get("/v1/keys").json()["items"]] == ["Zoe"]
     log = stranger.get("/v1/access-log").json()["items"]
-    assert {entry["name"] for entry in log if entry["name"]} <= {"Zoe"}
+    assert {entry["by"]["name"] for entry in log if entry["by"]} <= {"Zoe"}
 
 
 def test_one_idempotency_key_in_two_organisations_is_two_requests(store, stranger, uploader):
@@ -182,14 +182,16 @@ def test_a_shared_dataset_is_seen_by_everybody_of_the_organisation(store, upload
 def test_members_are_listed_and_so_is_who_could_become_one(store, uploader, ann):
     dataset_id = make_dataset(store, shared=False)
     path = f"/v1/datasets/{dataset_id}/members"
-    before = uploader.get(path).json()
-    assert before["members"] == []
-    assert [one["name"] for one in before["others"]] == ["Ann"]  # uploaders see it anyway
+    assert uploader.get(path).json() == {"shared": False, "items": [], "next_cursor": None}
+    could = uploader.get(f"/v1/datasets/{dataset_id}/member-candidates").json()["items"]
+    assert could == [{"id": ann[0], "name": "Ann", "role": "annotator"}]  # uploaders see it anyway
     for _ in range(2):
         uploader.put(f"{path}/{ann[0]}")
-    after = uploader.get(path).json()
-    assert [one["name"] for one in after["members"]] == ["Ann"]
-    assert after["others"] == []
+    [member] = uploader.get(path).json()["items"]
+    assert (member["id"], member["name"]) == (ann[0], "Ann")
+    me = uploader.get("/v1/me").json()
+    assert member["added_by"] == {"id": me["id"], "name": me["name"]}
+    assert uploader.get(f"/v1/datasets/{dataset_id}/member-candidates").json()["items"] == []
 
 
 def test_somebody_of_another_organisation_cannot_become_a_member(
@@ -216,7 +218,7 @@ def test_an_operator_makes_organisations_and_sees_nothing_in_them(store, call_as
     made = operator.post("/v1/tenants", json={"name": "Ward 7", "admin": "Eve"})
     assert made.status_code == 201
     assert made.json()["token"].startswith("la_")
-    assert "Ward 7" in [tenant["name"] for tenant in operator.get("/v1/tenants").json()]
+    assert "Ward 7" in [tenant["name"] for tenant in operator.get("/v1/tenants").json()["items"]]
     assert operator.get("/v1/datasets").status_code == 403
     again = operator.post("/v1/tenants", json={"name": "Ward 7"})
     assert again.status_code == 409

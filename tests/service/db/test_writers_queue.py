@@ -71,7 +71,7 @@ def _decide_all(url, audit_id, token):
                 )
                 statuses[answer.status_code] += 1
                 assert answer.status_code == 201, _told(answer)
-                acknowledged.add(answer.json()["corrections"][0]["id"])
+                acknowledged.add(answer.json()["items"][0]["id"])
 
 
 def test_many_people_at_once_lose_and_double_nothing(database, store, database_url, tmp_path):

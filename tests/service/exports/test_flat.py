@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from service.exports.formats import (
 )
 from service.exports.formats.cells import escape
 from tests.service.ingest.uploads import (
+    CLASSES,
     label_of,
     make_form,
     take_in,
@@ -25,7 +27,7 @@ from tests.service.ingest.uploads import (
 
 WHEN = datetime(2026, 11, 23, 13, 30, tzinfo=timezone(timedelta(hours=1)))
 LABELS = {
-    2: Correction("cat", "relabel", "ann", WHEN),
+    2: Correction("cat", "relabel", "ann", WHEN, certificate="ce_1"),
     7: Correction(None, "exclude", "bob", WHEN, excluded=True),
     5: Correction(None, "keep", None, datetime(2026, 1, 1)),
 }
@@ -47,7 +49,7 @@ def test_flat_parquet_has_the_decision_beside_the_labels(tmp_path):
     table = pq.read_table(out)
     assert table.column_names == [
         "sample_id", "given_label", "corrected_label", "verdict", "annotator", "corrected_at",
-        "text",
+        "certificate", "text",
     ]  # fmt: skip
     rows = table.to_pylist()
     assert len(rows) == 29
@@ -55,6 +57,41 @@ def test_flat_parquet_has_the_decision_beside_the_labels(tmp_path):
     assert list(rows[3].values())[1:6] == ["cat", "cat", None, None, None]
     assert list(rows[5].values())[1:6] == ["fox", "fox", "keep", None, "2026-01-01T00:00:00Z"]
     assert "s7" not in table["sample_id"].to_pylist()
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet", "patch"])
+def test_corrections_reach_their_rows_in_every_batch(format, tmp_path):
+    """Samples are read 1,024 at a time."""
+    count, excluded = 2100, {1100}
+    corrected = {p: CLASSES[(p + 1) % 3] for p in (0, 1023, 1024, 1500, 2048, 2099)}
+    labels = {p: Correction(label, "relabel", "ann", WHEN) for p, label in corrected.items()}
+    labels |= {p: Correction(None, "exclude", "bob", WHEN, excluded=True) for p in excluded}
+    upload = make_form("jsonl", tmp_path, count)
+    report, _ = take_in(upload, tmp_path / "a")
+    samples, out = tmp_path / "a" / "samples.parquet", tmp_path / "out"
+    told: list[float] = []
+    export(
+        report.kind, report.format, upload, samples, labels, out,
+        format=format, on_progress=told.append,
+    )  # fmt: skip
+    if format == "patch":
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+        assert [row["sample_id"] for row in rows] == [f"s{p}" for p in sorted(labels)]
+    elif format == "csv":
+        rows = list(csv.DictReader(io.StringIO(out.read_text(), newline="")))
+    else:
+        rows = pq.read_table(out).to_pylist()
+    by_id = {row["sample_id"]: row for row in rows}
+    for position in range(count) if format != "patch" else sorted(labels):
+        if position in excluded:
+            assert format == "patch" or f"s{position}" not in by_id
+            continue
+        row = by_id[f"s{position}"]
+        assert row["given_label"] == label_of(position)
+        assert row["corrected_label"] == corrected.get(position, label_of(position))
+        assert (row["verdict"] or None) == ("relabel" if position in corrected else None)
+    if format != "patch":
+        assert told == pytest.approx([1024 / count, 2048 / count, 1.0])
 
 
 def test_flat_features_have_their_own_names_again(tmp_path):
@@ -88,6 +125,7 @@ def test_a_patch_lists_every_decision_and_nothing_else(tmp_path):
             "annotator": "ann",
             "corrected_at": "2026-11-23T12:30:00Z",
             "excluded": False,
+            "certificate": "ce_1",
         },
         {
             "sample_id": "s5",
@@ -97,6 +135,7 @@ def test_a_patch_lists_every_decision_and_nothing_else(tmp_path):
             "annotator": None,
             "corrected_at": "2026-01-01T00:00:00Z",
             "excluded": False,
+            "certificate": None,
         },
         {
             "sample_id": "s7",
@@ -106,6 +145,7 @@ def test_a_patch_lists_every_decision_and_nothing_else(tmp_path):
             "annotator": "bob",
             "corrected_at": "2026-11-23T12:30:00Z",
             "excluded": True,
+            "certificate": None,
         },
     ]
 
@@ -190,6 +230,16 @@ def test_no_suspects_still_make_a_file_with_columns(format):
         assert pq.read_table(io.BytesIO(content)).num_rows == 0
 
 
+@pytest.fixture
+def far_from_greenwich(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_greenwich")
 def test_a_naive_time_is_taken_for_utc():
     assert Correction(None, "keep", corrected_at=datetime(2026, 1, 1)).timestamp == (
         Correction(None, "keep", corrected_at=datetime(2026, 1, 1, tzinfo=UTC)).timestamp

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.errors import BadInput
-from service.exports.formats import Correction, export
+from service.exports.formats import Correction, arrow_rows, export, json_rows
 from service.ingest import Limits, ingest
+from service.ingest.arrays import npz
 from tests.service.ingest.uploads import (
     CLASSES,
     FORMS,
@@ -61,7 +63,8 @@ def send_out(upload, folder, labels, destination, **options):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("count", [30, 2100])
-def test_corrections_come_back_and_excluded_samples_do_not(form, count, tmp_path):
+def test_corrections_come_back_and_excluded_samples_do_not(form, count, tmp_path, monkeypatch):
+    monkeypatch.setattr(npz, "BATCH_BYTES", 1000)  # so that arrays have many blocks
     if count > 30 and FORMS[form][0] == "image":
         count = 1100
     upload = make_form(form, tmp_path, count)
@@ -71,7 +74,11 @@ def test_corrections_come_back_and_excluded_samples_do_not(form, count, tmp_path
     kept_as_is = {count - 1: Correction(None, "keep", "bob", WHEN)}
     labels = kept_as_is | changed | dropped
     out = tmp_path / "corrected"
-    report, suffix = send_out(upload, tmp_path / "first", labels, out)
+    told: list[float] = []
+    report, suffix = send_out(upload, tmp_path / "first", labels, out, on_progress=told.append)
+    assert told == sorted(told)
+    assert all(0 <= share <= 1 for share in told)
+    assert told or count == 30
     again, samples = take_in(out, tmp_path / "second", filename="corrected" + suffix)
     assert (again.kind, again.format) == (report.kind, report.format)
     first = pq.read_table(tmp_path / "first" / "samples.parquet").to_pylist()
@@ -80,7 +87,10 @@ def test_corrections_come_back_and_excluded_samples_do_not(form, count, tmp_path
         for p, row in enumerate(first)
         if p not in dropped
     ]
-    if report.format == "imagefolder":  # the order follows the archive, the ids follow the folders
+    if report.format in (
+        "imagefolder",
+        "textfolder",
+    ):  # the order follows the archive, the ids follow the folders
         assert samples.num_rows == len(expected)
         assert sorted(samples["given_label"].to_pylist()) == sorted(expected)
     else:
@@ -151,6 +161,35 @@ def test_an_image_moves_to_the_folder_of_its_class_and_clashes_are_resolved(tmp_
     ]  # fmt: skip
 
 
+def test_names_that_clash_again_and_again_are_numbered(tmp_path):
+    kept = ["dog/0.png", "dog/from-cat-0.png", "dog/from-cat-1-0.png"]
+    members = folder_members() | {name: picture(90 + n) for n, name in enumerate(kept[1:])}
+    upload = make_zip(tmp_path / "a.zip", members)
+    send_out(upload, tmp_path / "a", {0: relabel("dog")}, tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert archive.read("dog/from-cat-2-0.png") == members["cat/0.png"]
+        assert "cat/0.png" not in archive.namelist()
+        for name in kept:
+            assert archive.read(name) == members[name]
+
+
+def test_members_keep_their_date_and_new_ones_have_neither_a_date_nor_an_owner(tmp_path):
+    upload = make_form("imagefolder", tmp_path)
+    send_out(upload, tmp_path / "a", {0: relabel("dog")}, tmp_path / "out.zip")
+    with zipfile.ZipFile(upload) as archive:
+        dates = {info.filename: info.date_time for info in archive.infolist()}
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        for info in archive.infolist():
+            if info.filename in dates:
+                assert info.date_time == dates[info.filename]
+        added = archive.getinfo(".labelaudit/corrections.jsonl")
+        assert added.date_time == (1980, 1, 1, 0, 0, 0)
+        assert (added.create_system, added.external_attr >> 16) == (3, 0o644)
+        compressed = {info.filename: info.compress_type for info in archive.infolist()}
+    assert compressed["dog/from-cat-0.png"] == zipfile.ZIP_STORED
+    assert compressed[".labelaudit/corrections.jsonl"] == zipfile.ZIP_DEFLATED
+
+
 def test_an_image_without_a_folder_moves_into_one(tmp_path):
     members = folder_members() | {"stray.png": picture(77)}
     upload = make_zip(tmp_path / "a.zip", members)
@@ -200,6 +239,60 @@ def test_the_given_label_is_kept_beside_the_corrected_one(tmp_path):
     }
 
 
+def test_letters_of_every_language_are_written_as_they_are(tmp_path):
+    rows = [{**row, "text": f"füchse 狐 {row['text']}"} for row in text_rows()]
+    raw = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    upload = write(tmp_path / "a.jsonl", raw.encode())
+    send_out(upload, tmp_path / "a", {0: relabel("fox")}, tmp_path / "out")
+    send_out(upload, tmp_path / "b", {0: relabel("fox")}, tmp_path / "patch", format="patch")
+    assert "füchse 狐".encode() in (tmp_path / "out").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "expected"),
+    [
+        (True, "true", True),
+        (False, "false", False),
+        (3, "7", 7),
+        (1.5, "2", 2.0),
+        (3, "seven", "seven"),
+        ("3", "7", "7"),
+        (None, "7", "7"),
+    ],
+)
+def test_a_json_label_is_written_in_the_type_of_the_given_one(given, text, expected):
+    written = json_rows._like(given, text)
+    assert (written, type(written)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("type", "text", "expected"),
+    [
+        (pa.int8(), "2", 2),
+        (pa.float32(), "2", 2.0),
+        (pa.bool_(), "true", True),
+        (pa.bool_(), "false", False),
+        (pa.decimal128(5, 1), "2.5", Decimal("2.5")),
+        (pa.string(), "2", "2"),
+    ],
+)
+def test_a_parquet_label_is_written_in_the_type_of_its_column(type, text, expected):
+    [written] = pa.array([arrow_rows._typed(text, type)], type).to_pylist()
+    assert written == expected
+
+
+def test_what_the_datasets_library_keeps_of_columns_is_kept_of_new_ones(tmp_path):
+    features = {"text": {"dtype": "string"}, "label": {"names": ["cat", "dog", "fox"]}}
+    described = json.dumps({"info": {"features": features}})
+    table = pa.table({"text": [f"t{i}" for i in range(30)], "label": [i % 3 for i in range(30)]})
+    upload = tmp_path / "a.parquet"
+    pq.write_table(table.replace_schema_metadata({"huggingface": described}), upload)
+    send_out(upload, tmp_path / "a", {0: relabel("2")}, tmp_path / "out")
+    kept = json.loads(pq.read_schema(tmp_path / "out").metadata[b"huggingface"])["info"]["features"]
+    added = dict.fromkeys(("given_label", "corrected_label"), features["label"])
+    assert kept == features | added
+
+
 def test_a_column_called_given_label_is_never_overwritten(tmp_path):
     rows = [(f"words {i}", label_of(i)) for i in range(30)]
     upload = write(tmp_path / "a.csv", to_csv(("text", "given_label"), rows))
@@ -213,7 +306,7 @@ def test_a_second_round_of_corrections_keeps_the_first_given_label(tmp_path):
     send_out(upload, tmp_path / "a", {0: relabel("fox")}, tmp_path / "second")
     send_out(tmp_path / "second", tmp_path / "b", {0: relabel("dog")}, tmp_path / "third")
     row = json.loads((tmp_path / "third").read_text().splitlines()[0])
-    assert (row["given_label"], row["corrected_label"], row["label"]) == ("cat", "dog", "fox")
+    assert (row["given_label"], row["corrected_label"], row["label"]) == ("cat", "dog", "dog")
 
 
 def test_all_other_columns_are_untouched_whatever_their_type(tmp_path):
@@ -310,6 +403,9 @@ def test_any_csv_keeps_every_cell(rows, names, delimiter, data, tmp_path_factory
     report = ingest(upload, filename="a", destination=folder / "a", limits=limits)
     samples = folder / "a" / "samples.parquet"
     export(report.kind, report.format, upload, samples, labels, folder / "out.csv")
+    if not positions:
+        assert (folder / "out.csv").read_bytes() == upload.read_bytes()
+        return
     with (folder / "out.csv").open(encoding="utf-8", newline="") as file:
         back = list(csv.reader(file, delimiter=delimiter))
     assert back[0] == ["text", "label", "extra", "given_label", "corrected_label"]

@@ -108,7 +108,7 @@ def test_each_start_gives_the_same_key_a_new_token(serve: Serve) -> None:
     old = read_address(first.data_dir)
     assert old is not None
     with Client(old.url, old.token) as client:
-        key_id = client.me().key_id
+        key_id = client.me().id
     first.stop()
     second = serve("--workers", "0")
     second.wait_until_up()
@@ -116,7 +116,7 @@ def test_each_start_gives_the_same_key_a_new_token(serve: Serve) -> None:
     assert new is not None
     with Client(new.url, new.token) as client:
         me = client.me()
-        assert (me.key_id, me.role, me.expires_at) == (key_id, "admin", None)
+        assert (me.id, me.role, me.expires_at) == (key_id, "admin", None)
         listed = client.keys()
     assert [key.id for key in listed] == [key_id]
     with Client(new.url, old.token) as client, pytest.raises(ApiError, match="not valid"):
@@ -212,14 +212,18 @@ def test_with_a_database_of_its_own_it_serves_http_alone(tmp_path: Path) -> None
     call("migrate")
     token = call("keys", "create", "first", "--role", "admin", "--direct").strip()
     port = free_port()
-    with subprocess.Popen(command("serve", "--port", str(port)), env=outside) as process:
+    process = subprocess.Popen(command("serve", "--port", str(port)), env=outside)
+    try:
         with Client(f"http://127.0.0.1:{port}", token) as client:
-            eventually(lambda: answers(client))
+            eventually(lambda: answers(client), 60)
             assert client.me().name == "first"
         assert children(process.pid) == []
         assert read_address(tmp_path / "data") is None
         process.terminate()
         assert process.wait(30) in (0, -signal.SIGTERM)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def answers(client: Client) -> bool:

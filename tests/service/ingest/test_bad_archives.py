@@ -8,13 +8,16 @@ import zlib
 import numpy as np
 import pytest
 
+from service.core.errors import BadDataset
 from service.ingest import Limits
+from service.ingest.archives.opening import open_archive
 from tests.service.ingest.uploads import (
     folder_members,
     label_of,
     make_zip,
     picture,
     refusal,
+    take_in,
     to_csv,
     write,
     write_npz,
@@ -91,6 +94,16 @@ def test_a_member_that_inflates_beyond_all_measure_is_refused(tmp_path):
     assert any(item.get("file") == "cat/zeros.png" for item in error.errors)
 
 
+def test_members_that_only_together_inflate_beyond_measure_are_refused(tmp_path):
+    zeros = {f"cat/zeros-{number}.png": bytes(1 << 20) for number in range(4)}
+    upload = make_zip(tmp_path / "a.zip", zeros, method=zipfile.ZIP_DEFLATED)
+    error = refusal(upload, limits=Limits(archive_ratio_floor=2 << 20))
+    assert error.type == "archive-bomb"
+    [told] = error.errors
+    assert told["detail"].startswith("in total, ")
+    assert told["detail"].endswith(f" bytes become {4 << 20}")
+
+
 def test_more_unpacked_bytes_than_allowed_are_refused(tmp_path):
     upload = make_zip(tmp_path / "a.zip", folder_members())
     assert refusal(upload, limits=Limits(archive_unpacked=1000)).type == "archive-bomb"
@@ -120,6 +133,22 @@ def test_overlapping_members_are_refused(tmp_path):
     data[second : second + length] = data[first : first + length]  # "dog/0.png" is as long
     data[second + 46 : second + length] = b"cat/1.PNG"
     assert refusal(write(upload, bytes(data))).type in ("archive-overlap", "archive-corrupt")
+
+
+@pytest.mark.parametrize(("longer", "type"), [(0, None), (1, "archive-overlap")])
+def test_a_member_ends_before_the_next_one_begins(longer, type, tmp_path):
+    upload = make_zip(tmp_path / "a.zip", folder_members())
+    data = bytearray(upload.read_bytes())
+    entry = data.find(b"PK\x01\x02")
+    size = struct.unpack_from("<L", data, entry + 20)[0] + longer
+    struct.pack_into("<2L", data, entry + 20, size, size)
+    write(upload, bytes(data))
+    if type is None:
+        open_archive(upload, Limits())
+    else:
+        with pytest.raises(BadDataset) as caught:
+            open_archive(upload, Limits())
+        assert caught.value.type == type
 
 
 def test_a_member_inside_another_is_refused(tmp_path):
@@ -182,10 +211,10 @@ def test_a_zip_in_a_zip_is_refused_whatever_it_is_called(tmp_path):
 
 
 def test_an_archive_of_nothing_useful_is_refused_with_what_would_be(tmp_path):
-    for members in ({"a.txt": "x"}, {}, {"a.csv": "a\n1\n", "b.csv": "a\n1\n"}):
+    for members in ({"a.txt": "x"}, {}, {"a.csv": "a\n1\n", "b.csv": "b\n1\n"}):
         error = refusal(make_zip(tmp_path / "a.zip", members))
         assert error.status == 415
-        assert "Upload a zip of images" in error.detail
+        assert "Upload " in error.detail
 
 
 @pytest.mark.parametrize("name", ["[Content_Types].xml", "model/data.pkl"])
@@ -203,12 +232,13 @@ def test_a_manifest_that_names_absent_files_is_refused(tmp_path):
     assert [item["row"] for item in error.errors] == [31, 32, 33]
 
 
-def test_images_that_no_row_names_are_refused(tmp_path):
+def test_images_that_no_row_names_are_unlabeled(tmp_path):
     table = to_csv(("file", "label"), [(f"{i}.png", label_of(i)) for i in range(28)])
     members = {f"{i}.png": picture(i) for i in range(30)} | {"labels.csv": table}
-    error = refusal(make_zip(tmp_path / "a.zip", members))
-    assert error.type == "manifest-mismatch"
-    assert [item["file"] for item in error.errors] == ["28.png", "29.png"]
+    report, samples = take_in(make_zip(tmp_path / "a.zip", members), tmp_path / "out")
+    assert (report.sample_count, report.labeled_count) == (30, 28)
+    assert samples["file"].to_pylist()[28:] == ["28.png", "29.png"]
+    assert any("2 images are not in labels.csv" in warning for warning in report.warnings)
 
 
 def test_a_table_and_arrays_of_different_length_are_refused(tmp_path):

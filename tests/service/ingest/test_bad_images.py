@@ -8,12 +8,13 @@ import pytest
 from PIL import Image
 
 from service.core.errors import BadDataset
-from service.ingest import image_files
+from service.pictures import image_files
 from tests.service.ingest.uploads import (
     folder_members,
     make_zip,
     picture,
     refusal,
+    take_in,
 )
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -39,31 +40,59 @@ def flood(width, height):
     )
 
 
+def left_out(tmp_path, name, content):
+    """The warning about one image among 300 good ones."""
+    upload = make_zip(tmp_path / "a.zip", folder_members(300) | {name: content})
+    report, samples = take_in(upload, tmp_path / "out")
+    assert samples.num_rows == 300
+    [warning] = [w for w in report.warnings if "left out" in w]
+    assert "(cat: 1)" in warning
+    assert name in warning
+    return warning
+
+
 @pytest.mark.parametrize("size", [(20_000, 20_000), (7_072, 7_072)])
-def test_a_pixel_flood_is_refused_from_its_header(size, tmp_path):
-    error = refused(tmp_path, "cat/flood.png", flood(*size))
-    assert error.type == "image-too-many-pixels"
-    assert error.errors[0]["file"] == "cat/flood.png"
+def test_a_pixel_flood_is_left_out_by_its_header(size, tmp_path):
+    assert "megapixels" in left_out(tmp_path, "cat/flood.png", flood(*size))
 
 
-@pytest.mark.parametrize("format", ["GIF", "TIFF", "PNG", "WEBP"])
-def test_a_film_is_refused(format, tmp_path):
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
+def test_a_film_is_left_out(format, tmp_path):
     frames = [Image.open(io.BytesIO(picture(i))) for i in range(150)]
     target = io.BytesIO()
     frames[0].save(target, format, save_all=True, append_images=frames[1:])
-    assert refused(tmp_path, "cat/film.png", target.getvalue()).type == "image-too-many-frames"
+    assert "150 frames" in left_out(tmp_path, "cat/film.png", target.getvalue())
+
+
+def test_the_first_of_many_pages_of_a_tiff_is_read(tmp_path):
+    frames = [Image.open(io.BytesIO(picture(i))) for i in range(150)]
+    target = io.BytesIO()
+    frames[0].save(target, "TIFF", save_all=True, append_images=frames[1:])
+    upload = make_zip(tmp_path / "a.zip", folder_members() | {"cat/stack.tif": target.getvalue()})
+    report, _ = take_in(upload, tmp_path / "out")
+    assert report.sample_count == 31
+    decoded = image_files.decode_image(target.getvalue())
+    assert decoded.tobytes() == image_files.decode_image(picture(0)).tobytes()
 
 
 @pytest.mark.parametrize(
     "damage", [lambda d: d[: len(d) // 2], lambda _: b"\x89PNG nonsense", lambda _: b""]
 )
-def test_more_than_one_percent_of_bad_images_refuse_the_file(damage, tmp_path):
+def test_more_than_five_percent_of_bad_images_refuse_the_file(damage, tmp_path):
     members = folder_members(300)
-    for name in list(members)[:4]:
+    for name in list(members)[:16]:
         members[name] = damage(members[name])
     error = refusal(make_zip(tmp_path / "a.zip", members))
     assert error.type == "too-many-bad-images"
-    assert {item["file"] for item in error.errors} == set(list(members)[:4])
+    assert {item["file"] for item in error.errors} == set(list(members)[:16])
+    assert "cat: 6" in error.detail
+
+
+def test_a_class_without_a_readable_image_refuses_the_file(tmp_path):
+    members = folder_members() | {f"owl/{i}.psd": b"8BPS" for i in range(2)}
+    error = refusal(make_zip(tmp_path / "a.zip", members))
+    assert error.type == "too-many-bad-images"
+    assert "No image of owl" in error.detail
 
 
 def test_a_truncated_jpeg_is_found_though_it_is_decoded_at_a_fraction(tmp_path):
@@ -71,7 +100,9 @@ def test_a_truncated_jpeg_is_found_though_it_is_decoded_at_a_fraction(tmp_path):
         f"{'ab'[i % 2]}/{i}.jpg": picture(i, size=(64, 64), format="JPEG") for i in range(30)
     }
     members["a/0.jpg"] = members["a/0.jpg"][:-400]
-    assert refusal(make_zip(tmp_path / "a.zip", members)).type == "too-many-bad-images"
+    report, _ = take_in(make_zip(tmp_path / "a.zip", members), tmp_path / "out")
+    assert (report.sample_count, report.class_counts) == (29, [14, 15])
+    assert any("One image cannot be read" in warning for warning in report.warnings)
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,9 @@ def test_an_empty_file_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "head",
-    [b"MZ\x90\0", b"Rar!\x1a\x07", b"\x80\x04\x95", b"\xd0\xcf\x11\xe0\xa1\xb1", b"\x1f\x8b\x08",
-     b"7z\xbc\xaf\x27\x1c", b"ARROW1\0\0", b"SQLite format 3\0", b"\x93NUMPY\x01\0", b"\x89HDF\r\n",
-     b"%PDF-1.7", b"\xff\xd8\xff\xe0", b"<!doctype html>", b"[{\"a\": 1}]"],
+    [b"MZ\x90\0", b"Rar!\x1a\x07", b"\x80\x04\x95", b"\xd0\xcf\x11\xe0\xa1\xb1",
+     b"7z\xbc\xaf\x27\x1c", b"SQLite format 3\0", b"\x93NUMPY\x01\0", b"\x89HDF\r\n",
+     b"%PDF-1.7", b"\xff\xd8\xff\xe0", b"<!doctype html>"],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["data.csv", "data.xlsx"])
 def test_unknown_types_are_refused_by_content_whatever_they_are_called(head, name, tmp_path):
@@ -62,7 +62,7 @@ def test_a_git_lfs_pointer_is_recognised(tmp_path):
 @pytest.mark.parametrize("padding", [0, 1 << 20, (1 << 20) - 3])
 def test_bytes_that_are_not_utf8_are_refused_with_their_offset(padding, tmp_path):
     start = GOOD.encode() + b"x" * padding
-    error = csv_refusal(tmp_path, start + b"caf\xe9,cat\n")
+    error = csv_refusal(tmp_path, start + b"caf\x81,cat\n")
     assert error.type == "invalid-encoding"
     assert f"Byte {len(start) + 3} " in error.detail
     assert "line 32" in error.detail
@@ -73,10 +73,6 @@ def test_a_character_cut_by_a_block_of_the_scan_is_still_one_character(tmp_path)
         text = "text,label\n" + "a" * (padding - 11 - 2) + "é\n"
         error = csv_refusal(tmp_path, text)
         assert error.type != "invalid-encoding"
-
-
-def test_utf16_is_refused(tmp_path):
-    assert csv_refusal(tmp_path, GOOD.encode("utf-16")).type == "invalid-encoding"
 
 
 def test_nul_bytes_are_refused(tmp_path):
@@ -96,8 +92,9 @@ def test_rows_are_numbered_by_record_not_by_line(tmp_path):
     assert [item["row"] for item in error.errors] == [3]
 
 
-@pytest.mark.parametrize("tail", ['"never closed,cat\n', '"closed"too early,cat\n'])
+@pytest.mark.parametrize("tail", ['"never, closed,cat\n', '"closed"too, early,cat\n'])
 def test_broken_quotes_are_refused_with_their_line(tail, tmp_path):
+    """A file that is regular neither with quotes nor without them."""
     error = csv_refusal(tmp_path, GOOD + tail)
     assert error.type == "csv-malformed"
     assert "Line 3" in error.detail
@@ -109,8 +106,10 @@ def test_a_header_with_one_name_twice_is_refused(tmp_path):
     assert error.errors[0]["column"] == "text"
 
 
-def test_a_missing_header_is_refused(tmp_path):
-    assert csv_refusal(tmp_path, "1,2.5\n3,4\n").type == "csv-malformed"
+def test_a_missing_header_is_noted_and_columns_are_numbered(tmp_path):
+    error = csv_refusal(tmp_path, "1,2.5\n3,4\n")
+    assert error.type == "label-column-missing"
+    assert "column_1, column_2" in error.detail
 
 
 def test_a_field_beyond_a_megabyte_is_refused(tmp_path):
@@ -119,7 +118,7 @@ def test_a_field_beyond_a_megabyte_is_refused(tmp_path):
 
 
 def test_a_quote_left_open_does_not_swallow_a_large_file(tmp_path):
-    row = "more and more text,cat\n"
+    row = "more, and more text,cat\n"
     assert csv_refusal(tmp_path, GOOD + '"' + row * 100_000).type == "csv-limits"
 
 
@@ -251,14 +250,14 @@ def test_a_role_for_a_column_that_is_not_there_is_refused_by_name(role, tmp_path
         ('{"text": "a", "label": "\\ud800"}', "invalid-character"),
         ('{"text": "a", "label": "\\u0000"}', "invalid-character"),
         ('{"text": "a\\u0000", "label": "cat"}', "invalid-character"),
-        ('{"text": [1, "a"], "label": "cat"}', "column-type-unsupported"),
+        ('{"text": [1, "a"], "label": "cat"}', "no-features"),
     ],
 )
 def test_bad_json_lines_are_refused_with_their_row(line, slug, tmp_path):
     good = to_jsonl([{"text": f"words {i}", "label": label_of(i)} for i in range(30)])
     error = refusal(write(tmp_path / "a.jsonl", good + line + "\n"))
     assert error.type == slug
-    assert error.errors[0]["row"] in (31, 1)
+    assert slug == "no-features" or error.errors[0]["row"] in (31, 1)
 
 
 def test_json_lines_that_are_not_utf8_are_refused_with_the_offset(tmp_path):

@@ -15,15 +15,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import structlog
 
-from service.core.errors import BadDataset, UnsupportedMediaType
+from service.core import sandbox
+from service.core.config import Settings
+from service.core.errors import BadDataset, Unavailable, UnsupportedMediaType
 from service.ingest import (
     Allowance,
     ColumnRoles,
     ingest,
     ingest_confined,
+    probe,
+    reading_place,
 )
-from service.ingest import process as ingest_process
 
 CSV = "sample_id,label,text\n" + "".join(f"r{n},{'ab'[n % 2]},some words {n}\n" for n in range(40))
 
@@ -150,25 +154,90 @@ def test_whoever_holds_the_step_can_end_it(csv, tmp_path, monkeypatch):
     assert readers() == []
 
 
-def test_the_reader_has_no_network_and_no_secrets(tmp_path, monkeypatch):
+CONNECT = """
+import errno, socket
+from service.core import sandbox as c
+{before}
+try:
+    print(c.leave_network(), socket.socket().connect_ex(('127.0.0.1', {port})))
+except OSError as error:
+    print('{how}', error.errno)
+open({file!r}, 'w').write('still my own files')
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "how"),
+    [("", "namespace"), ("c._enter_namespace = lambda: False", "filter")],
+)
+def test_the_reader_has_no_network(tmp_path, before, how):
     """What the child does before it reads, done in a process of its own."""
     if sys.platform != "linux":
         pytest.skip("only Linux can take a process off the network")
+    mine = tmp_path / "mine"
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        code = (
-            "import socket\n"
-            "from service.ingest import process as p\n"
-            "p._leave_the_network()\n"
-            f"print(socket.socket().connect_ex(('127.0.0.1', {port})))\n"
-            f"open({str(tmp_path / 'mine')!r}, 'w').write('still my own files')\n"
-        )
+        code = CONNECT.format(before=before, port=port, how=how, file=str(mine))
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
-    assert int(found.stdout) != 0
-    assert (tmp_path / "mine").stat().st_uid == os.getuid()
+    told, error = found.stdout.split()
+    if before == "" and told == "filter":
+        how = "filter"  # this machine allows no namespaces
+    assert told == how
+    assert int(error) != 0
+    assert mine.stat().st_uid == os.getuid()
+
+
+SAYS = "import json\nprint(json.dumps({'confined': {'network': 'available', 'user': 'own'}}))\n"
+
+
+def test_a_reader_with_a_network_is_said_and_refused_if_the_settings_say_so(
+    csv, tmp_path, monkeypatch
+):
+    outcome = {"class": "BadDataset", "detail": "read", "type": "x", "errors": []}
+    run_child(tmp_path, monkeypatch, f"{SAYS}print(json.dumps({{'refused': {outcome}}}))")
+    with structlog.testing.capture_logs() as logged, pytest.raises(BadDataset):
+        read(csv)
+    assert ("reader_has_network", False) in [(one["event"], one.get("refused")) for one in logged]
+    with pytest.raises(Unavailable) as refused:
+        read(csv, needs_no_network=True)
+    assert refused.value.type == "reader-not-confined"
+
+
+def test_production_refuses_what_the_embedded_default_says_in_the_log():
+    assert not Settings().reads_without_network_only
+    assert Settings(database_url="postgresql://db/x").reads_without_network_only
+    assert Settings(ingest_without_network=True).reads_without_network_only
+
+
+def test_root_reads_as_another_user_and_keeps_what_was_read(csv, tmp_path):
+    if not sandbox.can_change_user():
+        pytest.skip("needs root, and an interpreter that other users may read")
+    assert probe().user == "other"
+    before = csv.stat()
+    csv.chmod(0o600)
+    tmp_path.chmod(0o700)
+    read(csv)
+    written = tmp_path / "out" / "samples.parquet"
+    assert [path.name for path in written.parent.iterdir()] == ["samples.parquet"]
+    assert written.stat().st_uid == os.getuid()
+    assert (csv.stat().st_uid, csv.stat().st_gid) == (before.st_uid, before.st_gid)
+    csv.write_bytes(b"%PDF-1.7")
+    with pytest.raises(UnsupportedMediaType):
+        read(csv)
+    assert [path.name for path in written.parent.iterdir()] == ["samples.parquet"]
+
+
+def test_what_a_reader_leaves_that_is_no_file_is_not_taken(tmp_path):
+    folder, destination = tmp_path / "from", tmp_path / "to"
+    folder.mkdir()
+    destination.mkdir()
+    (folder / "samples.parquet").symlink_to("/etc/hostname")
+    with pytest.raises(RuntimeError, match="no file"):
+        reading_place._take(folder, destination)
+    assert list(destination.iterdir()) == []
 
 
 def test_the_reader_does_not_outlive_its_worker(csv, tmp_path):
@@ -195,5 +264,5 @@ def test_the_limits_hold_in_the_reader(tmp_path):
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     limits_found = json.loads(found.stdout)
     assert limits_found.pop(0) >= 2 << 30
-    expected = [60, 1000, ingest_process.OPEN_FILES, 0]
+    expected = [60, 1000, sandbox.OPEN_FILES, 0]
     assert limits_found == expected

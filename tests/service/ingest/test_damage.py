@@ -10,6 +10,7 @@ from service.core.errors import ServiceError
 from service.ingest import ingest
 from tests.service.ingest.uploads import (
     FORMS,
+    READ_ONLY,
     make_form,
     make_zip,
     write,
@@ -57,7 +58,11 @@ def test_a_damaged_file_is_read_or_refused_and_never_breaks_the_reader(form, tmp
         is_read_or_refused(write(tmp_path / "damaged", damage(data, generator)), tmp_path / "out")
 
 
-ARCHIVES = [form for form in FORMS if form.startswith(("npz", "image", "array", "zipped"))]
+ARCHIVES = [
+    form
+    for form in FORMS | READ_ONLY
+    if form.startswith(("npz", "image", "text", "array", "zipped"))
+]
 
 
 @pytest.mark.parametrize("form", ARCHIVES)

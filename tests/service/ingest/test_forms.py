@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from service.ingest import ColumnRoles, ingest, read_origin
-from service.ingest.image_files import read_media
+from service.pictures.image_files import read_media
 from tests.service.ingest.uploads import (
     CLASSES,
     FORMS,
+    READ_ONLY,
     folder_members,
     label_of,
     make_form,
@@ -30,10 +31,10 @@ from tests.service.ingest.uploads import (
 )
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS | READ_ONLY)
 def test_each_form_gives_its_kind_and_its_labels_in_order(form, tmp_path):
     report, samples = take_in(make_form(form, tmp_path), tmp_path / "out")
-    kind, format = FORMS[form]
+    kind, format = (FORMS | READ_ONLY)[form]
     names = list(CLASSES) if form != "parquet-integers" else ["0", "1", "2"]
     expected = [names[CLASSES.index(label_of(row))] for row in range(30)]
     assert (report.kind, report.format) == (kind, format)

@@ -1,8 +1,10 @@
 """Builds uploads, good and bad, and reads what became of them."""
 
+import gzip
 import io
 import json
 import os
+import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -51,7 +53,8 @@ def take_in(
         limits=limits,
     )
     left = {path.name for path in destination.iterdir()} - {"votes.parquet"}
-    assert left == {"samples.parquet"}
+    assert left in ({"samples.parquet"}, {"samples.parquet", "media"})
+    assert report.kind == "image" or "media" not in left
     return report, pq.read_table(destination / "samples.parquet")
 
 
@@ -84,6 +87,16 @@ def make_zip(path: Path, members: Mapping[str, str | bytes], *, method: int = 0)
         for name, content in members.items():
             archive.writestr(name, content)
     return path
+
+
+def to_tar(members: Mapping[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return target.getvalue()
 
 
 def folder_members(count: int = 30, *, prefix: str = "") -> dict[str, bytes]:
@@ -162,9 +175,21 @@ def make_form(form: str, folder: Path, count: int = 30) -> Path:
             )
         case "imagefolder":
             return make_zip(folder / "a.zip", folder_members(count))
+        case "textfolder":
+            texts = {f"{n}/{i}.txt": f"sentence number {i}\n" for i, n in enumerate(names)}
+            return make_zip(folder / "a.zip", texts)
         case "image-manifest":
             labels_csv = to_csv(("file", "label"), listed)
             return make_zip(folder / "a.zip", {**members, "labels.csv": labels_csv})
+        case "image-map":
+            mapped = json.dumps(dict(listed))
+            return make_zip(folder / "a.zip", {**members, "labels.json": mapped})
+        case "image-list":
+            text = "".join(f"images/{name}\t{label}\n" for name, label in listed)
+            return make_zip(folder / "a.zip", {**members, "train.txt": text})
+        case "image-sidecars":
+            beside = {f"images/{i}.cls": name for i, name in enumerate(names)}
+            return make_zip(folder / "a.zip", {**members, **beside})
         case "image-metadata":
             lines = [{"file_name": f"images/{file}", "label": name} for file, name in listed]
             return make_zip(folder / "a.zip", {**members, "metadata.jsonl": to_jsonl(lines)})
@@ -173,12 +198,59 @@ def make_form(form: str, folder: Path, count: int = 30) -> Path:
             table = write_parquet(folder / "t.parquet", {"given_label": names})
             parts = {"features.npz": arrays.read_bytes(), "samples.parquet": table.read_bytes()}
             return make_zip(folder / "a.zip", parts)
+        case "tar-gz":
+            return write(folder / "a.tar.gz", gzip.compress(to_tar(folder_members(count)), mtime=0))
+        case "json-array":
+            return write(folder / "a.json", json.dumps(rows, indent=1))
+        case "csv-western":
+            text = to_csv(rows[0], [row.values() for row in rows], ";").replace("number", "né")
+            return write(folder / "a.csv", text.encode("cp1252"))
+        case "arrow":
+            target = io.BytesIO()
+            table = pa.Table.from_pylist(rows)
+            with pa.ipc.new_stream(target, table.schema) as writer:
+                writer.write_table(table, max_chunksize=500)
+            return write(folder / "a.arrow", target.getvalue())
+        case "json-in-object":
+            document = {"version": 1, "meta": {"by": "us"}, "data": rows, "end": [1]}
+            return write(folder / "a.json", json.dumps(document))
+        case "table-of-r":
+            numbers = [
+                (f'"{i + 1}"', *vector[:2], f'"{names[i]}"') for i, vector in enumerate(vectors)
+            ]
+            return write(folder / "a.txt", to_csv(('"a"', '"b"', '"label"'), numbers, " "))
+        case "zip-of-splits":
+            halves = {"train.csv": rows[: count // 2], "test.csv": rows[count // 2 :]}
+            tables: dict[str, str | bytes] = {
+                name: to_csv(rows[0], [row.values() for row in half])
+                for name, half in halves.items()
+            }
+            return make_zip(folder / "a.zip", tables)
+        case "npz-splits":
+            half = count // 2
+            pixels = np.random.default_rng(0).integers(0, 256, (count, 8, 8), dtype=np.uint8)
+            labels = np.array(names)[:, None]
+            train = {"train_images": pixels[:half], "train_labels": labels[:half]}
+            test = {"test_images": pixels[half:], "test_labels": labels[half:]}
+            return write_npz(folder / "a.npz", **train, **test)
+        case "parquet-images":
+            images = [{"bytes": picture(i), "path": None} for i in range(count)]
+            type = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+            return write_parquet(
+                folder / "a.parquet", {"image": pa.array(images, type), "label": names}
+            )
         case "zipped-table":
             data_csv = to_csv(rows[0], [row.values() for row in rows])
             return make_zip(folder / "a.zip", {"data.csv": data_csv}, method=zipfile.ZIP_DEFLATED)
     raise ValueError(form)
 
 
+# Forms into which corrections cannot be written.
+READ_ONLY = {
+    "image-map": ("image", "image-manifest"),
+    "image-list": ("image", "image-manifest"),
+    "image-sidecars": ("image", "image-manifest"),
+}
 FORMS = {
     "csv": ("text", "csv"),
     "tsv": ("text", "tsv"),
@@ -191,8 +263,18 @@ FORMS = {
     "npz-strings": ("vector", "npz"),
     "npz-probabilities": ("probabilities", "npz"),
     "imagefolder": ("image", "imagefolder"),
+    "textfolder": ("text", "textfolder"),
     "image-manifest": ("image", "image-manifest"),
     "image-metadata": ("image", "image-manifest"),
     "array-manifest": ("vector", "array-manifest"),
     "zipped-table": ("text", "zipped-table"),
+    "tar-gz": ("image", "imagefolder"),
+    "json-array": ("text", "json"),
+    "csv-western": ("text", "csv"),
+    "arrow": ("text", "arrow"),
+    "json-in-object": ("text", "json"),
+    "table-of-r": ("table", "csv"),
+    "zip-of-splits": ("text", "zipped-table"),
+    "npz-splits": ("image", "npz"),
+    "parquet-images": ("image", "parquet"),
 }

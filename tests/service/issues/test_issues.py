@@ -49,6 +49,27 @@ def test_outliers_lie_far_from_everything(vectors):
     assert score[:20].max() < 0.37 < score[20:].min()
 
 
+def test_the_length_of_a_wide_vector_says_little_and_of_a_narrow_one_much(vectors):
+    longer = vectors.copy()
+    longer[0] = 1.5 * longer[0]
+    wide = measure(longer, graph(longer)).outlier_score
+    narrow = measure(longer[:, :60], graph(longer[:, :60])).outlier_score
+    assert narrow[0] < np.quantile(narrow, 0.01)
+    assert wide[0] > np.quantile(wide, 0.01)
+
+
+def test_a_vector_that_is_merely_too_long_is_an_outlier_still(vectors):
+    planted = vectors.copy()
+    planted[0] = 40.0 * planted[0]
+    assert measure(planted, graph(planted)).outlier_score[0] < 0.37
+
+
+def test_no_two_different_samples_share_an_outlier_score(vectors):
+    score = measure(vectors, graph(vectors)).outlier_score
+    assert len(np.unique(score)) == N
+    assert 0.0 <= score.min() <= score.max() <= 1.0
+
+
 def test_two_plausible_labels_are_ambiguous_and_a_wrong_label_is_not():
     probabilities = np.array([[0.5, 0.48, 0.02], [0.98, 0.01, 0.01], [0.4, 0.1, 0.5], [np.nan] * 3])
     scores = ambiguous_scores({"trees": probabilities})

@@ -19,6 +19,8 @@ from tests.support.factories import in_threads, make_dataset, start_audit
 LONG, EXPIRED = 60.0, -1.0
 
 
+# What another transaction changed is not seen by who has read the row already.
+UNSEEN = {"synchronize_session": False}
 OF_QUEUE = {"cpu": JobType.rank, "gpu": JobType.train}
 
 
@@ -92,12 +94,70 @@ def test_the_lease_of_a_dead_worker_ends_at_once_and_no_other(database):
         jobs.finish(session, living)
 
 
+def test_a_job_that_was_taken_over_meanwhile_keeps_its_lease(database):
+    """Whoever looks for dead workers has read the row before somebody else claimed it."""
+    enqueue(database, "subject")
+    claimed(database, owner="dead")
+
+    def taken_over(owner: str) -> bool:
+        changes = {"fence": Job.fence + 1, "owner": "living"}
+        session.execute(update(Job).values(changes), execution_options=UNSEEN)
+        return owner == "dead"
+
+    with database.write() as session:
+        jobs.expire_leases(session, queues={"cpu"}, is_dead=taken_over)
+    assert claim(database) is None
+
+
+def test_a_job_that_was_given_back_meanwhile_is_left_alone(database):
+    enqueue(database, "subject")
+    claimed(database, owner="dead")
+
+    def given_back(owner: str) -> bool:
+        changes = {"status": JobStatus.queued, "lease_until": None}
+        session.execute(update(Job).values(changes), execution_options=UNSEEN)
+        return True
+
+    with database.write() as session:
+        jobs.expire_leases(session, queues={"cpu"}, is_dead=given_back)
+    assert job(database, "subject").lease_until is None
+
+
+def test_only_the_queues_asked_for_lose_their_dead_workers_leases(database):
+    enqueue(database, "on-gpu", queue="gpu")
+    claimed(database, queues=("gpu",), owner="dead")
+    with database.write() as session:
+        jobs.expire_leases(session, queues={"cpu"}, is_dead=lambda _: True)
+    assert claim(database, queues=("gpu",)) is None
+
+
 def test_an_expired_lease_makes_the_job_claimable_with_a_higher_fence(database):
     enqueue(database, "subject")
     first = claimed(database, lease_seconds=EXPIRED)
     second = claimed(database)
     assert second.fence == first.fence + 1
     assert second.attempt == 2
+
+
+def test_a_claim_extends_no_lease_but_its_own(database):
+    enqueue(database, "first", "second")
+    held = claimed(database)
+    claimed(database, lease_seconds=EXPIRED)
+    again = claimed(database)
+    assert (held.subject_id, again.subject_id, again.attempt) == ("first", "second", 2)
+
+
+def test_a_job_that_failed_says_when(database):
+    enqueue(database, "subject")
+    with database.write() as session:
+        jobs.retry_or_fail(session, claimed_in(session), BadDataset("no"))
+    assert job(database, "subject").finished_at is not None
+
+
+def claimed_in(session) -> Claim:
+    taken = jobs.claim(session, queues={"cpu"}, owner="tester", lease_seconds=LONG)
+    assert taken is not None
+    return taken
 
 
 def test_renewing_keeps_the_lease_and_tells_the_progress(database):
@@ -234,6 +294,8 @@ def test_a_job_whose_every_worker_died_fails_with_a_problem_that_says_so(databas
     found = job(database, "subject")
     assert found.status is JobStatus.failed
     assert found.problem["type"] == "/problems/worker-lost"
+    assert found.fence == last.fence + 1  # whoever held it last cannot come back
+    assert found.finished_at is not None
     with pytest.raises(JobLost), database.write() as session:
         jobs.finish(session, last)
 
@@ -262,6 +324,18 @@ def test_cancelling_closes_ready_and_running_jobs_and_leaves_finished_ones(datab
     assert claim(database) is None
     with pytest.raises(JobLost), database.write() as session:
         jobs.renew(session, running, lease_seconds=LONG, progress=0.1)
+
+
+def test_deleting_a_subjects_jobs_stops_its_worker_and_touches_no_others(database):
+    enqueue(database, "gone", "stays")
+    enqueue(database, "gone", queue="gpu", count=2)
+    held = claimed(database)
+    with database.write() as session:
+        jobs.delete_jobs(session, "gone")
+    with database.read() as session:
+        assert session.scalars(select(Job.subject_id)).all() == ["stays"]
+    with pytest.raises(JobLost), database.write() as session:
+        jobs.renew(session, held, lease_seconds=LONG, progress=0.5)
 
 
 def test_waiting_queues_names_those_with_work_that_nobody_holds(database):

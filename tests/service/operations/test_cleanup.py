@@ -8,7 +8,7 @@ import pytest
 
 from service.datasets import records as datasets
 from service.db.engine import Database
-from service.db.tables import Dataset, Upload, now
+from service.db.tables import Dataset, Idempotency, Upload, now
 from service.operations.cleanup import clean_up
 from service.storage.local import Storage
 from tests.service.api.test_datasets import CSV, files_in
@@ -120,3 +120,14 @@ def test_two_never_clean_at_once(clean, database, storage):
         assert clean() is None
     assert clean() == []
     other.dispose()
+
+
+def test_the_answers_kept_for_repeated_requests_expire(database, clean):
+    with database.write() as session:
+        for key, days in (("old-enough", 31), ("still-repeatable", 29)):
+            made = now() - timedelta(days=days)
+            session.add(Idempotency(key_id="k", key=key, fingerprint="f", created_at=made))
+    clean(dry_run=True)
+    clean()
+    with database.read() as session:
+        assert [row.key for row in session.query(Idempotency)] == ["still-repeatable"]

@@ -111,7 +111,7 @@ def test_the_least_recently_used_encodings_go_first(store):
     size = store.storage.path(keys[0]).stat().st_size
 
     def clean(limit: int) -> list[str] | None:
-        return clean_up(store.database, store.storage, encodings_bytes=limit)
+        return clean_up(store.database, store.storage, cache_bytes=limit)
 
     assert clean(4 * size) == []
     assert clean(2 * size + 1) == ["encodings/4.npy", "encodings/5.npy"]

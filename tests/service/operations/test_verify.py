@@ -23,6 +23,7 @@ from tests.support.factories import (
     make_audit,
     make_dataset,
     person,
+    revert,
     sample_id,
     start_audit,
     tampering,
@@ -47,7 +48,7 @@ BREAKAGES = {
     "UPDATE suspect SET state = 'skipped' WHERE rank = 20": "is skipped in the queue, not open",
     "UPDATE suspect SET opinions = 7 WHERE rank = 20": "shows other opinions than the log has",
     "UPDATE lease SET position = 99": "it holds no sample",
-    "UPDATE dataset SET status = 'processing'": "its ingest job is not",
+    "UPDATE dataset SET status = 'queued'": "its ingest job is not",
     "UPDATE dataset SET sha256 = 'other'": "its hash differs",
     "UPDATE dataset SET bytes = 1": "bytes, not 1",
     "UPDATE correction SET note = 'x' WHERE seq = 1": "was changed after it was written",
@@ -64,7 +65,7 @@ def busy(store: Store) -> str:
     with store.database.write() as session:
         corrections = [NewCorrection(sample_id(p), Verdict.keep) for p in range(3)]
         made = review.submit(session, audit_id, corrections, principal=ann)
-        review.revert(session, audit_id, made[2].id, principal=ann)
+        revert(session, audit_id, made[2].id, principal=ann)
         wanted = review.SuspectFilter()
         review.lease_next(
             session, audit_id, principal=ann, wanted=wanted, count=1, lease_seconds=60

@@ -37,7 +37,7 @@ from worker.runtime.context import Commit, Handlers, Worker
 from worker.runtime.lease import JobLease
 from worker.runtime.runner import run_one
 
-EXAMPLES = int(os.environ.get("LABELAUDIT_MACHINE_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("LABELAUDIT_MACHINE_EXAMPLES", "4"))
 STEPS = 30
 SAMPLES, CLASSES = 30, 3
 LEASE = "lease_id"
@@ -241,7 +241,13 @@ class Machine(RuleBasedStateMachine):
         listed = self.client.get(f"/v1/audits/{audit_id}/corrections")
         rows = listed.json()["items"] if listed.status_code == 200 else []
         if index < len(rows):
-            self.client.post(f"/v1/audits/{audit_id}/corrections/{rows[index]['id']}/revert")
+            undo = {"correction_id": rows[index]["id"]}
+            self.client.post(f"/v1/audits/{audit_id}/reverts", json=undo)
+
+    @rule(audit_id=reviewed)
+    def delete_audit(self, audit_id):
+        """Refused where it has corrections or comments."""
+        self.client.delete(f"/v1/audits/{audit_id}")
 
     @rule(audit_id=reviewed, opinions=st.integers(1, 3))
     def ask_for_opinions(self, audit_id, opinions):
@@ -252,8 +258,9 @@ class Machine(RuleBasedStateMachine):
         listed = self.client.get(f"/v1/audits/{audit_id}/suspects")
         if listed.status_code == 200:
             sample_id = listed.json()["items"][0]["sample_id"]
-            told = {"sample_id": sample_id, "text": "Look again."}
-            answer = self.client.post(f"/v1/audits/{audit_id}/comments", json=told)
+            dataset_id = self.client.get(f"/v1/audits/{audit_id}").json()["dataset_id"]
+            comments = f"/v1/datasets/{dataset_id}/samples/{sample_id}/comments"
+            answer = self.client.post(comments, json={"text": "Look again."})
             assert answer.status_code == 201, answer.text
 
     @rule(audit_id=reviewed, count=st.integers(1, 4), late=st.booleans())

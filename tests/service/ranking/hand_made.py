@@ -41,6 +41,23 @@ def clusters(
     return given, truth, clean @ noise
 
 
+# Directional: cat is taken for dog far more often than dog for cat, and nothing is symmetric.
+DIRECTIONAL = np.array([[0.7, 0.25, 0.05], [0.05, 0.9, 0.05], [0.02, 0.18, 0.8]])
+
+
+def directional(
+    n: int, *, seed: int = 0, strength: float = 4.0
+) -> tuple[NDArray, NDArray, NDArray]:
+    """(given, true labels, out-of-sample noisy probabilities) behind the matrix DIRECTIONAL."""
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(0, 3, n)
+    logits = generator.normal(size=(n, 3))
+    logits[np.arange(n), truth] += strength
+    clean = softmax(1.5 * logits, axis=1)
+    given = (DIRECTIONAL.cumsum(axis=1)[truth] < generator.random((n, 1))).sum(axis=1)
+    return given, truth, clean @ DIRECTIONAL
+
+
 def full_evidence(n: int = 400, n_classes: int = 4, rate: float = 0.15, seed: int = 1) -> Evidence:
     """Evidence with two shards of replicas and two further families."""
     given, _, noisy = clusters(n, n_classes, rate, seed=seed)

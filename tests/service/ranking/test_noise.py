@@ -8,7 +8,7 @@ from service.ranking.noise import (
     em_noise_matrix,
     true_class_posterior,
 )
-from tests.service.ranking.hand_made import clusters
+from tests.service.ranking.hand_made import DIRECTIONAL, clusters, directional
 
 MATRIX = np.array([[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.05, 0.15, 0.8]])
 CLEAN = np.array([0.7, 0.2, 0.1])
@@ -38,6 +38,14 @@ def test_estimates_of_the_matrix_find_uniform_noise(rate):
     for matrix in (anchors, joint):
         np.testing.assert_allclose(matrix.sum(axis=1), 1)
         np.testing.assert_allclose(np.diag(matrix), 1 - rate, atol=0.05)
+
+
+def test_estimates_of_the_matrix_find_where_the_noise_goes():
+    given, _, noisy = directional(9000)
+    anchors = anchor_noise_matrix(lambda rows: noisy[rows], len(given), 3)
+    joint = confident_joint_noise_matrix(lambda rows: noisy[rows], given, 3)
+    for matrix in (anchors, joint):
+        np.testing.assert_allclose(matrix, DIRECTIONAL, atol=0.05)
 
 
 def test_em_finds_the_matrix_behind_clean_probabilities():

@@ -1,9 +1,12 @@
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
-from service.ranking.obvious_share import LARGEST_SHARE, obvious_share
+from service.ranking.obvious_share import CLAIM, LARGEST_SHARE, obvious_share
 from service.ranking.rate import RateClues
-from service.ranking.tiers import binomial_lower_bound
+from service.ranking.tiers import TierCode, TierPromise, binomial_lower_bound, promises
 
 
 def clues(error_fifth: float, error: float) -> RateClues:
@@ -36,6 +39,33 @@ def test_own_error_is_what_chance_agreement_leaves():
     # on a quarter of the flips of the samples they miss
     error = 0.7 * 0.2 + 0.3 * (1 - 0.2 / 4)
     assert clues(0.2, error).own_error(5) == pytest.approx(0.3)
+
+
+def fused_of(p_wrong: np.ndarray, p_wrong_low: np.ndarray) -> Any:
+    return SimpleNamespace(p_wrong=p_wrong, p_wrong_low=p_wrong_low)
+
+
+def test_the_promise_of_a_small_tier_allows_for_bad_luck():
+    """Even where every sample is as likely wrong as the tier promises."""
+    p_wrong = np.repeat([0.92, 0.1], [12, 88])
+    fused = fused_of(p_wrong, p_wrong - 0.05)
+    tiers = np.repeat([TierCode.obvious, TierCode.none], [12, 88])
+    found = promises(fused, tiers, np.zeros(100, bool))
+    assert found["obvious"].count == 12
+    assert found["obvious"].expected_precision == pytest.approx(0.92)
+    assert found["obvious"].lower_bound == binomial_lower_bound(12, 0.92) < CLAIM
+    assert found["none"].lower_bound == pytest.approx(0.05)
+    assert found["possible"] == TierPromise(0, None, None)
+
+
+def test_a_large_tier_promises_its_claim_and_humans_their_own_bounds():
+    fused = fused_of(np.full(800, 0.97), np.full(800, 0.8))
+    tiers = np.full(800, TierCode.obvious)
+    judged = np.arange(800) < 400
+    found = promises(fused, tiers, np.zeros(800, bool))
+    assert found["obvious"].lower_bound == pytest.approx(CLAIM)
+    mixed = promises(fused, tiers, judged)
+    assert mixed["obvious"].lower_bound == pytest.approx((CLAIM + 0.8) / 2)
 
 
 def test_a_small_tier_may_be_unlucky_and_its_bound_says_so():

@@ -23,6 +23,13 @@ def test_a_family_that_knows_nothing_gets_no_weight():
     assert pool.weights["guesses"] < 0.1 < 0.8 < pool.weights["good"]
 
 
+def test_a_family_that_is_wrong_is_never_believed_in_reverse():
+    given, _, noisy = clusters(3000, 3, 0.1)
+    contrary = (1 - noisy) / (1 - noisy).sum(axis=1, keepdims=True)
+    pool = fit_pool({"good": noisy**0.5, "contrary": contrary}, given, seed=0)
+    assert pool.weights["contrary"] == 0.0
+
+
 def test_unknown_rows_count_as_uniform():
     given, _, noisy = clusters(500, 3, 0.1)
     noisy[7] = np.nan

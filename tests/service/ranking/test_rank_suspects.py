@@ -8,11 +8,12 @@ from service.ranking import (
     Evidence,
     Ranking,
     TierCode,
+    Verdicts,
     rank_suspects,
     reason,
     reasons,
 )
-from tests.service.ranking.hand_made import clusters, full_evidence
+from tests.service.ranking.hand_made import DIRECTIONAL, clusters, directional, full_evidence
 
 NAMES = ["cat", "dog", "fox", "owl"]
 
@@ -100,6 +101,28 @@ def test_planted_flips_are_found_corrected_and_counted():
     np.testing.assert_allclose(np.diag(ranking.summary.noise_matrix), 0.8, atol=0.06)
 
 
+def test_noise_with_a_direction_is_told_in_that_direction():
+    given, truth, noisy = directional(6000)
+    ranking = rank_suspects(Evidence(given, 3, [], {"pred_probs": noisy}))
+    np.testing.assert_allclose(ranking.summary.noise_matrix, DIRECTIONAL, atol=0.04)
+    for row in ranking.summary.per_class:  # by given class
+        wrong = truth[(given == row.class_index) & (truth != row.class_index)]
+        share = len(wrong) / row.given_count
+        assert row.given_count == (given == row.class_index).sum()
+        assert row.noise_rate.estimate == pytest.approx(share, abs=0.04)
+        assert row.wrong_count == pytest.approx(len(wrong), abs=0.04 * row.given_count)
+    assert [row.most_confused_with for row in ranking.summary.per_class[:2]] == [1, 0]
+
+
+def test_the_first_class_is_suggested_like_any_other():
+    given, truth, noisy = directional(6000)
+    ranking = rank_suspects(Evidence(given, 3, [], {"pred_probs": noisy}))
+    for label in range(3):
+        found = (ranking.suggested_label == label) & (given != truth)
+        assert found.sum() >= 20
+        assert (truth[found] == label).mean() > 0.9
+
+
 def test_more_evidence_against_a_label_never_lowers_p_wrong(evidence):
     suspect = 11
     given = int(evidence.labels[suspect])
@@ -123,6 +146,17 @@ def test_clean_labels_that_are_easy_leave_nothing_obvious():
     assert ranking.summary.tiers["obvious"].count == 0
     assert ranking.summary.noise_rate.low < 0.005
     assert ranking.summary.noise_rate.estimate < 0.02
+
+
+def test_looks_are_planned_where_nothing_is_obvious_and_nobody_judged():
+    given, truth, noisy = clusters(3000, 3, 0.62, strength=5.0)
+    evidence = Evidence(given, 3, [], {"pred_probs": noisy})
+    plan = rank_suspects(evidence).summary.looks
+    assert plan is not None
+    assert 2 * plan.looks <= plan.samples <= (given != truth).sum()
+    judged = np.arange(30)
+    verdicts = Verdicts(judged, (given != truth)[judged], np.ones(30, dtype=bool))
+    assert rank_suspects(evidence, verdicts=verdicts).summary.looks is None
 
 
 def test_noise_above_one_half_is_said_and_withholds_obvious():
@@ -228,4 +262,4 @@ def test_a_reason_without_trajectories_speaks_of_the_given_probabilities():
     given, _, noisy = clusters(500, 4, 0.2)
     ranking = rank_suspects(Evidence(given, 4, [], {"pred_probs": noisy}))
     worst = int(ranking.order[0])
-    assert f"for {NAMES[given[worst]]}" in reason(ranking, worst, NAMES)
+    assert f"give {NAMES[given[worst]]} " in reason(ranking, worst, NAMES)

@@ -14,6 +14,7 @@ from tests.support.factories import (
     make_audit,
     make_dataset,
     person,
+    revert,
     sample_id,
     tampering,
 )
@@ -40,7 +41,7 @@ def corrected(store, dataset_id):
             principal=person("Zoë"),
         )
     with store.database.write() as session:
-        review.revert(session, audit_id, rows[1].id, principal=person("Ben", Role.uploader))
+        revert(session, audit_id, rows[1].id, principal=person("Ben", Role.uploader))
     return audit_id
 
 

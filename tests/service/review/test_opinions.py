@@ -18,13 +18,14 @@ from service.core.errors import (
     NotFound,
     NotPermitted,
 )
-from service.db.tables import ApiKey, Audit, Correction
+from service.db.tables import ApiKey, Audit, Correction, Lease
 from service.review import NewCorrection, SuspectFilter, assignments
 from tests.support.factories import (
     in_threads,
     make_audit,
     make_dataset,
     person,
+    revert,
     sample_id,
 )
 
@@ -88,6 +89,55 @@ def test_each_sample_goes_to_two_people_and_never_twice_to_one(database, audit_i
     assert ids(lease(database, audit_id, ANN, 2)) == [sample_id(3), sample_id(4)]
 
 
+def test_who_holds_samples_is_served_the_next_ones(database, audit_id):
+    """Though a second person is still wanted for those that are held."""
+    assert ids(lease(database, audit_id, ANN, 3)) == [sample_id(n) for n in range(3)]
+    assert ids(lease(database, audit_id, ANN, 2)) == [sample_id(3), sample_id(4)]
+
+
+def test_of_what_seemed_free_only_what_is_free_is_leased(database, audit_id):
+    """As whoever waited for a lock finds it: all were free when they were found."""
+    with database.read() as session:
+        audit = session.get_one(Audit, audit_id)
+        found = [review.get_suspect(session, audit_id, sample_id(n)) for n in range(6)]
+    say(database, audit_id, BEN, 0, 1)  # one opinion is missing, and nobody holds it
+    found[0].opinions = 1
+    lease(database, audit_id, BEN, 3)  # samples 1 to 3
+    lease(database, audit_id, CAT)  # sample 0: the missing opinion is promised
+    lease(database, audit_id, CAT)  # and so is the other one of sample 1
+    say(database, audit_id, ANN, 4, 1)  # has changed since it was found
+
+    def take(who):
+        with database.write() as session:
+            held = review.lease_suspects(session, audit, found, principal=who, lease_seconds=60)
+            return [one.suspect.position for one in held]
+
+    assert take(BEN) == [5]
+    assert take(ANN) == [2, 3, 5]
+    assert take(ANN) == []
+    assert take(CAT) == []
+
+
+def leases_on(database, position):
+    with database.read() as session:
+        held = session.scalars(select(Lease).where(Lease.position == position))
+        return sorted(row.holder_name for row in held)
+
+
+def test_an_opinion_ends_its_own_lease_and_a_decision_ends_all(database, audit_id):
+    for who in (ANN, BEN):
+        lease(database, audit_id, who, 2)
+    say(database, audit_id, ANN, 0, 1)
+    assert (leases_on(database, 0), leases_on(database, 1)) == (["Ben"], ["Ann", "Ben"])
+    say(database, audit_id, BEN, 0, 1)
+    assert leases_on(database, 0) == []
+    lead_decides = NewCorrection(sample_id(1), Verdict.keep)
+    with database.write() as session:
+        assignments.update_review_settings(session, audit_id, opinions=1, adjudicators=())
+        review.submit(session, audit_id, [lead_decides], principal=ANN)
+    assert leases_on(database, 1) == []
+
+
 def test_who_has_judged_is_not_asked_again_and_what_is_begun_comes_first(database, audit_id):
     say(database, audit_id, ANN, 7, 0)
     assert ids(lease(database, audit_id, BEN)) == [sample_id(7)]
@@ -102,7 +152,7 @@ def test_an_opinion_that_was_undone_and_brought_back_is_not_asked_for_again(stor
     row = say(database, audit_id, ANN, 7, 0)
     for undone in range(1, 7):
         with database.write() as session:
-            row = review.revert(session, audit_id, row.id, principal=LEAD)
+            row = revert(session, audit_id, row.id, principal=LEAD)
         [served] = lease(database, audit_id, ANN)
         assert (served.sample_id == sample_id(7)) == (undone % 2 == 1), undone
         with database.write() as session:
@@ -186,18 +236,19 @@ def test_a_lower_or_higher_number_later_changes_nothing_that_was_decided(databas
     assert decided(database, audit_id) == {1: 2}
 
 
-def test_an_annotator_is_not_told_what_others_said_of_what_still_waits(database, audit_id):
+def test_nobody_is_told_what_others_said_of_what_still_waits(database, audit_id):
     say(database, audit_id, ANN, 0, 1)
     say(database, audit_id, ANN, 1, 2)
     say(database, audit_id, BEN, 1, 2)
 
-    def told(blind_to):
+    def told(reader):
         with database.read() as session:
-            rows = review.list_corrections(session, audit_id, after=0, limit=9, blind_to=blind_to)
+            rows = review.list_corrections(session, audit_id, after=0, limit=9, reader=reader)
             return [(row.annotator, row.position) for row in rows]
 
     assert told(BEN.key_id) == [("Ann", 1), ("Ben", 1)]
-    assert told(ANN.key_id) == told(None) == [("Ann", 0), ("Ann", 1), ("Ben", 1)]
+    assert told(LEAD.key_id) == told(BEN.key_id)
+    assert told(ANN.key_id) == [("Ann", 0), ("Ann", 1), ("Ben", 1)]
 
 
 # ------------------------------------------------------------------------------------------ undoing
@@ -214,12 +265,12 @@ def test_a_batch_is_undone_by_one_call_and_brought_back_by_another(database, aud
         )
     assert len({row.batch_id for row in rows}) == 1
     with database.write() as session:
-        review.revert(session, audit_id, rows[0].id, principal=ANN)
+        revert(session, audit_id, rows[0].id, principal=ANN)
     with database.write() as session:
-        undone = review.revert_batch(session, audit_id, rows[0].batch_id, principal=ANN)  # type: ignore[arg-type]
+        undone = review.create_revert(session, audit_id, batch_id=rows[0].batch_id, principal=ANN)
     assert (undone.reverted, decided(database, audit_id)) == (4, {})
     with database.write() as session:
-        back = review.revert_batch(session, audit_id, undone.batch_id, principal=ANN)  # type: ignore[arg-type]
+        back = review.create_revert(session, audit_id, batch_id=undone.id, principal=ANN)
     assert back.reverted == 4
     assert decided(database, audit_id) == dict.fromkeys(range(1, 5))
 
@@ -232,24 +283,25 @@ def test_a_persons_work_is_undone_by_who_leads_since_a_moment_or_all_of_it(datab
 
     def undo(who, since=None):
         with database.write() as session:
-            return review.revert_work(
-                session, audit_id, ANN.key_id, since=since, principal=who
+            return review.create_revert(
+                session, audit_id, person_id=ANN.key_id, since=since, principal=who
             ).reverted
 
     with pytest.raises(NotPermitted):
         undo(BEN)
     assert undo(LEAD, middle.created_at) == 1
     assert undo(LEAD) == 1
-    assert undo(ANN) == 0
+    with pytest.raises(Conflict, match="in force"):
+        undo(ANN)
     assert decided(database, audit_id) == {2: 1}
     with pytest.raises(NotFound), database.write() as session:
-        review.revert_work(session, audit_id, CAT.key_id, since=None, principal=LEAD)
+        review.create_revert(session, audit_id, person_id=CAT.key_id, principal=LEAD)
 
 
 def test_annotators_undo_only_what_they_did_themselves(database, audit_id):
     row = say(database, audit_id, ANN, 0, 1)
     with pytest.raises(NotPermitted), database.write() as session:
-        review.revert(session, audit_id, row.id, principal=BEN)
+        revert(session, audit_id, row.id, principal=BEN)
 
 
 # ---------------------------------------------------------------------------- audits of one dataset
@@ -263,7 +315,7 @@ def test_a_decision_shows_in_every_audit_of_the_dataset(store):
     assert ids(lease(store.database, other, BEN)) == [sample_id(1)]
     assert ids(lease(store.database, one, ANN)) == [sample_id(2)]  # held through the other audit
     with store.database.write() as session:
-        review.revert(session, one, row.id, principal=ANN)
+        revert(session, one, row.id, principal=ANN)
     assert state(store.database, other) is ReviewState.open
 
 

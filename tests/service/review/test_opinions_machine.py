@@ -34,6 +34,7 @@ from tests.support.factories import (
     make_audit,
     make_dataset,
     person,
+    revert,
     sample_id,
 )
 
@@ -143,7 +144,7 @@ class Machine(RuleBasedStateMachine):
             return
         name = data.draw(st.sampled_from(standing[::-1]))
         with self.database.write() as session:
-            row = review.revert(session, self.audit_id, name, principal=LEA)
+            row = revert(session, self.audit_id, name, principal=LEA)
             self.log[row.id] = Row(row.position, None, None, reverts=row.reverts)
         self.flip(row.reverts)  # type: ignore[arg-type]
 

@@ -38,6 +38,7 @@ from tests.support.factories import (
     make_audit,
     make_dataset,
     person,
+    revert,
     sample_id,
     start_audit,
 )
@@ -222,7 +223,7 @@ def test_old_rankings_keep_their_summary_alone(store, annotator, audit_id):
 def test_a_reverted_decision_is_open_in_the_next_ranking(store, audit_id):
     row = decide(store.database, audit_id, sample_id(4))[0]
     with store.database.write() as session:
-        review.revert(session, audit_id, row.id, principal=ANN)
+        revert(session, audit_id, row.id, principal=ANN)
     publish(store, audit_id)
     with store.database.read() as session:
         assert review.get_suspect(session, audit_id, sample_id(4)).state is ReviewState.open
@@ -234,7 +235,7 @@ def test_a_ranking_that_was_overtaken_does_not_become_the_newest(store, audit_id
     with store.database.read() as session:
         assert review.newest_ranking(session, audit_id).id == newest
         summaries = session.scalars(select(Ranking.summary).order_by(Ranking.number)).all()
-    assert [summary.get("verdicts") for summary in summaries] == [None, {"n": 1}, {"n": 2}]
+    assert [summary["verdicts"]["n"] for summary in summaries] == [0, 1, 2]
 
 
 def test_decisions_made_while_a_ranking_is_published_are_never_lost(store, audit_id):
@@ -282,6 +283,13 @@ def test_controls_come_from_outside_the_tiers_in_an_order_of_chance(database, au
     assert sorted(ranks) == list(range(21, 31))
     assert ranks != sorted(ranks)
     assert draw(database, audit_id, 1, who=BEN) == []
+
+
+def test_what_is_decided_is_not_drawn(database, audit_id):
+    """Nor by somebody who had no part in it."""
+    decide(database, audit_id, sample_id(21), sample_id(28))
+    drawn = {suspect.position for suspect in draw(database, audit_id, 10, who=BEN)}
+    assert drawn == {20, *range(22, 28), 29}
 
 
 def test_controls_of_the_whole_list_are_drawn_by_value():
@@ -372,7 +380,7 @@ def test_a_control_shows_nothing_of_what_the_machine_thinks(store, annotator, au
                 }
             ]
         },
-    ).json()["corrections"][0]
+    ).json()["items"][0]
     assert row["control"] is True
 
 
@@ -386,5 +394,5 @@ def test_a_ranking_is_asked_for_watched_and_listed(store, annotator, audit_id):
     assert answer.headers["location"] == f"{path}/1"
     assert annotator.get(f"{path}/1").json()["status"] == "queued"
     assert annotator.get(f"{path}/9").status_code == 404
-    assert [job["number"] for job in annotator.get(path).json()] == [1, 0]
+    assert [job["number"] for job in annotator.get(path).json()["items"]] == [1, 0]
     assert annotator.get("/v1/audits/au_none/rankings").status_code == 404

@@ -37,6 +37,7 @@ from service.db.tables import (
 )
 from service.operations.verify.chain import broken_links
 from service.review import NewCorrection, SuspectFilter
+from tests.support import factories
 from tests.support.factories import (
     Store,
     make_audit,
@@ -292,7 +293,7 @@ class Machine(RuleBasedStateMachine):
         stood = self.log[name].stands
         try:
             with self.database.write() as session:
-                row = review.revert(session, self.audit_id, name, principal=LEA)
+                row = factories.revert(session, self.audit_id, name, principal=LEA)
         except Conflict:
             assert not stood
             return multiple()
@@ -303,14 +304,19 @@ class Machine(RuleBasedStateMachine):
 
     @rule(batch=batches)
     def revert_batch(self, batch):
-        with self.database.write() as session:
-            done = review.revert_batch(session, self.audit_id, batch, principal=LEA)
-            of_batch = select(Correction).where(Correction.batch_id == done.batch_id)
-            rows = session.scalars(of_batch.order_by(Correction.seq)).all()
+        with self.database.read() as session:
             names = session.scalars(select(Correction.id).where(Correction.batch_id == batch)).all()
-        assert done.reverted == sum(self.log[name].stands for name in names)
-        if done.batch_id is not None:
-            self.note(rows)
+        stood = sum(self.log[name].stands for name in names)
+        try:
+            with self.database.write() as session:
+                done = review.create_revert(session, self.audit_id, batch_id=batch, principal=LEA)
+                of_batch = select(Correction).where(Correction.batch_id == done.id)
+                rows = session.scalars(of_batch.order_by(Correction.seq)).all()
+        except Conflict:
+            assert stood == 0
+            return
+        assert (done.reverted, len(rows)) == (stood, stood)
+        self.note(rows)
         assert not any(self.log[name].stands for name in names)
 
     # ------------------------------------------------------------------------ what must always hold

@@ -1,9 +1,7 @@
 """What is published is on the disk, in the order that a power cut cannot undo."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +14,7 @@ from service.ingest.writer import SamplesWriter
 from service.storage.atomic import make_folder, publish, replacing
 from service.storage.local import Storage
 from service.uploads import tus
+from tests.support.awaiting import awaited
 from worker.encoders.encoding import writing_array
 from worker.training.checkpoint import Checkpoints
 
@@ -97,11 +96,6 @@ def test_new_folders_are_synced_from_the_outermost(tmp_path, calls):
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
     for part in parts:
         yield part
-
-
-def awaited(action: Any) -> Any:
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, action).result()
 
 
 def test_a_received_body_is_durable(storage: Storage, calls):

@@ -2,13 +2,15 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from service.core.errors import BadInput, InsufficientStorage, UploadTooLarge
-from service.storage.local import Storage
+from service.storage.local import Received, Storage
 
 
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
@@ -65,6 +67,15 @@ def test_nothing_is_received_when_the_disk_is_nearly_full(tmp_path):
     assert leftovers(storage) == []
 
 
+def test_space_is_required_for_what_is_announced(storage, monkeypatch):
+    storage.watermark = 500
+    monkeypatch.setattr(storage, "free_bytes", lambda: 1000)
+    storage.require_space()
+    storage.require_space(500)
+    with pytest.raises(InsufficientStorage):
+        storage.require_space(501)
+
+
 def test_a_file_has_its_name_only_once_it_is_complete(storage):
     with storage.writing("a/b") as path:
         path.write_text("half")
@@ -111,6 +122,47 @@ def test_a_failed_folder_leaves_nothing(storage):
 def test_no_key_leads_out_of_the_root(storage, key):
     with pytest.raises(ValueError, match="not a storage key"):
         storage.path(key)
+
+
+def test_deleting_forgives_what_cannot_be_deleted(storage, monkeypatch):
+    """The cleanup finds it later."""
+    with storage.writing("one/file") as path:
+        path.write_text("x")
+    monkeypatch.setattr(os, "unlink", _refuse)
+    storage.delete("one")
+    assert storage.exists("one/file")
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise PermissionError
+
+
+def test_many_writes_leave_no_descriptor_open(storage):
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
+    for number in range(40):
+        with storage.writing(f"many/{number}") as path:
+            path.write_text("x")
+    assert len(list(descriptors.iterdir())) <= before + 1
+
+
+def test_leftovers_of_one_key_alone_are_cleared(storage):
+    storage.path("a").mkdir()
+    for name in (".one.x.part", ".one.y.part", ".two.x.part", "one", "one.part"):
+        storage.path(f"a/{name}").write_text("x")
+    storage.clear_attempts("a/one")
+    assert sorted(path.name for path in storage.path("a").iterdir()) == [
+        ".two.x.part",
+        "one",
+        "one.part",
+    ]
+
+
+def test_what_is_stored_is_measured(storage):
+    assert storage.measure("a/b") is None
+    with storage.writing("a/b") as path:
+        path.write_bytes(b"onetwo")
+    assert storage.measure("a/b") == Received(6, hashlib.sha256(b"onetwo").hexdigest())
 
 
 def test_deleting_takes_files_and_folders_and_forgives_absence(storage):

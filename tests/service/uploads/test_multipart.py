@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from labelaudit.enums import DatasetStatus, JobStatus
+from labelaudit.enums import JobStatus
 from service.accounts import tenants
 from service.core.config import Settings
 from service.core.errors import UploadTooLarge
@@ -59,7 +59,7 @@ def impatient(monkeypatch):
 
 def announce(client, content: bytes = CONTENT, **values: object):
     asked = {"filename": "mine.csv", "length": len(content), **values}
-    return client.post("/v1/multipart-uploads", json=asked)
+    return client.post("/v1/uploads", json={"transfer": "multipart", **asked})
 
 
 def begun(client, content: bytes = CONTENT, **values: object) -> dict:
@@ -106,13 +106,13 @@ def test_a_file_that_went_to_the_bucket_becomes_a_dataset(uploader, worker, buck
         assert put(part, LONG).status_code == 200
     assert datasets_of(uploader) == []
     done = uploader.post(f"/v1/uploads/{upload['id']}/complete").json()
-    assert (done["status"], done["offset"]) == ("complete", len(LONG))
+    assert (done["status"], done["offset"]) == ("completed", len(LONG))
     [dataset] = datasets_of(uploader)
-    assert (dataset["id"], dataset["status"]) == (done["dataset_id"], "processing")
+    assert (dataset["id"], dataset["status"]) == (done["dataset_id"], "queued")
     assert files_in(storage) == []
     assert run_one(worker)
     dataset = dataset_of(uploader, dataset["id"])
-    assert (dataset["status"], dataset["name"]) == ("ready", "my people")
+    assert (dataset["status"], dataset["name"]) == ("completed", "my people")
     assert (dataset["bytes"], dataset["sample_count"]) == (len(LONG), 11_000)
     assert dataset["sha256"] == hashlib.sha256(LONG).hexdigest()
     assert bucket.holds() == []
@@ -138,7 +138,7 @@ def test_what_was_fetched_is_read_again_from_the_storage(uploader, worker, bucke
     bucket.line.cut = True
     assert uploader.post(f"/v1/datasets/{dataset_id}/columns", json={}).status_code == 202
     run_one(worker)
-    assert dataset_of(uploader, dataset_id)["status"] == "ready"
+    assert dataset_of(uploader, dataset_id)["status"] == "completed"
 
 
 def test_parts_are_signed_again_and_told_apart_by_whether_they_arrived(uploader):
@@ -149,8 +149,15 @@ def test_parts_are_signed_again_and_told_apart_by_whether_they_arrived(uploader)
     answer = uploader.get(path)
     assert answer.headers["cache-control"] == "no-store"
     assert [part["arrived"] for part in answer.json()["items"]] == [True, True, False]
-    [second] = uploader.get(path, params={"first": 2, "count": 1}).json()["items"]
+    [second] = uploader.get(path, params={"first": 2, "limit": 1}).json()["items"]
     assert (second["number"], second["arrived"]) == (2, True)
+    pages, cursor = [], None
+    while cursor or not pages:
+        query = {"limit": 1} | ({"cursor": cursor} if cursor else {})
+        page = uploader.get(path, params=query).json()
+        pages.append([part["number"] for part in page["items"]])
+        cursor = page["next_cursor"]
+    assert pages == [[1], [2], [3]]
     assert put(second, LONG).status_code == 200
     assert type_of(uploader.get(path, params={"first": 4})) == (422, "/problems/no-such-part")
 
@@ -307,7 +314,7 @@ def test_a_crash_after_the_parts_were_assembled_is_repaired_by_asking_again(
     assert type_of(uploader.get(f"{path}/parts")) == (409, "/problems/upload-complete")
     done = uploader.post(f"{path}/complete").json()
     run_one(worker)
-    assert dataset_of(uploader, done["dataset_id"])["status"] == "ready"
+    assert dataset_of(uploader, done["dataset_id"])["status"] == "completed"
 
 
 def test_two_requests_that_assemble_the_parts_at_once_both_succeed(uploader, monkeypatch):
@@ -320,7 +327,7 @@ def test_two_requests_that_assemble_the_parts_at_once_both_succeed(uploader, mon
         assemble(upload_bucket, dataset_id, multipart_id, parts)
 
     monkeypatch.setattr(UploadBucket, "assemble", twice)
-    assert uploader.post(f"{path}/complete").json()["status"] == "complete"
+    assert uploader.post(f"{path}/complete").json()["status"] == "completed"
 
 
 def test_an_upload_begun_but_never_made_in_the_bucket_is_made_when_asked_for(uploader, database):
@@ -360,7 +367,7 @@ def test_a_worker_killed_while_it_fetches_is_followed_by_one_that_fetches_all(
     assert run_one(worker)
     assert not [path for path in files_in(storage) if path.suffix == ".part"]
     dataset = dataset_of(uploader, dataset_id)
-    assert (dataset["status"], dataset["sample_count"]) == ("ready", 11_000)
+    assert (dataset["status"], dataset["sample_count"]) == ("completed", 11_000)
     assert dataset["sha256"] == hashlib.sha256(LONG).hexdigest()
     assert bucket.holds() == []
 
@@ -376,7 +383,7 @@ def test_a_crash_after_the_file_was_fetched_fetches_it_no_second_time(
     bucket.upload_bucket.delete(dataset_id)
     run_one(worker)
     dataset = dataset_of(uploader, dataset_id)
-    assert (dataset["status"], dataset["sha256"]) == ("ready", SHA256)
+    assert (dataset["status"], dataset["sha256"]) == ("completed", SHA256)
 
 
 def test_a_connection_that_breaks_is_gone_on_with(uploader, worker, bucket, monkeypatch):
@@ -405,7 +412,7 @@ def test_a_file_with_another_hash_is_rejected_and_nothing_is_kept(
     run_one(worker)
     dataset = dataset_of(uploader, dataset_id)
     assert (dataset["status"], dataset["problem"]["type"]) == (
-        "rejected",
+        "failed",
         "/problems/checksum-mismatch",
     )
     assert SHA256 in dataset["problem"]["detail"]
@@ -420,7 +427,7 @@ def test_a_file_of_another_size_is_rejected(uploader, bucket):
     for _ in range(2):
         assert type_of(uploader.post(f"{path}/complete")) == (410, "/problems/upload-size-mismatch")
     shown = uploader.get(path).json()
-    assert (shown["status"], shown["dataset_id"]) == ("rejected", None)
+    assert (shown["status"], shown["dataset_id"]) == ("failed", None)
     assert datasets_of(uploader) == []
     assert bucket.holds() == []
 
@@ -464,18 +471,18 @@ def test_a_dataset_waits_for_a_bucket_that_is_away(uploader, worker, bucket, dat
         assert (job.status, job.attempt) == (JobStatus.queued, 0)
     bucket.line.restore()
     assert run_one(worker)
-    assert dataset_of(uploader, dataset_id)["status"] == "ready"
+    assert dataset_of(uploader, dataset_id)["status"] == "completed"
 
 
 def test_a_dataset_waits_while_the_disk_is_nearly_full(uploader, worker, bucket, impatient):
     dataset_id = completed(uploader)
     worker.storage.watermark = 2**60
     run_one(worker)
-    assert dataset_of(uploader, dataset_id)["status"] == "processing"
+    assert dataset_of(uploader, dataset_id)["status"] == "running"  # it was begun, and waits again
     assert bucket.holds() == [dataset_id]
     worker.storage.watermark = 0
     run_one(worker)
-    assert dataset_of(uploader, dataset_id)["status"] == "ready"
+    assert dataset_of(uploader, dataset_id)["status"] == "completed"
 
 
 def test_a_worker_that_is_set_up_wrongly_leaves_the_dataset_to_others(
@@ -491,7 +498,7 @@ def test_a_worker_that_is_set_up_wrongly_leaves_the_dataset_to_others(
         run_one(worker)
     worker.backends = replace(worker.backends, settings=settings)
     run_one(worker)
-    assert dataset_of(uploader, dataset_id)["status"] == "ready"
+    assert dataset_of(uploader, dataset_id)["status"] == "completed"
 
 
 # ------------------------------------------------------------------------------------- what is left
@@ -537,7 +544,7 @@ def test_the_janitor_deletes_orphans_and_nothing_that_is_expected(
     assert uploader.post(f"{joined}/complete").status_code == 200
     while run_one(worker):
         pass
-    assert {item["status"] for item in datasets_of(uploader)} == {"ready"}
+    assert {item["status"] for item in datasets_of(uploader)} == {"completed"}
 
 
 def test_the_object_of_a_deleted_dataset_goes(uploader, bucket, database, storage):
@@ -559,7 +566,7 @@ def test_what_became_a_dataset_stays_when_its_upload_is_deleted(uploader, worker
     dataset_id = uploader.post(f"{path}/complete").json()["dataset_id"]
     uploader.delete(path, headers=TUS)
     run_one(worker)
-    assert dataset_of(uploader, dataset_id)["status"] == "ready"
+    assert dataset_of(uploader, dataset_id)["status"] == "completed"
 
 
 def test_a_bucket_that_is_away_keeps_the_janitor_from_nothing_else(
@@ -575,5 +582,5 @@ def test_verification_passes_over_a_file_that_is_still_in_the_bucket(uploader, d
 
     completed(uploader)
     with database.read() as session:
-        assert session.query(Dataset).one().status is DatasetStatus.processing
+        assert session.query(Dataset).one().status is JobStatus.queued
     assert verify(database, storage).violations == []

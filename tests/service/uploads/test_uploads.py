@@ -57,9 +57,39 @@ def test_a_file_sent_in_pieces_becomes_one_dataset(uploader, worker):
     assert (dataset["name"], dataset["bytes"]) == ("my people", len(CONTENT))
     assert dataset["sha256"] == hashlib.sha256(CONTENT).hexdigest()
     assert run_one(worker)
-    assert datasets_of(uploader)[0]["status"] == "ready"
+    assert datasets_of(uploader)[0]["status"] == "completed"
     shown = uploader.get(location).json()
-    assert (shown["status"], shown["dataset_id"]) == ("complete", dataset["id"])
+    assert (shown["status"], shown["dataset_id"]) == ("completed", dataset["id"])
+
+
+def test_an_upload_can_be_created_with_json_and_sent_like_any_other(uploader, worker):
+    wanted = {
+        "length": len(CONTENT),
+        "filename": "mine.csv",
+        "name": "my people",
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "columns": {"label": "label"},
+    }
+    created = uploader.post("/v1/uploads", json=wanted)
+    upload = created.json()
+    assert (created.status_code, upload["status"], upload["parts"]) == (201, "running", None)
+    assert (upload["offset"], upload["length"]) == (0, len(CONTENT))
+    location = created.headers["location"]
+    assert location == f"/v1/uploads/{upload['id']}"
+    send(uploader, location, CONTENT, 0)
+    run_one(worker)
+    [dataset] = datasets_of(uploader)
+    assert (dataset["name"], dataset["status"]) == ("my people", "completed")
+
+
+def test_an_upload_needs_its_length_in_one_way_or_the_other(uploader):
+    for answer in (
+        uploader.post("/v1/uploads", headers=TUS),
+        uploader.post("/v1/uploads", json={"filename": "mine.csv"}),
+        uploader.post("/v1/uploads", json={"length": 0}),
+    ):
+        assert answer.status_code == 422, answer.text
+        assert "length" in answer.text.lower()
 
 
 def test_asking_again_after_the_last_byte_makes_no_second_dataset(uploader):
@@ -103,11 +133,19 @@ def test_a_file_with_another_hash_is_rejected_with_the_reason(uploader, storage)
     answer = send(uploader, location, CONTENT, 0)
     assert (answer.status_code, answer.json()["type"]) == (410, "/problems/checksum-mismatch")
     shown = uploader.get(location).json()
-    assert (shown["status"], shown["dataset_id"]) == ("rejected", None)
+    assert (shown["status"], shown["dataset_id"]) == ("failed", None)
     assert "damaged in transit" in shown["problem"]["detail"]
     assert uploader.head(location, headers=TUS).status_code == 410
     assert files_in(storage) == []
     assert datasets_of(uploader) == []
+
+
+def test_a_rejected_upload_holds_no_slot_and_no_space(settings, uploader):
+    settings.open_uploads, settings.quota_bytes = 1, 2 * len(CONTENT) - 1
+    rejected = begin(uploader, sha256="0" * 64)
+    assert announce(uploader).status_code in (413, 429)
+    assert send(uploader, rejected, CONTENT, 0).status_code == 410
+    assert announce(uploader).status_code == 201
 
 
 def test_the_plain_upload_checks_the_hash_too(uploader, storage):
@@ -144,7 +182,7 @@ def test_what_became_a_dataset_stays_when_its_upload_is_deleted(uploader, worker
     send(uploader, location, CONTENT, 0)
     uploader.delete(location, headers=TUS)
     assert run_one(worker)
-    assert datasets_of(uploader)[0]["status"] == "ready"
+    assert datasets_of(uploader)[0]["status"] == "completed"
 
 
 def test_a_crash_between_the_rename_and_the_commit_is_mended_by_the_next_request(
@@ -217,7 +255,7 @@ def test_room_is_held_from_the_announcement_on(quota, uploader):
     answer = announce(uploader)
     assert (answer.status_code, answer.json()["type"]) == (413, "/problems/quota-exceeded")
     left = quota.quota_bytes - len(CONTENT)
-    said = f"Only {left} bytes of the quota of {quota.quota_bytes} are left"
+    said = f"only {left} of your organisation's {quota.quota_bytes} bytes of storage are left"
     assert said in answer.json()["detail"]
     assert uploader.post("/v1/datasets", content=CONTENT).status_code == 413
     uploader.delete(location, headers=TUS)
@@ -241,6 +279,10 @@ def test_so_many_datasets_and_no_more(settings, uploader):
     assert uploader.post("/v1/datasets", content=iter([CONTENT])).status_code == 202
     answer = uploader.post("/v1/datasets", content=CONTENT)
     assert (answer.status_code, answer.json()["type"]) == (413, "/problems/quota-exceeded")
+    assert (
+        "limit of datasets, 1, is reached: it has 1, and 0 unfinished uploads"
+        in answer.json()["detail"]
+    )
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_sent(settings, uploader):
@@ -281,7 +323,7 @@ def test_a_refused_plain_upload_gives_its_room_back(settings, uploader, database
 def test_without_a_bucket_direct_uploads_are_said_not_to_be_there(uploader):
     location = begin(uploader)
     for answer in (
-        uploader.post("/v1/multipart-uploads", json={"length": 5}),
+        uploader.post("/v1/uploads", json={"transfer": "multipart", "length": 5}),
         uploader.get(f"{location}/parts"),
         uploader.post(f"{location}/complete"),
     ):

@@ -85,7 +85,7 @@ def test_a_large_file_goes_to_the_bucket_and_a_part_that_failed_is_sent_again(
         one for one in through if one.startswith(("PATCH", f"POST {served.url}/v1/datasets"))
     ]
     dataset = stored(served)
-    assert (dataset.filename, dataset.status) == ("words ü.csv", "ready")
+    assert (dataset.filename, dataset.status) == ("words ü.csv", "completed")
     assert dataset.sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert list(bucket.everything()) == []
 
@@ -97,7 +97,7 @@ def test_where_the_bucket_takes_nothing_the_file_goes_through_the_service_and_th
     visitor.expected += [f"another host: {bucket.origin}", "ERR_FAILED"]
     visitor.page.route(f"{bucket.origin}/**", lambda route: route.abort())
     visitor.page.set_input_files("#file", FILE)
-    visitor.page.wait_for_selector("text=uploading through the service", timeout=60_000)
+    visitor.page.wait_for_selector("text=uploaded through the server", timeout=60_000)
     visitor.page.wait_for_selector(".dataset", timeout=60_000)
     dataset = stored(served)
     assert dataset.sha256 == hashlib.sha256(CONTENT).hexdigest()

@@ -21,6 +21,9 @@ def test_the_overview_says_how_noisy_and_what_it_cannot_judge(visit, summarised)
     assert "Too few samples (under 30) to judge these classes: fox." in visitor.text(".notice")
     assert "93%" in visitor.text(".tiers")
     assert "lower bound 81%" in visitor.text(".tiers")
+    assert "Reviewing 34 random samples can show that at least 90% of 412" in visitor.text(
+        ".overview-top"
+    )
 
 
 def test_a_cell_of_the_noise_matrix_leads_to_its_queue(visit, summarised):
@@ -93,7 +96,7 @@ def test_a_point_of_the_data_map_opens_its_sample(visit, summarised):
 def test_verdicts_appear_beside_what_the_tiers_promised(visit, summarised):
     visitor = visit()
     visitor.review(summarised)
-    for key in "1k":
+    for key in "ak":
         visitor.press(key)
     visitor.until("!Object.keys(sessionStorage).some((n) => n.startsWith('labelaudit.outbox'))")
     visitor.go(f"/audits/{summarised}/overview", ".overview")

@@ -25,7 +25,7 @@ def decide(served, audit, who, *corrections):
 def test_the_history_of_a_sample_is_one_key_away_and_takes_a_comment(served, visit, audit):
     [row] = decide(served, audit, BEN, NewCorrection(sample_id(0), Verdict.keep, note="clear"))
     with served.store.database.write() as session:
-        review.revert(session, audit, row.id, principal=BEN)
+        review.create_revert(session, audit, correction_id=row.id, principal=BEN)
     visitor = visit()
     visitor.review(audit)
     visitor.press("h")

@@ -76,7 +76,7 @@ def test_one_key_decides_one_sample(served, visit, audit):
     visitor.review(audit)
     assert visitor.text(".given") == "cat"
     assert visitor.text(".suggested") == "dog"
-    for key in "1k2xs":
+    for key in "ak2xs":
         visitor.press(key)
     visitor.until(WRITTEN)
     assert log_of(served) == [
@@ -91,7 +91,7 @@ def test_one_key_decides_one_sample(served, visit, audit):
 def test_the_counters_follow_the_decisions(served, visit, audit):
     visitor = visit()
     visitor.review(audit)
-    for key in "1kx1":
+    for key in "akxa":
         visitor.press(key)
     assert "4 decided, 6 left" in visitor.text(".count.obvious")
     assert "75 3 of 4" in visitor.text(".count.rate")
@@ -147,12 +147,12 @@ def test_keys_do_nothing_while_a_class_is_typed(served, visit, audit):
 def test_buttons_do_what_keys_do_and_keep_the_focus(served, visit, audit):
     visitor = visit()
     visitor.review(audit)
-    visitor.page.focus(".choice.suggestion")
+    visitor.page.focus(".verdict.accept")
     for _ in range(3):
         visitor.page.keyboard.press("Enter")
     visitor.until(WRITTEN)
     assert [verdict for _, verdict, _, _ in log_of(served)] == [Verdict.accept_suggestion] * 3
-    assert visitor.page.evaluate("document.activeElement.dataset.key") == "1"
+    assert visitor.page.evaluate("document.activeElement.dataset.key") == "a"
 
 
 def test_single_keys_can_be_turned_off(served, visit, audit):
@@ -170,7 +170,7 @@ def test_every_decision_is_said_aloud(served, visit, audit):
     visitor = visit()
     visitor.review(audit)
     assert "Given cat; suggested dog, 90%" in visitor.said()
-    visitor.press("1")
+    visitor.press("a")
     visitor.until("document.querySelector('#announcer').textContent.startsWith('Changed to dog.')")
     assert "Rank 2, obvious" in visitor.said()
 
@@ -178,16 +178,18 @@ def test_every_decision_is_said_aloud(served, visit, audit):
 def test_the_end_of_the_queue_offers_the_corrected_dataset(served, visit):
     visitor = visit(role=Role.uploader)
     visitor.review(make_audit(served.store, make_dataset(served.store, samples=6)))
-    for _ in range(4):  # the last two of the six are not suspected
-        visitor.press("1")
+    for key in "aakx":  # the last two of the six are not suspected
+        visitor.press(key)
     visitor.page.wait_for_selector(".end")
-    assert "4 errors found in 4 reviewed" in visitor.text(".end")
+    assert "3 errors found in 4 reviewed" in visitor.text(".end")
     visitor.page.click(".end .button.primary")
     visitor.page.click("dialog [value=csv]")
     with visitor.page.expect_response("**/exports"):
         visitor.page.click("dialog [type=submit]")
     served.work()
     visitor.page.wait_for_selector(".export-state .button")
+    ready = "Ready: 2 labels changed, 1 kept, 1 sample excluded (version 4)"
+    assert ready in visitor.text(".export-state")
     with visitor.page.expect_download() as download:
         visitor.page.click(".export-state .button")
     assert b"dog" in download.value.path().read_bytes()
@@ -198,7 +200,7 @@ def test_decisions_outlive_a_lost_connection_and_a_reload(served, visit, audit):
     visitor.expected += ["ERR_INTERNET_DISCONNECTED", "ERR_FAILED"]
     visitor.review(audit)
     visitor.page.route("**/corrections", lambda route: route.abort("internetdisconnected"))
-    visitor.press("1")
+    visitor.press("a")
     visitor.press("k")
     visitor.page.wait_for_selector(".notice.slow")
     assert "2 decisions not saved yet" in visitor.text(".notices")

@@ -46,6 +46,16 @@ def test_only_static_files_are_served(anonymous, name):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_a_mistyped_address_shows_a_person_the_page_and_a_program_a_problem(anonymous):
+    person = anonymous.get("/audit/au_1", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (person.status_code, person.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert person.text == anonymous.get("/").text
+    for path, accepts in (("/audit/au_1", "*/*"), ("/v1/nothing", "text/html")):
+        program = anonymous.get(path, headers={"Accept": accepts})
+        assert program.status_code == 404
+        assert program.headers["content-type"] == "application/problem+json"
+
+
 def test_the_page_is_no_part_of_the_documented_api(anonymous):
     assert not [path for path in anonymous.get("/openapi.json").json()["paths"] if "static" in path]
 

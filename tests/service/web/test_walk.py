@@ -82,7 +82,7 @@ def test_from_a_key_to_the_corrected_dataset(served, visit):
     page.wait_for_selector(".decision")
     for _ in range(10):
         shown = visitor.text(".sample-id")
-        page.keyboard.press("1")
+        page.keyboard.press("a")
         page.wait_for_function(ANOTHER, arg=shown)
     visitor.until(WRITTEN)
     assert [row.verdict for row in corrections(served)] == [Verdict.accept_suggestion] * 10
@@ -97,13 +97,13 @@ def test_from_a_key_to_the_corrected_dataset(served, visit):
     page.click(".thumbnail:nth-child(1)")
     page.click(".thumbnail:nth-child(20)", modifiers=["Shift"])
     with page.expect_request("**/corrections") as sent:
-        page.keyboard.press("1")
+        page.keyboard.press("a")
     assert len(sent.value.post_data_json["corrections"]) == 20
     visitor.until(WRITTEN)
     page.keyboard.press("u")
     visitor.until(WRITTEN)
     assert len(corrections(served)) == 52  # all twenty are taken back
-    page.keyboard.press("1")  # they are still selected
+    page.keyboard.press("a")  # they are still selected
     visitor.until(WRITTEN)
 
     page.click("text=Overview")

@@ -224,7 +224,7 @@ def test_positions_outside_the_dataset_are_a_mistake_of_the_caller(
     tmp_path: Path, vectors: NDArray[np.float32], positions: list[int]
 ) -> None:
     samples = vectors_file(tmp_path, vectors)
-    with pytest.raises(ValueError, match=r"no samples|positions must lie in \[0, 11\)"):
+    with pytest.raises(ValueError, match=r"no samples|positions must be in \[0, 11\)"):
         Samples.open(samples, samples, np.array(positions, dtype=np.int64))
 
 

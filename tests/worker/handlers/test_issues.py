@@ -22,8 +22,9 @@ def upload() -> road.Upload:
     values = 4.0 * generator.normal(size=(3, 10))[classes] + generator.normal(size=(COUNT, 10))
     values[-1], values[-2] = values[0], 60.0
     labels = [("cat", "dog", "fox")[k] for k in classes]
-    rows = [[f"s{k:03}", labels[k], *values[k]] for k in range(COUNT)]
-    content = as_csv(["sample_id", "label", *(f"f_{k}" for k in range(10))], rows)
+    splits = ["test" if k % 10 == 9 else "train" for k in range(COUNT)]  # the copy is in test
+    rows = [[f"s{k:03}", labels[k], splits[k], *values[k]] for k in range(COUNT)]
+    content = as_csv(["sample_id", "label", "split", *(f"f_{k}" for k in range(10))], rows)
     return road.Upload(content, "a.csv", "table", frozenset(), {"epochs": 20, "replicas": 3})
 
 
@@ -41,6 +42,17 @@ def test_a_copy_under_another_label_is_found_filtered_and_exported(uploader, wor
     shown = uploader.get(f"{audit}/suspects/s000").json()
     assert shown["duplicates"] == [{"sample_id": "s149", "given_label": "fox"}]
     assert shown["near_duplicate_score"] == 0.0
+    checks = {one["name"]: one for one in uploader.get(f"{audit}/summary").json()["checks"]}
+    assert {name: one["found"] for name, one in checks.items()} == {
+        "class_imbalance": False,
+        "split_leakage": True,
+        "missing_values": False,
+        "non_iid": False,
+    }
+    assert checks["split_leakage"]["count"] == 2
+    report = uploader.get(f"{audit}/report.html").text
+    assert "2 samples have a near duplicate in another split." in report
+    assert "rarest class" not in report
     counts = uploader.get(f"{audit}/summary").json()["issues"]
     assert (counts["near_duplicate"], counts["conflicting_duplicate"]) == (2, 2)
     text = uploader.get(f"{audit}/suspects.csv").text

@@ -67,9 +67,10 @@ def test_votes_reach_the_ranking_and_say_how_good_their_annotators_are(uploader,
     dataset = road.send(uploader, packed_upload, work)
     people = uploader.get(f"/v1/datasets/{dataset['id']}/annotators").json()
     assert (people["votes"], people["samples"]) == (COUNT * ANNOTATORS, COUNT)
-    assert {row["annotator"] for row in people["annotators"]} == {"ann", "bob", "cid", "dee"}
-    assert all(0.75 < row["accuracy"] < 0.97 for row in people["annotators"])
+    assert {row["annotator"] for row in people["items"]} == {"ann", "bob", "cid", "dee"}
+    assert all(0.75 < row["accuracy"] < 0.97 for row in people["items"])
     assert people["krippendorff_alpha"]["low"] < people["krippendorff_alpha"]["value"]
+    assert {row["agreement"]["basis"] for row in people["items"]} == {"counted"}
 
     audit = road.start(uploader, dataset, {})
     assert road.finished(uploader, audit, work)["status"] == "completed"

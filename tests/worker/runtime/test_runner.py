@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import update
 
 from labelaudit.enums import (
-    DatasetStatus,
     JobStatus,
     JobType,
 )
@@ -103,6 +103,32 @@ def test_the_handler_is_told_which_job_it_runs(worker, handle, audit_id):
     assert seen == [(worker, audit_id, JobType.encoding, 0, 1)]
 
 
+def test_progress_is_told_in_the_transaction_that_ends_the_job(worker, database, audit_id):
+    told = []
+
+    def on_progress(session, subject):
+        status = session.get_one(Job, (subject, JobType.encoding, 0)).status
+        told.append((subject, status))
+
+    worker.handlers = {
+        type: replace(handler, run=save_plan(audit_id), on_progress=on_progress)
+        for type, handler in HANDLERS.items()
+    }
+    run_one(worker)
+    assert told == [(audit_id, JobStatus.completed)]
+
+
+def test_what_is_logged_names_the_job(worker, handle, audit_id):
+    handle(save_plan(audit_id))
+    with structlog.testing.capture_logs() as events:
+        run_one(worker)
+    named = {"job": JobType.encoding, "subject": audit_id, "number": 0}
+    assert [event["event"] for event in events if event.items() >= named.items()] == [
+        "job_started",
+        "job_done",
+    ]
+
+
 def test_a_save_that_fails_leaves_the_job_undone_and_nothing_written(
     worker, database, handle, audit_id
 ):
@@ -181,7 +207,7 @@ def test_a_failed_ingest_rejects_the_dataset_and_deletes_the_upload(
     run_one(worker)
     with database.read() as session:
         found = datasets.get_dataset(session, "ds_1")
-    assert found.status is DatasetStatus.rejected
+    assert found.status is JobStatus.failed
     assert found.problem["errors"] == [{"row": 3, "detail": "broken"}]
     assert not storage.exists(datasets.folder("ds_1"))
 

@@ -6,34 +6,43 @@ declare namespace Api {
     at: string;
     action: string;
     outcome: AccessOutcome;
-    key_id: string | null;
-    name: string | null;
+    by: Person | null;
     subject: string | null;
     address: string | null;
     request_id: string | null;
     detail: Record<string, any> | null;
   };
   type AccessOutcome = "done" | "refused";
-  type AnnotatorList = {
+  type AnnotatorPage = {
     samples: number;
     votes: number;
     annotator_count: number;
     samples_with_two: number;
     independence: number;
-    observed_agreement: EstimateRead | null;
-    krippendorff_alpha: EstimateRead | null;
-    fleiss_kappa: EstimateRead | null;
-    annotators: Array<AnnotatorRead>;
+    observed_agreement: Estimate | null;
+    krippendorff_alpha: Estimate | null;
+    fleiss_kappa: Estimate | null;
+    items: Array<AnnotatorRead>;
+    next_cursor: string | null;
   };
   type AnnotatorRead = {
     annotator: string;
     votes: number;
     accuracy: number;
-    agreement: number | null;
-    agreement_low: number | null;
-    agreement_high: number | null;
+    agreement: Estimate | null;
     checked: number;
     confused: ConfusionRead | null;
+  };
+  type AnnotatorSummary = {
+    samples: number;
+    votes: number;
+    annotator_count: number;
+    samples_with_two: number;
+    independence: number;
+    observed_agreement: Estimate | null;
+    krippendorff_alpha: Estimate | null;
+    fleiss_kappa: Estimate | null;
+    annotators: Array<AnnotatorRead>;
   };
   type Answered = {
     samples: number;
@@ -41,10 +50,6 @@ declare namespace Api {
     accuracy: number | null;
     accuracy_low: number | null;
     share: number;
-  };
-  type Assignee = {
-    id: string;
-    name: string;
   };
   type AssignmentCreate = {
     name: string;
@@ -58,13 +63,13 @@ declare namespace Api {
   type AssignmentRead = {
     id: string;
     name: string;
-    people: Array<Assignee>;
+    people: Array<Person>;
     tier: Array<Tier>;
     given_label: string | null;
     predicted_label: string | null;
     split: boolean;
     reserved: boolean;
-    created_by: string;
+    created_by: Person;
     created_at: string;
   };
   type AuditCreate = {
@@ -102,19 +107,85 @@ declare namespace Api {
     eta_seconds: number | null;
     config: Record<string, any>;
     problem: Record<string, any> | null;
-    created_by: string;
+    created_by: Person;
     created_at: string;
     started_at: string | null;
     finished_at: string | null;
   };
+  type Basis = "estimated" | "verified" | "counted";
   type CategoryColumn = {
     name: string;
     values: Array<string>;
     rare: number | null;
   };
-  type ColumnList = {
-    status: DatasetStatus;
+  type CertificateApply = {
+    level: number;
+  };
+  type CertificateCreate = {
+    goal: Goal;
+    level: number;
+    tier: Array<Tier> | null;
+    given_label: string | null;
+    predicted_label: string | null;
+    issue: Issue | null;
+  };
+  type CertificateLevel = {
+    level: number;
+    size: number;
+    right: number;
+    wrong: number;
+    unjudged: number;
+    right_at_least: number;
+    unjudged_right_at_least: number;
+  };
+  type CertificateNext = {
+    count: number;
+  };
+  type CertificateRead = {
+    id: string;
+    audit_id: string;
+    goal: Goal;
+    level: number;
+    tier: Array<Tier>;
+    given_label: string | null;
+    predicted_label: string | null;
+    issue: Issue | null;
+    created_by: Person;
+    created_at: string;
+    listed: number;
+    judged: number;
+    right: number;
+    promises: Array<CertificateLevel>;
+    batch_id: string | null;
+    applied: number;
+  };
+  type CertificateSamples = {
+    items: Array<Control>;
+  };
+  type ClassSummary = {
+    label: string;
+    given_count: number;
+    estimated_wrong_count: number;
+    noise_rate: Estimate;
+    most_confused_with: string | null;
+  };
+  type ClassifierFile = {
+    name: string;
+    bytes: number;
+    download_url: string;
+  };
+  type ClassifierRead = {
+    audit_id: string;
+    status: JobStatus;
+    progress: number;
+    problem: Record<string, any> | null;
+    description: ModelDescription | null;
+    files: Array<ClassifierFile>;
+  };
+  type ColumnPage = {
     items: Array<ColumnRead>;
+    next_cursor: string | null;
+    status: JobStatus;
   };
   type ColumnRead = {
     name: string;
@@ -134,15 +205,13 @@ declare namespace Api {
     ignored: Array<string>;
   };
   type CommentCreate = {
-    sample_id: string;
     text: string;
   };
   type CommentRead = {
     id: string;
     sample_id: string;
     text: string;
-    author: string;
-    author_id: string;
+    author: Person;
     created_at: string;
   };
   type ConfusionRead = {
@@ -159,6 +228,12 @@ declare namespace Api {
     media_url: string | null;
     lease: Lease;
   };
+  type CorrectionBatch = {
+    items: Array<CorrectionRead>;
+    next_cursor: string | null;
+    batch_id: string;
+    dataset_version: number;
+  };
   type CorrectionCreate = {
     sample_id: string;
     verdict: Verdict;
@@ -166,10 +241,6 @@ declare namespace Api {
     lease_id: string | null;
     supersedes: string | null;
     note: string | null;
-  };
-  type CorrectionList = {
-    corrections: Array<CorrectionRead>;
-    dataset_version: number;
   };
   type CorrectionRead = {
     id: string;
@@ -183,9 +254,9 @@ declare namespace Api {
     batch_id: string | null;
     adjudication: boolean;
     note: string | null;
-    annotator: string;
-    annotator_id: string;
+    annotator: Person;
     control: boolean;
+    certificate_id: string | null;
     created_at: string;
   };
   type CorrectionsCreate = {
@@ -206,12 +277,18 @@ declare namespace Api {
     confidence: Array<number>;
     variability: Array<number>;
   };
+  type DatasetCheckRead = {
+    name: "class_imbalance" | "split_leakage" | "missing_values" | "non_iid";
+    found: boolean;
+    count: number;
+    detail: string;
+  };
   type DatasetKind = "image" | "text" | "table" | "vector" | "probabilities";
   type DatasetRead = {
     id: string;
     name: string;
     filename: string;
-    status: DatasetStatus;
+    status: JobStatus;
     kind: DatasetKind | null;
     format: string | null;
     bytes: number;
@@ -224,22 +301,55 @@ declare namespace Api {
     warnings: Array<string>;
     shared: boolean;
     problem: Record<string, any> | null;
-    created_by: string;
+    description: string;
+    guidelines: string;
+    created_by: Person;
     created_at: string;
   };
-  type DatasetStatus = "processing" | "ready" | "rejected";
+  type DatasetUpdate = {
+    name: string | null;
+    description: string | null;
+    guidelines: string | null;
+  };
+  type DeliveryRead = {
+    id: string;
+    webhook_id: string;
+    event: WebhookEvent;
+    status: JobStatus;
+    attempts: number;
+    next_attempt_at: string | null;
+    response_status: number | null;
+    error: string | null;
+    created_at: string;
+    finished_at: string | null;
+  };
+  type EncoderRead = {
+    name: string;
+    kind: DatasetKind;
+    description: string;
+    licence: string;
+    version: number;
+    needs_network: boolean;
+    extra: string | null;
+  };
   type EncoderUsed = {
     name: string | null;
     version: number;
     settings: Record<string, number>;
   };
-  type EstimateRead = {
+  type Estimate = {
     value: number;
-    low: number;
-    high: number;
+    low: number | null;
+    high: number | null;
+    basis: Basis;
+  };
+  type ExportCounts = {
+    changed: number;
+    kept: number;
+    excluded: number;
   };
   type ExportCreate = {
-    format: "original" | "csv" | "parquet" | "patch";
+    format: "original" | "csv" | "parquet" | "patch" | "label-studio";
     dataset_version: number | null;
   };
   type ExportRead = {
@@ -251,7 +361,9 @@ declare namespace Api {
     filename: string | null;
     bytes: number | null;
     sha256: string | null;
+    counts: ExportCounts | null;
     problem: Record<string, any> | null;
+    created_by: Person;
     created_at: string;
     finished_at: string | null;
     download_url: string | null;
@@ -259,11 +371,12 @@ declare namespace Api {
   type FindingsRead = {
     reviewed: number;
     errors: number;
-    noise_rate: RateRead | null;
+    noise_rate: Estimate | null;
     curve: Array<CurvePoint>;
     tiers: Array<TierFound>;
     people: Array<PersonFound>;
   };
+  type Goal = "label_wrong" | "suggestion_right";
   type Issue = "ambiguous" | "near_duplicate" | "conflicting_duplicate" | "outlier";
   type JobStatus = "queued" | "running" | "completed" | "failed" | "cancelled";
   type JobType = "ingest" | "encode" | "train" | "rank" | "classifier" | "predict" | "export";
@@ -350,14 +463,20 @@ declare namespace Api {
     duplicates: Array<Record<string, string>>;
     votes: Array<VoteRead>;
     trajectory: TrajectoryRead | null;
+    neighbours: Array<Neighbour> | null;
     corrected_label: string | null;
     verdict: Verdict | null;
     correction_id: string | null;
     opinions: Array<OpinionRead>;
     lease: Lease;
   };
+  type LooksPlan = {
+    looks: number;
+    samples: number;
+    level: number;
+  };
   type Me = {
-    key_id: string;
+    id: string | null;
     name: string;
     role: Role;
     scopes: Array<Scope>;
@@ -372,17 +491,17 @@ declare namespace Api {
     accuracy: number | null;
     accuracy_low: number | null;
   };
+  type MemberPage = {
+    items: Array<MemberRead>;
+    next_cursor: string | null;
+    shared: boolean;
+  };
   type MemberRead = {
-    key_id: string;
+    id: string | null;
     name: string;
     role: Role;
-    added_by: string;
+    added_by: Person;
     created_at: string;
-  };
-  type MembersRead = {
-    shared: boolean;
-    members: Array<MemberRead>;
-    others: Array<PersonRead>;
   };
   type MembersUpdate = {
     shared: boolean;
@@ -406,51 +525,12 @@ declare namespace Api {
     answered: Answered;
     trained_on: LabelCounts;
   };
-  type ModelFile = {
-    name: string;
-    bytes: number;
-    download_url: string;
-  };
-  type ModelRead = {
-    audit_id: string;
-    status: JobStatus;
-    progress: number;
-    problem: Record<string, any> | null;
-    description: ModelDescription | null;
-    files: Array<ModelFile>;
-  };
-  type MultipartUploadCreate = {
-    length: number;
-    filename: string;
-    name: string | null;
-    sha256: string | null;
-    columns: ColumnRoles;
-  };
-  type MultipartUploadRead = {
-    id: string;
-    name: string;
-    filename: string;
-    status: "receiving" | "complete" | "rejected";
-    offset: number;
-    length: number | null;
-    sha256: string | null;
-    columns: Record<string, any> | null;
-    part_bytes: number | null;
-    part_count: number | null;
-    dataset_id: string | null;
-    problem: Record<string, any> | null;
-    expires_at: string;
-    parts: Array<PartRead>;
-  };
   type Neighbour = {
     sample_id: string;
     given_label: string;
     corrected_label: string | null;
     content: Record<string, any>;
     media_url: string | null;
-  };
-  type Neighbours = {
-    items: Array<Neighbour>;
   };
   type NumberColumn = {
     name: string;
@@ -460,21 +540,54 @@ declare namespace Api {
     clipped_centre: number;
     clipped_scale: number;
   };
+  type ObjectiveRead = {
+    name: string;
+    title: string;
+    paper: string;
+    use_when: string;
+    options: Array<OptionRead>;
+  };
   type OpinionRead = {
     id: string;
-    annotator: string;
-    annotator_id: string;
+    annotator: Person;
     verdict: Verdict;
     corrected_label: string | null;
     note: string | null;
     created_at: string;
   };
+  type OptionRead = {
+    name: string;
+    default: number | boolean | string | Array<Array<number>> | null;
+    meaning: string;
+    origin: "paper" | "authors' code" | "ours";
+    low: number | null;
+    high: number | null;
+    choices: Array<string>;
+  };
+  type PackedArray = {
+    shape: Array<number>;
+    dtype: "uint16" | "int32";
+    scale: number;
+    data: string;
+  };
   type Page_AccessEntryRead_ = {
     items: Array<AccessEntryRead>;
     next_cursor: string | null;
   };
+  type Page_AssignmentRead_ = {
+    items: Array<AssignmentRead>;
+    next_cursor: string | null;
+  };
   type Page_AuditRead_ = {
     items: Array<AuditRead>;
+    next_cursor: string | null;
+  };
+  type Page_CertificateRead_ = {
+    items: Array<CertificateRead>;
+    next_cursor: string | null;
+  };
+  type Page_CommentRead_ = {
+    items: Array<CommentRead>;
     next_cursor: string | null;
   };
   type Page_CorrectionRead_ = {
@@ -485,17 +598,75 @@ declare namespace Api {
     items: Array<DatasetRead>;
     next_cursor: string | null;
   };
+  type Page_DeliveryRead_ = {
+    items: Array<DeliveryRead>;
+    next_cursor: string | null;
+  };
+  type Page_EncoderRead_ = {
+    items: Array<EncoderRead>;
+    next_cursor: string | null;
+  };
+  type Page_ExportRead_ = {
+    items: Array<ExportRead>;
+    next_cursor: string | null;
+  };
+  type Page_KeyRead_ = {
+    items: Array<KeyRead>;
+    next_cursor: string | null;
+  };
+  type Page_Neighbour_ = {
+    items: Array<Neighbour>;
+    next_cursor: string | null;
+  };
+  type Page_ObjectiveRead_ = {
+    items: Array<ObjectiveRead>;
+    next_cursor: string | null;
+  };
+  type Page_PairRead_ = {
+    items: Array<PairRead>;
+    next_cursor: string | null;
+  };
+  type Page_PersonWithRole_ = {
+    items: Array<PersonWithRole>;
+    next_cursor: string | null;
+  };
+  type Page_RankingRead_ = {
+    items: Array<RankingRead>;
+    next_cursor: string | null;
+  };
+  type Page_RevertRead_ = {
+    items: Array<RevertRead>;
+    next_cursor: string | null;
+  };
+  type Page_SampleRead_ = {
+    items: Array<SampleRead>;
+    next_cursor: string | null;
+  };
+  type Page_SessionRead_ = {
+    items: Array<SessionRead>;
+    next_cursor: string | null;
+  };
+  type Page_TeamMember_ = {
+    items: Array<TeamMember>;
+    next_cursor: string | null;
+  };
+  type Page_TenantRead_ = {
+    items: Array<TenantRead>;
+    next_cursor: string | null;
+  };
+  type Page_WebhookRead_ = {
+    items: Array<WebhookRead>;
+    next_cursor: string | null;
+  };
   type PairRead = {
     given_label: string;
     predicted_label: string;
     open: number;
     total: number;
   };
-  type Pairs = {
-    pairs: Array<PairRead>;
-  };
-  type PartList = {
+  type PartPage = {
     items: Array<PartRead>;
+    next_cursor: string | null;
   };
   type PartRead = {
     number: number;
@@ -505,19 +676,18 @@ declare namespace Api {
     expires_at: string;
   };
   type Person = {
-    id: string;
+    id: string | null;
     name: string;
-    role: Role;
   };
   type PersonFound = {
-    annotator_id: string;
-    annotator: string;
+    id: string | null;
+    name: string;
     reviewed: number;
     errors: number;
     last_at: string;
   };
-  type PersonRead = {
-    key_id: string;
+  type PersonWithRole = {
+    id: string | null;
     name: string;
     role: Role;
   };
@@ -556,9 +726,6 @@ declare namespace Api {
     request_id: string | null;
     errors: Array<Record<string, any>>;
   };
-  type QueueItems = {
-    items: Array<LeasedSuspect | Control>;
-  };
   type QueueNext = {
     purpose: "review" | "control" | "adjudicate";
     count: number;
@@ -569,6 +736,11 @@ declare namespace Api {
     state: "open" | "skipped";
     assigned: "first" | "only" | "ignore";
     assignment_id: string | null;
+    include: Array<"trajectory" | "neighbours">;
+  };
+  type QueuePage = {
+    items: Array<LeasedSuspect | Control>;
+    next_cursor: string | null;
   };
   type RankingRead = {
     number: number;
@@ -579,18 +751,19 @@ declare namespace Api {
     created_at: string;
     finished_at: string | null;
   };
-  type RateRead = {
-    estimate: number;
-    low: number;
-    high: number;
-  };
-  type RevertWork = {
+  type RevertCreate = {
+    correction_id: string | null;
+    batch_id: string | null;
+    person_id: string | null;
     since: string | null;
   };
-  type RevertedRead = {
-    batch_id: string | null;
+  type RevertRead = {
+    id: string;
+    audit_id: string;
     reverted: number;
     dataset_version: number;
+    created_by: Person;
+    created_at: string;
   };
   type ReviewSettings = {
     opinions: number;
@@ -598,7 +771,7 @@ declare namespace Api {
   };
   type ReviewSettingsRead = {
     opinions: number;
-    adjudicators: Array<string>;
+    adjudicators: Array<Person>;
   };
   type ReviewState = "open" | "skipped" | "disputed" | "decided";
   type Role = "operator" | "admin" | "uploader" | "annotator" | "viewer";
@@ -626,7 +799,7 @@ declare namespace Api {
   type Scope = "review:read" | "review:write" | "datasets:write" | "audits:run" | "export" | "metrics" | "admin" | "tenants";
   type SessionRead = {
     id: string;
-    key_id: string;
+    owner: Person;
     address: string | null;
     browser: string | null;
     created_at: string;
@@ -635,9 +808,10 @@ declare namespace Api {
     current: boolean;
   };
   type Share = {
-    estimate: number;
-    low: number;
-    high: number;
+    value: number;
+    low: number | null;
+    high: number | null;
+    basis: Basis;
     n: number;
   };
   type SignInAddress = {
@@ -650,6 +824,27 @@ declare namespace Api {
   type SignInOptions = {
     signed_in: boolean;
     oidc_title: string | null;
+  };
+  type SummaryRead = {
+    audit_id: string;
+    dataset_id: string;
+    dataset_version: number;
+    ranking_id: string;
+    ranking_number: number;
+    class_names: Array<string>;
+    noise_rate: Estimate;
+    noise_matrix: Array<Array<number>>;
+    learned_noise_matrix: Array<Array<number>> | null;
+    per_class: Array<ClassSummary>;
+    tiers: Record<string, TierSummary>;
+    issues: Record<string, number | null>;
+    looks: LooksPlan | null;
+    checks: Array<DatasetCheckRead>;
+    cannot_judge: Array<string>;
+    missing: Array<string>;
+    verdicts: VerdictCounts;
+    votes: AnnotatorSummary | null;
+    review: Record<string, Record<string, number>>;
   };
   type SuspectDetail = {
     rank: number;
@@ -677,6 +872,7 @@ declare namespace Api {
     duplicates: Array<Record<string, string>>;
     votes: Array<VoteRead>;
     trajectory: TrajectoryRead | null;
+    neighbours: Array<Neighbour> | null;
     corrected_label: string | null;
     verdict: Verdict | null;
     correction_id: string | null;
@@ -712,11 +908,8 @@ declare namespace Api {
     categories: Array<CategoryColumn>;
     ignored: Array<string>;
   };
-  type Team = {
-    members: Array<TeamMember>;
-  };
   type TeamMember = {
-    id: string;
+    id: string | null;
     name: string;
     verdicts: number;
     skips: number;
@@ -756,28 +949,56 @@ declare namespace Api {
     tier: Tier;
     reviewed: number;
     wrong: number;
-    low: number;
-    high: number;
+    share: Estimate | null;
+  };
+  type TierSummary = {
+    count: number;
+    precision: Estimate | null;
   };
   type TrajectoryRead = {
     epochs: number;
     replicas: number;
     in_bag: Array<number>;
-    p_given: Array<Array<number>>;
-    p_suggested_low: Array<Array<number>> | null;
-    p_suggested_high: Array<Array<number>> | null;
-    margin: Array<Array<number>>;
-    predicted_label: Array<Array<number>>;
+    p_given: PackedArray;
+    p_suggested_low: PackedArray | null;
+    p_suggested_high: PackedArray | null;
+    margin: PackedArray;
+    predicted_label: PackedArray;
   };
-  type UploadList = {
+  type UploadCreate = {
+    transfer: "resumable" | "multipart";
+    length: number;
+    filename: string;
+    name: string | null;
+    sha256: string | null;
+    columns: ColumnRoles;
+  };
+  type UploadCreated = {
+    id: string;
+    name: string;
+    filename: string;
+    status: JobStatus;
+    offset: number;
+    length: number | null;
+    sha256: string | null;
+    columns: Record<string, any> | null;
+    part_bytes: number | null;
+    part_count: number | null;
+    dataset_id: string | null;
+    problem: Record<string, any> | null;
+    expires_at: string;
+    parts: Array<PartRead> | null;
+  };
+  type UploadPage = {
     items: Array<UploadRead>;
+    next_cursor: string | null;
     multipart: boolean;
   };
   type UploadRead = {
     id: string;
     name: string;
     filename: string;
-    status: "receiving" | "complete" | "rejected";
+    status: JobStatus;
     offset: number;
     length: number | null;
     sha256: string | null;
@@ -789,9 +1010,51 @@ declare namespace Api {
     expires_at: string;
   };
   type Verdict = "keep" | "accept_suggestion" | "relabel" | "exclude" | "skip";
+  type VerdictCount = {
+    n: number;
+    wrong: number;
+  };
+  type VerdictCounts = {
+    n: number;
+    wrong: number;
+    by_tier: Record<string, VerdictCount>;
+  };
   type VoteRead = {
     label: string;
     votes: number;
     annotators: Array<string>;
+  };
+  type WebhookCreate = {
+    url: string;
+    events: Array<"dataset.completed" | "dataset.failed" | "audit.completed" | "audit.failed" | "export.completed" | "export.failed" | "queue.emptied">;
+    description: string;
+  };
+  type WebhookCreated = {
+    id: string;
+    url: string;
+    events: Array<WebhookEvent>;
+    description: string;
+    enabled: boolean;
+    disabled_reason: string | null;
+    created_by: Person;
+    created_at: string;
+    secret: string;
+  };
+  type WebhookEvent = "dataset.completed" | "dataset.failed" | "audit.completed" | "audit.failed" | "export.completed" | "export.failed" | "queue.emptied" | "webhook.test";
+  type WebhookRead = {
+    id: string;
+    url: string;
+    events: Array<WebhookEvent>;
+    description: string;
+    enabled: boolean;
+    disabled_reason: string | null;
+    created_by: Person;
+    created_at: string;
+  };
+  type WebhookUpdate = {
+    url: string | null;
+    events: Array<"dataset.completed" | "dataset.failed" | "audit.completed" | "audit.failed" | "export.completed" | "export.failed" | "queue.emptied"> | null;
+    description: string | null;
+    enabled: boolean | null;
   };
 }

@@ -28,6 +28,28 @@ test("a query leaves out what is empty and repeats what has several values", asy
   assert.deepEqual(fetched.mock.calls[0].arguments[1].headers, {});
 });
 
+test("a list is read as a whole, page by page", async () => {
+  const pages = [
+    { items: [1, 2], next_cursor: "b", shared: true },
+    { items: [3], next_cursor: "c", shared: true },
+    { items: [4], next_cursor: null, shared: true },
+  ];
+  const fetched = mock.method(
+    globalThis,
+    "fetch",
+    async () => new Response(JSON.stringify(pages.shift())),
+  );
+  assert.deepEqual(await api.getAll("/v1/x", { tier: "none" }), {
+    items: [1, 2, 3, 4],
+    next_cursor: null,
+    shared: true,
+  });
+  assert.deepEqual(
+    fetched.mock.calls.map((call) => call.arguments[0]),
+    ["", "&cursor=b", "&cursor=c"].map((cursor) => `/v1/x?limit=1000&tier=none${cursor}`),
+  );
+});
+
 test("a problem carries what the server said", async () => {
   const body = { type: "/problems/lease-lost", title: "Gone", detail: "It is Ben's.", errors: [] };
   serve(() => ({ status: 409, body }));

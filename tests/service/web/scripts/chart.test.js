@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { trajectoryChart } from "../../../../service/web/static/chart.js";
-import { sample } from "./page.js";
+import { pack, sample } from "./page.js";
 
 // Two epochs of three replicas; only the second was not trained on the sample.
 const TRAJECTORY = {
   epochs: 2,
   replicas: 3,
   in_bag: [1, 0, 2],
-  p_given: [
+  p_given: pack([
     [0.5, 0.5, 0.5],
     [0.9, 0.1, 0.8],
-  ],
+  ]),
   p_suggested_low: null,
   p_suggested_high: null,
 };
@@ -43,14 +43,14 @@ test("without out-of-bag replicas nothing is said of them", () => {
 
 test("the suggested label is drawn between its bounds", () => {
   const figure = chart({
-    p_suggested_low: [
+    p_suggested_low: pack([
       [0.2, 0.2, 0.2],
       [0.4, 0.4, 0.4],
-    ],
-    p_suggested_high: [
+    ]),
+    p_suggested_high: pack([
       [0.4, 0.4, 0.4],
       [0.6, 0.6, 0.6],
-    ],
+    ]),
   });
   assert.equal(paths(figure, "between").length, 1);
   const description = figure.querySelector("svg").getAttribute("aria-label");

@@ -8,21 +8,47 @@ import { choicesOf } from "../../../../service/web/static/decision.js";
 import { queueAddress } from "../../../../service/web/static/queue-address.js";
 import { filterFromAddress } from "../../../../service/web/static/review-head.js";
 import { undoneIds } from "../../../../service/web/static/sample-history.js";
+import { signalText } from "../../../../service/web/static/signals.js";
 import { open, sample } from "./page.js";
 
-test("keys stand for the suggestion, then for the other classes by probability", () => {
+test("up to ten classes keep their keys, whatever the sample", () => {
+  const names = ["ant", "cat", "dog", "fox"];
+  const shown = choicesOf(sample(1), names).map(({ key, label, verdict }) => [key, label, verdict]);
+  assert.deepEqual(shown, [
+    ["1", "ant", "relabel"],
+    ["2", "cat", "keep"],
+    ["3", "dog", "accept_suggestion"],
+    ["4", "fox", "relabel"],
+  ]);
+  const other = sample(2, { given_label: "fox", suggested_label: null });
+  const verdicts = choicesOf(other, names).map((choice) => choice.verdict);
+  assert.deepEqual(verdicts, ["relabel", "relabel", "relabel", "keep"]);
+  const ten = Array.from({ length: 10 }, (_, number) => `class ${number}`);
+  assert.equal(choicesOf(sample(1), ten).at(-1).key, "0");
+});
+
+test("of many classes the likeliest are offered, the given label always among them", () => {
   const top = [
     { label: "dog", probability: 0.8 },
     { label: "fox", probability: 0.15 },
     { label: "cat", probability: 0.05 },
   ];
-  const labels = (item, names) => choicesOf(item, names).map((choice) => choice?.label);
-  const names = ["ant", "cat", "dog", "fox"];
-  assert.deepEqual(labels(sample(1, { top_labels: top }), names), ["dog", "fox", "ant"]);
-  const unsuggested = sample(1, { top_labels: top, suggested_label: null });
-  assert.deepEqual(labels(unsuggested, names), [undefined, "dog", "fox", "ant"]);
   const many = Array.from({ length: 3000 }, (_, number) => `class ${number}`);
-  assert.deepEqual(labels(sample(1, { top_labels: top }), many), ["dog", "fox"]);
+  const labels = (changes) => choicesOf(sample(1, changes), many).map((choice) => choice.label);
+  assert.deepEqual(labels({ top_labels: top }), ["dog", "fox", "cat"]);
+  assert.deepEqual(labels({ top_labels: top.slice(0, 2) }), ["dog", "fox", "cat"]);
+  const likely = many.slice(0, 20).map((label) => ({ label, probability: 0.05 }));
+  assert.equal(labels({ top_labels: likely }).length, 10);
+  assert.ok(labels({ top_labels: likely }).includes("cat"));
+});
+
+test("a signal is told in words that fit its value", () => {
+  assert.equal(signalText("first_learned", 1, []), "never");
+  assert.equal(signalText("first_learned", 0, []), "from the start");
+  assert.equal(signalText("first_learned", 0.4, []), "after 40% of training");
+  assert.equal(signalText("majority_class", 1, ["cat", "dog"]), "dog");
+  assert.equal(signalText("p_given", 0.002, []), "<1%");
+  assert.equal(signalText("aum", -1.23456, []), "-1.23");
 });
 
 test("a search finds every word, beginnings first, then the likely ones", () => {

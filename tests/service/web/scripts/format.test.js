@@ -4,6 +4,7 @@ import {
   ago,
   bytes,
   finePercent,
+  interval,
   percent,
   plural,
   shorten,
@@ -43,4 +44,11 @@ test("numbers, sizes and times", () => {
   assert.equal(timeLeft(600), "about 10 minutes left");
   assert.equal(ago(new Date(Date.now() - 2 * 3600e3).toISOString()), "2 hours ago");
   assert.equal(shorten("abcdef", 4), "abc…");
+});
+
+test("an interval has two bounds, or says which one is known", () => {
+  assert.equal(interval({ low: 0.2, high: 0.35 }), "20% – 35%");
+  assert.equal(interval({ low: 0.012, high: 0.03 }, finePercent), "1.2% – 3.0%");
+  assert.equal(interval({ low: 0.81, high: null }), "lower bound 81%");
+  assert.equal(interval({ low: null, high: 0.5 }), "upper bound 50%");
 });

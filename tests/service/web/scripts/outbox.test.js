@@ -4,15 +4,25 @@ import { Outbox } from "../../../../service/web/static/outbox.js";
 import { open, serve, settle } from "./page.js";
 
 const DECISION = { sample_id: "sample-1", verdict: "keep" };
-const SAVED = { corrections: [{ batch_id: "ba_1" }] };
+const SAVED = { items: [], next_cursor: null, batch_id: "ba_1", dataset_version: 1 };
+const NOTHING = { status: 409, body: { type: "/problems/nothing-to-revert" } };
+
+let nothingToUndo;
 
 beforeEach(() => {
   open();
+  nothingToUndo = 0;
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout"] });
 });
 
-const outbox = () => new Outbox("au_1", { onChange: () => {} });
+const outbox = () =>
+  new Outbox("au_1", {
+    onChange: () => {},
+    onNothingToUndo: () => {
+      nothingToUndo += 1;
+    },
+  });
 const stored = () => JSON.parse(sessionStorage.getItem("labelaudit.outbox.au_1") ?? "[]");
 
 async function pass(milliseconds) {
@@ -121,7 +131,48 @@ test("undo of a saved decision reverts its batch", async () => {
   await settle();
   assert.equal(box.undo(sent), false);
   await settle();
-  assert.equal(requests[1].path, "/v1/audits/au_1/batches/ba_1/revert");
+  assert.equal(requests[1].path, "/v1/audits/au_1/reverts");
+  assert.deepEqual(requests[1].body, { batch_id: "ba_1" });
+  assert.equal(nothingToUndo, 0);
+});
+
+test("undo of a decision that was undone elsewhere says so, and is done with", async () => {
+  serveInTurn(SAVED, NOTHING);
+  const box = outbox();
+  const sent = box.submit(DECISION);
+  await settle();
+  box.undo(sent);
+  await settle();
+  assert.equal(nothingToUndo, 1);
+  assert.deepEqual(box.operations, []);
+});
+
+test("an undo whose answer was lost has worked", async () => {
+  serveInTurn(SAVED, { status: 503, body: {} }, NOTHING);
+  const box = outbox();
+  const sent = box.submit(DECISION);
+  await settle();
+  box.undo(sent);
+  await settle();
+  await pass(800);
+  assert.equal(nothingToUndo, 0);
+  assert.deepEqual(box.operations, []);
+});
+
+test("an undo that was sent while the page was closed has worked", async () => {
+  serveInTurn(SAVED, new Promise(() => {}));
+  const box = outbox();
+  const sent = box.submit(DECISION);
+  await settle();
+  box.undo(sent);
+  await settle();
+  box.sendOnUnload();
+  serveInTurn(NOTHING);
+  const next = outbox(); // of the page that is opened next
+  next.flush();
+  await settle();
+  assert.equal(nothingToUndo, 0);
+  assert.deepEqual(next.operations, []);
 });
 
 test("undo of a decision that is on its way reverts it once it is saved", async () => {
@@ -131,7 +182,7 @@ test("undo of a decision that is on its way reverts it once it is saved", async 
   await settle();
   assert.deepEqual(
     requests.map(({ path }) => path),
-    ["/v1/audits/au_1/corrections", "/v1/audits/au_1/batches/ba_1/revert"],
+    ["/v1/audits/au_1/corrections", "/v1/audits/au_1/reverts"],
   );
 });
 

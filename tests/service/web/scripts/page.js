@@ -35,13 +35,14 @@ export function open(path = "/") {
 
 /**
  * Answers every call with `answer(request)`: a body, or `{status, body, headers}`. Returns the requests,
- * each {method, path, body, headers}.
+ * each {method, path, query, body, headers}.
  */
 export function serve(answer) {
   const requests = [];
   globalThis.fetch = async (url, { method, body, headers }) => {
-    const [path] = url.split("?");
-    const request = { method, path, body: body && JSON.parse(body), headers };
+    const [path, text] = url.split("?");
+    const query = Object.fromEntries(new URLSearchParams(text));
+    const request = { method, path, query, body: body && JSON.parse(body), headers };
     requests.push(request);
     const answered = (await answer(request)) ?? {};
     const {
@@ -64,6 +65,19 @@ export async function settle() {
 export const press = (key) =>
   document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
 
+/** A matrix as the API packs it. */
+export function pack(rows, { dtype = "uint16", scale = 1e-4 } = {}) {
+  const bytes = dtype === "uint16" ? 2 : 4;
+  const view = new DataView(new ArrayBuffer(rows.length * rows[0].length * bytes));
+  for (const [index, value] of rows.flat().entries()) {
+    const integer = Math.round(value / scale);
+    if (dtype === "uint16") view.setUint16(bytes * index, integer, true);
+    else view.setInt32(bytes * index, integer, true);
+  }
+  const data = btoa(String.fromCharCode(...new Uint8Array(view.buffer)));
+  return { shape: [rows.length, rows[0].length], dtype, scale, data };
+}
+
 export const sample = (number, changes = {}) => ({
   sample_id: `sample-${number}`,
   rank: number,
@@ -82,6 +96,7 @@ export const sample = (number, changes = {}) => ({
   signals: {},
   top_labels: [{ label: "dog", probability: 0.9 }],
   trajectory: null,
+  neighbours: null,
   corrected_label: null,
   verdict: null,
   correction_id: null,
@@ -90,10 +105,13 @@ export const sample = (number, changes = {}) => ({
   ...changes,
 });
 
-export const summary = () => ({
+export const summary = (changes = {}) => ({
+  cannot_judge: [],
   audit_id: "au_1",
+  issues: {},
   review: {
     obvious: { open: 10, skipped: 0, decided: 0 },
     possible: { open: 5, skipped: 0, decided: 0 },
   },
+  ...changes,
 });

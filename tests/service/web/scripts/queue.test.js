@@ -40,7 +40,7 @@ async function pass(milliseconds) {
 
 test("samples are leased ahead and taken in order", async () => {
   const requests = await start();
-  assert.deepEqual(requests[0].body, { count: 4, tier: ["obvious"] });
+  assert.deepEqual(requests[0].body, { count: 4, include: [], tier: ["obvious"] });
   assert.equal(queue.take().sample_id, "sample-1");
   assert.equal(queue.take().sample_id, "sample-2");
 });

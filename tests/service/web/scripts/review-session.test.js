@@ -11,7 +11,7 @@ beforeEach(() => {
   requests = serve(({ path }) =>
     path.endsWith("/next")
       ? { items: [1, 2, 3, 4].map((number) => sample(number)) }
-      : { corrections: [{ batch_id: "ba_1" }] },
+      : { items: [], batch_id: "ba_1" },
   );
   session = new ReviewSession(summary(), {}, { onLeaseLost: () => {}, undoLimit: 2 });
 });
@@ -53,7 +53,8 @@ test("undo returns the sample and takes its counts back", async () => {
   assert.match(shown(), /none reviewed yet/);
   assert.equal(item.lease, null); // the server gave it up when the decision was saved
   await settle();
-  assert.match(requests.at(-1).path, /batches\/ba_1\/revert$/);
+  assert.match(requests.at(-1).path, /reverts$/);
+  assert.deepEqual(requests.at(-1).body, { batch_id: "ba_1" });
 });
 
 test("undo of a decision that was never sent keeps its lease", async () => {
@@ -76,6 +77,22 @@ test("as many decisions can be undone as the limit says", async () => {
   assert.equal(session.undo(), null);
 });
 
+test("an undo with nothing left to undo is announced, and the counts are read again", async () => {
+  session.decide([decisionOn(await take(), "keep")]);
+  await settle();
+  const counts = summary();
+  counts.review.obvious.decided = 7;
+  serve(({ path }) =>
+    path.endsWith("/reverts")
+      ? { status: 409, body: { type: "/problems/nothing-to-revert" } }
+      : counts,
+  );
+  session.undo();
+  await settle();
+  assert.match(document.getElementById("announcer").textContent, /already undone/);
+  assert.match(shown(), /Obvious7 decided/);
+});
+
 test("one undo takes a decision on several samples back", async () => {
   const items = [await take(), await take()];
   session.decide(items.map((item) => decisionOn(item, "exclude")));
@@ -85,7 +102,7 @@ test("one undo takes a decision on several samples back", async () => {
     items,
   );
   await settle();
-  assert.equal(requests.filter(({ path }) => path.endsWith("/revert")).length, 1);
+  assert.equal(requests.filter(({ path }) => path.endsWith("/reverts")).length, 1);
 });
 
 test("a decided sample that is decided anew names the correction it replaces", async () => {

@@ -13,9 +13,8 @@ function answer({ path, body }) {
   if (path === "/v1/datasets/ds_1") return DATASET;
   if (path.endsWith("/summary")) return summary();
   if (path.endsWith("/findings")) return { reviewed: 0, errors: 0 };
-  if (path.endsWith("/neighbours")) return { items: [] };
   if (path.endsWith("/next")) return { items: left.splice(0, body.count) };
-  if (path.endsWith("/corrections")) return { corrections: [{ batch_id: "ba_1" }] };
+  if (path.endsWith("/corrections")) return { items: [], batch_id: "ba_1" };
   return {};
 }
 
@@ -53,7 +52,7 @@ test("undo brings the last sample back and the one that was shown comes next", a
 });
 
 test("each key decides the sample that is shown", async () => {
-  await type("1", "k", "2", "x", "s");
+  await type("a", "k", "3", "x", "s");
   const decided = requests.flatMap(({ path, body }) =>
     path.endsWith("/corrections") ? body.corrections : [],
   );
@@ -71,9 +70,45 @@ test("each key decides the sample that is shown", async () => {
 
 test("the sample is described in the page and to screen readers", async () => {
   const evidence = main().querySelector(".evidence").textContent;
-  assert.match(evidence, /Probably wrong: 80% 70% – 90%/);
+  assert.match(evidence, /Probably wrong: 80% 70% – 90% at nearby ranks/);
   const announced = document.getElementById("announcer").textContent;
   assert.equal(announced, "Rank 1, obvious. Given cat; suggested dog, 90%. Probably wrong: 80%.");
+});
+
+test("what the evidence shows comes with the samples, in no request of its own", async () => {
+  const [{ body }] = requests.filter(({ path }) => path.endsWith("/next"));
+  assert.deepEqual(body.include, ["trajectory", "neighbours"]);
+  const neighbours = [
+    { sample_id: "n-1", given_label: "dog", corrected_label: null, content: { text: "a puppy" } },
+    { sample_id: "n-2", given_label: "cat", corrected_label: "fox", content: { text: "a vixen" } },
+  ];
+  left = [];
+  serve((request) =>
+    request.path.endsWith("/suspects/sample-9") ? sample(9, { neighbours }) : answer(request),
+  );
+  open("/audits/au_1?sample=sample-9");
+  await show(main(), { id: "au_1" });
+  await settle();
+  const lines = [...main().querySelectorAll(".neighbours li")].map((line) => line.textContent);
+  assert.deepEqual(lines, ["a puppydog", "a vixenfox"]);
+});
+
+test("an audit that cannot judge everything says so above the samples", async () => {
+  assert.equal(main().querySelector(".limits"), null);
+  const cannot = ["too few samples (under 30) to judge these classes: fox", "another"];
+  serve((request) =>
+    request.path.endsWith("/summary") ? summary({ cannot_judge: cannot }) : answer(request),
+  );
+  await show(main(), { id: "au_1" });
+  await settle();
+  assert.match(
+    main().querySelector(".limits").textContent,
+    /cannot judge everything: too few samples .* fox \(and 1 more\)\. See its limits/,
+  );
+});
+
+test("who may not export is not offered it", () => {
+  assert.doesNotMatch(main().querySelector(".view-head").textContent, /Export/);
 });
 
 test("there is nothing to undo at first", async () => {

@@ -11,7 +11,6 @@ type Draw = () => Promise<unknown>;
 type Suspect = Api.SuspectDetail & {
   lease?: Api.Lease | null;
   imageUrl?: Promise<string> | null;
-  neighbours?: Promise<Api.Neighbour[]>;
 };
 
 /** What the queue is narrowed to: the body of POST …/queue/next. */
@@ -24,39 +23,27 @@ type Filter = {
   purpose?: string;
 };
 
+type QueueOptions = {
+  onLeaseLost: (item: Suspect) => void;
+  include?: Api.QueueNext["include"];
+  ahead?: number;
+  imageSize?: number;
+};
+
 type TierCounts = { open: number; skipped: number; decided: number };
 
 /** The answer of GET …/summary. */
-type Summary = {
-  audit_id: string;
-  review: Record<string, TierCounts>;
-  tiers?: Record<string, TierSummary>;
-  class_names?: string[];
-  noise_rate?: Rate | null;
-  noise_matrix?: number[][];
-  per_class?: ClassSummary[];
-  issues?: Record<string, number | null>;
-  cannot_judge?: string[];
-  missing?: string[];
-};
-type Rate = { estimate: number; low: number; high: number };
-type TierSummary = {
-  count?: number;
-  expected_precision?: number | null;
-  lower_bound?: number | null;
-};
-type ClassSummary = {
-  class: string;
-  given_count: number;
-  estimated_wrong_count: number;
-  noise_rate: Rate;
-  most_confused_with: string | null;
-};
+type Summary = Api.SummaryRead & { review: Record<string, TierCounts> };
 
 /** A verdict on one sample, and the label that the sample has with it. */
 type Decision = { item: Suspect; verdict: Api.Verdict; label: string | null };
 
-type Choice = { verdict: Api.Verdict; label: string; probability?: number | null };
+type Choice = {
+  key: string;
+  verdict: Api.Verdict;
+  label: string;
+  probability?: number;
+};
 type Act = (verdict: Api.Verdict | "search" | "undo", label?: string | null) => void;
 
 type Correction = {
@@ -94,6 +81,8 @@ type ProblemError = {
   column?: string;
   sample_id?: string;
   pointer?: string;
+  parameter?: string;
+  header?: string;
   detail?: string;
   correction_id?: string;
   verdict?: string;

@@ -1,0 +1,1 @@
+"""Archives: their entries are checked before anything is inflated, and never extracted by name."""

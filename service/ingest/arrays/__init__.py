@@ -1,0 +1,1 @@
+"""Readers of arrays: NPZ and the files of well-known benchmarks."""

@@ -1,0 +1,1 @@
+"""Files whose folders are their classes: of images and of texts alike."""

@@ -1,0 +1,1 @@
+"""Pictures: which file is which class, and whether each can be decoded."""

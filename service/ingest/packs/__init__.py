@@ -1,0 +1,1 @@
+"""Opens an upload: a table, or an archive of images, arrays, or a table with either."""

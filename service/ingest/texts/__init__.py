@@ -1,0 +1,1 @@
+"""Texts that are files: which file is which class, and how each is encoded."""

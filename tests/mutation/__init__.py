@@ -1,0 +1,1 @@
+"""A mutation run: small faults are written into the code, and the tests must notice each."""
