@@ -19,7 +19,6 @@ Query = TypeVar("Query", bound=Executable)
 def cached_statement(query: Query) -> Query:
     """Mark a query as reused, so that the tenant filter is added to it once.
 
-    Its parameters must not be named `tenant`, `member` or `only`: the filter uses those names.
     Inserts, updates and deletes reject parameters that they do not name, so they need no mark.
     """
     return query.execution_options(**{CACHED: True})

@@ -7,7 +7,7 @@ PostgreSQL the session also sets its tenant in the database, where row-level sec
 line of defence (`migrations/versions/0007_access.py`).
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from service.core.principal import Principal
 from service.db.statements import CACHED
@@ -42,6 +43,7 @@ from service.db.tables import (
 Value = str | BindParameter[str]
 
 CALLER, VISIBLE = "caller", "visible"
+WRITERS = 256  # whose criteria are kept for their updates and deletes, 13 kB each
 
 
 class Visible(NamedTuple):
@@ -53,9 +55,8 @@ class Visible(NamedTuple):
     only: Value | None = None
 
 
-_TENANT: BindParameter[str] = bindparam("tenant", type_=String)
-_MEMBER: BindParameter[str] = bindparam("member", type_=String)
-_ONLY: BindParameter[str] = bindparam("only", type_=String)
+_NAMES = tuple(f"visible_{field}" for field in Visible._fields)
+_TENANT, _MEMBER, _ONLY = (bindparam(name, type_=String) for name in _NAMES)
 GUC = "labelaudit.tenant"
 KEEPS_TENANT = "keeps_tenant"  # marks autocommit connections on which only callers read
 _SET_TENANT = text(f"SELECT set_config('{GUC}', :tenant, :local)")
@@ -77,7 +78,7 @@ def caller_of(session: Session) -> Principal | None:
     return found
 
 
-@lru_cache(1024)
+@lru_cache(WRITERS)
 def _criteria(visible_to: Visible) -> list[LoaderCriteriaOption]:
     tenant_id, member, only = visible_to
     conditions: dict[type[TenantOwned], list[ColumnElement[bool]]] = {
@@ -98,33 +99,43 @@ def _criteria(visible_to: Visible) -> list[LoaderCriteriaOption]:
 def _visible_datasets(tenant_id: Value, key_id: Value) -> Select[str]:
     """Ids of the tenant's shared datasets and of those the caller is a member of. Uses aliased
     core tables, so that neither the criteria above nor an outer query apply to them."""
-    dataset, membership = inspect(Dataset).local_table, inspect(Membership).local_table
-    one, mine = dataset.alias("visible"), membership.alias("mine")
+    one, mine = _visible_tables()
     members = select(mine.c.dataset_id).where(mine.c.key_id == key_id)
     return select(one.c.id).where(
         one.c.tenant_id == tenant_id, or_(one.c.shared, one.c.id.in_(members))
     )
 
 
+@cache
+def _visible_tables() -> tuple[NamedFromClause, NamedFromClause]:
+    """Their columns would be most of what the criteria of each writer hold."""
+    dataset, membership = inspect(Dataset).local_table, inspect(Membership).local_table
+    return dataset.alias("visible"), membership.alias("mine")
+
+
 @event.listens_for(Session, "do_orm_execute")
 def _add_tenant_criteria(state: ORMExecuteState) -> None:
     visible: Visible | None = state.session.info.get(VISIBLE)
     reads_rows = state.is_select and not state.is_column_load and not state.is_relationship_load
-    if not visible or not (reads_rows or state.is_update or state.is_delete):
-        return
-    if state.execution_options.get(CACHED):
-        with_values = Visible(_TENANT, visible.member and _MEMBER, visible.only and _ONLY)
-        state.statement = _with_criteria(state.statement, with_values)
+    if visible and reads_rows:
+        # Parameters, so that all callers of a kind share the criteria and the compiled statement.
+        kind = Visible(_TENANT, visible.member and _MEMBER, visible.only and _ONLY)
+        cached = state.execution_options.get(CACHED)
+        state.statement = (_with_criteria if cached else _add_criteria)(state.statement, kind)
         given: Any = state.parameters or {}
-        state.parameters = {**given, **visible._asdict()}
-    else:
-        state.statement = state.statement.options(*_criteria(visible))
+        state.parameters = {**given, **dict(zip(_NAMES, visible, strict=True))}
+    elif visible and (state.is_update or state.is_delete):  # they refuse names that they do not use
+        state.statement = _add_criteria(state.statement, visible)
+
+
+def _add_criteria(statement: Executable, visible_to: Visible) -> Executable:
+    return statement.options(*_criteria(visible_to))
 
 
 @lru_cache(1024)
-def _with_criteria(statement: Executable, parameters: Visible) -> Executable:
+def _with_criteria(statement: Executable, visible_to: Visible) -> Executable:
     """A cached statement with the tenant criteria, whose values are parameters."""
-    return statement.options(*_criteria(parameters))
+    return _add_criteria(statement, visible_to)
 
 
 @event.listens_for(Session, "after_begin")

@@ -32,7 +32,8 @@ class Sample:
 
     at: float  # seconds
     pid: int
-    mib: float  # resident
+    mib: float  # of its own: resident, without what it maps of files
+    mapped: float  # MiB of files, which the system takes back when it needs to
     descriptors: int
     threads: int
 
@@ -102,10 +103,10 @@ def _watch(stack: Stack, samples: list[Sample], end: float) -> None:
             pid = stack.service.pid
             status = Path(f"/proc/{pid}/status").read_text()
             facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-            resident = int(facts["VmRSS"].split()[0]) / 1024
+            own, mapped = (int(facts[key].split()[0]) / 1024 for key in ("RssAnon", "RssFile"))
             open_files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
             samples.append(
-                Sample(time.monotonic(), pid, resident, open_files, int(facts["Threads"]))
+                Sample(time.monotonic(), pid, own, mapped, open_files, int(facts["Threads"]))
             )
 
 
@@ -117,7 +118,7 @@ def trends(samples: Sequence[Sample]) -> str:
     lived = [one for one in samples if one.pid == longest]
     settled = lived[len(lived) // 3 :]
     minutes = (lived[-1].at - lived[0].at) / 60
-    told = [_trend(settled, name) for name in ("mib", "descriptors", "threads")]
+    told = [_trend(settled, name) for name in ("mib", "mapped", "descriptors", "threads")]
     return f"the API process that lived longest, {minutes:.0f} minutes: {'; '.join(told)}"
 
 

@@ -1,5 +1,7 @@
 """Organisations cannot see each other, and members see the datasets that are shared with them."""
 
+import tracemalloc
+
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
@@ -9,8 +11,10 @@ from service.accounts import api_keys, tenants
 from service.core.errors import Conflict, NotPermitted
 from service.core.principal import DEFAULT_TENANT, Principal
 from service.datasets import members
+from service.db import tenant_filter
 from service.db.statements import cached_statement
 from service.db.tables import Audit, Dataset, Tenant
+from service.db.tenant_filter import Visible
 from service.exports import records as exports
 from tests.service.api.test_access import ask_about, operations
 from tests.support.factories import (
@@ -238,3 +242,27 @@ def test_nobody_gives_a_scope_that_they_do_not_have(database):
     admin = Principal("k", "Ann", Role.admin, tenant_id=DEFAULT_TENANT)
     with pytest.raises(NotPermitted), database.write(admin) as session:
         api_keys.create_key(session, name="Ben", role=Role.operator)
+
+
+def test_readers_leave_nothing_behind_and_writers_little(store):
+    make_dataset(store, shared=False)
+    readers = [person(f"reader {number}") for number in range(50)]
+
+    def read(caller: Principal) -> int:
+        with store.database.read(caller) as session:
+            return len(session.scalars(select(Dataset)).all())
+
+    assert read(readers[0]) == 0
+    before = tenant_filter._criteria.cache_info().misses
+    assert [read(one) for one in readers] == [0] * len(readers)
+    assert tenant_filter._criteria.cache_info().misses == before
+
+    tracemalloc.start()
+    try:
+        held = tracemalloc.get_traced_memory()[0]
+        for number in range(100):
+            tenant_filter._criteria(Visible("default", f"writer {number}"))
+        per_writer = (tracemalloc.get_traced_memory()[0] - held) / 100
+    finally:
+        tracemalloc.stop()
+    assert per_writer < 20_000, "the criteria share no columns"
