@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from labelaudit.enums import Verdict
 from service import review
 from service.audits.suspects import newest_completed_audit, newest_ranking
 from service.audits.whole_ranking import by_row
@@ -89,9 +88,14 @@ def _as_exported(correction: Any, class_names: list[str]) -> Correction:
 
 def _counts(standing: Iterable[CorrectionRow]) -> dict[str, int]:
     """How many labels the file changed, kept and left out."""
-    names = {Verdict.keep: "kept", Verdict.exclude: "excluded"}
-    found = Counter(names.get(one.verdict, "changed") for one in standing if one.verdict)
+    found = Counter(_effect(one) for one in standing)
     return {name: found[name] for name in ("changed", "kept", "excluded")}
+
+
+def _effect(standing: CorrectionRow) -> str:
+    if standing.corrected_label is None:
+        return "excluded"
+    return "kept" if standing.corrected_label == standing.given_label else "changed"
 
 
 def _measure(path: Path) -> tuple[int, str]:

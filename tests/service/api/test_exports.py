@@ -1,5 +1,6 @@
 """/v1/exports over HTTP; what is in the files is tested beside the exporter."""
 
+import csv
 import hashlib
 
 import pytest
@@ -83,6 +84,36 @@ def test_asking_for_an_export_is_noted_with_what_was_asked_for(uploader, admin, 
 def test_an_export_is_named_after_its_upload_version_and_format(filename, expected):
     dataset, wanted = Dataset(filename=filename), Export(dataset_version=3, format="csv")
     assert _export_name(dataset, wanted, ".csv") == expected
+
+
+def test_an_export_says_what_became_of_each_label(store, uploader, annotator, worker, dataset_id):
+    audit_id = make_audit(store, dataset_id)
+    given = uploader.get(f"/v1/audits/{audit_id}/suspects", params={"limit": 100}).json()["items"]
+    label_of = {one["sample_id"]: one["given_label"] for one in given}
+    names = uploader.get(f"/v1/datasets/{dataset_id}").json()["class_names"]
+    [other, *_] = [name for name in names if name != label_of[sample_id(2)]]
+    decisions = [
+        {"sample_id": sample_id(0), "verdict": "keep"},
+        {"sample_id": sample_id(1), "verdict": "relabel", "corrected_label": label_of[sample_id(1)]},
+        {"sample_id": sample_id(2), "verdict": "relabel", "corrected_label": other},
+        {"sample_id": sample_id(3), "verdict": "exclude"},
+        {"sample_id": sample_id(4), "verdict": "skip"},
+    ]
+    answer = annotator.post(f"/v1/audits/{audit_id}/corrections", json={"corrections": decisions})
+    assert answer.status_code == 201, answer.text
+    path = f"/v1/datasets/{dataset_id}/exports"
+    location = uploader.post(path, json={"format": "csv"}).headers["location"]
+    assert run_one(worker)
+    export = uploader.get(location).json()
+    assert export["counts"] == {"changed": 1, "kept": 2, "excluded": 1}
+    rows = list(csv.DictReader(uploader.get(export["download_url"]).text.splitlines()))
+    by_id = {row["sample_id"]: row for row in rows}
+    assert by_id[sample_id(2)]["corrected_label"] == other
+    assert by_id[sample_id(2)]["annotator"] == "the annotator"
+    assert by_id[sample_id(2)]["verdict"] == "relabel"
+    assert label_of.keys() - by_id.keys() == {sample_id(3)}, "what is excluded is left out"
+    assert by_id[sample_id(5)]["annotator"] == by_id[sample_id(5)]["verdict"] == ""
+    assert by_id[sample_id(5)]["corrected_label"] == label_of[sample_id(5)]
 
 
 def test_tasks_of_label_studio_have_what_the_newest_audit_suggests(
