@@ -18,7 +18,7 @@ class InstanceTransition(MatrixLoss):
     `-log sum_k s_k T(x)[k, y]` with `T(x) = softmax_rows(V0 + sum_r a_r(h) V_r)`, where
     V0 = log T is the given or estimated matrix (see `MatrixLoss`), h the network's representation,
     a a linear function of it that sends no gradient back into the network, and the V_r, 0 at the
-    start, are learned after the warm-up (with a given T, after as many epochs of forward loss).
+    start, are learned once T is settled (with a given T, after `warm_up` of the epochs).
     `lambda_mixture` |a|^2 and `mu_distance` |T(x) - T|_F^2 keep T(x) near T: the data alone cannot
     tell a T(x) from a prediction that explains the same labels. With V_r = 0 this is forward
     correction.
@@ -46,7 +46,7 @@ class InstanceTransition(MatrixLoss):
                 f"classes, not {n_classes}; use the objective forward."
             )
         super().__init__(setting, warm_up=warm_up, parts=parts, **options)  # type: ignore[arg-type]
-        self.unlock_epoch = max(self.warm_epochs, round(warm_up * setting.epochs))
+        self.unlock_epoch = max(self.estimates[-1], round(warm_up * setting.epochs))
         self.lambda_mixture, self.mu_distance, self.rate = lambda_mixture, mu_distance, rate
         bound = max(1, setting.features) ** -0.5
         mixture = torch.empty((replicas, setting.features, parts))

@@ -21,11 +21,13 @@ class MatrixLoss(WarmedUp):
 
     Without a given matrix the first `warm_up` share of the epochs (at least one) trains with cross
     entropy. Over the later half of them the softmax of every sample is averaged, over replicas too,
-    and at their end T is estimated from it (`estimation.estimate`), one T for all replicas.
+    and at their end T is estimated from it (`estimation.estimate`), one T for all replicas. That
+    early, the network does not know the classes well, and T overstates the noise: at `again` of the
+    epochs T is estimated once more, from what the network predicts after training with the first.
     """
 
     matrix: Tensor  # (C, C), all zero until it is known
-    sums: Tensor  # (N, C), or empty where T is given
+    sums: Tensor  # (N, C), or empty where T is given or was estimated for the last time
 
     def __init__(
         self,
@@ -34,11 +36,13 @@ class MatrixLoss(WarmedUp):
         noise_matrix: list[list[float]] | None,
         matrix_source: str,
         warm_up: float,
+        again: float,
         **options: Any,
     ) -> None:
         super().__init__(
             setting,
             warm_up=0.0 if noise_matrix is not None else warm_up,
+            again=again,
             noise_matrix=noise_matrix,
             matrix_source=matrix_source,
             **options,
@@ -54,6 +58,8 @@ class MatrixLoss(WarmedUp):
             self.register_buffer("sums", torch.zeros((n_samples, n_classes)))
             self.warm_epochs = max(1, self.warm_epochs)
             self.warm = True
+        # numbers of epochs after which T is estimated
+        self.estimates = once_and_again(self.warm_epochs, again, setting)
         self.epoch = 0
 
     def prepare(self, matrix: Matrix) -> None:
@@ -64,15 +70,19 @@ class MatrixLoss(WarmedUp):
         self.epoch = epoch
 
     def forward(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:
-        if self.warm and self.epoch >= self.warm_epochs // 2:
+        if len(self.sums) and self.epoch >= self._next_estimate() // 2:
             self.sums[indices] += logits.detach().softmax(2).mean(1).float()
         return super().forward(logits, targets, indices)
 
     def end_epoch(self, epoch: int) -> None:
-        if len(self.sums) and epoch == self.warm_epochs - 1:
+        if len(self.sums) and epoch + 1 in self.estimates:
             probabilities = (self.sums / self.sums.sum(1, keepdim=True)).cpu().numpy()
-            self.sums = self.sums[:0]
             self._adopt(estimate(self.source, probabilities, self.setting.targets.cpu().numpy()))
+            last = epoch + 1 == self.estimates[-1]
+            self.sums = self.sums[:0] if last else torch.zeros_like(self.sums)
+
+    def _next_estimate(self) -> int:
+        return next(one for one in self.estimates if one > self.epoch)
 
     def noise_matrix(self) -> Tensor | None:
         return self.matrix if bool(self.matrix.any()) else None
@@ -90,6 +100,11 @@ class MatrixLoss(WarmedUp):
             matrix = matrix / matrix.sum(1, keepdims=True)
         self.matrix.copy_(torch.from_numpy(matrix))
         self.prepare(matrix)
+
+
+def once_and_again(first: int, again: float, setting: Setting) -> list[int]:
+    """Numbers of epochs, ascending: the first, and a later share of all if it is later."""
+    return sorted({first, max(first, round(again * setting.epochs))})
 
 
 def log_mixture(log_probs: Tensor, log_columns: Tensor) -> Tensor:

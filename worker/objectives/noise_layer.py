@@ -9,6 +9,7 @@ from worker.objectives.base import (
     log_p_given,
     of_given,
 )
+from worker.objectives.confusion import Confusion
 from worker.objectives.matrix_loss import log_mixture
 
 _TINY = 1e-8  # keeps the gradient of log T finite where the projection has set T to 0
@@ -26,8 +27,8 @@ class NoiseLayer(Objective):
 
     `projected` clips T at 0 and renormalises its rows after each step. `softmax` (Goldberger and
     Ben-Reuven, ICLR 2017) keeps T as a softmax of free rows, started from how the network's
-    predictions stood to the given labels in the last frozen epoch. `weight_decay` is a ridge on the
-    free parameters, seen before the projection.
+    predictions stood to the given labels in the last frozen epoch, and once more at `again` of the
+    epochs. `weight_decay` is a ridge on the free parameters, seen before the projection.
 
     `outliers` adds a class for samples of no class: an output of its own on the network's
     representation, of which `outlier_alpha` are labelled as such and the rest evenly as any class;
@@ -35,7 +36,6 @@ class NoiseLayer(Objective):
     """
 
     name = "noise_layer"
-    confusion: Tensor  # (K, C, C) predicted x given, of the last frozen epoch
 
     def __init__(
         self,
@@ -45,19 +45,18 @@ class NoiseLayer(Objective):
         lambda_trace: float,
         weight_decay: float,
         frozen: float,
+        again: float,
         rate: float,
         outliers: bool,
         outlier_alpha: float,
     ) -> None:
-        super().__init__(setting, form=form, frozen=frozen)
+        super().__init__(setting, form=form, frozen=frozen, again=again)
         self.softmax, self.rate = form == "softmax", rate
         self.lambda_trace, self.ridge = lambda_trace, weight_decay
-        self.frozen_epochs = round(frozen * setting.epochs)
         n_classes, replicas = setting.n_classes, setting.replicas
         identity = torch.eye(n_classes).expand(replicas, -1, -1).clone()
         self.weight = nn.Parameter(identity, requires_grad=False)  # (K, C, C) row = true class
-        self.register_buffer("confusion", torch.zeros((replicas, n_classes, n_classes)))
-        self.counting = False
+        self.confusion = Confusion(setting, frozen=frozen, again=again)
         self.outlier_alpha = outlier_alpha if outliers else None
         if outliers:
             self.outlier_weight = nn.Parameter(torch.zeros((replicas, setting.features)))
@@ -71,11 +70,11 @@ class NoiseLayer(Objective):
     def start_epoch(self, epoch: int) -> None:
         if self.outlier_alpha is not None:
             return
-        if epoch >= self.frozen_epochs and not self.unlocked:
-            if self.softmax:
-                self._start_from_confusion()
+        starts = self.confusion.starts_at(epoch)
+        if starts and self.softmax:
+            self.weight.data.copy_(self.confusion.take().log())
+        if epoch >= self.confusion.frozen_epochs:
             self.weight.requires_grad_(True)
-        self.counting = epoch == self.frozen_epochs - 1
 
     def observe(self, representation: Tensor) -> None:
         if self.outlier_alpha is not None and self.setting.features:
@@ -85,8 +84,8 @@ class NoiseLayer(Objective):
     def forward(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:  # noqa: ARG002
         if self.outlier_alpha is not None:
             return self._with_outliers(logits, targets, self.outlier_alpha)
-        if self.counting:
-            self._count(logits, targets)
+        if self.softmax:
+            self.confusion.count(logits, targets)
         if not self.unlocked:
             return -log_p_given(logits, targets)
         matrix = self.matrix()
@@ -116,20 +115,6 @@ class NoiseLayer(Objective):
 
     def noise_matrix(self) -> Tensor | None:
         return self.matrix().detach().mean(0)
-
-    @torch.no_grad()
-    def _count(self, logits: Tensor, targets: Tensor) -> None:
-        n_classes, replicas = logits.shape[2], logits.shape[1]
-        replica = torch.arange(replicas, device=logits.device)
-        cell = (replica * n_classes + logits.argmax(2)) * n_classes + targets.unsqueeze(1)
-        ones = torch.ones_like(cell, dtype=self.confusion.dtype).view(-1)
-        self.confusion.view(-1).index_add_(0, cell.view(-1), ones)
-
-    @torch.no_grad()
-    def _start_from_confusion(self) -> None:
-        counts = self.confusion + torch.eye(self.confusion.shape[1]).to(self.confusion)
-        counts = counts + 1.0 / counts.shape[1]
-        self.weight.copy_((counts / counts.sum(2, keepdim=True)).log())
 
     def _with_outliers(self, logits: Tensor, targets: Tensor, alpha: float) -> Tensor:
         n_classes = logits.shape[2]

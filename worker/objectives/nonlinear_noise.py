@@ -1,6 +1,7 @@
 """Noise models of the form softmax(W s): a linear layer on the softmax output, then a softmax."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +10,10 @@ from worker.objectives.base import (
     Draws,
     Objective,
     Setting,
+    log_p_given,
     of_given,
 )
+from worker.objectives.confusion import Confusion
 
 
 def start_scale(confidence: float, n_classes: int) -> float:
@@ -23,16 +26,51 @@ def start_scale(confidence: float, n_classes: int) -> float:
 
 
 class SoftmaxNoise(Objective):
-    """`W` (K, C, C), row = given label, column = true class, started at c times the identity."""
+    """`W` (K, C, C), row = given label, column = true class.
 
-    start: Tensor
+    The first `frozen` share of the epochs trains with cross entropy. Then, and once more at `again`
+    of the epochs, W starts from how the network's predictions stood to the given labels, as a
+    column of log T for each class. Without frozen epochs W first starts at c times the identity
+    (see `start_scale`).
+    """
 
-    def __init__(self, setting: Setting, *, confidence: float, rate: float, **options: object):
-        super().__init__(setting, confidence=confidence, rate=rate, **options)
+    start: Tensor  # (K, C, C)
+
+    def __init__(
+        self,
+        setting: Setting,
+        *,
+        confidence: float,
+        frozen: float,
+        again: float,
+        rate: float,
+        **options: object,
+    ) -> None:
+        given = {"confidence": confidence, "frozen": frozen, "again": again, "rate": rate}
+        super().__init__(setting, **given, **options)
         self.rate = rate
+        self.confusion = Confusion(setting, frozen=frozen, again=again)
         start = start_scale(confidence, setting.n_classes) * torch.eye(setting.n_classes)
-        self.weight = nn.Parameter(start.expand(setting.replicas, -1, -1).clone())
-        self.register_buffer("start", start)
+        start = start.expand(setting.replicas, -1, -1).clone()
+        self.weight = nn.Parameter(start, requires_grad=not self.confusion.frozen_epochs)
+        self.register_buffer("start", start.clone())
+
+    @property
+    def frozen(self) -> bool:
+        return not self.weight.requires_grad
+
+    def start_epoch(self, epoch: int) -> None:
+        if self.confusion.starts_at(epoch) and epoch:
+            self.start.copy_(self.confusion.take().log().transpose(1, 2))
+            self.weight.data.copy_(self.start)
+            self.weight.requires_grad_(True)
+
+    def forward(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:  # noqa: ARG002
+        self.confusion.count(logits, targets)
+        return -log_p_given(logits, targets) if self.frozen else self.loss(logits, targets)
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        raise NotImplementedError
 
     def through(self, probs: Tensor, weight: Tensor) -> Tensor:
         """W s for (B, K, C) probabilities: (B, K, C)."""
@@ -49,19 +87,17 @@ class DropoutNoiseLayer(SoftmaxNoise):
     `-log softmax(dropout(W s))_y`, W trained jointly with the network and no part of what is
     predicted. The authors drop the layer's outputs with probability .1 (`drop = output`); their
     abstract speaks of its weights (`drop = weight`). Both scale what stays by 1 / (1 - p). How W
-    starts is not published: c times the identity here (see `start_scale`).
+    starts is not published (see `SoftmaxNoise`).
     """
 
     name = "dropout_noise_layer"
 
-    def __init__(
-        self, setting: Setting, *, dropout: float, drop: str, confidence: float, rate: float
-    ) -> None:
-        super().__init__(setting, confidence=confidence, rate=rate, dropout=dropout, drop=drop)
+    def __init__(self, setting: Setting, *, dropout: float, drop: str, **options: Any) -> None:
+        super().__init__(setting, dropout=dropout, drop=drop, **options)
         self.dropout, self.drop_weights = dropout, drop == "weight"
         self.draws = Draws(setting.generator)
 
-    def forward(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:  # noqa: ARG002
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         probs = logits.softmax(2)
         if not self.training or self.dropout == 0:
             scores = self.through(probs, self.weight)
@@ -98,20 +134,20 @@ class QuasiClustering(SoftmaxNoise):
         beta: float,
         beta_ramp: float,
         detach_target: bool,
-        confidence: float,
         pull: float,
-        rate: float,
+        **options: Any,
     ) -> None:
-        super().__init__(setting, confidence=confidence, rate=rate, alpha=alpha, beta=beta)
+        super().__init__(setting, alpha=alpha, beta=beta, pull=pull, **options)
         self.alpha, self.target_beta, self.beta = alpha, beta, beta
         self.ramp_epochs = beta_ramp * setting.epochs
         self.detach_target, self.pull = detach_target, pull
 
     def start_epoch(self, epoch: int) -> None:
+        super().start_epoch(epoch)
         reached = epoch / self.ramp_epochs if self.ramp_epochs else 1.0
         self.beta = self.target_beta * min(1.0, reached)
 
-    def forward(self, logits: Tensor, targets: Tensor, indices: Tensor) -> Tensor:  # noqa: ARG002
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         log_probs = logits.log_softmax(2)
         probs = log_probs.exp()
         noise = -of_given(self.through(probs, self.weight).log_softmax(2), targets)

@@ -1,7 +1,7 @@
 """An option of an objective, and an objective as people see it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -69,9 +69,16 @@ class ObjectiveSpec:
     paper: str
     use_when: str
     options: tuple[Option, ...] = field(default=())
+    # a choice of an option -> the defaults of others that it changes
+    defaults_with: Mapping[tuple[str, str], Mapping[str, OptionValue]] = field(default_factory=dict)
 
-    def defaults(self) -> dict[str, OptionValue]:
-        return {option.name: option.default for option in self.options}
+    def defaults(self, given: Mapping[str, Any]) -> dict[str, OptionValue]:
+        """Of all options, beside those that are given."""
+        found = {option.name: option.default for option in self.options}
+        for (name, choice), others in self.defaults_with.items():
+            if given.get(name, found[name]) == choice:
+                found |= others
+        return found
 
 
 def as_noise_matrix(name: str, value: Any) -> Matrix:

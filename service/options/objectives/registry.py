@@ -32,7 +32,9 @@ def resolve_options(objective: str, options: Mapping[str, Any]) -> dict[str, Opt
         allowed = ", ".join(known) or "none"
         raise BadInput(f"{objective} has no option {', '.join(unknown)}. Its options: {allowed}.")
     try:
-        resolved = spec.defaults() | {name: known[name].check(v) for name, v in options.items()}
+        resolved = spec.defaults(options) | {
+            name: known[name].check(v) for name, v in options.items()
+        }
         if resolved.get("noise_matrix") is not None and "matrix_source" not in options:
             resolved["matrix_source"] = "given"
         transition.check_sources(resolved)

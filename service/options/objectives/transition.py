@@ -12,15 +12,22 @@ _SOURCE = (
            "ours", choices=("confident_joint", "anchors", "em", "given")),
     Option("warm_up", 0.2, "share of the epochs that train with cross entropy first; T is "
            "estimated at their end (with a given T: 0 epochs)", "ours", 0.05, 0.95),
+    Option("again", 0.5, "share of the epochs after which T is estimated once more; at most "
+           "warm_up: never", "ours", 0.0, 0.95),
 )  # fmt: skip
 _UNLOCK = Option(
-    "frozen", 0.1, "share of the epochs that the noise model stays at its start", "ours", 0.0, 1.0
+    "frozen", 0.3, "share of the epochs that the noise model stays at its start", "ours", 0.0, 1.0
 )
 _RATE = Option(
     "rate", 1.0, "learning rate of the noise model as a multiple of the network's", "ours", 0, 100
 )
+_AGAIN = Option(
+    "again", 0.5, "share of the epochs after which the noise model starts once more from how the "
+    "network's predictions stand to the given labels; at most frozen: never", "ours", 0.0, 0.95,
+)  # fmt: skip
 _CONFIDENCE = Option(
-    "confidence", 0.9, "probability that the noise model's start leaves a certain prediction",
+    "confidence", 0.9, "without frozen epochs: the probability that the noise model's start leaves "
+    "a certain prediction",
     "ours", 0.5, 0.9999,
 )  # fmt: skip
 
@@ -68,13 +75,18 @@ SPECS = (
             Option("lambda_trace", 0.01, "weight of the trace of T, which pulls noise into T",
                    "ours", 0.0, 10.0),
             Option("weight_decay", 0.0, "ridge on the noise layer's weights", "ours", 0.0, 10.0),
-            _UNLOCK,
-            _RATE,
+            Option("frozen", 0.1, "share of the epochs that T stays at its start; .3 with softmax",
+                   "ours", 0.0, 1.0),
+            Option("again", 0.5, "with softmax: share of the epochs after which T starts once more "
+                   "from the network's confusion; at most frozen: never", "ours", 0.0, 0.95),
+            Option("rate", 10.0, "learning rate of T as a multiple of the network's; 1 with "
+                   "softmax", "ours", 0.0, 100.0),
             Option("outliers", False, "add a class for samples of no class; T stays fixed",
                    "paper"),
             Option("outlier_alpha", 0.1, "share of the outliers that are labelled as such",
                    "ours", 0.0, 0.99),
         ),
+        defaults_with={("form", "softmax"): {"frozen": 0.3, "rate": 1.0}},
     ),
     ObjectiveSpec(
         name="dropout_noise_layer",
@@ -86,6 +98,8 @@ SPECS = (
                    "authors' code", 0.0, 0.9),
             Option("drop", "output", "what is dropped: outputs of the layer, or its weights",
                    "authors' code", choices=("output", "weight")),
+            _UNLOCK,
+            _AGAIN,
             _CONFIDENCE,
             _RATE,
         ),
@@ -103,6 +117,8 @@ SPECS = (
             Option("beta_ramp", 0.2, "share of the epochs over which beta rises from 0",
                    "ours", 0.0, 1.0),
             Option("detach_target", False, "let no gradient flow through the target", "ours"),
+            _UNLOCK,
+            _AGAIN,
             _CONFIDENCE,
             Option("pull", 1e-3, "weight of the squared distance of the noise model to its start",
                    "ours", 0.0, 10.0),
@@ -121,7 +137,7 @@ SPECS = (
             Option("lambda_mixture", 1e-2, "weight of |a(h)|^2", "ours", 0.0, 10.0),
             Option("mu_distance", 0.1, "weight of the squared distance of T(x) to T",
                    "ours", 0.0, 100.0),
-            Option("rate", 0.1, "learning rate of T(x) as a multiple of the network's",
+            Option("rate", 1.0, "learning rate of T(x) as a multiple of the network's",
                    "ours", 0.0, 100.0),
         ),
     ),

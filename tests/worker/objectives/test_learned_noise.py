@@ -145,7 +145,7 @@ def test_the_softmax_form_starts_from_the_networks_confusion() -> None:
     for replica in range(2):
         for sample in range(6):
             counts[replica, logits[sample, replica].argmax(), targets[sample]] += 1
-    torch.testing.assert_close(objective.confusion, counts)
+    torch.testing.assert_close(objective.confusion.counts, counts)
     objective.start_epoch(5)
     start = counts + torch.eye(3) + 1 / 3
     torch.testing.assert_close(objective.matrix(), start / start.sum(2, keepdim=True))
@@ -173,12 +173,12 @@ def test_an_outlier_class_reads_the_networks_representation(tmp_path: Path) -> N
 def test_the_start_lets_a_certain_prediction_out_with_the_wanted_confidence() -> None:
     assert start_scale(0.9, 10) == pytest.approx(math.log(81))
     for name in ("dropout_noise_layer", "nnaqc"):
-        matrix = build(name, n_classes=10, confidence=0.9).noise_matrix()
+        matrix = build(name, n_classes=10, confidence=0.9, frozen=0.0).noise_matrix()
         torch.testing.assert_close(matrix.diagonal(), torch.full((10,), 0.9).double())
 
 
 def test_without_dropout_the_layer_is_a_softmax_of_a_linear_map() -> None:
-    objective = build("dropout_noise_layer", dropout=0.0)
+    objective = build("dropout_noise_layer", frozen=0.0, dropout=0.0)
     logits, targets, indices = a_batch()
     scores = start_scale(0.9, 3) * logits.softmax(2)
     wanted = torch.nn.functional.cross_entropy(
@@ -189,8 +189,8 @@ def test_without_dropout_the_layer_is_a_softmax_of_a_linear_map() -> None:
 
 @pytest.mark.parametrize("drop", ["output", "weight"])
 def test_dropout_is_off_in_evaluation_and_keeps_the_mean_in_training(drop: str) -> None:
-    objective = build("dropout_noise_layer", drop=drop, dropout=0.5)
-    still = build("dropout_noise_layer", dropout=0.0)(*a_batch())
+    objective = build("dropout_noise_layer", frozen=0.0, drop=drop, dropout=0.5)
+    still = build("dropout_noise_layer", frozen=0.0, dropout=0.0)(*a_batch())
     assert not torch.equal(objective(*a_batch()), objective(*a_batch()))
     kept = objective._kept(torch.zeros((100_000, 1), dtype=torch.float64))
     assert sorted(kept.unique().tolist()) == [0.0, 2.0]
@@ -199,7 +199,9 @@ def test_dropout_is_off_in_evaluation_and_keeps_the_mean_in_training(drop: str) 
 
 
 def nnaqc_with(weight: list[list[float]], **options: Any) -> Objective:
-    objective = build("nnaqc", beta_ramp=0.0, pull=0.0, replicas=1, n_samples=1, **options)
+    objective = build(
+        "nnaqc", frozen=0.0, beta_ramp=0.0, pull=0.0, replicas=1, n_samples=1, **options
+    )
     with torch.no_grad():
         objective.weight.copy_(torch.tensor([weight]))
     return objective
@@ -226,7 +228,7 @@ def test_nnaqc_pulls_little_where_the_network_is_certain_and_disagrees(
 
 
 def test_nnaqc_without_its_parts_is_cross_entropy() -> None:
-    objective = build("nnaqc", alpha=0.0, beta=0.0)
+    objective = build("nnaqc", frozen=0.0, alpha=0.0, beta=0.0)
     torch.testing.assert_close(objective(*a_batch()), build("cross_entropy")(*a_batch()))
 
 
@@ -235,7 +237,7 @@ def test_nnaqc_can_hold_its_target() -> None:
     for detach in (False, True):
         logits, targets, indices = a_batch()
         logits.requires_grad_()
-        objective = build("nnaqc", alpha=0.0, beta=1.0, detach_target=detach)
+        objective = build("nnaqc", frozen=0.0, alpha=0.0, beta=1.0, detach_target=detach)
         objective(logits, targets, indices).sum().backward()
         gradients.append(logits.grad)
     assert gradients[0].abs().sum() > 0
@@ -244,7 +246,7 @@ def test_nnaqc_can_hold_its_target() -> None:
 
 
 def test_nnaqc_raises_beta_from_zero() -> None:
-    objective = build("nnaqc", beta=0.4, beta_ramp=0.5, epochs=8)
+    objective = build("nnaqc", frozen=0.0, beta=0.4, beta_ramp=0.5, epochs=8)
     seen = []
     for epoch in (0, 1, 2, 4, 7):
         objective.start_epoch(epoch)

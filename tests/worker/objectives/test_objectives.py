@@ -50,7 +50,7 @@ def test_the_worker_implements_exactly_the_declared_objectives() -> None:
 def test_every_objective_takes_its_declared_options_and_returns_one_loss_per_replica(
     name: str, batch: tuple[Tensor, Tensor, Tensor]
 ) -> None:
-    options: dict[str, Any] = DECLARED[name].defaults()
+    options: dict[str, Any] = DECLARED[name].defaults({})
     objective = make(name, **options).double()
     losses = objective(*batch)
     assert losses.shape == (6, 3)
