@@ -252,6 +252,11 @@ class Client(AccountsMixin):
             raise JobFailedError(export.problem or {"title": f"The export was {export.status}"})
         return download(self._transport, f"/v1/exports/{export_id}/file", Path(destination))
 
+    def labeling_config(self, dataset_id: str) -> str:
+        """The labeling configuration, as XML, of a Label Studio project for a dataset's tasks."""
+        path = f"{dataset_path(dataset_id)}/label-studio/config"
+        return self._transport.request("GET", path).text
+
     # ------------------------------------------------------------------------------- training menu
 
     def objectives(self) -> list[ObjectiveRead]:
