@@ -25,6 +25,7 @@ from labelaudit.client.session_file import Address, find_address
 from labelaudit.client.transport import Transport, idempotency_key
 from labelaudit.client.upload import upload_file
 from labelaudit.client.upload_source import OnBytes
+from labelaudit.client.webhooks import WebhooksMixin
 from labelaudit.enums import FINISHED, UNFINISHED, JobStatus
 from labelaudit.schemas import (
     AnnotatorPage,
@@ -40,7 +41,7 @@ from labelaudit.schemas import (
 POLL_SECONDS = 0.3
 
 
-class Client(AccountsMixin):
+class Client(AccountsMixin, WebhooksMixin):
     """A connection to one service.
 
     The address is the one given, else LABELAUDIT_URL and LABELAUDIT_TOKEN, else the one that

@@ -1079,6 +1079,7 @@ declare namespace Api {
     description: string;
     enabled: boolean;
     disabled_reason: string | null;
+    old_secret_until: string | null;
     created_by: Person;
     created_at: string;
     secret: string;
@@ -1091,6 +1092,7 @@ declare namespace Api {
     description: string;
     enabled: boolean;
     disabled_reason: string | null;
+    old_secret_until: string | null;
     created_by: Person;
     created_at: string;
   };
