@@ -25,6 +25,7 @@ from labelaudit.client.session_file import Address, find_address
 from labelaudit.client.transport import Transport, idempotency_key
 from labelaudit.client.upload import upload_file
 from labelaudit.client.upload_source import OnBytes
+from labelaudit.client.webhooks import WebhooksMixin
 from labelaudit.enums import FINISHED, UNFINISHED, JobStatus
 from labelaudit.schemas import (
     AnnotatorPage,
@@ -40,7 +41,7 @@ from labelaudit.schemas import (
 POLL_SECONDS = 0.3
 
 
-class Client(AccountsMixin):
+class Client(AccountsMixin, WebhooksMixin):
     """A connection to one service.
 
     The address is the one given, else LABELAUDIT_URL and LABELAUDIT_TOKEN, else the one that
@@ -251,6 +252,11 @@ class Client(AccountsMixin):
         if export.status is not JobStatus.completed:
             raise JobFailedError(export.problem or {"title": f"The export was {export.status}"})
         return download(self._transport, f"/v1/exports/{export_id}/file", Path(destination))
+
+    def labeling_config(self, dataset_id: str) -> str:
+        """The labeling configuration, as XML, of a Label Studio project for a dataset's tasks."""
+        path = f"{dataset_path(dataset_id)}/label-studio/config"
+        return self._transport.request("GET", path).text
 
     # ------------------------------------------------------------------------------- training menu
 

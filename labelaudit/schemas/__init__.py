@@ -70,6 +70,16 @@ from labelaudit.schemas.keys import (
     TenantRead,
     TenantUpdate,
 )
+from labelaudit.schemas.label_studio import (
+    LabelStudioHealth,
+    LabelStudioIgnored,
+    LabelStudioPredict,
+    LabelStudioPrediction,
+    LabelStudioPredictions,
+    LabelStudioSetup,
+    LabelStudioVersion,
+    LabelStudioVersions,
+)
 from labelaudit.schemas.models import (
     MAX_PREDICTED,
     ClassifierFile,
@@ -185,6 +195,14 @@ __all__ = [
     "KeyRead",
     "KeyRotate",
     "LabelProbability",
+    "LabelStudioHealth",
+    "LabelStudioIgnored",
+    "LabelStudioPredict",
+    "LabelStudioPrediction",
+    "LabelStudioPredictions",
+    "LabelStudioSetup",
+    "LabelStudioVersion",
+    "LabelStudioVersions",
     "Lease",
     "LeaseRequest",
     "LeasedSuspect",

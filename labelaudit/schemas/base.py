@@ -62,6 +62,12 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+class ToolRequest(BaseModel):
+    """What another program asks in its own words; fields that nobody reads here are ignored."""
+
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": True})
+
+
 class Page(Schema, Generic[Item]):
     """One page of a list; ask again with `cursor=next_cursor` until it is null."""
 

@@ -50,6 +50,10 @@ class WebhookRead(Schema):
     description: str
     enabled: bool = Field(description="Whether messages are sent to it.")
     disabled_reason: str | None = Field(description="Set if the service disabled it.")
+    old_secret_until: datetime | None = Field(
+        description="Until when messages are also signed with the secret before the current one; "
+        "null if there is none."
+    )
     created_by: Person
     created_at: datetime
 

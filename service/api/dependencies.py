@@ -4,13 +4,14 @@ A session shows what its caller may see, so it always needs a caller. Each route
 that its caller needs, with one of the types at the end of this file.
 """
 
+import base64
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Security
-from fastapi.openapi.models import HTTPBearer
+from fastapi.openapi.models import HTTPBase, HTTPBearer
 from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.orm import Session
@@ -23,7 +24,7 @@ from service.accounts.last_used import LastUsed
 from service.accounts.refusals import Refusals
 from service.api import cookies
 from service.api.budget import Budget
-from service.api.document import KEY
+from service.api.document import KEY, KEY_AS_PASSWORD
 from service.api.pictures import Pictures
 from service.api.rate_limit import Limit
 from service.audits.event_poller import EventPoller
@@ -109,12 +110,15 @@ async def resources(request: Request) -> Resources:
 ResourcesDep = Annotated[Resources, Depends(resources)]
 
 
-def authenticated(request: Request) -> Principal:
+def authenticated(request: Request, *, as_password: bool = False) -> Principal:
     """The owner of the request's API key or cookie. The key comes first: it needs no
-    defence against cross-site requests."""
+    defence against cross-site requests. `as_password`: it may be that of HTTP basic
+    authentication."""
     resources = resources_of(request)
     scheme, credentials = get_authorization_scheme_param(request.headers.get("authorization"))
     token = credentials if scheme.lower() == "bearer" else ""  # a proxy may use another scheme
+    if as_password and scheme.lower() == "basic":
+        token = _password(credentials)
     cookie = None if token else cookies.read(request)
     if not token and cookie is None:
         raise NotAuthenticated("Send an API key as `Authorization: Bearer la_…`.")
@@ -127,6 +131,18 @@ def authenticated(request: Request) -> Principal:
     resources.calls.count(found.key_id)
     resources.last_used.record(found)
     return _with_request(found, request)
+
+
+def _password(credentials: str) -> str:
+    """Of HTTP basic authentication; the user is not looked at."""
+    try:
+        user_and_password = base64.b64decode(credentials, validate=True).decode()
+    except ValueError:
+        raise NotAuthenticated(
+            "The `Authorization` header is no valid HTTP basic authentication. Send any user, and "
+            "an API key as the password."
+        ) from None
+    return user_and_password.partition(":")[2]
 
 
 def provider(request: Request, resources: ResourcesDep) -> oidc.Provider:
@@ -214,7 +230,7 @@ class require(SecurityBase):
         self.scheme_name = KEY
 
     def __call__(self, request: Request) -> Principal:
-        caller = authenticated(request)
+        caller = self.authenticate(request)
         if self.scopes and not any(map(caller.may, self.scopes)):
             resources_of(request).log_refusal(request, caller)
             needed = " or ".join(f"`{scope}`" for scope in self.scopes)
@@ -224,6 +240,22 @@ class require(SecurityBase):
             )
         return caller
 
+    def authenticate(self, request: Request) -> Principal:
+        return authenticated(request)
+
+
+class require_from_tool(require):
+    """The same for annotation tools, which can send an API key as a password only. Such routes
+    change nothing: a browser sends a password that it remembers with requests of other pages."""
+
+    def __init__(self, *scopes: Scope) -> None:
+        super().__init__(*scopes)
+        self.model = HTTPBase(scheme="basic")
+        self.scheme_name = KEY_AS_PASSWORD
+
+    def authenticate(self, request: Request) -> Principal:
+        return authenticated(request, as_password=True)
+
 
 def needing(*scopes: Scope) -> Any:
     """The caller, who needs one of the scopes, as a dependency that the document describes."""
@@ -232,6 +264,9 @@ def needing(*scopes: Scope) -> Any:
 
 Anyone = Annotated[Principal, needing()]
 Reader = Annotated[Principal, needing(Scope.review_read)]
+ReadingTool = Annotated[
+    Principal, Security(require_from_tool(Scope.review_read), scopes=[Scope.review_read])
+]
 Annotator = Annotated[Principal, needing(Scope.review_write)]
 Uploader = Annotated[Principal, needing(Scope.datasets_write)]
 Auditor = Annotated[Principal, needing(Scope.audits_run)]

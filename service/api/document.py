@@ -10,7 +10,7 @@ from labelaudit.schemas import Problem
 from service.api.examples import give_example, read_examples
 from service.api.vocabulary import DESCRIPTIONS
 
-KEY, COOKIE = "ApiKey", "SessionCookie"
+KEY, COOKIE, KEY_AS_PASSWORD = "ApiKey", "SessionCookie", "ApiKeyAsPassword"
 SECURITY_SCHEMES = {
     KEY: {
         "type": "http",
@@ -23,6 +23,12 @@ SECURITY_SCHEMES = {
         "name": "__Host-labelaudit",
         "description": "The session of a signed-in browser. Over plain HTTP its name is "
         "`labelaudit-PORT`. Requests that change something also need the header `X-CSRF: 1`.",
+    },
+    KEY_AS_PASSWORD: {
+        "type": "http",
+        "scheme": "basic",
+        "description": "An API key as the password, with any user: for annotation tools, which can "
+        "send nothing else.",
     },
 }
 RETRY_AFTER = {
@@ -71,6 +77,7 @@ TAGS = {
     "people": "Review settings, assignments and the work of each person.",
     "classifier": "The classifier that an audit trains on the cleaned labels.",
     "exports": "Corrected datasets as files.",
+    "annotation tools": "Label Studio: the configuration of a project, and an audit as its model.",
     "members": "People with access to a dataset.",
     "keys": "API keys, and your own identity.",
     "sessions": "Signed-in browsers and single sign-on.",
@@ -107,7 +114,7 @@ def produces(
 def _content(media_type: str) -> dict[str, Any]:
     if media_type == "text/event-stream":
         return {}  # a schema would describe each event's data, which the description does
-    is_text = media_type.startswith("text/") or media_type.endswith("+xml")
+    is_text = media_type.startswith("text/") or media_type.endswith(("+xml", "/xml"))
     return {"schema": {"type": "string"} if is_text else {"type": "string", "format": "binary"}}
 
 
@@ -197,8 +204,10 @@ def _describe_security(operation: dict[str, Any]) -> None:
     if "security" not in operation:
         operation["security"] = []
         return
-    scopes = [scope for one in operation["security"] for scope in one[KEY]]
-    operation["security"] = [{KEY: []}, {COOKIE: []}]
+    derived = [named for one in operation["security"] for named in one.items()]
+    scopes = [scope for _, some in derived for scope in some]
+    others: list[dict[str, list[str]]] = [{name: []} for name, _ in derived if name != KEY]
+    operation["security"] = [{KEY: []}, {COOKIE: []}, *others]
     if scopes:
         operation["x-scopes"] = scopes
         needed = " or ".join(f"`{scope}`" for scope in scopes)

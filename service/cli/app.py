@@ -42,6 +42,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     corrections.revert,
     audits.rerank,
     datasets.export,
+    datasets.labeling_config,
     datasets.datasets,
     datasets.columns,
     datasets.annotators,

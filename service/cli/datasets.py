@@ -1,4 +1,4 @@
-"""`datasets`, `columns`, `annotators`, `export`, `delete`: manage datasets."""
+"""`datasets`, `columns`, `annotators`, `export`, `labeling-config`, `delete`: manage datasets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -142,6 +142,12 @@ def export(
     with connect(data_dir, url) as client:
         path = client.export(dataset_id, format, output, dataset_version=dataset_version)
     show.out.print(show.plain(path))
+
+
+def labeling_config(dataset_id: DatasetId, url: Url = None, data_dir: DataDir = None) -> None:
+    """Print the labeling configuration of a Label Studio project for a dataset's tasks."""
+    with connect(data_dir, url) as client:
+        typer.echo(client.labeling_config(dataset_id), nl=False)
 
 
 def delete(

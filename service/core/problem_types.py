@@ -479,6 +479,13 @@ TYPES: dict[str, ProblemType] = {
             "Export as CSV, Parquet or a patch.",
         ),
         (
+            "labeling-config",
+            "A Label Studio project's labeling configuration has nothing to choose labels with, or "
+            "the one that fits this dataset cannot be written.",
+            "Use the configuration from GET …/datasets/{id}/label-studio/config, or one with "
+            "`Choices`.",
+        ),
+        (
             "label-not-encodable",
             "A corrected label has characters that the encoding of the file cannot hold.",
             "Export as CSV or Parquet, which are UTF-8.",

@@ -26,6 +26,7 @@ from service.operations.verify.files import leftovers
 from service.storage.local import Storage
 from service.storage.upload_bucket import UploadBucket
 from service.webhooks import deliveries
+from service.webhooks import records as webhooks
 
 LOCK = "cleanup"
 MIN_AGE_SECONDS = 3600.0
@@ -58,6 +59,7 @@ def clean_up(
                 access_log.delete_expired(session)
                 _delete_old_answers(session)
                 deliveries.delete_old(session)
+                webhooks.forget_old_secrets(session)
             unnamed = [key for key in keys if key.startswith(f"{encodings.FOLDER}/")]
             encodings.delete_unnamed(database, storage, unnamed)
             for key in set(keys) - set(unnamed):

@@ -31,7 +31,7 @@ class Message:
     id: str
     attempt: int
     url: str
-    secret: str
+    secrets: tuple[str, ...]
     body: bytes
 
 
@@ -51,7 +51,13 @@ def claim(session: Session, *, count: int) -> list[Message]:
     """Claim deliveries that are due, of no suspended organisation; the claim ends by itself, so
     that nothing is lost if this process dies."""
     due = session.execute(
-        select(WebhookDelivery, Webhook.url, Webhook.secret)
+        select(
+            WebhookDelivery,
+            Webhook.url,
+            Webhook.secret,
+            Webhook.old_secret,
+            Webhook.old_secret_until,
+        )
         .join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
         .join(Tenant, Tenant.id == WebhookDelivery.tenant_id)
         .where(
@@ -65,11 +71,12 @@ def claim(session: Session, *, count: int) -> list[Message]:
         .with_for_update(of=WebhookDelivery, skip_locked=True)
     ).all()
     messages = []
-    for delivery, url, secret in due:
+    for delivery, url, secret, old, until in due:
         delivery.attempts += 1
         delivery.due_at = clock() + CLAIM_SECONDS
         body = delivery.body.encode()
-        messages.append(Message(delivery.id, delivery.attempts, url, secret, body))
+        secrets = (secret, old) if old and until and until > now() else (secret,)
+        messages.append(Message(delivery.id, delivery.attempts, url, secrets, body))
     return messages
 
 

@@ -1,9 +1,10 @@
 """Endpoints that organisations register: who gets which events."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import WebhookEvent
@@ -11,10 +12,11 @@ from service.accounts import access_log
 from service.core.errors import Conflict
 from service.core.principal import Principal
 from service.db.lookup import get_row
-from service.db.tables import Webhook, new_id
+from service.db.tables import Webhook, new_id, now
 from service.webhooks.addresses import check_url
 from service.webhooks.signatures import new_secret
 
+OVERLAP = timedelta(hours=24)  # for receivers to learn a new secret
 MOST = 20  # of an organisation: each event is a request to all of them
 
 
@@ -78,6 +80,25 @@ def update_webhook(
         setattr(webhook, field, value)
     access_log.record(session, "webhook.update", webhook_id, url=webhook.url)
     return webhook
+
+
+def rotate_secret(session: Session, webhook_id: str) -> tuple[Webhook, str]:
+    """Give a webhook a new secret, which is never shown again. The one before signs messages too
+    for a while; one of an earlier rotation stops at once."""
+    webhook = get_webhook(session, webhook_id)
+    webhook.old_secret, webhook.old_secret_until = webhook.secret, now() + OVERLAP
+    webhook.secret = new_secret()
+    access_log.record(session, "webhook.rotate", webhook_id, url=webhook.url)
+    return webhook, webhook.secret
+
+
+def forget_old_secrets(session: Session) -> None:
+    """Delete secrets that sign nothing any more."""
+    session.execute(
+        update(Webhook)
+        .where(Webhook.old_secret_until <= now())
+        .values(old_secret=None, old_secret_until=None)
+    )
 
 
 def delete_webhook(session: Session, webhook_id: str) -> None:

@@ -76,7 +76,7 @@ async def _post(
             "Host": url.netloc.decode("ascii"),
             "Content-Type": "application/json",
             "User-Agent": "labelaudit-webhooks",
-            **signed_headers(message.secret, message.id, int(time.time()), message.body),
+            **signed_headers(message.secrets, message.id, int(time.time()), message.body),
         },
         # the certificate must be of the host's name, although we connect to its address
         extensions={"sni_hostname": url.raw_host.decode("ascii")},

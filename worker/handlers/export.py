@@ -13,8 +13,8 @@ from service.datasets import records as datasets
 from service.db.tables import Correction as CorrectionRow
 from service.db.tables import Dataset, Export
 from service.exports import records as exports
-from service.exports.formats import Correction, Suggestion, Suggestions, export
-from service.exports.formats.label_studio import NO_SUGGESTIONS, model_version
+from service.exports.formats import Correction, Suggestions, export
+from service.exports.formats.label_studio import NO_SUGGESTIONS, model_version, suggest
 from service.jobs.records import Claim
 from service.review.hash_chain import anchor_head
 from worker.runtime.context import Commit, Worker
@@ -60,18 +60,10 @@ def _suggestions(worker: Worker, wanted: Export, dataset: Dataset) -> Suggestion
         audit = newest_completed_audit(session, dataset.id)
         if audit is None:
             return NO_SUGGESTIONS
-        ranking_id = newest_ranking(session, audit.id).id
-    ranked = by_row(worker.database.read, dataset.id, ranking_id)
-    rows = (_suggestion(row, dataset.class_names) for row in ranked)
-    return Suggestions(model_version(audit.id), rows)
-
-
-def _suggestion(row: Any, class_names: list[str]) -> Suggestion:
-    """The suggested label of a suspect, or else the given one, with its probability."""
-    label, score = row.suggested_label, row.suggested_label_confidence or 0.0
-    if label is None:
-        label, score = row.given_label, 1 - row.p_wrong
-    return Suggestion(row.position, class_names[label], score, row.p_wrong)
+        ranking = newest_ranking(session, audit.id)
+    ranked = by_row(worker.database.read, dataset.id, ranking.id)
+    rows = (suggest(row, row.position, dataset.class_names) for row in ranked)
+    return Suggestions(model_version(audit.id, ranking.number), rows)
 
 
 def _as_exported(correction: Any, class_names: list[str]) -> Correction:

@@ -75,6 +75,17 @@ def update_webhook(
     return webhooks.update_webhook(session, webhook_id, changes, hosts=settings.webhook_hosts)
 
 
+@router.post("/{webhook_id}/rotate", response_model=WebhookCreated)
+def rotate_webhook_secret(
+    session: WriteSession, caller: Administrator, webhook_id: str
+) -> dict[str, Any]:
+    """Give a webhook a new secret, shown only in this response. Messages are signed with both for
+    24 hours, so a receiver can change over without losing one. A secret from an earlier rotation
+    ends at once."""
+    webhook, secret = webhooks.rotate_secret(session, webhook_id)
+    return {**webhook.to_dict(), "secret": secret}
+
+
 @router.delete("/{webhook_id}", status_code=204)
 def delete_webhook(session: WriteSession, caller: Administrator, webhook_id: str) -> None:
     """Delete a webhook with its deliveries, sent or not."""

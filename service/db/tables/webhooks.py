@@ -23,6 +23,8 @@ class Webhook(Created, TenantOwned, Model):
     enabled: Mapped[bool] = mapped_column(default=True, server_default=true())
     disabled_reason: Mapped[str | None] = mapped_column(Text)  # where the service disabled it
     secret: Mapped[str] = mapped_column(String(80), deferred=True)  # signing needs it as it is
+    old_secret: Mapped[str | None] = mapped_column(String(80), deferred=True)  # before a rotation
+    old_secret_until: Mapped[datetime | None]  # null once it signs nothing any more
 
 
 class WebhookDelivery(TenantOwned, Model):

@@ -1,8 +1,11 @@
 """Rewrites JSON Lines and JSON arrays: objects that nobody corrected keep their text."""
 
 import json
+import math
+import re
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from service.exports.formats.corrections import CORRECTED, GIVEN, Correction, RowEdits
 from service.exports.formats.limits import PASSED, PROGRESS_INTERVAL
@@ -10,6 +13,8 @@ from service.exports.formats.output import Output
 from service.ingest.origin import Origin
 from service.ingest.tables.json_rows import JsonSource
 from service.ingest.tables.json_text import Element, Layout, read_tail
+
+HUGE = re.compile(r"[eE]\+?\d{3}|\d{300}")  # what every number has that no float can hold
 
 
 def rewrite_json(
@@ -70,12 +75,30 @@ def _dump(record: dict[str, Any], text: str) -> str:
     """The object as JSON in the manner of its old text, with the line end that it had."""
     body = text.rstrip("\r\n")
     spaced = '": ' in body or ":" not in body
+    marks = {} if "Infinity" in body or not HUGE.search(body) else _marks()
     written = json.dumps(
-        record,
+        _marked(record, marks) if marks else record,
         ensure_ascii=body.isascii(),
         separators=None if spaced else (",", ":"),
     )
+    for number, mark in marks.items():
+        written = written.replace(f'"{mark}"', "1e999" if number > 0 else "-1e999")
     return written + text[len(body) :]
+
+
+def _marks() -> dict[float, str]:
+    """Words that no file contains, for both infinities."""
+    return {number: uuid4().hex for number in (math.inf, -math.inf)}
+
+
+def _marked(value: Any, marks: dict[float, str]) -> Any:
+    """The value with a mark for each number that is too large: `json` would write `Infinity`, which
+    is not JSON, though the file is."""
+    if isinstance(value, dict):
+        return {name: _marked(one, marks) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_marked(one, marks) for one in value]
+    return marks.get(value, value) if isinstance(value, float) else value
 
 
 def _like(given: Any, text: str) -> Any:

@@ -1,11 +1,10 @@
 """Writes tasks of Label Studio: each sample with its label, and with what an audit suggests."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 
@@ -47,9 +46,17 @@ class Suggestions:
 NO_SUGGESTIONS = Suggestions("", ())
 
 
-def model_version(audit_id: str) -> str:
-    """What Label Studio calls the predictions of an audit."""
-    return f"labelaudit/{audit_id}"
+def model_version(audit_id: str, number: int) -> str:
+    """What Label Studio calls the predictions of one of an audit's rankings."""
+    return f"labelaudit/{audit_id}/rankings/{number}"
+
+
+def suggest(suspect: Any, position: int, class_names: Sequence[str]) -> Suggestion:
+    """The suggested label of a suspect, or else the given one, with its probability."""
+    label, score = suspect.suggested_label, suspect.suggested_label_confidence or 0.0
+    if label is None:
+        label, score = suspect.given_label, 1 - suspect.p_wrong
+    return Suggestion(position, class_names[label], score, suspect.p_wrong)
 
 
 def check_kind(kind: str) -> None:
@@ -60,20 +67,6 @@ def check_kind(kind: str) -> None:
             "Export as csv, parquet or patch instead.",
             type="label-studio-not-written",
         )
-
-
-def label_config(kind: str, class_names: Iterable[str]) -> bytes:
-    """The labelling configuration that fits the tasks: XML in UTF-8."""
-    check_kind(kind)
-    tag, field = OBJECTS[kind]
-    view = ElementTree.Element("View")
-    ElementTree.SubElement(view, tag, name=field, value=f"${field}")
-    choices = ElementTree.SubElement(view, "Choices", name=LABEL, toName=field, choice="single")
-    for name in class_names:
-        ElementTree.SubElement(choices, "Choice", value=name)
-    ElementTree.indent(view)
-    written: bytes = ElementTree.tostring(view, encoding="utf-8")
-    return written + b"\n"
 
 
 def choices_result(label: str, from_name: str, to_name: str) -> dict[str, Any]:
@@ -140,7 +133,7 @@ def _task(
     _, field = OBJECTS[kind]
     given: str | None = row["given_label"]
     label = given if change is None or change.corrected_label is None else change.corrected_label
-    data: dict[str, Any] = {"sample_id": row["sample_id"], field: _content(kind, row)}
+    data: dict[str, Any] = {"sample_id": row["sample_id"], field: shown_content(kind, row)}
     if PRIOR_SPLIT in row:
         data["split"] = row[PRIOR_SPLIT]
     predictions = []
@@ -156,7 +149,8 @@ def _task(
     return {"data": data, "meta": meta, "annotations": annotations, "predictions": predictions}
 
 
-def _content(kind: str, row: Mapping[str, Any]) -> Any:
+def shown_content(kind: str, row: Mapping[str, Any]) -> Any:
+    """What a task shows of a row of samples.parquet."""
     if kind == "table":
         return {_plain(n): _number(v) for n, v in row.items() if n.startswith(FEATURE)}
     return row["text" if kind == "text" else "file"]

@@ -18,7 +18,8 @@ from labelaudit.enums import Role, Scope
 from service.accounts import api_keys
 from service.api.dependencies import require
 from service.core.principal import ROLE_SCOPES
-from service.db.tables import now
+from service.db.tables import Model, now
+from tests.support.factories import Store, make_audit, make_dataset, sample_id
 
 # what an operator's probes call, and what a page asks before anybody is signed in
 OPEN = {"/livez", "/readyz", "/v1/sign-in", "/v1/sign-in/oidc", "/v1/sign-in/oidc/code"}
@@ -186,13 +187,42 @@ def test_each_role_is_let_in_exactly_where_its_scopes_open(app, call_as, role):
     assert wrong == []
 
 
+# A protocol of another program asks these by POST; they change nothing, as a test below says.
+ASKED_BY_POST = {
+    ("POST", f"/v1/audits/{{audit_id}}/label-studio/{name}")
+    for name in ("setup", "predict", "train", "webhook")
+}
+
+
 def test_whoever_may_only_look_changes_nothing_but_their_own_sign_ins(app):
     changes = [
         operation
         for operation, scope in scopes_of(app).items()
         if operation[0] not in ("GET", "HEAD") and scope in ((), (Scope.review_read,))
     ]
-    assert [one for one in changes if not one[1].startswith("/v1/sessions")] == []
+    assert [
+        one for one in changes if not one[1].startswith("/v1/sessions") and one not in ASKED_BY_POST
+    ] == []
+    assert set(changes) >= ASKED_BY_POST
+
+
+def test_what_is_asked_by_post_changes_no_row(app, store, call_as):
+    audit_id, client = make_audit(store, make_dataset(store)), call_as(Role.viewer)
+    bodies = {"predict": {"tasks": [{"id": 1, "data": {"sample_id": sample_id(1)}}]}}
+    before = all_rows(store)
+    for method, path in sorted(ASKED_BY_POST):
+        address = path.format(audit_id=audit_id)
+        body = bodies.get(path.rpartition("/")[2], {})
+        assert client.request(method, address, json=body).status_code == 200, address
+    assert all_rows(store) == before
+
+
+def all_rows(store: Store) -> dict[str, list[Any]]:
+    with store.database.read() as session:
+        return {
+            table.name: sorted(map(repr, session.execute(table.select())))
+            for table in Model.metadata.sorted_tables
+        }
 
 
 def test_every_route_says_which_scope_it_needs(app):
@@ -232,6 +262,7 @@ BODIES = {
     "/queue/renew": {"sample_id": "x", "lease_id": "y"},
     "/queue/release": {"sample_id": "x", "lease_id": "y"},
     "/corrections": {"corrections": [{"sample_id": "x", "verdict": "keep"}]},
+    "/label-studio/predict": {"tasks": []},
     "/predict": {"texts": ["x"]},
     "/members": {"shared": True},
     "/review-settings": {"opinions": 2},

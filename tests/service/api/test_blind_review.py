@@ -84,6 +84,11 @@ def answers(client: TestClient, document: dict[str, Any], world: dict[str, str])
     leased = client.post(queue, json={"count": 3, "include": ["neighbours"]})
     assert leased.is_success, leased.text
     found[unnamed(queue)] = unnamed(leased.text)
+    model = f"/v1/audits/{world['audit_id']}/label-studio/predict"
+    tasks = [{"data": {"sample_id": name}} for name in PLACES["sample_id"]]
+    predicted = client.post(model, json={"tasks": tasks})
+    assert predicted.is_success, predicted.text
+    found[unnamed(model)] = unnamed(predicted.text)
     return found
 
 

@@ -140,7 +140,7 @@ def test_tasks_of_label_studio_have_what_the_newest_audit_suggests(
         suspect = by_id[task["data"]["sample_id"]]
         [prediction] = task["predictions"]
         [result] = prediction["result"]
-        assert prediction["model_version"] == f"labelaudit/{audit_id}"
+        assert prediction["model_version"] == f"labelaudit/{audit_id}/rankings/0"
         assert task["data"]["p_wrong"] == suspect["p_wrong"]
         label, score = suspect["suggested_label"], suspect["suggested_label_confidence"]
         if label is None:

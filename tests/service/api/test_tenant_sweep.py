@@ -143,6 +143,11 @@ PLAIN = {
     "url",
     "events",
     "enabled",
+    "schema",
+    "label_config",
+    "tasks",
+    "id",  # of a task, in another program
+    "data",
 }
 # A cursor names the ranking whose pages it walks.
 NAMES_OBJECTS_IN = {("/v1/audits/{audit_id}/suspects", "cursor"): "ranking cursor"}
@@ -151,6 +156,7 @@ PLAIN_IN = {"ColumnRoles": {"sample_id"}}
 PUBLIC = {"/livez", "/readyz", "/metrics", "/v1/sign-in", "/v1/sign-in/oidc"}
 # What else a body needs to be accepted, besides the objects that it names.
 BODIES: dict[str, dict[str, Any]] = {
+    "LabelStudioPredict": {"tasks": [{"id": 1, "data": {"text": "text number 1"}}]},
     "QueueNext": {"assigned": "only"},
     "CorrectionCreate": {"verdict": "keep"},
     "ReviewSettings": {"opinions": 2},

@@ -94,3 +94,14 @@ class TestWithoutHosts:
         assert refused.status_code == 409
         assert refused.json()["type"] == "/problems/webhooks-off"
         assert "LABELAUDIT_WEBHOOK_HOSTS" in refused.json()["detail"]
+
+
+def test_a_new_secret_is_shown_once_and_noted(admin: TestClient, webhook: str) -> None:
+    answer = admin.post(f"{webhook}/rotate")
+    assert answer.status_code == 200
+    assert answer.json()["secret"].startswith("whsec_")
+    assert answer.json()["old_secret_until"] == admin.get(webhook).json()["old_secret_until"]
+    assert "whsec_" not in admin.get(webhook).text
+    [line] = admin.get("/v1/access-log", params={"action": "webhook.rotate"}).json()["items"]
+    assert webhook.endswith(line["subject"])
+    assert "whsec_" not in str(line)

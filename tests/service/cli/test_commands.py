@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from labelaudit import Client
 from labelaudit.enums import Role
 from service.accounts.api_keys import create_key
 from service.db.engine import Database
@@ -225,3 +226,18 @@ def test_control_characters_of_a_dataset_never_reach_the_terminal(
     result = run("audit", probabilities_file, "--name", "evil \x1b[31m[bold]name[/bold]")
     assert "\x1b" not in result.out
     assert "[bold]name[/bold]" in result.out
+
+
+def test_a_labeling_configuration_is_printed_alone(
+    run: Run, live: LiveService, tmp_path: Path
+) -> None:
+    """It is what the client returns, so that it can be piped into a file."""
+    path = tmp_path / "texts.csv"
+    path.write_text("label,text\n" + "".join(f"{'ab'[n % 2]},text {n}\n" for n in range(30)))
+    with Client(live.url, live.token) as client:
+        dataset = client.upload(path)
+        expected = client.labeling_config(dataset.id)
+    found = run("labeling-config", dataset.id)
+    assert (found.code, found.out) == (0, expected)
+    assert found.out.startswith("<View>")
+    assert found.out.endswith("</View>\n")

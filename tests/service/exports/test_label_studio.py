@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from service.core.errors import BadInput
 from service.exports.formats import Correction, Suggestion, Suggestions, export
-from service.exports.formats.label_studio import label_config
+from service.exports.formats.labeling_config import label_config
 from service.ingest.origin import read_origin
 from tests.service.ingest.uploads import (
     folder_members,

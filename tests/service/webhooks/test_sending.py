@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -16,6 +17,8 @@ from service.db.engine import Database
 from service.db.tables import Tenant, Webhook, WebhookDelivery, now
 from service.operations.cleanup import clean_up
 from service.webhooks import deliveries
+from service.webhooks import records as webhooks
+from service.webhooks.signatures import signed_headers
 from tests.service.webhooks.receiver import Receiver, receiving, register, send_due
 from tests.support.factories import Store, make_audit, make_dataset, start_audit
 
@@ -190,3 +193,47 @@ def test_old_deliveries_are_deleted(store: Store, receiver: Receiver) -> None:
         session.get_one(WebhookDelivery, delivery.id).created_at = old
     clean_up(store.database, store.storage)
     assert all_deliveries(store.database) == []
+
+
+def signatures(receiver: Receiver) -> list[str]:
+    return receiver.received[-1].headers["webhook-signature"].split(" ")
+
+
+def test_after_a_rotation_both_secrets_sign_for_a_while(store: Store, receiver: Receiver) -> None:
+    registered, first = register(store.database, receiver.url, receiver.hosts)
+    webhook_id = registered.id
+    with store.database.write() as session:
+        _, second = webhooks.rotate_secret(session, webhook_id)
+    make_dataset(store)
+    send_due(store.database, receiver.hosts)
+    got = receiver.received[-1]
+    id, moment = got.headers["webhook-id"], int(got.headers["webhook-timestamp"])
+    expected = [signed_headers([secret], id, moment, got.body) for secret in (second, first)]
+    assert signatures(receiver) == [one["webhook-signature"] for one in expected]
+
+    with store.database.write() as session:  # a second rotation ends the first secret
+        _, third = webhooks.rotate_secret(session, webhook_id)
+    make_dataset(store)
+    send_due(store.database, receiver.hosts)
+    got = receiver.received[-1]
+    id, moment = got.headers["webhook-id"], int(got.headers["webhook-timestamp"])
+    expected = [signed_headers([secret], id, moment, got.body) for secret in (third, second)]
+    assert signatures(receiver) == [one["webhook-signature"] for one in expected]
+
+
+def test_an_old_secret_ends_and_is_deleted(store: Store, receiver: Receiver) -> None:
+    registered, _ = register(store.database, receiver.url, receiver.hosts)
+    webhook_id = registered.id
+    with store.database.write() as session:
+        webhook, _ = webhooks.rotate_secret(session, webhook_id)
+        webhooks.forget_old_secrets(session)
+        assert webhook.old_secret  # not before its time
+        webhook.old_secret_until = now() - timedelta(seconds=1)
+    make_dataset(store)
+    send_due(store.database, receiver.hosts)
+    assert len(signatures(receiver)) == 1
+    with store.database.write() as session:
+        webhooks.forget_old_secrets(session)
+    with store.database.read() as session:
+        webhook = session.get_one(Webhook, webhook_id)
+        assert (webhook.old_secret, webhook.old_secret_until) == (None, None)

@@ -429,6 +429,49 @@ declare namespace Api {
     label: string;
     probability: number;
   };
+  type LabelStudioChoices = {
+    choices: Array<string>;
+  };
+  type LabelStudioHealth = {
+    status: "UP";
+    model_class: string;
+  };
+  type LabelStudioIgnored = {
+    status: "ignored";
+    detail: string;
+  };
+  type LabelStudioPredict = {
+    tasks: Array<LabelStudioTask>;
+    label_config: string | null;
+  };
+  type LabelStudioPrediction = {
+    result: Array<LabelStudioResult>;
+    score: number | null;
+    model_version: string;
+  };
+  type LabelStudioPredictions = {
+    results: Array<LabelStudioPrediction>;
+    model_version: string;
+  };
+  type LabelStudioResult = {
+    from_name: string;
+    to_name: string;
+    type: "choices";
+    value: LabelStudioChoices;
+  };
+  type LabelStudioSetup = {
+    schema: string | null;
+  };
+  type LabelStudioTask = {
+    id: number | string | null;
+    data: Record<string, any>;
+  };
+  type LabelStudioVersion = {
+    model_version: string;
+  };
+  type LabelStudioVersions = {
+    versions: Array<string>;
+  };
   type Lease = {
     lease_id: string;
     expires_in_seconds: number;
@@ -1036,6 +1079,7 @@ declare namespace Api {
     description: string;
     enabled: boolean;
     disabled_reason: string | null;
+    old_secret_until: string | null;
     created_by: Person;
     created_at: string;
     secret: string;
@@ -1048,6 +1092,7 @@ declare namespace Api {
     description: string;
     enabled: boolean;
     disabled_reason: string | null;
+    old_secret_until: string | null;
     created_by: Person;
     created_at: string;
   };

@@ -73,6 +73,7 @@ CALLS = (
     Call("GET /v1/webhooks", query={"limit": 2}),
     Call("GET /v1/webhooks/{webhook_id}"),
     Call("PATCH /v1/webhooks/{webhook_id}", json={"events": ["audit.completed", "queue.emptied"]}),
+    Call("POST /v1/webhooks/{webhook_id}/rotate"),
     Call("POST /v1/webhooks/{webhook_id}/deliveries", saves={"delivery_id": "id"}),
     Call("GET /v1/webhooks/{webhook_id}/deliveries", query={"limit": 2}),
     Call("GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id}"),

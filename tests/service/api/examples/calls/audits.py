@@ -77,5 +77,22 @@ CALLS = (
         saves={"predictions": "predictions"},
     ),
     answer_later,
+    Call("GET /v1/datasets/{dataset_id}/label-studio/config", lines=6),
+    Call("GET /v1/audits/{audit_id}/label-studio/health"),
+    Call(
+        "POST /v1/audits/{audit_id}/label-studio/setup",
+        json={
+            "project": "7.1764000000",
+            "schema": '<View><Table name="row" value="$row"/>'
+            '<Choices name="label" toName="row"/></View>',
+        },
+    ),
+    Call("GET /v1/audits/{audit_id}/label-studio/versions"),
+    Call(
+        "POST /v1/audits/{audit_id}/label-studio/predict",
+        json={"tasks": [{"id": 41, "data": {"sample_id": "{suspect_id}"}}]},
+    ),
+    Call("POST /v1/audits/{audit_id}/label-studio/train"),
+    Call("POST /v1/audits/{audit_id}/label-studio/webhook"),
     Call("GET /v1/audits/{audit_id}/predictions/{number}"),
 )
