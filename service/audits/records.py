@@ -211,6 +211,14 @@ class SuspectRow(NamedTuple):
     near_duplicate_score: float | None = None
     outlier_score: float | None = None
     duplicate_set: int | None = None
+    # of pictures; low = bad
+    dark_score: float | None = None
+    light_score: float | None = None
+    blurry_score: float | None = None
+    low_information_score: float | None = None
+    odd_aspect_ratio_score: float | None = None
+    odd_size_score: float | None = None
+    grayscale_score: float | None = None
 
 
 def ranked(
