@@ -24,7 +24,7 @@ from labelaudit.enums import (
 from service import review
 from service.audits import ranking_files
 from service.audits import records as audits
-from service.audits.records import SuspectRow
+from service.audits.suspect_row import SuspectRow
 from service.core.principal import DEFAULT_TENANT, Principal
 from service.datasets import records as datasets
 from service.datasets import votes as annotators

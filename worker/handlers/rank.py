@@ -17,8 +17,8 @@ from labelaudit.enums import DatasetKind, JobType
 from service import review
 from service.audits import class_profiles, issue_files, ranking_files
 from service.audits import records as audits
-from service.audits.records import SuspectRow
 from service.audits.shard_files import shard_folders
+from service.audits.suspect_row import SuspectRow
 from service.datasets import encodings
 from service.datasets import records as datasets
 from service.datasets import votes as annotators

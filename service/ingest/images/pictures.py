@@ -15,6 +15,7 @@ from service.ingest.columns.convert import to_strings
 from service.ingest.detect import find_foreign
 from service.ingest.faults import Faults, refuse
 from service.ingest.images.measured import measured_columns
+from service.ingest.images.members import NO_VIDEOS, is_video
 from service.ingest.report import Limits
 from service.pictures.image_files import BadImage
 from service.pictures.measures import Measures, measure_image
@@ -90,6 +91,8 @@ class Images:
 
     def _measure(self, member: Member) -> Measures | str:
         """Its measures, or why it is bad. Raises where the whole file must be refused."""
+        if is_video(member.name):
+            return f"it is a video. {NO_VIDEOS}"
         if member.size > self.limits.archive_member:
             return f"it has {member.size} bytes; the limit is {self.limits.archive_member}"
         data = self.archive.read(member)
