@@ -94,7 +94,11 @@ def test_an_export_says_what_became_of_each_label(store, uploader, annotator, wo
     [other, *_] = [name for name in names if name != label_of[sample_id(2)]]
     decisions = [
         {"sample_id": sample_id(0), "verdict": "keep"},
-        {"sample_id": sample_id(1), "verdict": "relabel", "corrected_label": label_of[sample_id(1)]},
+        {
+            "sample_id": sample_id(1),
+            "verdict": "relabel",
+            "corrected_label": label_of[sample_id(1)],
+        },
         {"sample_id": sample_id(2), "verdict": "relabel", "corrected_label": other},
         {"sample_id": sample_id(3), "verdict": "exclude"},
         {"sample_id": sample_id(4), "verdict": "skip"},
