@@ -101,6 +101,14 @@ class Issue(Word):
     near_duplicate = "near_duplicate"
     conflicting_duplicate = "conflicting_duplicate"
     outlier = "outlier"
+    # of pictures
+    dark = "dark"
+    light = "light"
+    blurry = "blurry"
+    low_information = "low_information"
+    odd_aspect_ratio = "odd_aspect_ratio"
+    odd_size = "odd_size"
+    grayscale = "grayscale"
 
 
 class Verdict(Word):

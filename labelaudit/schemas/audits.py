@@ -54,6 +54,29 @@ class SuspectRead(Schema):
     )
     near_duplicate_score: float | None = Field(default=None, description="Low = bad.")
     outlier_score: float | None = Field(default=None, description="Low = bad.")
+    dark_score: float | None = Field(
+        default=None, description="99th percentile of the picture's brightness; low = bad."
+    )
+    light_score: float | None = Field(
+        default=None, description="1 - 5th percentile of the picture's brightness; low = bad."
+    )
+    blurry_score: float | None = Field(
+        default=None, description="How much detail the picture has for its contrast; low = bad."
+    )
+    low_information_score: float | None = Field(
+        default=None, description="Entropy of the picture's values, of 10 bits; low = bad."
+    )
+    odd_aspect_ratio_score: float | None = Field(
+        default=None, description="Shorter edge of the picture over the longer; low = bad."
+    )
+    odd_size_score: float | None = Field(
+        default=None,
+        description="Size over the median picture's, or the inverse; low = bad.",
+    )
+    grayscale_score: float | None = Field(
+        default=None,
+        description="0 if the picture has no colour, else 1; low = bad.",
+    )
 
 
 class SuspectPage(Page[SuspectRead]):
@@ -182,13 +205,40 @@ class LooksPlan(Schema):
     level: float = Field(description="Share of them that would be right at least.")
 
 
+class GroupRead(Schema):
+    """A group of samples whose labels the models confirm far less often than other ones."""
+
+    kind: Literal["split", "column", "cluster"]
+    name: str
+    size: int = Field(description="Samples; near duplicates count once.")
+    accuracy: float = Field(
+        description="Share of labels that equal the out-of-sample prediction; low = bad."
+    )
+    accuracy_low: float = Field(description="Lower end of the 95 % interval.")
+    accuracy_high: float = Field(description="Upper end.")
+    elsewhere: float = Field(description="The same share of all other samples.")
+    sample_ids: list[str] = Field(
+        description="A few samples of the group whose prediction is another class."
+    )
+
+
 class DatasetCheckRead(Schema):
     """One check of the dataset as a whole."""
 
-    name: Literal["class_imbalance", "split_leakage", "missing_values", "non_iid"]
+    name: Literal[
+        "class_imbalance",
+        "split_leakage",
+        "missing_values",
+        "non_iid",
+        "underperforming_group",
+        "image_quality",
+    ]
     found: bool = Field(description="Whether there is something to look at.")
     count: int = Field(description="Samples concerned.")
     detail: str = Field(description="The finding, in a sentence.")
+    groups: list[GroupRead] = Field(
+        default=[], description="Of `underperforming_group`: at most ten, worst first."
+    )
 
 
 class SummaryRead(Schema):

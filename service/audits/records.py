@@ -6,7 +6,7 @@ each counts `remaining` down in its finishing transaction, so only one can reach
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
@@ -16,8 +16,8 @@ from labelaudit.enums import (
     DatasetKind,
     JobStatus,
     JobType,
-    ReviewState,
 )
+from service.audits.suspect_row import SuspectRow
 from service.core.errors import BadInput, Conflict, NotFound, NotReady
 from service.core.principal import Principal
 from service.datasets.records import get_ready_dataset
@@ -188,29 +188,6 @@ def shard_trained(session: Session, audit_id: str) -> None:
     )
     if remaining == 0:
         jobs.enqueue_next(session, audit_id, JobType.train)
-
-
-class SuspectRow(NamedTuple):
-    """A row of the suspect table without its ranking, in the table's column order."""
-
-    rank: int  # 1 = worst
-    position: int
-    sample_id: str
-    given_label: int
-    predicted_label: int
-    suggested_label: int | None
-    suggested_label_confidence: float | None
-    p_wrong: float  # high = bad
-    p_wrong_low: float
-    p_wrong_high: float
-    tier: str
-    reason: str
-    state: str = ReviewState.open.value
-    issues: int = 0
-    ambiguous_score: float | None = None  # low = bad, as the next two
-    near_duplicate_score: float | None = None
-    outlier_score: float | None = None
-    duplicate_set: int | None = None
 
 
 def ranked(

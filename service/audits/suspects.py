@@ -59,6 +59,13 @@ LIST_COLUMNS = (
     "ambiguous_score",
     "near_duplicate_score",
     "outlier_score",
+    "dark_score",
+    "light_score",
+    "blurry_score",
+    "low_information_score",
+    "odd_aspect_ratio_score",
+    "odd_size_score",
+    "grayscale_score",
 )
 list_columns = attrgetter(*LIST_COLUMNS)
 

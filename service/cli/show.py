@@ -115,7 +115,8 @@ def dataset(read: DatasetRead) -> None:
 
 
 def summary(found: SummaryRead) -> None:
-    """The noise rate with its interval, the tiers, and what could not be judged."""
+    """The noise rate with its interval, the tiers, what is amiss with the dataset, and what could
+    not be judged."""
     rate = found.noise_rate
     out.print(
         f"Wrong labels: about [bold]{percent(rate.value)}[/], "
@@ -129,6 +130,8 @@ def summary(found: SummaryRead) -> None:
             f"{percent(found.looks.level)} of {found.looks.samples:,} suggestions are right: "
             "[bold]labelaudit certificate open[/]"
         )
+    for check in (check for check in found.checks if check.found):
+        out.print(Text("Dataset: ", "bold yellow") + plain(check.detail))
     for reason in found.cannot_judge:
         out.print(Text("Not judged: ", "bold yellow") + plain(reason))
 

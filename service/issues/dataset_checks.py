@@ -1,7 +1,7 @@
 """What may be amiss with a dataset as a whole: rare classes, leaks between splits, empty cells."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,14 @@ class Check:
     found : whether there is something to look at
     count : samples concerned
     detail : what was found, in a sentence
+    groups : of samples, where the check is about groups
     """
 
     name: str
     found: bool
     count: int
     detail: str
+    groups: list[dict[str, Any]] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

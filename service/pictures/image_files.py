@@ -117,6 +117,18 @@ def verify_image(data: bytes) -> tuple[int, int]:
     return size
 
 
+def verify_reduced(data: bytes, *, size: int) -> tuple[Image.Image, tuple[int, int]]:
+    """As `verify_image`, with what it decodes: RGB with no edge longer than `size`, not turned; and
+    the picture's own width and height."""
+    image = open_image(data)
+    original = image.size
+    image.draft("RGB", (size, size))
+    needed = memory.decoding_bytes(image, original)
+    with DECODING.hold(needed + memory.scaling_bytes(image, size=size, gap=QUICK)):
+        _load(image)
+        return scaling.to_rgb(image, size=size, gap=QUICK), original
+
+
 def verifying_bytes(data: bytes) -> int:
     """What `verify_image` will need; raises as `open_image` does."""
     image = open_image(data)

@@ -20,7 +20,8 @@ from labelaudit.enums import (
     JobType,
     Verdict,
 )
-from service.audits.records import SuspectRow, get_audit, get_completed_audit
+from service.audits.records import get_audit, get_completed_audit
+from service.audits.suspect_row import SuspectRow
 from service.core.errors import NotFound, NotReady
 from service.db.bulk import bulk_insert
 from service.db.tables import (

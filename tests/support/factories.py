@@ -24,7 +24,7 @@ from labelaudit.enums import (
 from service import review
 from service.audits import ranking_files
 from service.audits import records as audits
-from service.audits.records import SuspectRow
+from service.audits.suspect_row import SuspectRow
 from service.core.principal import DEFAULT_TENANT, Principal
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
@@ -33,6 +33,7 @@ from service.db.tables import Correction, Job, Suspect, new_id
 from service.ingest import ColumnRoles, Limits, ingest
 from service.ingest.votes import SCHEMA
 from service.issues import FLAGS
+from service.issues.dataset_checks import Check
 from service.jobs import records as jobs
 from service.options.training import TrainingConfig
 from service.ranking.looks import LooksPlan
@@ -229,6 +230,27 @@ def flag_issues(store: Store, audit_id: str, **ranks: Sequence[int]) -> None:
                 session.get_one(Suspect, (ranking.id, rank)).issues |= FLAGS[issue]
         counts = {issue: len(ranks.get(issue, ())) for issue in FLAGS}
         ranking.summary = {**(ranking.summary or {}), "issues": counts}
+
+
+def find_groups(store: Store, audit_id: str) -> None:
+    """Give the summary two checks of the dataset, of which one found a group."""
+    group = {
+        "kind": "column",
+        "name": "region = south",
+        "size": 300,
+        "accuracy": 0.5767,
+        "accuracy_low": 0.5201,
+        "accuracy_high": 0.6313,
+        "elsewhere": 0.8983,
+        "sample_ids": ["s001", "s004"],
+    }
+    detail = "In region = south, predictions agree with 58% of 300 labels."
+    worse = Check("underperforming_group", True, 300, detail, [group])
+    even = Check("class_imbalance", False, 0, "The rarest class is fox with 33% of the labels.")
+    with store.database.write() as session:
+        ranking = review.newest_ranking(session, audit_id)
+        checks = [even.to_dict(), worse.to_dict()]
+        ranking.summary = {**(ranking.summary or {}), "checks": checks}
 
 
 def _suspect(position: int, count: int, classes: int) -> SuspectRow:

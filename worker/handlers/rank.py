@@ -15,10 +15,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from labelaudit.enums import DatasetKind, JobType
 from service import review
-from service.audits import class_profiles, ranking_files
+from service.audits import class_profiles, issue_files, ranking_files
 from service.audits import records as audits
-from service.audits.records import SuspectRow
 from service.audits.shard_files import shard_folders
+from service.audits.suspect_row import SuspectRow
 from service.datasets import encodings
 from service.datasets import records as datasets
 from service.datasets import votes as annotators
@@ -47,11 +47,14 @@ from worker.handlers.audit_inputs import (
     check_trainable,
     load_audit,
 )
-from worker.handlers.whole_dataset import check_dataset
+from worker.handlers.whole_dataset import Audited, check_dataset, measured_quality
 from worker.runtime.context import Commit, Worker
 from worker.runtime.lease import JobLease
 
 NO_VECTORS = "no encodings: near duplicates and outliers were not searched for"
+NOT_MEASURED = (
+    "the pictures' exposure, blur and size: an older version read this upload; upload it again"
+)
 
 
 def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
@@ -72,17 +75,15 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
         ranking_files.write_ranking(ranking, path)
     if dataset.kind is DatasetKind.table:
         _write_class_profiles(worker, audit, dataset)
-    vectors, graph = _vectors(worker, audit, dataset, positions, lease)
-    issues = find_issues(model_families(evidence), evidence.labels, vectors, graph)
+    issues, checks = _issues(worker, audit, dataset, evidence, positions, lease)
     rows = _suspect_rows(worker, audit, dataset, ranking, positions, issues)
     summary = ranking.summary.to_dict(dataset.class_names)
     summary["issues"] = issues.counts()
-    samples = worker.storage.path(datasets.samples_key(dataset.id))
-    summary["checks"] = check_dataset(
-        samples, evidence.labels, dataset.class_names, positions, issues, graph
-    )
+    summary["checks"] = checks
     if issues.outlier_score is None:
         summary["missing"].append(NO_VECTORS)
+    if issues.quality is None and dataset.kind is DatasetKind.image:
+        summary["missing"].append(NOT_MEASURED)
     summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
     lease.report(0.8)
     if claim.number:
@@ -102,6 +103,33 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
         jobs.enqueue_next(session, audit.id, JobType.rank, needs_training=needs_training)
 
     return commit
+
+
+def _issues(
+    worker: Worker,
+    audit: Audit,
+    dataset: Dataset,
+    evidence: Evidence,
+    positions: NDArray[np.int64],
+    lease: JobLease,
+) -> tuple[Issues, list[dict[str, Any]]]:
+    """Issues of the samples and of the dataset, which later rankings take from the first one's
+    file: they depend on the labels, predictions and vectors of the audit alone."""
+    key = issue_files.issues_key(audit.id)
+    if known := issue_files.read_issues(worker.storage.path(key)):
+        return known
+    samples = worker.storage.path(datasets.samples_key(dataset.id))
+    vectors, graph = _vectors(worker, audit, dataset, positions, lease)
+    families = model_families(evidence)
+    quality = measured_quality(samples, positions) if dataset.kind is DatasetKind.image else None
+    issues = find_issues(families, evidence.labels, vectors, graph, quality)
+    audited = Audited(
+        samples, positions, evidence.labels, dataset.class_names, families, vectors, graph
+    )
+    checks = check_dataset(audited, issues)
+    with worker.storage.writing(key) as path:
+        issue_files.write_issues(issues, checks, path)
+    return issues, checks
 
 
 def _write_class_profiles(worker: Worker, audit: Audit, dataset: Dataset) -> None:

@@ -86,6 +86,14 @@ class Suspect(Model):
     near_duplicate_score: Mapped[float | None]
     outlier_score: Mapped[float | None]
     duplicate_set: Mapped[int | None]
+    # of pictures; low = bad
+    dark_score: Mapped[float | None]
+    light_score: Mapped[float | None]
+    blurry_score: Mapped[float | None]
+    low_information_score: Mapped[float | None]
+    odd_aspect_ratio_score: Mapped[float | None]
+    odd_size_score: Mapped[float | None]
+    grayscale_score: Mapped[float | None]
     # Copies from the log and the leases, so that the queue need not read them.
     opinions: Mapped[int] = mapped_column(default=0, server_default="0")  # in force
     wanted: Mapped[int | None]  # opinions; null until the first verdict: as many as the audit wants

@@ -11,11 +11,12 @@ from service.exports.formats.cells import escape, open_writer
 from service.exports.formats.corrections import CorrectedLabels
 from service.exports.formats.output import Output
 from service.ingest.columns.content import FEATURE
+from service.ingest.images.measured import PREFIX as MEASURED
 from service.ingest.writer import PRIOR_SPLIT, ROW_GROUP
 
 CORRECTION_COLUMNS = ("corrected_label", "verdict", "annotator", "corrected_at", "certificate")
-# Offsets into the upload, which the reader of an export does not have.
-OFFSET_COLUMNS = ("media_offset", "media_compressed", "media_size", "media_method")
+# Places in the upload, which the reader of an export does not have, and measures of pictures.
+INTERNAL = ("media_", MEASURED)
 
 
 def write_flat_parquet(samples: Path, labels: CorrectedLabels, output: Output) -> None:
@@ -65,7 +66,7 @@ def _choose(schema: Any, vectors: bool) -> dict[str, str]:
     kept = [
         field.name
         for field in schema
-        if field.name not in OFFSET_COLUMNS and (vectors or not pa.types.is_nested(field.type))
+        if not field.name.startswith(INTERNAL) and (vectors or not pa.types.is_nested(field.type))
     ]
     taken = {*kept, *CORRECTION_COLUMNS}
     plain = {name: name.removeprefix(FEATURE) for name in kept}

@@ -35,6 +35,20 @@ SCHEMA = pa.schema(
         ("is_conflicting_duplicate_issue", pa.bool_()),
         ("is_outlier_issue", pa.bool_()),
         ("outlier_score", pa.float64()),
+        ("is_dark_issue", pa.bool_()),
+        ("dark_score", pa.float64()),
+        ("is_light_issue", pa.bool_()),
+        ("light_score", pa.float64()),
+        ("is_blurry_issue", pa.bool_()),
+        ("blurry_score", pa.float64()),
+        ("is_low_information_issue", pa.bool_()),
+        ("low_information_score", pa.float64()),
+        ("is_odd_aspect_ratio_issue", pa.bool_()),
+        ("odd_aspect_ratio_score", pa.float64()),
+        ("is_odd_size_issue", pa.bool_()),
+        ("odd_size_score", pa.float64()),
+        ("is_grayscale_issue", pa.bool_()),
+        ("grayscale_score", pa.float64()),
     ]
 )
 SUSPECT_COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)

@@ -9,8 +9,10 @@ import pyarrow as pa
 from service.core.errors import BadDataset
 from service.ingest.bad_files import BadFile, BadFiles
 from service.ingest.columns.convert import to_strings
+from service.ingest.images.measured import measured_columns
 from service.ingest.report import Limits
-from service.pictures import image_files
+from service.pictures.image_files import STORED, BadImage
+from service.pictures.measures import Measures, measure_image
 
 
 class EmbeddedImages:
@@ -31,15 +33,16 @@ class EmbeddedImages:
         images = batch[self.column].to_pylist()
         labels = to_strings(batch[self.label]).to_pylist()
         sizes = np.zeros(len(images), np.int64)
-        reasons = []
+        measures: list[Measures | None] = []
         with self.media.open("ab") as media:
             for place, (data, label) in enumerate(zip(images, labels, strict=True)):
                 name = f"row {first_row + place + 1}"
-                reason = self._verify(data)
-                reasons.append(reason)
-                if reason is not None:
-                    self.bad.bad.append(BadFile(first_row + place, name, reason, label))
+                found = _measure(data, self.limits)
+                if isinstance(found, str):
+                    self.bad.bad.append(BadFile(first_row + place, name, found, label))
+                    measures.append(None)
                     continue
+                measures.append(found)
                 sizes[place] = media.write(data)
         self.rows += len(images)
         self.bad.refuse_many(max(self.rows, 100))
@@ -47,25 +50,14 @@ class EmbeddedImages:
         self.size = int(ends[-1]) if len(ends) else self.size
         files = [f"{row}.{_suffix(d)}" for row, d in enumerate(images, first_row)]
         return {
-            "keep": pa.array([reason is None for reason in reasons], pa.bool_()),
+            "keep": pa.array([one is not None for one in measures], pa.bool_()),
             "file": pa.array(files, pa.string()),
             "media_offset": pa.array(ends - sizes, pa.int64()),
             "media_compressed": pa.array(sizes, pa.int64()),
             "media_size": pa.array(sizes, pa.int64()),
-            "media_method": pa.array(np.full(len(images), image_files.STORED, np.int8)),
+            "media_method": pa.array(np.full(len(images), STORED, np.int8)),
+            **measured_columns(measures),
         }
-
-    def _verify(self, data: bytes | None) -> str | None:
-        """Why the image is bad, or None."""
-        if not data:
-            return "the row holds no image, or only its path"
-        if len(data) > self.limits.archive_member:
-            return f"it has {len(data)} bytes; the limit is {self.limits.archive_member}"
-        try:
-            image_files.verify_image(data)
-        except (image_files.BadImage, BadDataset) as error:
-            return str(error.detail)[:200]
-        return None
 
     def finish(self) -> list[str]:
         """Warnings of what was left out."""
@@ -83,3 +75,15 @@ def _suffix(data: bytes | None) -> str:
     if start.startswith(b"\x89PNG"):
         return "png"
     return "webp" if start[8:12] == b"WEBP" else "img"
+
+
+def _measure(data: bytes | None, limits: Limits) -> Measures | str:
+    """Its measures, or why it is bad."""
+    if not data:
+        return "the row holds no image, or only its path"
+    if len(data) > limits.archive_member:
+        return f"it has {len(data)} bytes; the limit is {limits.archive_member}"
+    try:
+        return measure_image(data)
+    except (BadImage, BadDataset) as error:
+        return str(error.detail)[:200]

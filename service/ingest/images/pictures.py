@@ -14,8 +14,11 @@ from service.ingest.bad_files import BadFile, BadFiles
 from service.ingest.columns.convert import to_strings
 from service.ingest.detect import find_foreign
 from service.ingest.faults import Faults, refuse
+from service.ingest.images.measured import measured_columns
+from service.ingest.images.members import NO_VIDEOS, is_video
 from service.ingest.report import Limits
-from service.pictures import image_files
+from service.pictures.image_files import BadImage
+from service.pictures.measures import Measures, measure_image
 
 
 @dataclass(frozen=True)
@@ -55,20 +58,22 @@ class Images:
         """Canonical columns of a batch, and `keep`: False where the image is bad."""
         members = self._find(batch, first_row)
         labels = to_strings(batch[self.names.label]).to_pylist()
-        reasons = list(self._pool.map(self._verify, members))
+        found = list(self._pool.map(self._measure, members))
         self.rows += len(members)
-        for place, (member, reason) in enumerate(zip(members, reasons, strict=True)):
-            if reason is not None:
-                bad = BadFile(first_row + place, member.name, reason, labels[place])
+        for place, (member, measured) in enumerate(zip(members, found, strict=True)):
+            if isinstance(measured, str):
+                bad = BadFile(first_row + place, member.name, measured, labels[place])
                 self.bad.bad.append(bad)
         self.bad.refuse_many(max(self._total, self.rows))
+        measures = [None if isinstance(one, str) else one for one in found]
         return {
-            "keep": pa.array([reason is None for reason in reasons], pa.bool_()),
+            "keep": pa.array([one is not None for one in measures], pa.bool_()),
             "file": pa.array([member.name for member in members], pa.string()),
             "media_offset": pa.array([member.offset for member in members], pa.int64()),
             "media_compressed": pa.array([member.compressed for member in members], pa.int64()),
             "media_size": pa.array([member.size for member in members], pa.int64()),
             "media_method": pa.array(np.array([m.method for m in members], np.int8)),
+            **measured_columns(measures),
         }
 
     def _find(self, batch: Any, first_row: int) -> list[Member]:
@@ -84,19 +89,20 @@ class Images:
         self._unknown.raise_if_any()
         return members
 
-    def _verify(self, member: Member) -> str | None:
-        """Why the image is bad, or None. Raises where the whole file must be refused."""
+    def _measure(self, member: Member) -> Measures | str:
+        """Its measures, or why it is bad. Raises where the whole file must be refused."""
+        if is_video(member.name):
+            return f"it is a video. {NO_VIDEOS}"
         if member.size > self.limits.archive_member:
             return f"it has {member.size} bytes; the limit is {self.limits.archive_member}"
         data = self.archive.read(member)
         try:
-            image_files.verify_image(data)
-        except image_files.BadImage as error:
+            return measure_image(data)
+        except BadImage as error:
             refuse_foreign(member.name, data)
             return str(error)[:200]
         except BadDataset as error:
             return error.detail
-        return None
 
     def finish(self) -> list[str]:
         """Warnings of what was left out."""

@@ -70,6 +70,7 @@ def _open_members(archive: Archive, opening: Opening) -> Pack:
         pack = open_aligned(archive, tables[0], arrays[0], opening)
     elif tables:
         pack = open_zipped_tables(archive, tables, opening)
+        _note_texts(pack, archive, opening)
     else:
         texts = find_texts(archive)
         if len(texts) < opening.limits.smallest_dataset:
@@ -94,6 +95,20 @@ def _note_others(pack: Pack, others: Sequence[str]) -> None:
     if others:
         more = " and others" if len(others) > 5 else ""
         pack.notes.append(f"Ignored {len(others)} other files: {', '.join(others[:5])}{more}.")
+
+
+def _note_texts(pack: Pack, archive: Archive, opening: Opening) -> None:
+    """Say that texts in folders of classes were not read, because a table was."""
+    if pack.plan.file is not None:  # the table says which files to read
+        return
+    texts = [member.name for member in find_texts(archive) if member.name not in pack.tables]
+    folders = {name.rpartition("/")[0] for name in texts}
+    if len(texts) >= opening.limits.smallest_dataset and len(folders) > 1:
+        read = ", ".join(pack.tables[:5])
+        pack.notes.append(
+            f"Only {read} was read. The archive also has {len(texts)} texts in {len(folders)} "
+            "folders: if the folders are the classes, upload the archive again without the table."
+        )
 
 
 def _find_votes(archive: Archive, tables: list[str], opening: Opening) -> VoteTable | None:

@@ -22,6 +22,34 @@ const ISSUES = {
     title: "Outliers",
     meaning: "Far from all other samples; possibly none of the classes.",
   },
+  dark: {
+    title: "Dark pictures",
+    meaning: "Hardly a pixel is bright.",
+  },
+  light: {
+    title: "Overexposed pictures",
+    meaning: "Almost every pixel is white.",
+  },
+  blurry: {
+    title: "Blurry pictures",
+    meaning: "There is little detail for the contrast.",
+  },
+  low_information: {
+    title: "Pictures with little information",
+    meaning: "Few different colours: possibly an empty picture.",
+  },
+  odd_aspect_ratio: {
+    title: "Odd aspect ratios",
+    meaning: "The picture is unusually wide or tall.",
+  },
+  odd_size: {
+    title: "Odd sizes",
+    meaning: "The picture is far smaller or larger than the others.",
+  },
+  grayscale: {
+    title: "Grey pictures",
+    meaning: "The picture has no colour; most others do.",
+  },
 };
 /** @type {Record<string, string>} */
 const SINGULAR = {
@@ -29,6 +57,13 @@ const SINGULAR = {
   near_duplicate: "near duplicate",
   conflicting_duplicate: "conflicting duplicate",
   outlier: "outlier",
+  dark: "dark",
+  light: "overexposed",
+  blurry: "blurry",
+  low_information: "little information",
+  odd_aspect_ratio: "odd aspect ratio",
+  odd_size: "odd size",
+  grayscale: "grey",
 };
 
 /**
@@ -36,6 +71,12 @@ const SINGULAR = {
  * @param {string} name
  */
 export const issueTitle = (name) => SINGULAR[name] ?? name;
+
+/**
+ * Whether there is a queue of this issue.
+ * @param {string} name
+ */
+export const isIssue = (name) => Object.hasOwn(ISSUES, name);
 
 /**
  * [name, title, count] of the issues that an audit looked for.

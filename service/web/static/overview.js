@@ -1,6 +1,7 @@
 // The overview of an audit: noise rate, tiers, errors found, noise matrix, classes, issues, downloads.
 
 import * as api from "./api.js";
+import { checksSection } from "./checks.js";
 import { classesSection } from "./classes.js";
 import { dataMap } from "./data-map.js";
 import { button, fill, h, problemBox } from "./dom.js";
@@ -52,6 +53,7 @@ export async function show(main, { id }) {
         dataset.kind === "probabilities" ? null : dataMap(id),
         classesSection(summary, id),
         issuesSection(summary, id),
+        checksSection(summary),
         downloads(id, dataset),
       ),
     ),

@@ -2,7 +2,7 @@
 
 import { byId, fill, h } from "./dom.js";
 import { number, shorten } from "./format.js";
-import { countedIssues } from "./issues.js";
+import { countedIssues, isIssue } from "./issues.js";
 import { queueAddress } from "./queue-address.js";
 
 /** @type {Record<string, [string, Filter]>} */
@@ -16,7 +16,6 @@ const QUEUES = {
   disputed: ["Disputed", { purpose: "adjudicate" }],
 };
 const ALL = QUEUES.all[1];
-const ISSUE_QUEUES = ["ambiguous", "near_duplicate", "conflicting_duplicate", "outlier"];
 
 const VIEWS = { review: "Review", grid: "Grid", overview: "Overview", team: "Team" };
 
@@ -61,7 +60,7 @@ export function filterFromAddress() {
   const query = new URLSearchParams(location.search);
   const queue = query.get("queue") ?? "";
   /** @type {Filter} */
-  const filter = ISSUE_QUEUES.includes(queue)
+  const filter = isIssue(queue)
     ? { ...ALL, issue: queue }
     : { ...(QUEUES[queue] ?? QUEUES[""])[1] };
   filter.given_label = query.get("given_label") ?? undefined;

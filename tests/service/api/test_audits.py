@@ -19,6 +19,7 @@ from labelaudit.schemas import PackedArray
 from service.api.packing import pack
 from service.audits import records as audits
 from service.audits.ranking_files import p_suggested
+from service.audits.suspect_row import SuspectRow
 from service.db.tables import Suspect
 from service.exports.formats import SUSPECT_COLUMNS
 from service.jobs import records as jobs
@@ -315,12 +316,12 @@ def test_a_walk_keeps_to_its_ranking_when_a_newer_one_appears(store, annotator, 
     first = annotator.get(path, params={"limit": 10}).json()
     with store.database.write() as session:
         row = session.get_one(Suspect, (first["ranking_id"], 1))
-        values = {name: getattr(row, name) for name in audits.SuspectRow._fields}
+        values = {name: getattr(row, name) for name in SuspectRow._fields}
         audits.ranked(
             session,
             audit_id,
             ranking_id="ra_zzz",
-            suspects=[audits.SuspectRow(**values)],
+            suspects=[SuspectRow(**values)],
             summary={},
         )
     second = annotator.get(path, params={"limit": 10, "cursor": first["next_cursor"]}).json()

@@ -9,11 +9,14 @@ from PIL import Image
 from sqlalchemy import update
 
 from labelaudit.enums import Role
+from labelaudit.schemas import SummaryRead
+from service.cli import show
 from service.db.tables import ApiKey, Dataset, Suspect
 from service.reports.data_map import shown_ranks
 from service.reports.plots import NAMES
 from service.review import assignments, newest_ranking
 from tests.support.factories import (
+    find_groups,
     make_audit,
     make_dataset,
     sample_id,
@@ -135,6 +138,23 @@ def test_class_names_in_a_picture_are_words_and_nothing_else(annotator, store):
             answer = annotator.get(f"/v1/audits/{audit}/plots/{name}.{format}")
             assert answer.status_code == 200
             assert b"<script" not in answer.content
+
+
+def test_groups_that_are_worse_are_in_the_summary_the_report_and_on_the_command_line(
+    annotator, store, audit, capsys
+):
+    assert "The dataset as a whole" not in annotator.get(f"/v1/audits/{audit}/report.html").text
+    find_groups(store, audit)
+    summary = SummaryRead.model_validate(annotator.get(f"/v1/audits/{audit}/summary").json())
+    [worse] = [check for check in summary.checks if check.found]
+    assert worse.groups[0].name == "region = south"
+    report = annotator.get(f"/v1/audits/{audit}/report.html").text
+    for shown in ("The dataset as a whole", "region = south", "58%", "52% to 63%", "s001, s004"):
+        assert shown in report
+    show.summary(summary)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"Dataset: {worse.detail}" in shown
+    assert "rarest class" not in shown
 
 
 def test_the_report_is_one_file_without_a_script(annotator, store):

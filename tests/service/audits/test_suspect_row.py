@@ -1,4 +1,4 @@
-from service.audits.records import SuspectRow
+from service.audits.suspect_row import SuspectRow
 from service.db.tables import Suspect
 
 

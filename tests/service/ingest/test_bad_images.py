@@ -137,3 +137,22 @@ def test_reading_media_that_is_not_there_is_refused(place, tmp_path):
     path.write_bytes(b"0123456789abcdef")
     with pytest.raises(BadDataset):
         image_files.read_media(path, *place)
+
+
+VIDEO = b"\x00\x00\x00\x18ftypmp42" + bytes(100)
+
+
+def test_a_video_among_images_is_called_a_video(tmp_path):
+    assert "it is a video. Videos are not read" in left_out(tmp_path, "cat/clip.mp4", VIDEO)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "a video, cat/0.mov,"), (30, "30 videos, such as")]
+)
+def test_videos_alone_are_refused_by_their_name(count, said, tmp_path):
+    clips = {f"{('cat', 'dog')[i % 2]}/{i}.mov": VIDEO for i in range(count)}
+    error = refusal(make_zip(tmp_path / "a.zip", clips))
+    assert said in error.detail
+    assert "Save the frames that you want to label" in error.detail
+    assert error.errors[0]["file"] == "cat/0.mov"
+    assert len(error.errors) == min(count, 20)

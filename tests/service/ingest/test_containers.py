@@ -57,6 +57,39 @@ def xlsx(path, rows):
     return make_zip(path, parts, method=8)
 
 
+class Written(float):
+    """A number whose cell says something else."""
+
+    cell: str
+
+    def __new__(cls, cell: str) -> "Written":
+        written = super().__new__(cls)
+        written.cell = cell
+        return written
+
+    def __format__(self, _: str) -> str:
+        return self.cell
+
+
+def with_cell(path, cell):
+    rows: list[tuple[Any, str, str]] = [("size", "colour", "label")]
+    rows += [(i * 1.5 % 7, "red" if i % 4 else "blue", label_of(i)) for i in range(40)]
+    rows[6] = (Written(cell), *rows[6][1:])
+    return xlsx(path, rows)
+
+
+@pytest.mark.parametrize("cell", ["1e400", "-1e999", "inf"])
+def test_an_infinite_cell_of_a_spreadsheet_is_refused_with_its_place(cell, tmp_path):
+    error = refusal(with_cell(tmp_path / "a.xlsx", cell))
+    assert error.type == "non-finite-features"
+    assert error.errors == [{"detail": "infinite", "row": 6, "column": "size"}]
+
+
+def test_a_cell_that_is_no_number_is_missing(tmp_path):
+    _, samples = take_in(with_cell(tmp_path / "a.xlsx", "NaN"), tmp_path / "in")
+    assert samples["feature.size"].to_pylist()[5] is None
+
+
 def test_a_spreadsheet_is_read_and_cannot_be_written_with_corrections(tmp_path):
     rows: list[tuple[Any, str, str]] = [("size", "colour", "label")]
     rows += [(i * 1.5 % 7, "red" if i % 4 else "blue", label_of(i)) for i in range(40)]

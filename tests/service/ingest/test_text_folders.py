@@ -171,3 +171,21 @@ def test_names_of_documents_and_of_programs_are_no_texts(tmp_path):
     members = [Member(name, 0, 0, 0, STORED, None, None) for name in (*wanted, *others)]
     archive = Archive(tmp_path / "none", {member.name: member for member in members})
     assert [member.name for member in find_texts(archive)] == wanted
+
+
+TABLE = "note,label\n" + "".join(f"remark {i},{'ab'[i % 2]}\n" for i in range(20))
+
+
+def test_texts_beside_a_table_are_not_passed_over_in_silence(tmp_path):
+    upload = make_zip(tmp_path / "a.zip", two_classes() | {"reviews.csv": TABLE})
+    report, _ = take_in(upload, tmp_path / "out")
+    assert report.sample_count == 20
+    [said] = [note for note in report.warnings if note.startswith("Only reviews.csv was read.")]
+    assert "20 texts in 2 folders" in said
+    assert "upload the archive again without the table" in said
+
+
+def test_a_readme_beside_a_table_is_no_text_that_was_passed_over(tmp_path):
+    files = {"reviews.csv": TABLE, "README.txt": "about", "notes/1.txt": "one"}
+    report, _ = take_in(make_zip(tmp_path / "a.zip", files), tmp_path / "out")
+    assert not [note for note in report.warnings if "was read." in note]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.factories import flag_issues, sample_id, summarise
+from tests.support.factories import find_groups, flag_issues, sample_id, summarise
 
 pytestmark = pytest.mark.browser
 
@@ -54,9 +54,23 @@ def test_an_issue_leads_to_its_queue_and_the_queue_chooser_counts_them(served, v
     assert visitor.text(".sample-id") == sample_id(1)
 
 
+def test_what_was_found_about_the_dataset_is_listed_with_its_groups(served, visit, summarised):
+    visitor = visit()
+    visitor.go(f"/audits/{summarised}/overview", ".overview")
+    assert not visitor.page.locator(".checks").count()
+    find_groups(served.store, summarised)
+    visitor.go(f"/audits/{summarised}/overview", ".checks")
+    assert "In region = south, predictions" in visitor.text("[data-check=underperforming_group]")
+    assert visitor.page.locator(".checks li").count() == 1  # what found nothing is not listed
+    row = visitor.text(".checks tbody tr")
+    for shown in ("region = south", "300", "58% (52% to 63%)", "90%", "s001, s004"):
+        assert shown in row
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_view_scrolls_sideways_on_a_phone(visit, summarised, scheme):
+def test_no_view_scrolls_sideways_on_a_phone(served, visit, summarised, scheme):
     phone = {"width": 390, "height": 844}
+    find_groups(served.store, summarised)
     visitor = visit(viewport=phone, color_scheme=scheme, is_mobile=True, has_touch=True)
     for path, ready in [
         ("/", ".audit"),

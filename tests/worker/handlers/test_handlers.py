@@ -12,6 +12,7 @@ import pytest
 
 from labelaudit.enums import Verdict
 from service import review
+from service.audits import issue_files
 from service.audits import records as audits
 from service.datasets import encodings
 from service.db.tables import Audit
@@ -287,7 +288,8 @@ def test_the_summary_shows_the_noise_matrix_that_the_objective_used(uploader, wo
 
 
 @on_sqlite
-def test_an_evicted_encoding_is_made_again_for_a_ranking(uploader, worker):
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "not kept, by an older version"])
+def test_issues_are_found_once_or_with_an_evicted_encoding_made_again(uploader, worker, kept):
     upload = road.vectors()
     dataset = road.send(uploader, upload, lambda: run_one(worker))
     audit = road.start(uploader, dataset, upload.wish)
@@ -298,12 +300,21 @@ def test_an_evicted_encoding_is_made_again_for_a_ranking(uploader, worker):
     content = encoding.read_bytes()
     assert encodings.evict(worker.database, worker.storage, limit_bytes=0, recent_seconds=0)
     assert not encoding.exists()
+    if not kept:
+        worker.storage.delete(issue_files.issues_key(audit.rpartition("/")[2]))
+    before = uploader.get(f"{audit}/summary").json()
     item = uploader.post(f"{audit}/queue/next", json={}).json()["items"][0]
-    kept = {"sample_id": item["sample_id"], "verdict": "keep"}
-    kept["lease_id"] = item["lease"]["lease_id"]
-    uploader.post(f"{audit}/corrections", json={"corrections": [kept]})
+    verdict = {"sample_id": item["sample_id"], "verdict": "keep"}
+    verdict["lease_id"] = item["lease"]["lease_id"]
+    uploader.post(f"{audit}/corrections", json={"corrections": [verdict]})
     answer = uploader.post(f"{audit}/rankings")
     job = road.finished(uploader, answer.headers["location"], lambda: run_one(worker))
     assert job["status"] == "completed", job["problem"]
-    assert encoding.read_bytes() == content
-    assert "no encodings" not in str(uploader.get(f"{audit}/summary").json()["missing"])
+    if kept:
+        assert not encoding.exists()
+    else:
+        assert encoding.read_bytes() == content
+    after = uploader.get(f"{audit}/summary").json()
+    assert after["ranking_number"] == 1
+    assert (after["issues"], after["checks"]) == (before["issues"], before["checks"])
+    assert "no encodings" not in str(after["missing"])

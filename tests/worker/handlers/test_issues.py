@@ -48,6 +48,7 @@ def test_a_copy_under_another_label_is_found_filtered_and_exported(uploader, wor
         "split_leakage": True,
         "missing_values": False,
         "non_iid": False,
+        "underperforming_group": False,
     }
     assert checks["split_leakage"]["count"] == 2
     report = uploader.get(f"{audit}/report.html").text
@@ -59,4 +60,4 @@ def test_a_copy_under_another_label_is_found_filtered_and_exported(uploader, wor
     flagged = [row for row in csv.DictReader(io.StringIO(text))
                if row["is_near_duplicate_issue"] == "True"]  # fmt: skip
     assert {row["sample_id"] for row in flagged} == {"s000", "s149"}
-    assert uploader.get(f"{audit}/suspects", params={"issue": "blurry"}).status_code == 422
+    assert uploader.get(f"{audit}/suspects", params={"issue": "sad"}).status_code == 422

@@ -278,10 +278,11 @@ declare namespace Api {
     variability: Array<number>;
   };
   type DatasetCheckRead = {
-    name: "class_imbalance" | "split_leakage" | "missing_values" | "non_iid";
+    name: "class_imbalance" | "split_leakage" | "missing_values" | "non_iid" | "underperforming_group" | "image_quality";
     found: boolean;
     count: number;
     detail: string;
+    groups: Array<GroupRead>;
   };
   type DatasetKind = "image" | "text" | "table" | "vector" | "probabilities";
   type DatasetRead = {
@@ -377,7 +378,17 @@ declare namespace Api {
     people: Array<PersonFound>;
   };
   type Goal = "label_wrong" | "suggestion_right";
-  type Issue = "ambiguous" | "near_duplicate" | "conflicting_duplicate" | "outlier";
+  type GroupRead = {
+    kind: "split" | "column" | "cluster";
+    name: string;
+    size: number;
+    accuracy: number;
+    accuracy_low: number;
+    accuracy_high: number;
+    elsewhere: number;
+    sample_ids: Array<string>;
+  };
+  type Issue = "ambiguous" | "near_duplicate" | "conflicting_duplicate" | "outlier" | "dark" | "light" | "blurry" | "low_information" | "odd_aspect_ratio" | "odd_size" | "grayscale";
   type JobStatus = "queued" | "running" | "completed" | "failed" | "cancelled";
   type JobType = "ingest" | "encode" | "train" | "rank" | "classifier" | "predict" | "export";
   type KeyCreate = {
@@ -498,6 +509,13 @@ declare namespace Api {
     ambiguous_score: number | null;
     near_duplicate_score: number | null;
     outlier_score: number | null;
+    dark_score: number | null;
+    light_score: number | null;
+    blurry_score: number | null;
+    low_information_score: number | null;
+    odd_aspect_ratio_score: number | null;
+    odd_size_score: number | null;
+    grayscale_score: number | null;
     position: number;
     content: Record<string, any>;
     media_url: string | null;
@@ -907,6 +925,13 @@ declare namespace Api {
     ambiguous_score: number | null;
     near_duplicate_score: number | null;
     outlier_score: number | null;
+    dark_score: number | null;
+    light_score: number | null;
+    blurry_score: number | null;
+    low_information_score: number | null;
+    odd_aspect_ratio_score: number | null;
+    odd_size_score: number | null;
+    grayscale_score: number | null;
     position: number;
     content: Record<string, any>;
     media_url: string | null;
@@ -944,6 +969,13 @@ declare namespace Api {
     ambiguous_score: number | null;
     near_duplicate_score: number | null;
     outlier_score: number | null;
+    dark_score: number | null;
+    light_score: number | null;
+    blurry_score: number | null;
+    low_information_score: number | null;
+    odd_aspect_ratio_score: number | null;
+    odd_size_score: number | null;
+    grayscale_score: number | null;
   };
   type TableColumns = {
     numbers: Array<NumberColumn>;
