@@ -26,6 +26,11 @@ class AuditRead(Schema):
     job: JobType | None = Field(description="The current job.")
     progress: float = Field(ge=0, le=1)
     eta_seconds: float | None = Field(description="Null until it can be told.")
+    queue_position: int | None = Field(
+        default=None,
+        description="Its place among your organisation's audits, uploads and exports that wait for "
+        "the same workers: 1 starts next. Null unless it is `queued`.",
+    )
     config: dict[str, Any]
     problem: dict[str, Any] | None
     created_by: Person
@@ -229,3 +234,4 @@ class SummaryRead(Schema):
     review: dict[Tier, dict[ReviewState, int]] = Field(
         description="Suspects by tier and by their state now."
     )
+    opinions: int = Field(default=1, description="How many people are asked about each sample.")

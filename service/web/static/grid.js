@@ -3,11 +3,12 @@
 import * as api from "./api.js";
 import { classPairFilter } from "./class-pairs.js";
 import { openClassSearch } from "./class-search.js";
-import { announce, button, fill, find, h, problemBox } from "./dom.js";
-import { endOfQueueView, loadingView, unfinishedAuditView } from "./empty-state.js";
-import { openExport } from "./export.js";
+import { announce, button, fill, find, h } from "./dom.js";
+import { endOfQueueView, loadingView, queueProblem } from "./empty-state.js";
+import { exportButton } from "./export-button.js";
 import { number, plural } from "./format.js";
 import { openHelp } from "./help.js";
+import { NOTHING_TO_UNDO, tell } from "./message.js";
 import { filterBar, filterFromAddress, reviewHead } from "./review-head.js";
 import { decisionOn, ReviewSession } from "./review-session.js";
 import { Selection } from "./selection.js";
@@ -16,6 +17,7 @@ import { THUMBNAIL_PIXELS, thumbnail } from "./thumbnails.js";
 
 const GRID_SIZE = 60;
 const UNDO_LIMIT = 20;
+const DIGITS = "1234567890";
 
 /**
  * @param {HTMLElement} main
@@ -27,8 +29,8 @@ export async function show(main, { id }) {
   const dataset = await api.get(`/v1/datasets/${audit.dataset_id}`);
   document.title = `Grid of ${dataset.name} · labelaudit`;
   if (audit.status !== "completed") {
-    fill(main, reviewHead(dataset, id, "grid"), unfinishedAuditView(audit));
-    return;
+    const { showUnfinished } = await import("./unfinished.js");
+    return showUnfinished(main, reviewHead(dataset, id, "grid"), audit);
   }
   new Grid(main, dataset, await api.get(`/v1/audits/${id}/summary`)).start();
 }
@@ -73,8 +75,7 @@ class Grid {
           dataset,
           this.auditId,
           "grid",
-          api.may("export") &&
-            button("Export …", () => openExport(dataset), { class: "link-button" }),
+          exportButton(dataset, "Export …", "link-button"),
           button("Shortcuts (?)", openHelp, { class: "link-button" }),
         ),
         h(
@@ -113,7 +114,7 @@ class Grid {
       if (this.queue.target > 0) await this.queue.refill();
     } catch (problem) {
       if (!this.items.size) {
-        fill(this.content, problemBox(problem, { actions: [this.#retryButton()] }));
+        fill(this.content, queueProblem(problem, this.auditId, () => this.#refill()));
         return;
       }
     }
@@ -125,10 +126,6 @@ class Grid {
     if (!this.items.size) return this.#end();
     if (!this.list.isConnected) fill(this.content, this.list);
     this.selection.refresh();
-  }
-
-  #retryButton() {
-    return button("Try again", () => this.#refill(), { class: "button primary" });
   }
 
   async #end() {
@@ -223,7 +220,7 @@ class Grid {
   }
 
   #announceNoSelection() {
-    announce("No sample is selected. Press E to select all.");
+    tell("No sample is selected. Click samples, or press E to select all.");
   }
 
   /**
@@ -246,7 +243,7 @@ class Grid {
 
   undo() {
     const undone = this.session.undo();
-    if (!undone) return announce("There is nothing to undo.");
+    if (!undone) return tell(NOTHING_TO_UNDO);
     for (const { item } of undone.toReversed()) {
       this.items.set(item.sample_id, item);
       this.list.prepend(thumbnail(item));
@@ -281,7 +278,24 @@ class Grid {
       e: () => this.selection.all(),
       "/": () => this.#search(),
     };
-    return actions[key];
+    return /^[0-9]$/.test(key) ? () => this.#relabelByDigit(key) : actions[key];
+  }
+
+  /**
+   * A digit has a fixed class only where every class has a digit.
+   * @param {string} digit
+   */
+  #relabelByDigit(digit) {
+    const names = this.dataset.class_names;
+    if (!this.selection.ids.size) return this.#announceNoSelection();
+    if (names.length > DIGITS.length) {
+      return tell(`There are ${number(names.length)} classes: press / to choose one.`);
+    }
+    const name = names[DIGITS.indexOf(digit)];
+    if (name === undefined) {
+      return tell(`There are only ${plural(names.length, "class", "classes")}.`);
+    }
+    return this.#decide("relabel", name);
   }
 }
 

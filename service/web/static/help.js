@@ -5,7 +5,7 @@ import { h, modal } from "./dom.js";
 const STORAGE_KEY = "labelaudit.shortcuts-off";
 const KEYS = [
   ["a", "Accept the suggestion"],
-  ["1 – 0", "The classes, in the order shown"],
+  ["1 – 0", "The classes, in the order shown; in the grid for all selected samples"],
   ["k", "Keep the given label"],
   ["x", "Exclude the sample from the dataset"],
   ["s", "Skip for now (moves the sample to the skipped queue)"],

@@ -3,11 +3,12 @@
 import * as api from "./api.js";
 import { openClassSearch } from "./class-search.js";
 import { choicesOf, decisionPanel, evidencePanel } from "./decision.js";
-import { announce, button, fill, find, h, problemBox } from "./dom.js";
-import { endOfQueueView, loadingView, unfinishedAuditView } from "./empty-state.js";
-import { openExport } from "./export.js";
+import { announce, button, fill, find, h } from "./dom.js";
+import { endOfQueueView, loadingView, queueProblem } from "./empty-state.js";
+import { exportButton } from "./export-button.js";
 import { number, percent } from "./format.js";
 import { openHelp } from "./help.js";
+import { NOTHING_TO_UNDO, tell } from "./message.js";
 import { filterBar, filterFromAddress, reviewHead } from "./review-head.js";
 import { decisionOn, ReviewSession } from "./review-session.js";
 import { sampleView } from "./sample.js";
@@ -29,15 +30,8 @@ export async function show(main, { id }) {
   const dataset = await api.get(`/v1/datasets/${audit.dataset_id}`);
   document.title = `Review ${dataset.name} · labelaudit`;
   if (audit.status !== "completed") {
-    fill(main, reviewHead(dataset, id, "review"), unfinishedAuditView(audit));
-    if (["queued", "running"].includes(audit.status)) {
-      await api.follow(
-        id,
-        (event) => event.status === "completed" && location.reload(),
-        new AbortController().signal,
-      );
-    }
-    return;
+    const { showUnfinished } = await import("./unfinished.js");
+    return showUnfinished(main, reviewHead(dataset, id, "review"), audit);
   }
   const summary = await api.get(`/v1/audits/${id}/summary`);
   new Review(main, dataset, summary).start();
@@ -71,8 +65,7 @@ class Review {
           dataset,
           this.auditId,
           "review",
-          api.may("export") &&
-            button("Export …", () => openExport(dataset), { class: "link-button" }),
+          exportButton(dataset, "Export …", "link-button"),
           button("History (h)", () => this.#openHistory(), { class: "link-button" }),
           button("Shortcuts (?)", openHelp, { class: "link-button" }),
         ),
@@ -109,7 +102,7 @@ class Review {
     try {
       this.current = /** @type {Suspect} */ (await api.get(path, { query: { include: INCLUDED } }));
     } catch (problem) {
-      fill(this.stage, problemBox(problem, { actions: [this.#retryButton()] }));
+      fill(this.stage, queueProblem(problem, this.auditId, () => this.#open(sampleId)));
       return;
     }
     this.queue.shown.set(this.current.sample_id, this.current); // so that the queue does not show it again
@@ -128,7 +121,7 @@ class Review {
     try {
       await this.queue.refill();
     } catch (problem) {
-      fill(this.stage, problemBox(problem, { actions: [this.#retryButton()] }));
+      fill(this.stage, queueProblem(problem, this.auditId, () => this.#next()));
       return;
     }
     this.current = this.queue.take();
@@ -139,14 +132,6 @@ class Review {
   #refillBehind() {
     if (this.queue.exhausted && this.queue.ahead.length) return;
     this.queue.refill().catch(() => {}); // retried, and reported, once none is left here
-  }
-
-  #retryButton() {
-    return h(
-      "button",
-      { class: "button primary", type: "button", on: { click: () => this.#next() } },
-      "Try again",
-    );
   }
 
   async #end() {
@@ -228,7 +213,7 @@ class Review {
 
   undo() {
     const undone = this.session.undo();
-    if (!undone) return announce("There is nothing to undo.");
+    if (!undone) return tell(NOTHING_TO_UNDO);
     this.queue.putBack(this.current);
     this.current = undone[0].item;
     this.announcement = "Undone.";
@@ -238,7 +223,7 @@ class Review {
   #acceptSuggestion() {
     const suggestion = this.current?.suggested_label;
     if (suggestion) return this.act("accept_suggestion", suggestion);
-    return announce("There is no suggestion to accept. Choose a class by its key, or press /.");
+    return tell("There is no suggestion to accept. Choose a class by its key, or press /.");
   }
 
   /** @param {Suspect} item */

@@ -105,6 +105,7 @@ declare namespace Api {
     job: JobType | null;
     progress: number;
     eta_seconds: number | null;
+    queue_position: number | null;
     config: Record<string, any>;
     problem: Record<string, any> | null;
     created_by: Person;
@@ -845,6 +846,7 @@ declare namespace Api {
     verdicts: VerdictCounts;
     votes: AnnotatorSummary | null;
     review: Record<string, Record<string, number>>;
+    opinions: number;
   };
   type SuspectDetail = {
     rank: number;
