@@ -9,6 +9,7 @@ from labelaudit.enums import (
     Issue,
     JobStatus,
     ReviewState,
+    Standing,
     Tier,
     Verdict,
 )
@@ -118,6 +119,16 @@ class CorrectionRead(Schema):
         description="The certificate that it rests on, if nobody looked at the sample."
     )
     created_at: datetime
+
+
+class OwnDecision(CorrectionRead):
+    """A decision of the caller, with the sample that it is about."""
+
+    standing: Standing = Field(
+        description="`current` if it counts for you, `replaced` if you decided again later, or `undone`."
+    )
+    content: dict[str, Any] = Field(description="`text`, `row`, `file` or `dimensions`.")
+    media_url: str | None
 
 
 class RankingRead(Schema):

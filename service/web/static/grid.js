@@ -9,8 +9,9 @@ import { exportButton } from "./export-button.js";
 import { number, plural } from "./format.js";
 import { openHelp } from "./help.js";
 import { NOTHING_TO_UNDO, tell } from "./message.js";
+import { queueAddress } from "./queue-address.js";
 import { filterBar, filterFromAddress, reviewHead } from "./review-head.js";
-import { decisionOn, ReviewSession } from "./review-session.js";
+import { decisionOn, ReviewSession, wasRecentOpen } from "./review-session.js";
 import { Selection } from "./selection.js";
 import { listenForShortcuts } from "./shortcuts.js";
 import { THUMBNAIL_PIXELS, thumbnail } from "./thumbnails.js";
@@ -76,6 +77,7 @@ class Grid {
           this.auditId,
           "grid",
           exportButton(dataset, "Export …", "link-button"),
+          button("Recent (r)", () => this.#openRecent(), { class: "link-button" }),
           button("Shortcuts (?)", openHelp, { class: "link-button" }),
         ),
         h(
@@ -104,6 +106,14 @@ class Grid {
       (key) => (key === "escape" ? () => this.selection.none() : null),
     );
     await this.#refill();
+    if (wasRecentOpen(this.auditId)) this.#openRecent();
+  }
+
+  #openRecent() {
+    return this.session.openRecent({
+      open: ({ sample_id: sample }) => location.assign(queueAddress(this.auditId, { sample })),
+      changed: () => this.#refill(),
+    });
   }
 
   /** Fill the grid up; samples already shown keep their place. */
@@ -243,7 +253,9 @@ class Grid {
 
   undo() {
     const undone = this.session.undo();
-    if (!undone) return tell(NOTHING_TO_UNDO);
+    if (!undone) {
+      return tell(NOTHING_TO_UNDO, { title: "Earlier decisions", act: () => this.#openRecent() });
+    }
     for (const { item } of undone.toReversed()) {
       this.items.set(item.sample_id, item);
       this.list.prepend(thumbnail(item));
@@ -276,6 +288,7 @@ class Grid {
       s: () => this.#decide("skip"),
       u: () => this.undo(),
       e: () => this.selection.all(),
+      r: () => this.#openRecent(),
       "/": () => this.#search(),
     };
     return /^[0-9]$/.test(key) ? () => this.#relabelByDigit(key) : actions[key];

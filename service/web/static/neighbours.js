@@ -37,13 +37,16 @@ function line(neighbour, item) {
   return h(
     "li",
     { title: `${label}: ${neighbour.content.file ?? neighbour.sample_id}` },
-    content(neighbour),
+    smallContent(neighbour),
     h("span", { class: `neighbour-label ${kind}`, dir: "auto" }, label),
   );
 }
 
-/** @param {Api.Neighbour} options */
-function content({ media_url: url, content: sample, sample_id: id }) {
+/**
+ * A small picture of a sample, or the beginning of its text or row.
+ * @param {Pick<Api.Neighbour, "media_url" | "content" | "sample_id">} options
+ */
+export function smallContent({ media_url: url, content: sample, sample_id: id }) {
   if (url) {
     const image = h("img", { alt: "", width: 64, height: 64 });
     api.blob(url, { query: { size: 128 } }).then(

@@ -10,6 +10,13 @@ import { releaseImage } from "./sample.js";
 
 const FINDINGS_TRIES = 5;
 
+/**
+ * Whether the drawer of recent decisions was open when the page was left.
+ * @param {string} auditId
+ */
+export const wasRecentOpen = (auditId) =>
+  sessionStorage.getItem("labelaudit.recent-decisions") === auditId;
+
 export class ReviewSession {
   /**
    * `summary`: the answer of GET …/summary. `undoLimit`: how many decisions can be undone.
@@ -92,6 +99,38 @@ export class ReviewSession {
     return last.decisions;
   }
 
+  /**
+   * The drawer of one's own decisions; `open` and `changed` are the view's part of it.
+   * @param {Record<"open" | "changed", (decision: Api.OwnDecision) => unknown>} view
+   */
+  async openRecent({ open, changed }) {
+    const { openRecentDecisions } = await import("./recent.js");
+    await openRecentDecisions({
+      auditId: this.auditId,
+      saved: () => this.outbox.flush(),
+      open,
+      undone: (decision) => {
+        this.#forget(decision);
+        this.recount();
+        changed(decision);
+      },
+    });
+  }
+
+  /**
+   * A decision was undone in the drawer: `undo` has nothing left to do, and the queue may serve its
+   * sample again.
+   * @param {Api.OwnDecision} decision
+   */
+  #forget({ batch_id: batch, sample_id: id }) {
+    this.changes += 1;
+    this.history = this.history.filter(
+      ({ decisions, operation }) => decisions.length > 1 || operation.batch_id !== batch,
+    );
+    this.queue.shown.delete(id);
+    this.queue.exhausted = false;
+  }
+
   /** Counts from the server, once every decision is saved. */
   recount() {
     return this.#ifUnchanged(
@@ -136,7 +175,10 @@ function correctionOf({ item, verdict, label }) {
   const correction = { sample_id: item.sample_id, verdict };
   if (verdict === "relabel") correction.corrected_label = label;
   if (item.lease) correction.lease_id = item.lease.lease_id;
-  if (item.correction_id && item.state === "decided") correction.supersedes = item.correction_id;
+  if (item.ownDecision) correction.supersedes = item.ownDecision;
+  else if (item.correction_id && item.state === "decided") {
+    correction.supersedes = item.correction_id;
+  }
   return correction;
 }
 

@@ -10,7 +10,7 @@ import { number, percent } from "./format.js";
 import { openHelp } from "./help.js";
 import { NOTHING_TO_UNDO, tell } from "./message.js";
 import { filterBar, filterFromAddress, reviewHead } from "./review-head.js";
-import { decisionOn, ReviewSession } from "./review-session.js";
+import { decisionOn, ReviewSession, wasRecentOpen } from "./review-session.js";
 import { sampleView } from "./sample.js";
 import { openSampleHistory } from "./sample-history.js";
 import { listenForShortcuts } from "./shortcuts.js";
@@ -66,6 +66,7 @@ class Review {
           this.auditId,
           "review",
           exportButton(dataset, "Export …", "link-button"),
+          button("Recent (r)", () => this.#openRecent(), { class: "link-button" }),
           button("History (h)", () => this.#openHistory(), { class: "link-button" }),
           button("Shortcuts (?)", openHelp, { class: "link-button" }),
         ),
@@ -91,18 +92,32 @@ class Review {
     const sampleId = new URLSearchParams(location.search).get("sample");
     if (sampleId === null) await this.#next();
     else await this.#open(sampleId);
+    if (wasRecentOpen(this.auditId)) this.#openRecent();
+  }
+
+  #openRecent() {
+    return this.session.openRecent({
+      open: ({ sample_id: id, id: correction, standing }) =>
+        this.#open(id, standing === "current" ? correction : undefined),
+      changed: ({ sample_id: id }) =>
+        id === this.current?.sample_id ? this.#open(id) : (this.current ?? this.#next()),
+    });
   }
 
   /**
    * Show the sample with this ID, decided or not; the queue continues after it.
    * @param {string} sampleId
+   * @param {string} [ownDecision] the correction that another verdict of this person replaces
    */
-  async #open(sampleId) {
+  async #open(sampleId, ownDecision) {
+    if (this.current?.lease) this.queue.putBack(this.current);
+    this.current = null;
     const path = `/v1/audits/${this.auditId}/suspects/${encodeURIComponent(sampleId)}`;
     try {
       this.current = /** @type {Suspect} */ (await api.get(path, { query: { include: INCLUDED } }));
+      this.current.ownDecision = ownDecision;
     } catch (problem) {
-      fill(this.stage, queueProblem(problem, this.auditId, () => this.#open(sampleId)));
+      fill(this.stage, queueProblem(problem, this.auditId, () => this.#open(sampleId, ownDecision)));
       return;
     }
     this.queue.shown.set(this.current.sample_id, this.current); // so that the queue does not show it again
@@ -211,9 +226,13 @@ class Review {
     this.#next();
   }
 
+  #offerRecent() {
+    return { title: "Earlier decisions", act: () => this.#openRecent() };
+  }
+
   undo() {
     const undone = this.session.undo();
-    if (!undone) return tell(NOTHING_TO_UNDO);
+    if (!undone) return tell(NOTHING_TO_UNDO, this.#offerRecent());
     this.queue.putBack(this.current);
     this.current = undone[0].item;
     this.announcement = "Undone.";
@@ -249,6 +268,7 @@ class Review {
       s: () => this.act("skip", null),
       u: () => this.undo(),
       h: () => this.#openHistory(),
+      r: () => this.#openRecent(),
       "/": () => this.act("search"),
     };
     return actions[key];

@@ -565,6 +565,26 @@ declare namespace Api {
     high: number | null;
     choices: Array<string>;
   };
+  type OwnDecision = {
+    id: string;
+    seq: number;
+    audit_id: string;
+    sample_id: string;
+    verdict: Verdict | null;
+    given_label: string;
+    corrected_label: string | null;
+    reverts: string | null;
+    batch_id: string | null;
+    adjudication: boolean;
+    note: string | null;
+    annotator: Person;
+    control: boolean;
+    certificate_id: string | null;
+    created_at: string;
+    standing: Standing;
+    content: Record<string, any>;
+    media_url: string | null;
+  };
   type PackedArray = {
     shape: Array<number>;
     dtype: "uint16" | "int32";
@@ -621,6 +641,10 @@ declare namespace Api {
   };
   type Page_ObjectiveRead_ = {
     items: Array<ObjectiveRead>;
+    next_cursor: string | null;
+  };
+  type Page_OwnDecision_ = {
+    items: Array<OwnDecision>;
     next_cursor: string | null;
   };
   type Page_PairRead_ = {
@@ -826,6 +850,7 @@ declare namespace Api {
     signed_in: boolean;
     oidc_title: string | null;
   };
+  type Standing = "current" | "replaced" | "undone";
   type SummaryRead = {
     audit_id: string;
     dataset_id: string;

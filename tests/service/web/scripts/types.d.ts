@@ -11,6 +11,8 @@ type Draw = () => Promise<unknown>;
 type Suspect = Api.SuspectDetail & {
   lease?: Api.Lease | null;
   imageUrl?: Promise<string> | null;
+  /** The caller's correction that another verdict of theirs replaces. */
+  ownDecision?: string;
 };
 
 /** What the queue is narrowed to: the body of POST …/queue/next. */
