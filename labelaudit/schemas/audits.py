@@ -63,6 +63,9 @@ class SuspectRead(Schema):
 
 class SuspectPage(Page[SuspectRead]):
     ranking_id: str
+    total: int | None = Field(
+        default=None, description="The suspects on all pages. Null unless `total` asks for it."
+    )
 
 
 Heavy = Literal["trajectory", "neighbours"]

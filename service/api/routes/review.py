@@ -43,7 +43,9 @@ router = TransactionRouter(
     prefix="/v1/audits/{audit_id}", tags=["review"], responses=documented(409)
 )
 
-FILTERS = {"tier", "given_label", "predicted_label", "issue", "state"}
+FILTERS = {
+    "tier", "given_label", "predicted_label", "issue", "p_wrong_from", "p_wrong_to", "state",
+}  # fmt: skip
 
 
 @router.post("/queue/next", response_model=QueuePage)
@@ -120,6 +122,8 @@ def _lease(
         predicted_label=predicted,
         state=ReviewState.disputed if adjudicating else ReviewState(options.state),
         issue=options.issue,
+        p_wrong_from=options.p_wrong_from,
+        p_wrong_to=options.p_wrong_to,
     )
     if adjudicating:
         return queues.lease_disputed(

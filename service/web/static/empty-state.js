@@ -4,6 +4,7 @@ import { may } from "./api.js";
 import { button, h, problemBox } from "./dom.js";
 import { exportButton } from "./export-button.js";
 import { number, plural } from "./format.js";
+import { isFiltered } from "./review-head.js";
 
 export function loadingView() {
   return h("div", { class: "blank", "aria-busy": "true" }, h("p", { class: "quiet" }, "Loading …"));
@@ -21,8 +22,7 @@ export function loadingView() {
  */
 export function endOfQueueView({ counters, filter, dataset, auditId, refresh, undo }) {
   const counts = totals(counters, filter);
-  const { given_label: given, predicted_label: predicted, issue } = filter;
-  const filtered = [given, predicted, issue].some((value) => value !== undefined);
+  const filtered = isFiltered(filter);
   const skippedQueue = filter.state === "skipped";
   const disputes = filter.purpose === "adjudicate";
   const found = counts.open + counts.skipped + counts.decided;

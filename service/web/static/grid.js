@@ -10,7 +10,7 @@ import { number, plural } from "./format.js";
 import { openHelp } from "./help.js";
 import { NOTHING_TO_UNDO, tell } from "./message.js";
 import { queueAddress } from "./queue-address.js";
-import { filterBar, filterFromAddress, reviewHead } from "./review-head.js";
+import { filterBar, filterFromAddress, openFilterDialog, reviewHead } from "./review-head.js";
 import { decisionOn, ReviewSession, wasRecentOpen } from "./review-session.js";
 import { Selection } from "./selection.js";
 import { listenForShortcuts } from "./shortcuts.js";
@@ -45,6 +45,7 @@ class Grid {
   constructor(main, dataset, summary) {
     this.dataset = dataset;
     this.auditId = summary.audit_id;
+    this.summary = summary;
     this.filter = filterFromAddress();
     this.items = new Map();
     this.session = new ReviewSession(summary, this.filter, {
@@ -289,6 +290,7 @@ class Grid {
       u: () => this.undo(),
       e: () => this.selection.all(),
       r: () => this.#openRecent(),
+      f: () => openFilterDialog(this.filter, this.summary),
       "/": () => this.#search(),
     };
     return /^[0-9]$/.test(key) ? () => this.#relabelByDigit(key) : actions[key];

@@ -10,6 +10,7 @@ const KEYS = [
   ["x", "Exclude the sample from the dataset"],
   ["s", "Skip for now (moves the sample to the skipped queue)"],
   ["u", "Undo the last decision"],
+  ["f", "Filter by class and score"],
   ["r", "Your recent decisions: open, change or undo one"],
   ["h", "Sample history and comments"],
   ["/", "Search all classes"],

@@ -9,7 +9,7 @@ import { exportButton } from "./export-button.js";
 import { number, percent } from "./format.js";
 import { openHelp } from "./help.js";
 import { NOTHING_TO_UNDO, tell } from "./message.js";
-import { filterBar, filterFromAddress, reviewHead } from "./review-head.js";
+import { filterBar, filterFromAddress, openFilterDialog, reviewHead } from "./review-head.js";
 import { decisionOn, ReviewSession, wasRecentOpen } from "./review-session.js";
 import { sampleView } from "./sample.js";
 import { openSampleHistory } from "./sample-history.js";
@@ -46,6 +46,7 @@ class Review {
   constructor(main, dataset, summary) {
     this.dataset = dataset;
     this.auditId = summary.audit_id;
+    this.summary = summary;
     this.filter = filterFromAddress();
     /** @type {Suspect | null} */
     this.current = null;
@@ -117,7 +118,8 @@ class Review {
       this.current = /** @type {Suspect} */ (await api.get(path, { query: { include: INCLUDED } }));
       this.current.ownDecision = ownDecision;
     } catch (problem) {
-      fill(this.stage, queueProblem(problem, this.auditId, () => this.#open(sampleId, ownDecision)));
+      const again = () => this.#open(sampleId, ownDecision);
+      fill(this.stage, queueProblem(problem, this.auditId, again));
       return;
     }
     this.queue.shown.set(this.current.sample_id, this.current); // so that the queue does not show it again
@@ -269,6 +271,7 @@ class Review {
       u: () => this.undo(),
       h: () => this.#openHistory(),
       r: () => this.#openRecent(),
+      f: () => openFilterDialog(this.filter, this.summary),
       "/": () => this.act("search"),
     };
     return actions[key];

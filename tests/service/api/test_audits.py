@@ -101,6 +101,23 @@ def test_another_organisation_is_not_counted(store, uploader, dataset_id):
     assert audit["queue_position"] == 1
 
 
+def test_suspects_are_filtered_by_score_and_counted(annotator, audit_id):
+    path = f"/v1/audits/{audit_id}/suspects"
+    wanted = {"p_wrong_from": 0.5, "p_wrong_to": 0.8, "limit": 3, "total": True}
+    found = annotator.get(path, params=wanted).json()
+    ranks = [rank + 1 for rank in range(30) if 0.5 <= 1 - (rank + 0.5) / 30 <= 0.8]
+    assert found["total"] == len(ranks) == 9
+    assert [item["rank"] for item in found["items"]] == ranks[:3]
+    assert annotator.get(path).json()["total"] is None
+    assert annotator.get(path, params={"p_wrong_from": 1.5}).status_code == 422
+
+
+def test_the_queue_is_filtered_by_score(annotator, audit_id):
+    body = {"count": 20, "p_wrong_from": 0.5, "p_wrong_to": 0.8}
+    items = annotator.post(f"/v1/audits/{audit_id}/queue/next", json=body).json()["items"]
+    assert [item["rank"] for item in items] == list(range(7, 16))
+
+
 def test_an_audit_needs_no_body(uploader, dataset_id):
     assert uploader.post(f"/v1/datasets/{dataset_id}/audits").status_code == 202
 

@@ -758,6 +758,8 @@ declare namespace Api {
     given_label: string | null;
     predicted_label: string | null;
     issue: Issue | null;
+    p_wrong_from: number | null;
+    p_wrong_to: number | null;
     state: "open" | "skipped";
     assigned: "first" | "only" | "ignore";
     assignment_id: string | null;
@@ -909,6 +911,7 @@ declare namespace Api {
     items: Array<SuspectRead>;
     next_cursor: string | null;
     ranking_id: string;
+    total: number | null;
   };
   type SuspectRead = {
     rank: number;

@@ -21,6 +21,8 @@ type Filter = {
   given_label?: string;
   predicted_label?: string;
   issue?: string;
+  p_wrong_from?: number;
+  p_wrong_to?: number;
   state?: string;
   purpose?: string;
 };
