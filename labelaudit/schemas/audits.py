@@ -101,6 +101,14 @@ class OpinionRead(Schema):
     created_at: datetime
 
 
+class CommentRead(Schema):
+    id: str
+    sample_id: str
+    text: str
+    author: Person
+    created_at: datetime
+
+
 class VoteRead(Schema):
     """A class that annotators voted for in the upload."""
 
@@ -145,6 +153,9 @@ class SuspectDetail(SuspectRead):
     correction_id: str | None
     opinions: list[OpinionRead] = Field(
         description="Opinions in force; empty while others are still to give theirs."
+    )
+    comments: list[CommentRead] = Field(
+        default=[], description="Oldest first; empty while others are still to give their opinion."
     )
 
 

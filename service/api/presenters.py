@@ -30,7 +30,7 @@ from service.db.tables import (
 from service.issues import FLAGS
 from service.jobs import waiting
 from service.review.outcome import SampleOutcome
-from service.review.sample_history import SampleHistory
+from service.review.sample_history import SampleHistory, comments_at
 from service.storage.local import Storage
 
 
@@ -174,6 +174,9 @@ def suspect_detail(
         "opinions": []
         if outcome.partially_reviewed
         else [correction(row, names) for row in outcome.opinions.values()],
+        "comments": []
+        if outcome.partially_reviewed
+        else [comment(row) for row in comments_at(session, dataset.id, suspect.position)],
     }
 
 

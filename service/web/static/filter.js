@@ -53,7 +53,10 @@ export function openFilter(filter, { audit_id: auditId, class_names: names }, ap
     return fields.every((field) => field.checkValidity());
   };
   const recount = () => {
-    if (!check()) return void fill(count, fields.find((one) => !one.validity.valid)?.validationMessage);
+    if (!check()) {
+      fill(count, fields.find((one) => !one.validity.valid)?.validationMessage);
+      return;
+    }
     showCount(count, auditId, {
       ...filter,
       given_label: given.value || undefined,
@@ -67,7 +70,10 @@ export function openFilter(filter, { audit_id: auditId, class_names: names }, ap
   /** @param {SubmitEvent} event */
   const submit = (event) => {
     event.preventDefault();
-    if (!check()) return recount();
+    if (!check()) {
+      recount();
+      return;
+    }
     apply({
       given_label: given.value,
       predicted_label: predicted.value,

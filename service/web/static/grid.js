@@ -78,6 +78,7 @@ class Grid {
           this.auditId,
           "grid",
           exportButton(dataset, "Export …", "link-button"),
+          button("Guidelines (g)", () => this.#openGuidelines(), { class: "link-button" }),
           button("Recent (r)", () => this.#openRecent(), { class: "link-button" }),
           button("Shortcuts (?)", openHelp, { class: "link-button" }),
         ),
@@ -108,6 +109,11 @@ class Grid {
     );
     await this.#refill();
     if (wasRecentOpen(this.auditId)) this.#openRecent();
+  }
+
+  async #openGuidelines() {
+    const { openGuidelines } = await import("./guidelines.js");
+    await openGuidelines(this.dataset, null);
   }
 
   #openRecent() {
@@ -290,6 +296,7 @@ class Grid {
       u: () => this.undo(),
       e: () => this.selection.all(),
       r: () => this.#openRecent(),
+      g: () => this.#openGuidelines(),
       f: () => openFilterDialog(this.filter, this.summary),
       "/": () => this.#search(),
     };

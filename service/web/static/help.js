@@ -11,6 +11,8 @@ const KEYS = [
   ["s", "Skip for now (moves the sample to the skipped queue)"],
   ["u", "Undo the last decision"],
   ["f", "Filter by class and score"],
+  ["g", "The guidelines, with the classes of this sample first"],
+  ["n", "Write a note that is saved with your verdict"],
   ["r", "Your recent decisions: open, change or undo one"],
   ["h", "Sample history and comments"],
   ["/", "Search all classes"],

@@ -180,3 +180,21 @@ function issueQueues(summary) {
   );
   return options.length ? h("optgroup", { label: "Other possible problems" }, options) : null;
 }
+
+/**
+ * A reminder above every sample of an audit that cannot judge some of them.
+ * @param {Summary} summary
+ * @param {string} auditId
+ */
+export function limits({ cannot_judge: cannot }, auditId) {
+  if (!cannot.length) return null;
+  return h(
+    "p",
+    { class: "limits" },
+    h("strong", {}, "This audit cannot judge everything: "),
+    cannot[0],
+    cannot.length > 1 ? ` (and ${number(cannot.length - 1)} more)` : "",
+    ". ",
+    h("a", { href: `/audits/${auditId}/overview` }, "See its limits"),
+  );
+}

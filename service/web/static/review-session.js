@@ -174,6 +174,7 @@ function correctionOf({ item, verdict, label }) {
   /** @type {Correction} */
   const correction = { sample_id: item.sample_id, verdict };
   if (verdict === "relabel") correction.corrected_label = label;
+  if (item.note?.trim()) correction.note = item.note.trim();
   if (item.lease) correction.lease_id = item.lease.lease_id;
   if (item.ownDecision) correction.supersedes = item.ownDecision;
   else if (item.correction_id && item.state === "decided") {

@@ -6,13 +6,18 @@ import { choicesOf, decisionPanel, evidencePanel } from "./decision.js";
 import { announce, button, fill, find, h } from "./dom.js";
 import { endOfQueueView, loadingView, queueProblem } from "./empty-state.js";
 import { exportButton } from "./export-button.js";
-import { number, percent } from "./format.js";
+import { percent } from "./format.js";
 import { openHelp } from "./help.js";
 import { NOTHING_TO_UNDO, tell } from "./message.js";
-import { filterBar, filterFromAddress, openFilterDialog, reviewHead } from "./review-head.js";
+import {
+  filterBar,
+  filterFromAddress,
+  limits,
+  openFilterDialog,
+  reviewHead,
+} from "./review-head.js";
 import { decisionOn, ReviewSession, wasRecentOpen } from "./review-session.js";
 import { sampleView } from "./sample.js";
-import { openSampleHistory } from "./sample-history.js";
 import { listenForShortcuts } from "./shortcuts.js";
 
 /** @type {Api.QueueNext["include"]} */
@@ -67,6 +72,7 @@ class Review {
           this.auditId,
           "review",
           exportButton(dataset, "Export …", "link-button"),
+          button("Guidelines (g)", () => this.#openGuidelines(), { class: "link-button" }),
           button("Recent (r)", () => this.#openRecent(), { class: "link-button" }),
           button("History (h)", () => this.#openHistory(), { class: "link-button" }),
           button("Shortcuts (?)", openHelp, { class: "link-button" }),
@@ -94,6 +100,11 @@ class Review {
     if (sampleId === null) await this.#next();
     else await this.#open(sampleId);
     if (wasRecentOpen(this.auditId)) this.#openRecent();
+  }
+
+  async #openGuidelines() {
+    const { openGuidelines } = await import("./guidelines.js");
+    await openGuidelines(this.dataset, this.current);
   }
 
   #openRecent() {
@@ -254,8 +265,10 @@ class Review {
     announce("Your lease on this sample expired. Somebody else may decide it too.");
   }
 
-  #openHistory() {
-    if (this.current) openSampleHistory(this.dataset.id, this.current.sample_id);
+  async #openHistory() {
+    if (!this.current) return;
+    const { openSampleHistory } = await import("./sample-history.js");
+    openSampleHistory(this.dataset.id, this.current.sample_id);
   }
 
   /** @param {string} key */
@@ -271,29 +284,13 @@ class Review {
       u: () => this.undo(),
       h: () => this.#openHistory(),
       r: () => this.#openRecent(),
+      g: () => this.#openGuidelines(),
+      n: () => find(this.stage, "#note")?.focus(),
       f: () => openFilterDialog(this.filter, this.summary),
       "/": () => this.act("search"),
     };
     return actions[key];
   }
-}
-
-/**
- * A reminder above every sample of an audit that cannot judge some of them.
- * @param {Summary} summary
- * @param {string} auditId
- */
-function limits({ cannot_judge: cannot }, auditId) {
-  if (!cannot.length) return null;
-  return h(
-    "p",
-    { class: "limits" },
-    h("strong", {}, "This audit cannot judge everything: "),
-    cannot[0],
-    cannot.length > 1 ? ` (and ${number(cannot.length - 1)} more)` : "",
-    ". ",
-    h("a", { href: `/audits/${auditId}/overview` }, "See its limits"),
-  );
 }
 
 /**

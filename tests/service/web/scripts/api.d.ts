@@ -469,6 +469,7 @@ declare namespace Api {
     verdict: Verdict | null;
     correction_id: string | null;
     opinions: Array<OpinionRead>;
+    comments: Array<CommentRead>;
     lease: Lease;
   };
   type LooksPlan = {
@@ -906,6 +907,7 @@ declare namespace Api {
     verdict: Verdict | null;
     correction_id: string | null;
     opinions: Array<OpinionRead>;
+    comments: Array<CommentRead>;
   };
   type SuspectPage = {
     items: Array<SuspectRead>;

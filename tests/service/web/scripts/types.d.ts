@@ -13,6 +13,8 @@ type Suspect = Api.SuspectDetail & {
   imageUrl?: Promise<string> | null;
   /** The caller's correction that another verdict of theirs replaces. */
   ownDecision?: string;
+  /** What is written in the field for a note, saved with the verdict. */
+  note?: string;
 };
 
 /** What the queue is narrowed to: the body of POST …/queue/next. */
@@ -56,6 +58,7 @@ type Correction = {
   corrected_label?: string | null;
   lease_id?: string;
   supersedes?: string;
+  note?: string;
 };
 
 /** A request of the outbox: decisions to save, or the revert of an earlier request. */
