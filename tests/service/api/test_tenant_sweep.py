@@ -143,6 +143,9 @@ PLAIN = {
     "url",
     "events",
     "enabled",
+    "p_wrong_from",
+    "p_wrong_to",
+    "total",
 }
 # A cursor names the ranking whose pages it walks.
 NAMES_OBJECTS_IN = {("/v1/audits/{audit_id}/suspects", "cursor"): "ranking cursor"}
