@@ -119,6 +119,14 @@ class Verdict(Word):
     skip = "skip"
 
 
+class Standing(Word):
+    """Whether a person's decision is the one that counts for them."""
+
+    current = "current"
+    replaced = "replaced"  # by a later decision of the same person
+    undone = "undone"
+
+
 class Goal(Word):
     """The property that a certificate promises of its samples."""
 

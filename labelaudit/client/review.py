@@ -11,6 +11,7 @@ from labelaudit.schemas import (
     AssignmentRead,
     AuditRead,
     CommentRead,
+    OwnDecision,
     PersonWithRole,
     RevertRead,
     ReviewSettingsRead,
@@ -52,6 +53,12 @@ class Review:
         }
         answer = self._transport.request("PUT", f"{self._audit}/review-settings", json=wanted)
         return ReviewSettingsRead.model_validate(answer.json())
+
+    def own_decisions(self, *, limit: int | None = 20) -> list[OwnDecision]:
+        """Your own decisions with their samples, newest first; `limit=None` lists all."""
+        path = f"{self._audit}/own-decisions"
+        found = self._transport.pages(path, limit=limit, page=100)
+        return [OwnDecision.model_validate(item) for item in found]
 
     def assignments(self) -> list[AssignmentRead]:
         """The active assignments, oldest first."""

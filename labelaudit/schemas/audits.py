@@ -26,6 +26,11 @@ class AuditRead(Schema):
     job: JobType | None = Field(description="The current job.")
     progress: float = Field(ge=0, le=1)
     eta_seconds: float | None = Field(description="Null until it can be told.")
+    queue_position: int | None = Field(
+        default=None,
+        description="Its place among your organisation's audits, uploads and exports that wait for "
+        "the same workers: 1 starts next. Null unless it is `queued`.",
+    )
     config: dict[str, Any]
     problem: dict[str, Any] | None
     created_by: Person
@@ -81,6 +86,9 @@ class SuspectRead(Schema):
 
 class SuspectPage(Page[SuspectRead]):
     ranking_id: str
+    total: int | None = Field(
+        default=None, description="The suspects on all pages. Null unless `total` asks for it."
+    )
 
 
 Heavy = Literal["trajectory", "neighbours"]
@@ -113,6 +121,14 @@ class OpinionRead(Schema):
     verdict: Verdict
     corrected_label: str | None
     note: str | None
+    created_at: datetime
+
+
+class CommentRead(Schema):
+    id: str
+    sample_id: str
+    text: str
+    author: Person
     created_at: datetime
 
 
@@ -160,6 +176,9 @@ class SuspectDetail(SuspectRead):
     correction_id: str | None
     opinions: list[OpinionRead] = Field(
         description="Opinions in force; empty while others are still to give theirs."
+    )
+    comments: list[CommentRead] = Field(
+        default=[], description="Oldest first; empty while others are still to give their opinion."
     )
 
 
@@ -279,3 +298,4 @@ class SummaryRead(Schema):
     review: dict[Tier, dict[ReviewState, int]] = Field(
         description="Suspects by tier and by their state now."
     )
+    opinions: int = Field(default=1, description="How many people are asked about each sample.")

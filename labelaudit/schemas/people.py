@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field, model_validator
 
 from labelaudit.enums import Tier, Verdict
+from labelaudit.schemas.audits import CommentRead
 from labelaudit.schemas.base import (
     Estimate,
     Moment,
@@ -109,14 +110,6 @@ class RevertRead(Schema):
 
 class CommentCreate(Request):
     text: Words = Field(min_length=1, max_length=4000)
-
-
-class CommentRead(Schema):
-    id: str
-    sample_id: str
-    text: str
-    author: Person
-    created_at: datetime
 
 
 class AuditRank(Schema):

@@ -9,6 +9,7 @@ from labelaudit.enums import (
     Issue,
     JobStatus,
     ReviewState,
+    Standing,
     Tier,
     Verdict,
 )
@@ -30,11 +31,18 @@ class QueueNext(Request):
         default=None,
         description="Only samples with this issue; of all tiers unless `tier` is given.",
     )
+    p_wrong_from: float | None = Field(
+        default=None, ge=0, le=1, description="Only samples at least this likely to be wrong."
+    )
+    p_wrong_to: float | None = Field(
+        default=None, ge=0, le=1, description="Only samples at most this likely to be wrong."
+    )
     state: Literal["open", "skipped"] = "open"
     assigned: Literal["first", "only", "ignore"] = Field(
         default="first",
         description="Whether the caller's assignments come first, come alone or are ignored. Any "
-        "filter (`tier`, `given_label`, `predicted_label`, `issue`, `state`) ignores them.",
+        "filter (`tier`, `given_label`, `predicted_label`, `issue`, `p_wrong_from`, `p_wrong_to`, "
+        "`state`) ignores them.",
     )
     assignment_id: Words | None = Field(default=None, description="Serve this assignment only.")
     include: list[Heavy] = Field(default=[], max_length=2, description=INCLUDE)
@@ -118,6 +126,17 @@ class CorrectionRead(Schema):
         description="The certificate that it rests on, if nobody looked at the sample."
     )
     created_at: datetime
+
+
+class OwnDecision(CorrectionRead):
+    """A decision of the caller, with the sample that it is about."""
+
+    standing: Standing = Field(
+        description="`current` if it counts for you, `replaced` if you decided again later, or "
+        "`undone`."
+    )
+    content: dict[str, Any] = Field(description="`text`, `row`, `file` or `dimensions`.")
+    media_url: str | None
 
 
 class RankingRead(Schema):

@@ -28,8 +28,9 @@ from service.db.tables import (
     Suspect,
 )
 from service.issues import FLAGS
+from service.jobs import waiting
 from service.review.outcome import SampleOutcome
-from service.review.sample_history import SampleHistory
+from service.review.sample_history import SampleHistory, comments_at
 from service.storage.local import Storage
 
 
@@ -69,7 +70,12 @@ def person(caller: Principal) -> dict[str, Any]:
 
 
 def audit(session: Session, row: Audit) -> dict[str, Any]:
-    return {**row.to_dict(), **audits.progress_of(session, row)}
+    waits = row.status is JobStatus.queued
+    return {
+        **row.to_dict(),
+        **audits.progress_of(session, row),
+        "queue_position": waiting.place(session, row.id, row.tenant_id) if waits else None,
+    }
 
 
 def export(row: Export) -> dict[str, Any]:
@@ -168,6 +174,9 @@ def suspect_detail(
         "opinions": []
         if outcome.partially_reviewed
         else [correction(row, names) for row in outcome.opinions.values()],
+        "comments": []
+        if outcome.partially_reviewed
+        else [comment(row) for row in comments_at(session, dataset.id, suspect.position)],
     }
 
 

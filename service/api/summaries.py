@@ -25,6 +25,7 @@ def summary(
         "tiers": {name: _tier_summary(tier) for name, tier in stored["tiers"].items()},
         "votes": vote_summary(stored["votes"]) if stored.get("votes") else None,
         "review": states,
+        "opinions": row.opinions,
     }
 
 

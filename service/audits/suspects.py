@@ -79,6 +79,8 @@ class SuspectFilter:
     predicted_label: int | None = None
     state: ReviewState | None = None
     issue: Issue | None = None
+    p_wrong_from: float | None = None
+    p_wrong_to: float | None = None
     part: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
@@ -100,6 +102,10 @@ class SuspectFilter:
         if self.issue is not None:
             found.append(literal_column(f"({FLAGGED})"))  # few, and they have an index
             found.append(Suspect.issues.bitwise_and(FLAGS[self.issue]) != 0)
+        if self.p_wrong_from is not None:
+            found.append(Suspect.p_wrong >= self.p_wrong_from)
+        if self.p_wrong_to is not None:
+            found.append(Suspect.p_wrong <= self.p_wrong_to)
         if self.part is not None:
             share, shares = self.part
             found.append(Suspect.position % shares == share)
@@ -191,6 +197,12 @@ def list_suspects(
         values["first"] = min((extent.first for extent in within), default=0)
         values["last"] = max((extent.last for extent in within), default=0)
     return session.connection().execute(_page(wanted), values).all()
+
+
+def count_suspects(session: Session, ranking_id: str, wanted: SuspectFilter) -> int:
+    """How many suspects match. The caller must be allowed to see the ranking."""
+    query = select(func.count()).select_from(Suspect).where(Suspect.ranking_id == ranking_id)
+    return int(session.scalar(wanted.apply(query)) or 0)
 
 
 _IN_ROW_ORDER = cached_statement(

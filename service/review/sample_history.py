@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from service.core.errors import NotReady
 from service.core.principal import Principal
 from service.datasets.records import get_ready_dataset, get_sample
+from service.db.statements import cached_statement
 from service.db.tables import (
     Audit,
     Comment,
@@ -19,6 +20,12 @@ from service.db.tables import (
     new_id,
 )
 from service.review import SampleOutcome, newest_rankings, outcome
+
+_COMMENTS = cached_statement(
+    select(Comment)
+    .where(Comment.dataset_id == bindparam("dataset"), Comment.position == bindparam("position"))
+    .order_by(Comment.id)
+)
 
 
 @dataclass(frozen=True)
@@ -47,11 +54,7 @@ def read_history(
         )
         .order_by(Correction.seq)
     ).all()
-    comments = session.scalars(
-        select(Comment)
-        .where(Comment.dataset_id == dataset_id, Comment.position == sample.position)
-        .order_by(Comment.id)
-    ).all()
+    comments = comments_at(session, dataset_id, sample.position)
     now = outcome(rows)
     blind = now.partially_reviewed
     visible_rows = [row for row in rows if not blind or row.key_id == principal.key_id]
@@ -78,6 +81,11 @@ def read_history(
         comments=visible_comments,
         hidden=len(visible_rows) < len(rows) or len(visible_comments) < len(comments),
     )
+
+
+def comments_at(session: Session, dataset_id: str, position: int) -> Sequence[Comment]:
+    """All comments on a sample, oldest first."""
+    return session.scalars(_COMMENTS, {"dataset": dataset_id, "position": position}).all()
 
 
 def add_comment(

@@ -120,7 +120,13 @@ def make_dataset(
     return dataset_id
 
 
-def start_audit(store: Store, dataset_id: str, *, version: int | None = None) -> str:
+def start_audit(
+    store: Store,
+    dataset_id: str,
+    *,
+    version: int | None = None,
+    tenant_id: str = DEFAULT_TENANT,
+) -> str:
     """A queued audit with its first job."""
     with store.database.write() as session:
         return audits.start_audit(
@@ -128,7 +134,7 @@ def start_audit(store: Store, dataset_id: str, *, version: int | None = None) ->
             dataset_id,
             config={**TrainingConfig().model_dump(mode="json"), "encoder": "auto"},
             dataset_version=version,
-            principal=person("Uma", Role.uploader),
+            principal=person("Uma", Role.uploader, tenant_id),
         ).id
 
 

@@ -12,6 +12,7 @@ from labelaudit.schemas import (
     CorrectionsCreate,
     Lease,
     LeaseRequest,
+    OwnDecision,
     Page,
     QueueNext,
     QueuePage,
@@ -28,18 +29,23 @@ from service.api.dependencies import (
     WriteSession,
 )
 from service.api.document import documented
+from service.api.media import media_url
 from service.api.pages import Cursor, Limit, page
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
+from service.datasets import records as datasets
 from service.db.tables import Audit, Dataset
 from service.review import assignments as queues
-from service.review import controls
+from service.review import controls, own_decisions
+from service.storage.local import Storage
 
 router = TransactionRouter(
     prefix="/v1/audits/{audit_id}", tags=["review"], responses=documented(409)
 )
 
-FILTERS = {"tier", "given_label", "predicted_label", "issue", "state"}
+FILTERS = {
+    "tier", "given_label", "predicted_label", "issue", "p_wrong_from", "p_wrong_to", "state",
+}  # fmt: skip
 
 
 @router.post("/queue/next", response_model=QueuePage)
@@ -116,6 +122,8 @@ def _lease(
         predicted_label=predicted,
         state=ReviewState.disputed if adjudicating else ReviewState(options.state),
         issue=options.issue,
+        p_wrong_from=options.p_wrong_from,
+        p_wrong_to=options.p_wrong_to,
     )
     if adjudicating:
         return queues.lease_disputed(
@@ -246,3 +254,38 @@ def read_correction(
     audit = audits.get_audit(session, audit_id)
     row = review.get_correction(session, audit, correction_id, reader=caller.key_id)
     return presenters.correction(row, audits.dataset_of(session, audit).class_names)
+
+
+@router.get("/own-decisions", response_model=Page[OwnDecision])
+def list_own_decisions(
+    session: ReadSession,
+    storage: StorageDep,
+    caller: Reader,
+    audit_id: str,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="The most items to return.")] = 20,
+) -> dict[str, Any]:
+    """List your own decisions in this audit with their samples, newest first. To change one, send
+    another with its id in `supersedes`; to undo one, revert it."""
+    audit = audits.get_audit(session, audit_id)
+    dataset = audits.dataset_of(session, audit)
+    before = int(cursors.decode(cursor, int)[0]) if cursor else None
+    found = own_decisions.list_own_decisions(
+        session, audit, principal=caller, before=before, limit=limit + 1
+    )
+    made = page(found, limit, lambda one: (one.correction.seq,))
+    shown = [_with_sample(storage, dataset, one) for one in made["items"]]
+    return {**made, "items": shown}
+
+
+def _with_sample(
+    storage: Storage, dataset: Dataset, found: own_decisions.OwnDecision
+) -> dict[str, Any]:
+    row = found.correction
+    stored = datasets.read_row(storage, dataset.id, row.position)
+    return {
+        **presenters.correction(row, dataset.class_names),
+        "standing": found.standing,
+        "content": datasets.content_of(dataset, stored),
+        "media_url": media_url(dataset, row.sample_id),
+    }

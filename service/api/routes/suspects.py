@@ -52,6 +52,9 @@ def list_suspects(
     predicted_label: str | None = None,
     state: ReviewState | None = None,
     issue: Issue | None = None,
+    p_wrong_from: Annotated[float | None, Query(ge=0, le=1)] = None,
+    p_wrong_to: Annotated[float | None, Query(ge=0, le=1)] = None,
+    total: Annotated[bool, Query(description="Count the suspects on all pages.")] = False,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
@@ -65,7 +68,16 @@ def list_suspects(
         ranking_id, after = str(named), int(rank)
         if ranking_id != newest.ranking_id:
             review.get_ranking(session, audit_id, ranking_id)
-    wanted = _filter(newest, tier, given_label, predicted_label, state, issue)
+    given, predicted = _classes(newest, given_label, predicted_label)
+    wanted = review.SuspectFilter(
+        tier=tier,
+        given_label=given,
+        predicted_label=predicted,
+        state=state,
+        issue=issue,
+        p_wrong_from=p_wrong_from,
+        p_wrong_to=p_wrong_to,
+    )
     etag = caching.etag_of(ranking_id, newest.dataset_version, request.url.query)
     if not_modified := caching.unchanged(request, etag):
         return not_modified
@@ -82,6 +94,7 @@ def list_suspects(
                 "ranking_id": ranking_id,
                 "items": [presenters.list_row(suspect, newest.class_names) for suspect in shown],
                 "next_cursor": cursors.encode(ranking_id, shown[-1].rank) if more else None,
+                "total": review.count_suspects(session, ranking_id, wanted) if total else None,
             }
         )
 
@@ -189,22 +202,10 @@ def _find(session: Session, audit_id: str, sample_id: str) -> tuple[Audit, Datas
     return audit, dataset, review.get_suspect(session, audit_id, sample_id)
 
 
-def _filter(
-    dataset: review.RankingInfo,
-    tier: list[Tier] | None,
-    given_label: str | None,
-    predicted_label: str | None,
-    state: ReviewState | None,
-    issue: Issue | None,
-) -> review.SuspectFilter:
-    return review.SuspectFilter(
-        tier=tier,
-        given_label=presenters.class_index(
-            dataset, given_label, place={"parameter": "given_label"}
-        ),
-        predicted_label=presenters.class_index(
-            dataset, predicted_label, place={"parameter": "predicted_label"}
-        ),
-        state=state,
-        issue=issue,
+def _classes(
+    dataset: review.RankingInfo, given: str | None, predicted: str | None
+) -> tuple[int | None, int | None]:
+    return (
+        presenters.class_index(dataset, given, place={"parameter": "given_label"}),
+        presenters.class_index(dataset, predicted, place={"parameter": "predicted_label"}),
     )

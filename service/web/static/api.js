@@ -105,11 +105,14 @@ async function send(method, path, { body, query, headers = {}, keepalive = false
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(0, { title: "No connection", detail: "The server cannot be reached." });
+    throw noConnection();
   }
   if (response.ok) return response;
   throw problemOf(response.status, await response.text(), response.headers.get("Retry-After"));
 }
+
+const noConnection = () =>
+  new Problem(0, { title: "No connection", detail: "The server cannot be reached." });
 
 /**
  * @param {number} status
@@ -135,7 +138,13 @@ function problemOf(status, text, retryAfter) {
  */
 async function json(method, path, options) {
   const response = await send(method, path, options);
-  return response.status === 204 ? null : response.json();
+  if (response.status === 204) return null;
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw noConnection(); // lost in the middle of the answer
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { announce, button, fill, find, h, problemBox } from "./dom.js";
-import { ago, percent, timeLeft } from "./format.js";
+import { ago, number, percent, timeLeft } from "./format.js";
 
 // Each stream holds a connection, and a browser opens six per host; the other audits are polled.
 const MAX_STREAMS = 3;
@@ -37,20 +37,33 @@ export function auditRow(audit, mayCancel) {
  */
 async function watch(element, audit, mayCancel) {
   do {
-    const follow = streams < MAX_STREAMS ? stream : poll;
+    const follow = audit.status !== "queued" && streams < MAX_STREAMS ? stream : poll;
     await follow(audit, (update) => {
+      if (isOlder(update, audit)) return;
       Object.assign(audit, update);
       draw(element, audit, mayCancel);
     });
     try {
       // Events do not include the reason of a failure.
-      Object.assign(audit, await api.get(`/v1/audits/${audit.id}`));
+      const now = await api.get(`/v1/audits/${audit.id}`);
+      if (!isOlder(now, audit)) Object.assign(audit, now);
     } catch {
       return;
     }
     draw(element, audit, mayCancel);
   } while (!ENDED.includes(audit.status) && element.isConnected);
   if (audit.status === "completed") announce("The audit is completed. Its review queue is ready.");
+}
+
+/**
+ * A stream begins with the events of the past; progress that was shown never goes back.
+ * @param {Partial<Audit>} update
+ * @param {Audit} audit
+ */
+export function isOlder(update, audit) {
+  if (ENDED.includes(update.status ?? "")) return false;
+  if (update.status === "queued" && audit.status === "running") return true;
+  return (update.progress ?? 0) < audit.progress;
 }
 
 /**
@@ -68,11 +81,13 @@ async function stream(audit, update) {
 }
 
 /**
+ * Of a waiting audit, whose place in the queue no event tells, and where there are too many streams.
  * @param {Audit} audit
  * @param {(event: Partial<Audit>) => void} update
  */
 async function poll(audit, update) {
-  while (!ENDED.includes(audit.status)) {
+  const waits = audit.status === "queued";
+  while (!ENDED.includes(audit.status) && waits === (audit.status === "queued")) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     try {
       update(await api.get(`/v1/audits/${audit.id}`));
@@ -112,7 +127,8 @@ function draw(element, audit, mayCancel) {
     );
   }
   const waiting = audit.status === "queued";
-  const job = waiting ? "Waiting for a worker" : (JOBS[audit.job ?? ""] ?? "Running");
+  const place = audit.queue_position ? `, number ${number(audit.queue_position)} in the queue` : "";
+  const job = waiting ? `Waiting for a worker${place}` : (JOBS[audit.job ?? ""] ?? "Running");
   const eta = [percent(audit.progress), timeLeft(audit.eta_seconds)].filter(Boolean).join(" · ");
   find(element, ".job").textContent = job;
   find(element, ".eta").textContent = waiting ? "" : eta;

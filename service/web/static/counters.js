@@ -1,14 +1,14 @@
 // The counters: how many are decided and left in each tier, and how many errors were found per 100
 // reviewed samples.
 
-import * as api from "./api.js";
 import { fill, h } from "./dom.js";
 import { number } from "./format.js";
 
+const STATES = { open: "open", skipped: "skipped", decided: "decided" };
+
 export class Counters {
-  /** @param {string} auditId */
-  constructor(auditId) {
-    this.base = `/v1/audits/${auditId}`;
+  constructor() {
+    this.opinions = 1;
     /** @type {Record<string, TierCounts>} */
     this.tiers = {};
     this.reviewed = 0;
@@ -22,14 +22,17 @@ export class Counters {
    */
   set(summary) {
     this.tiers = structuredClone(summary.review);
+    this.opinions = summary.opinions;
     this.draw();
   }
 
-  /** Add everybody's earlier verdicts. */
-  async addFindings() {
-    const { reviewed, errors } = await api.get(`${this.base}/findings`);
-    this.reviewed += reviewed;
-    this.errors += errors;
+  /**
+   * Everybody's verdicts so far, as the server has them.
+   * @param {{ reviewed: number, errors: number }} findings
+   */
+  setFindings({ reviewed, errors }) {
+    this.reviewed = reviewed;
+    this.errors = errors;
     this.draw();
   }
 
@@ -41,18 +44,27 @@ export class Counters {
    * @param {1 | -1} step
    */
   count(item, verdict, label, step) {
-    const tier = this.tiers[item.tier];
-    if (tier) {
-      const state = verdict === "skip" ? "skipped" : "decided";
-      tier[state] = Math.max(0, tier[state] + step);
-      const before = item.state === "skipped" ? "skipped" : "open";
-      tier[before] = Math.max(0, tier[before] - step);
-    }
-    if (verdict !== "skip") {
+    if (this.opinions > 1) return; // a sample is decided only by its last opinion
+    const before = item.state in STATES ? item.state : "open";
+    const after = verdict === "skip" ? "skipped" : "decided";
+    this.#move(item.tier, before, -step);
+    this.#move(item.tier, after, step);
+    if (verdict !== "skip" && before !== "decided") {
       this.reviewed += step;
       if (foundWrong(item, verdict, label)) this.errors += step;
     }
     this.draw();
+  }
+
+  /**
+   * @param {string} tier
+   * @param {string} state
+   * @param {number} step
+   */
+  #move(tier, state, step) {
+    const counts = this.tiers[tier];
+    const name = /** @type {keyof TierCounts} */ (state);
+    if (counts) counts[name] = Math.max(0, counts[name] + step);
   }
 
   draw() {

@@ -2,10 +2,11 @@
 
 import { trajectoryChart } from "./chart.js";
 import { breakable, h } from "./dom.js";
-import { ago, percent } from "./format.js";
+import { percent } from "./format.js";
 import { issueTitle } from "./issues.js";
 import { neighbourStrip } from "./neighbours.js";
 import { queueAddress } from "./queue-address.js";
+import { commentList, currentVerdict, noteField, opinionList } from "./remarks.js";
 import { decisionOn } from "./review-session.js";
 import { signalList } from "./signals.js";
 import { votesBlock } from "./votes.js";
@@ -15,9 +16,6 @@ const KEYS = [..."1234567890"];
 const ROLES = { keep: "given", accept_suggestion: "suggested" };
 /** @type {Record<string, string>} */
 const ACTS = { keep: "Keep", accept_suggestion: "Accept the suggestion", relabel: "Relabel as" };
-/** @type {Record<string, string>} */
-const OUTCOMES = { keep: "kept", exclude: "excluded", skip: "skipped" };
-
 /**
  * The classes to choose from, each with a key. Up to ten classes keep the order of the dataset, so
  * that a class has the same key at every sample. Of more, the likeliest are offered. The given label
@@ -108,6 +106,7 @@ export function decisionPanel(item, choices, act) {
       verdict("Skip", "s", "and decide later", () => act("skip", null)),
       verdict("Undo", "u", "the last decision", () => act("undo")),
     ),
+    noteField(item),
   );
 }
 
@@ -176,36 +175,15 @@ export function evidencePanel(auditId, item, classNames) {
       item.verdict ? h("span", { class: "current-verdict" }, currentVerdict(item)) : null,
     ),
     opinionList(item.opinions),
+    commentList(item.comments),
     votesBlock(item),
     pWrong(item),
     item.reason ? h("p", { class: "reason", dir: "auto" }, breakable(sentence(item.reason))) : null,
     trajectoryChart(item.trajectory, item),
-    neighbourStrip(item),
+    neighbourStrip(auditId, item),
     duplicates(auditId, item.duplicates),
     signalList(item.signals, classNames),
     h("p", { class: "quiet small sample-id", dir: "auto" }, item.content.file ?? item.sample_id),
-  );
-}
-
-/**
- * Each reviewer's opinion, for the adjudicator.
- * @param {Api.OpinionRead[]} opinions
- */
-function opinionList(opinions) {
-  if (!opinions?.length) return null;
-  return h(
-    "ul",
-    { class: "events opinions", "aria-label": "Opinions" },
-    opinions.map((opinion) =>
-      h(
-        "li",
-        { class: "event" },
-        h("strong", { dir: "auto" }, opinion.annotator.name),
-        h("span", { dir: "auto" }, currentVerdict(opinion)),
-        h("span", { class: "quiet small" }, ago(opinion.created_at)),
-        opinion.note ? h("q", { dir: "auto" }, opinion.note) : null,
-      ),
-    ),
   );
 }
 
@@ -239,10 +217,6 @@ function duplicates(auditId, others) {
     ),
   );
 }
-
-/** @param {{ verdict: Api.Verdict | null, corrected_label: string | null }} options */
-const currentVerdict = ({ verdict, corrected_label: label }) =>
-  OUTCOMES[verdict ?? ""] ?? `changed to ${label}`;
 
 /** @param {Suspect} options */
 function pWrong({ p_wrong: p, p_wrong_low: low, p_wrong_high: high }) {

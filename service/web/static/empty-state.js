@@ -1,40 +1,13 @@
-// The views without a sample: loading, an audit that is not completed, the end of the queue.
+// The views without a sample: loading, a queue that is refused, and the end of the queue.
 
 import { may } from "./api.js";
 import { button, h, problemBox } from "./dom.js";
-import { openExport } from "./export.js";
+import { exportButton } from "./export-button.js";
 import { number, plural } from "./format.js";
-
-/** @type {Record<string, string>} */
-const ENDED = { cancelled: "This audit was cancelled", failed: "This audit failed" };
+import { isFiltered } from "./review-head.js";
 
 export function loadingView() {
   return h("div", { class: "blank", "aria-busy": "true" }, h("p", { class: "quiet" }, "Loading …"));
-}
-
-/** @param {Audit} audit */
-export function unfinishedAuditView(audit) {
-  if (audit.problem) return h("div", { class: "narrow" }, problemBox(audit.problem));
-  const title = ENDED[audit.status];
-  const waits = audit.status === "queued";
-  return h(
-    "div",
-    { class: "blank" },
-    h(
-      "p",
-      { class: "blank-title" },
-      title ?? (waits ? "This audit is waiting to start" : "This audit is still running"),
-    ),
-    title
-      ? null
-      : h(
-          "p",
-          { class: "quiet" },
-          waits ? "It starts as soon as a worker is free. " : "",
-          "The queue opens here as soon as the samples are ranked.",
-        ),
-    h("a", { class: "button", href: "/" }, "Back to the datasets"),
-  );
 }
 
 /**
@@ -48,55 +21,107 @@ export function unfinishedAuditView(audit) {
  * }} options
  */
 export function endOfQueueView({ counters, filter, dataset, auditId, refresh, undo }) {
-  const { open, skipped, decided } = totals(counters, filter);
-  const { given_label: given, predicted_label: predicted, issue } = filter;
-  const filtered = [given, predicted, issue].some((value) => value !== undefined);
+  const counts = totals(counters, filter);
+  const filtered = isFiltered(filter);
   const skippedQueue = filter.state === "skipped";
+  const disputes = filter.purpose === "adjudicate";
+  const found = counts.open + counts.skipped + counts.decided;
+  /** @type {End} */
+  const end = { ...counts, filtered, skippedQueue, disputes, none: !found && !filtered };
+  const others = end.open && !skippedQueue && !disputes;
   return h(
     "div",
     { class: "blank end" },
-    h(
-      "p",
-      { class: "blank-title" },
-      open && !filtered && !skippedQueue ? "No samples available right now" : "All done here",
-    ),
-    h(
-      "p",
-      {},
-      `${plural(decided, "sample")} decided so far. `,
-      counters.reviewed
-        ? `${plural(counters.errors, "error")} found in ${number(counters.reviewed)} reviewed.`
-        : "",
-    ),
-    skipped && !skippedQueue
+    h("p", { class: "blank-title" }, titleOf(end)),
+    disputes || end.none ? h("p", {}, meaningOf(end)) : progressOf(counters, end),
+    end.skipped && !skippedQueue && !disputes
       ? h(
           "p",
           {},
           h(
             "a",
             { href: `/audits/${auditId}?queue=skipped` },
-            `Review ${plural(skipped, "skipped sample")}`,
+            `Review ${plural(end.skipped, "skipped sample")}`,
           ),
         )
       : null,
-    open && !skippedQueue ? h("p", { class: "quiet" }, whereTheOthersAre(open, filtered)) : null,
+    others ? h("p", { class: "quiet" }, whereTheOthersAre(end.open, filtered)) : null,
     h(
       "div",
       { class: "row centre" },
-      may("export")
-        ? button("Export the corrected dataset …", () => openExport(dataset), {
-            class: "button primary",
-          })
+      end.none && !disputes
+        ? h(
+            "a",
+            { class: "button primary", href: `/audits/${auditId}?queue=all` },
+            "Show all samples",
+          )
         : null,
-      filtered
+      end.none || disputes
+        ? null
+        : exportButton(
+            dataset,
+            "Export the corrected dataset …",
+            may("export") ? "button primary" : "button",
+          ),
+      filtered || disputes
         ? h("a", { class: "button", href: `/audits/${auditId}` }, "Show the whole queue")
         : h("a", { class: "button", href: `/audits/${auditId}/overview` }, "Overview"),
-      open || skippedQueue ? button("Refresh", refresh) : null,
+      others || skippedQueue || disputes ? button("Refresh", refresh) : null,
       undo
         ? button("Undo the last decision", undo, { class: "link-button", "data-key": "u" })
         : null,
     ),
   );
+}
+
+/**
+ * What the end of a queue depends on.
+ * @typedef {TierCounts & {
+ *   filtered: boolean,
+ *   skippedQueue: boolean,
+ *   disputes: boolean,
+ *   none: boolean,
+ * }} End
+ */
+
+/** @param {End} end */
+function titleOf({ open, filtered, skippedQueue, disputes, none }) {
+  if (disputes) return "No disputes";
+  if (none) return "No suspects here";
+  return open && !filtered && !skippedQueue ? "No samples available right now" : "All done here";
+}
+
+/** @param {End} end */
+const meaningOf = ({ disputes }) =>
+  disputes
+    ? "No sample waits for your decision. One is disputed when the opinions on it differ; those that you reviewed yourself go to another adjudicator."
+    : "The audit ranked no sample in this part of the queue. You can still look at all samples, worst first.";
+
+/**
+ * @param {import("./counters.js").Counters} counters
+ * @param {End} end
+ */
+const progressOf = (counters, { decided }) =>
+  h(
+    "p",
+    {},
+    `${plural(decided, "sample")} decided so far. `,
+    counters.reviewed
+      ? `${plural(counters.errors, "error")} found in ${number(counters.reviewed)} reviewed.`
+      : "",
+  );
+
+/**
+ * A queue that could not be read: try again where that may help, otherwise go to one that is served.
+ * @param {any} problem
+ * @param {string} auditId
+ * @param {() => unknown} retry
+ */
+export function queueProblem(problem, auditId, retry) {
+  const action = problem.retryable
+    ? button("Try again", retry, { class: "button primary" })
+    : h("a", { class: "button", href: `/audits/${auditId}` }, "Show the whole queue");
+  return h("div", { class: "narrow" }, problemBox(problem, { actions: [action] }));
 }
 
 /**

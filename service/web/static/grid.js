@@ -3,19 +3,22 @@
 import * as api from "./api.js";
 import { classPairFilter } from "./class-pairs.js";
 import { openClassSearch } from "./class-search.js";
-import { announce, button, fill, find, h, problemBox } from "./dom.js";
-import { endOfQueueView, loadingView, unfinishedAuditView } from "./empty-state.js";
-import { openExport } from "./export.js";
+import { announce, button, fill, find, h } from "./dom.js";
+import { endOfQueueView, loadingView, queueProblem } from "./empty-state.js";
+import { exportButton } from "./export-button.js";
 import { number, plural } from "./format.js";
 import { openHelp } from "./help.js";
-import { filterBar, filterFromAddress, reviewHead } from "./review-head.js";
-import { decisionOn, ReviewSession } from "./review-session.js";
+import { NOTHING_TO_UNDO, tell } from "./message.js";
+import { queueAddress } from "./queue-address.js";
+import { filterBar, filterFromAddress, openFilterDialog, reviewHead } from "./review-head.js";
+import { decisionOn, ReviewSession, wasRecentOpen } from "./review-session.js";
 import { Selection } from "./selection.js";
 import { listenForShortcuts } from "./shortcuts.js";
 import { THUMBNAIL_PIXELS, thumbnail } from "./thumbnails.js";
 
 const GRID_SIZE = 60;
 const UNDO_LIMIT = 20;
+const DIGITS = "1234567890";
 
 /**
  * @param {HTMLElement} main
@@ -27,8 +30,8 @@ export async function show(main, { id }) {
   const dataset = await api.get(`/v1/datasets/${audit.dataset_id}`);
   document.title = `Grid of ${dataset.name} · labelaudit`;
   if (audit.status !== "completed") {
-    fill(main, reviewHead(dataset, id, "grid"), unfinishedAuditView(audit));
-    return;
+    const { showUnfinished } = await import("./unfinished.js");
+    return showUnfinished(main, reviewHead(dataset, id, "grid"), audit);
   }
   new Grid(main, dataset, await api.get(`/v1/audits/${id}/summary`)).start();
 }
@@ -42,6 +45,7 @@ class Grid {
   constructor(main, dataset, summary) {
     this.dataset = dataset;
     this.auditId = summary.audit_id;
+    this.summary = summary;
     this.filter = filterFromAddress();
     this.items = new Map();
     this.session = new ReviewSession(summary, this.filter, {
@@ -73,8 +77,9 @@ class Grid {
           dataset,
           this.auditId,
           "grid",
-          api.may("export") &&
-            button("Export …", () => openExport(dataset), { class: "link-button" }),
+          exportButton(dataset, "Export …", "link-button"),
+          button("Guidelines (g)", () => this.#openGuidelines(), { class: "link-button" }),
+          button("Recent (r)", () => this.#openRecent(), { class: "link-button" }),
           button("Shortcuts (?)", openHelp, { class: "link-button" }),
         ),
         h(
@@ -103,6 +108,19 @@ class Grid {
       (key) => (key === "escape" ? () => this.selection.none() : null),
     );
     await this.#refill();
+    if (wasRecentOpen(this.auditId)) this.#openRecent();
+  }
+
+  async #openGuidelines() {
+    const { openGuidelines } = await import("./guidelines.js");
+    await openGuidelines(this.dataset, null);
+  }
+
+  #openRecent() {
+    return this.session.openRecent({
+      open: ({ sample_id: sample }) => location.assign(queueAddress(this.auditId, { sample })),
+      changed: () => this.#refill(),
+    });
   }
 
   /** Fill the grid up; samples already shown keep their place. */
@@ -113,7 +131,7 @@ class Grid {
       if (this.queue.target > 0) await this.queue.refill();
     } catch (problem) {
       if (!this.items.size) {
-        fill(this.content, problemBox(problem, { actions: [this.#retryButton()] }));
+        fill(this.content, queueProblem(problem, this.auditId, () => this.#refill()));
         return;
       }
     }
@@ -125,10 +143,6 @@ class Grid {
     if (!this.items.size) return this.#end();
     if (!this.list.isConnected) fill(this.content, this.list);
     this.selection.refresh();
-  }
-
-  #retryButton() {
-    return button("Try again", () => this.#refill(), { class: "button primary" });
   }
 
   async #end() {
@@ -223,7 +237,7 @@ class Grid {
   }
 
   #announceNoSelection() {
-    announce("No sample is selected. Press E to select all.");
+    tell("No sample is selected. Click samples, or press E to select all.");
   }
 
   /**
@@ -246,7 +260,9 @@ class Grid {
 
   undo() {
     const undone = this.session.undo();
-    if (!undone) return announce("There is nothing to undo.");
+    if (!undone) {
+      return tell(NOTHING_TO_UNDO, { title: "Earlier decisions", act: () => this.#openRecent() });
+    }
     for (const { item } of undone.toReversed()) {
       this.items.set(item.sample_id, item);
       this.list.prepend(thumbnail(item));
@@ -279,9 +295,29 @@ class Grid {
       s: () => this.#decide("skip"),
       u: () => this.undo(),
       e: () => this.selection.all(),
+      r: () => this.#openRecent(),
+      g: () => this.#openGuidelines(),
+      f: () => openFilterDialog(this.filter, this.summary),
       "/": () => this.#search(),
     };
-    return actions[key];
+    return /^[0-9]$/.test(key) ? () => this.#relabelByDigit(key) : actions[key];
+  }
+
+  /**
+   * A digit has a fixed class only where every class has a digit.
+   * @param {string} digit
+   */
+  #relabelByDigit(digit) {
+    const names = this.dataset.class_names;
+    if (!this.selection.ids.size) return this.#announceNoSelection();
+    if (names.length > DIGITS.length) {
+      return tell(`There are ${number(names.length)} classes: press / to choose one.`);
+    }
+    const name = names[DIGITS.indexOf(digit)];
+    if (name === undefined) {
+      return tell(`There are only ${plural(names.length, "class", "classes")}.`);
+    }
+    return this.#decide("relabel", name);
   }
 }
 

@@ -5,11 +5,15 @@ import { h, modal } from "./dom.js";
 const STORAGE_KEY = "labelaudit.shortcuts-off";
 const KEYS = [
   ["a", "Accept the suggestion"],
-  ["1 – 0", "The classes, in the order shown"],
+  ["1 – 0", "The classes, in the order shown; in the grid for all selected samples"],
   ["k", "Keep the given label"],
   ["x", "Exclude the sample from the dataset"],
   ["s", "Skip for now (moves the sample to the skipped queue)"],
   ["u", "Undo the last decision"],
+  ["f", "Filter by class and score"],
+  ["g", "The guidelines, with the classes of this sample first"],
+  ["n", "Write a note that is saved with your verdict"],
+  ["r", "Your recent decisions: open, change or undo one"],
   ["h", "Sample history and comments"],
   ["/", "Search all classes"],
   ["?", "Show this help"],

@@ -3,13 +3,17 @@
 import * as api from "./api.js";
 import { h } from "./dom.js";
 import { shorten } from "./format.js";
+import { queueAddress } from "./queue-address.js";
 import { valueCell } from "./sample.js";
 
 const SHOWN_IMAGES = 8;
 const SHOWN_TEXTS = 4; // texts and rows need more room each
 
-/** @param {Suspect} item */
-export function neighbourStrip(item) {
+/**
+ * @param {string} auditId
+ * @param {Suspect} item
+ */
+export function neighbourStrip(auditId, item) {
   const neighbours = item.neighbours ?? [];
   if (!neighbours.length) return null;
   const pictured = Boolean(neighbours[0].media_url);
@@ -21,29 +25,38 @@ export function neighbourStrip(item) {
     h(
       "ul",
       { class: pictured ? "pictured" : "" },
-      shown.map((neighbour) => line(neighbour, item)),
+      shown.map((neighbour) => line(auditId, neighbour, item)),
     ),
   );
 }
 
 /**
+ * A link to the neighbour, with its label.
+ * @param {string} auditId
  * @param {Api.Neighbour} neighbour
  * @param {Suspect} item
  */
-function line(neighbour, item) {
+function line(auditId, neighbour, item) {
   const label = neighbour.corrected_label ?? neighbour.given_label;
   const kind =
     label === item.given_label ? "same" : label === item.suggested_label ? "suggested" : "other";
   return h(
     "li",
     { title: `${label}: ${neighbour.content.file ?? neighbour.sample_id}` },
-    content(neighbour),
-    h("span", { class: `neighbour-label ${kind}`, dir: "auto" }, label),
+    h(
+      "a",
+      { class: "neighbour", href: queueAddress(auditId, { sample: neighbour.sample_id }) },
+      smallContent(neighbour),
+      h("span", { class: `neighbour-label ${kind}`, dir: "auto" }, label),
+    ),
   );
 }
 
-/** @param {Api.Neighbour} options */
-function content({ media_url: url, content: sample, sample_id: id }) {
+/**
+ * A small picture of a sample, or the beginning of its text or row.
+ * @param {Pick<Api.Neighbour, "media_url" | "content" | "sample_id">} options
+ */
+export function smallContent({ media_url: url, content: sample, sample_id: id }) {
   if (url) {
     const image = h("img", { alt: "", width: 64, height: 64 });
     api.blob(url, { query: { size: 128 } }).then(

@@ -5,7 +5,7 @@ import { checksSection } from "./checks.js";
 import { classesSection } from "./classes.js";
 import { dataMap } from "./data-map.js";
 import { button, fill, h, problemBox } from "./dom.js";
-import { loadingView, unfinishedAuditView } from "./empty-state.js";
+import { loadingView } from "./empty-state.js";
 import { openExport } from "./export.js";
 import { findingsSection } from "./findings.js";
 import { finePercent, interval } from "./format.js";
@@ -25,8 +25,8 @@ export async function show(main, { id }) {
   const dataset = await api.get(`/v1/datasets/${audit.dataset_id}`);
   document.title = `Overview of ${dataset.name} · labelaudit`;
   if (audit.status !== "completed") {
-    fill(main, reviewHead(dataset, id, "overview"), unfinishedAuditView(audit));
-    return;
+    const { showUnfinished } = await import("./unfinished.js");
+    return showUnfinished(main, reviewHead(dataset, id, "overview"), audit);
   }
   const [summary, found] = await Promise.all([
     api.get(`/v1/audits/${id}/summary`),

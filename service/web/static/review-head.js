@@ -1,7 +1,7 @@
 // The head of an audit's views: the tabs, and the filters of the queue.
 
-import { byId, fill, h } from "./dom.js";
-import { number, shorten } from "./format.js";
+import { button, byId, fill, h } from "./dom.js";
+import { number, percent, shorten } from "./format.js";
 import { countedIssues, isIssue } from "./issues.js";
 import { queueAddress } from "./queue-address.js";
 
@@ -55,7 +55,10 @@ export function reviewHead(dataset, auditId, view, ...actions) {
   );
 }
 
-/** The filter of `POST …/queue/next`, from the address: ?queue=&given_label=&predicted_label= */
+/**
+ * The filter of `POST …/queue/next`, from the address:
+ * ?queue=&given_label=&predicted_label=&p_wrong_from=&p_wrong_to=
+ */
 export function filterFromAddress() {
   const query = new URLSearchParams(location.search);
   const queue = query.get("queue") ?? "";
@@ -65,7 +68,42 @@ export function filterFromAddress() {
     : { ...(QUEUES[queue] ?? QUEUES[""])[1] };
   filter.given_label = query.get("given_label") ?? undefined;
   filter.predicted_label = query.get("predicted_label") ?? undefined;
+  filter.p_wrong_from = shareOf(query.get("p_wrong_from"));
+  filter.p_wrong_to = shareOf(query.get("p_wrong_to"));
   return filter;
+}
+
+/** @param {string | null} text */
+function shareOf(text) {
+  const share = Number.parseFloat(text ?? "");
+  return share >= 0 && share <= 1 ? share : undefined;
+}
+
+/** @param {Filter} filter */
+export const isFiltered = (filter) =>
+  [
+    filter.given_label,
+    filter.predicted_label,
+    filter.issue,
+    filter.p_wrong_from,
+    filter.p_wrong_to,
+  ].some((value) => value !== undefined);
+
+/**
+ * The dialog that changes the filter, and with it the address.
+ * @param {Filter} filter
+ * @param {Summary} summary
+ */
+export async function openFilterDialog(filter, summary) {
+  const { openFilter } = await import("./filter.js");
+  openFilter(filter, summary, navigate);
+}
+
+/** @param {Record<string, string>} changes */
+function navigate(changes) {
+  const query = Object.fromEntries(new URLSearchParams(location.search));
+  delete query.sample; // one sample says nothing about a filter
+  location.search = queueAddress("", { ...query, ...changes }).split("?")[1] ?? "";
 }
 
 /**
@@ -75,10 +113,6 @@ export function filterFromAddress() {
  */
 export function filterBar(filter, summary) {
   const query = Object.fromEntries(new URLSearchParams(location.search));
-  /** @param {Record<string, string>} changes */
-  const navigate = (changes) => {
-    location.search = queueAddress("", { ...query, ...changes }).split("?")[1] ?? "";
-  };
   const select = h(
     "select",
     { id: "queue", on: { change: () => navigate({ queue: select.value }) } },
@@ -86,33 +120,56 @@ export function filterBar(filter, summary) {
     issueQueues(summary),
   );
   select.value = filter.issue ?? (query.queue in QUEUES ? query.queue : "");
-  /**
-   * @param {"given_label" | "predicted_label"} name
-   * @param {string} title
-   */
-  const chip = (name, title) =>
-    filter[name] === undefined
-      ? null
-      : h(
-          "button",
-          {
-            type: "button",
-            class: "filter-chip",
-            "aria-label": `Remove the filter: ${title} ${filter[name]}`,
-            on: { click: () => navigate({ [name]: "" }) },
-          },
-          h("span", { class: "quiet" }, `${title} `),
-          filter[name],
-          h("span", { "aria-hidden": "true" }, " ×"),
-        );
   return h(
     "div",
     { class: "filters" },
     h("label", { for: "queue", class: "visually-hidden" }, "Queue"),
     select,
-    chip("given_label", "given"),
-    chip("predicted_label", "predicted"),
+    button("Filter (f)", () => openFilterDialog(filter, summary), { class: "link-button" }),
+    chip("given", filter.given_label, { given_label: "" }),
+    chip("predicted", filter.predicted_label, { predicted_label: "" }),
+    chip("probably wrong", scoreRange(filter), { p_wrong_from: "", p_wrong_to: "" }),
+    isFiltered(filter) ? matches(filter, summary) : null,
   );
+}
+
+/**
+ * @param {string} title
+ * @param {string | undefined} value
+ * @param {Record<string, string>} without
+ */
+function chip(title, value, without) {
+  if (value === undefined) return null;
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "filter-chip",
+      "aria-label": `Remove the filter: ${title} ${value}`,
+      on: { click: () => navigate(without) },
+    },
+    h("span", { class: "quiet" }, `${title} `),
+    value,
+    h("span", { "aria-hidden": "true" }, " ×"),
+  );
+}
+
+/** @param {Filter} filter */
+function scoreRange({ p_wrong_from: from, p_wrong_to: to }) {
+  if (from === undefined && to === undefined) return undefined;
+  if (to === undefined) return `from ${percent(from)}`;
+  return from === undefined ? `up to ${percent(to)}` : `${percent(from)} – ${percent(to)}`;
+}
+
+/**
+ * How many samples the filter leaves.
+ * @param {Filter} filter
+ * @param {Summary} summary
+ */
+function matches(filter, { audit_id: auditId }) {
+  const element = h("span", { class: "quiet small", id: "matches" });
+  import("./filter.js").then(({ showCount }) => showCount(element, auditId, filter));
+  return element;
 }
 
 /** @param {Summary} summary */
@@ -121,4 +178,22 @@ function issueQueues(summary) {
     h("option", { value: name }, `${title} (${number(count)})`),
   );
   return options.length ? h("optgroup", { label: "Other possible problems" }, options) : null;
+}
+
+/**
+ * A reminder above every sample of an audit that cannot judge some of them.
+ * @param {Summary} summary
+ * @param {string} auditId
+ */
+export function limits({ cannot_judge: cannot }, auditId) {
+  if (!cannot.length) return null;
+  return h(
+    "p",
+    { class: "limits" },
+    h("strong", {}, "This audit cannot judge everything: "),
+    cannot[0],
+    cannot.length > 1 ? ` (and ${number(cannot.length - 1)} more)` : "",
+    ". ",
+    h("a", { href: `/audits/${auditId}/overview` }, "See its limits"),
+  );
 }

@@ -8,6 +8,15 @@ import { Outbox } from "./outbox.js";
 import { Queue } from "./queue.js";
 import { releaseImage } from "./sample.js";
 
+const FINDINGS_TRIES = 5;
+
+/**
+ * Whether the drawer of recent decisions was open when the page was left.
+ * @param {string} auditId
+ */
+export const wasRecentOpen = (auditId) =>
+  sessionStorage.getItem("labelaudit.recent-decisions") === auditId;
+
 export class ReviewSession {
   /**
    * `summary`: the answer of GET …/summary. `undoLimit`: how many decisions can be undone.
@@ -21,12 +30,14 @@ export class ReviewSession {
     this.undoLimit = undoLimit;
     /** @type {Array<{ decisions: Decision[], operation: Operation }>} */
     this.history = [];
-    this.counters = new Counters(this.auditId);
+    this.recountDue = false; // once everything is saved
+    this.changes = 0; // decisions made or undone here
+    this.counters = new Counters();
     this.counters.set(summary);
     this.queue = new Queue(this.auditId, filter, queueOptions);
     this.notices = h("div", { class: "notices" });
     this.outbox = new Outbox(this.auditId, {
-      onChange: () => drawNotices(this.notices, this.outbox),
+      onChange: () => this.#outboxChanged(),
       onNothingToUndo: () => {
         announce("Nothing to undo: the decision was already undone.");
         this.recount();
@@ -47,7 +58,14 @@ export class ReviewSession {
     );
     drawNotices(this.notices, this.outbox);
     this.outbox.flush();
-    this.counters.addFindings().catch(() => {});
+    this.#loadFindings();
+  }
+
+  #outboxChanged() {
+    drawNotices(this.notices, this.outbox);
+    if (this.outbox.operations.length) return;
+    // Only the server knows whether an opinion was the last that a sample needs.
+    if (this.recountDue || this.counters.opinions > 1) this.recount();
   }
 
   /**
@@ -55,6 +73,7 @@ export class ReviewSession {
    * @param {Decision[]} decisions
    */
   decide(decisions) {
+    this.changes += 1;
     for (const { item, verdict, label } of decisions) {
       this.queue.removeLease(item);
       this.counters.count(item, verdict, label, 1);
@@ -70,6 +89,7 @@ export class ReviewSession {
   undo() {
     const last = this.history.pop();
     if (!last) return null;
+    this.changes += 1;
     const unsent = this.outbox.undo(last.operation);
     for (const { item, verdict, label } of last.decisions) {
       if (unsent) this.queue.addLease(item);
@@ -79,13 +99,72 @@ export class ReviewSession {
     return last.decisions;
   }
 
-  /** Counts from the server, unless decisions are still being saved. */
-  async recount() {
+  /**
+   * The drawer of one's own decisions; `open` and `changed` are the view's part of it.
+   * @param {Record<"open" | "changed", (decision: Api.OwnDecision) => unknown>} view
+   */
+  async openRecent({ open, changed }) {
+    const { openRecentDecisions } = await import("./recent.js");
+    await openRecentDecisions({
+      auditId: this.auditId,
+      saved: () => this.outbox.flush(),
+      open,
+      undone: (decision) => {
+        this.#forget(decision);
+        this.recount();
+        changed(decision);
+      },
+    });
+  }
+
+  /**
+   * A decision was undone in the drawer: `undo` has nothing left to do, and the queue may serve its
+   * sample again.
+   * @param {Api.OwnDecision} decision
+   */
+  #forget({ batch_id: batch, sample_id: id }) {
+    this.changes += 1;
+    this.history = this.history.filter(
+      ({ decisions, operation }) => decisions.length > 1 || operation.batch_id !== batch,
+    );
+    this.queue.shown.delete(id);
+    this.queue.exhausted = false;
+  }
+
+  /** Counts from the server, once every decision is saved. */
+  recount() {
+    return this.#ifUnchanged(
+      () => api.get(`/v1/audits/${this.auditId}/summary`),
+      (summary) => this.counters.set(summary),
+    );
+  }
+
+  /** Everybody's earlier verdicts. */
+  async #loadFindings() {
+    for (let left = FINDINGS_TRIES; left > 0; left -= 1) {
+      const load = () => api.get(`/v1/audits/${this.auditId}/findings`);
+      if (await this.#ifUnchanged(load, (found) => this.counters.setFindings(found))) return;
+    }
+  }
+
+  /**
+   * Load counts and use them, unless decisions were made or saved meanwhile: older counts must not
+   * replace newer ones. Returns whether they were used.
+   * @param {() => Promise<any>} load
+   * @param {(counts: any) => void} use
+   */
+  async #ifUnchanged(load, use) {
+    await this.outbox.flush();
+    this.recountDue = this.outbox.operations.length > 0;
+    if (this.recountDue) return false;
+    const before = this.changes;
     try {
-      const summary = await api.get(`/v1/audits/${this.auditId}/summary`);
-      if (!this.outbox.operations.length) this.counters.set(summary);
+      const counts = await load();
+      if (this.outbox.operations.length || before !== this.changes) return false;
+      use(counts);
+      return true;
     } catch {
-      // the counts of this page are close enough
+      return false; // the counts of this page are close enough
     }
   }
 }
@@ -95,8 +174,12 @@ function correctionOf({ item, verdict, label }) {
   /** @type {Correction} */
   const correction = { sample_id: item.sample_id, verdict };
   if (verdict === "relabel") correction.corrected_label = label;
+  if (item.note?.trim()) correction.note = item.note.trim();
   if (item.lease) correction.lease_id = item.lease.lease_id;
-  if (item.correction_id && item.state === "decided") correction.supersedes = item.correction_id;
+  if (item.ownDecision) correction.supersedes = item.ownDecision;
+  else if (item.correction_id && item.state === "decided") {
+    correction.supersedes = item.correction_id;
+  }
   return correction;
 }
 

@@ -3,15 +3,21 @@
 import * as api from "./api.js";
 import { openClassSearch } from "./class-search.js";
 import { choicesOf, decisionPanel, evidencePanel } from "./decision.js";
-import { announce, button, fill, find, h, problemBox } from "./dom.js";
-import { endOfQueueView, loadingView, unfinishedAuditView } from "./empty-state.js";
-import { openExport } from "./export.js";
-import { number, percent } from "./format.js";
+import { announce, button, fill, find, h } from "./dom.js";
+import { endOfQueueView, loadingView, queueProblem } from "./empty-state.js";
+import { exportButton } from "./export-button.js";
+import { percent } from "./format.js";
 import { openHelp } from "./help.js";
-import { filterBar, filterFromAddress, reviewHead } from "./review-head.js";
-import { decisionOn, ReviewSession } from "./review-session.js";
+import { NOTHING_TO_UNDO, tell } from "./message.js";
+import {
+  filterBar,
+  filterFromAddress,
+  limits,
+  openFilterDialog,
+  reviewHead,
+} from "./review-head.js";
+import { decisionOn, ReviewSession, wasRecentOpen } from "./review-session.js";
 import { sampleView } from "./sample.js";
-import { openSampleHistory } from "./sample-history.js";
 import { listenForShortcuts } from "./shortcuts.js";
 
 /** @type {Api.QueueNext["include"]} */
@@ -29,15 +35,8 @@ export async function show(main, { id }) {
   const dataset = await api.get(`/v1/datasets/${audit.dataset_id}`);
   document.title = `Review ${dataset.name} · labelaudit`;
   if (audit.status !== "completed") {
-    fill(main, reviewHead(dataset, id, "review"), unfinishedAuditView(audit));
-    if (["queued", "running"].includes(audit.status)) {
-      await api.follow(
-        id,
-        (event) => event.status === "completed" && location.reload(),
-        new AbortController().signal,
-      );
-    }
-    return;
+    const { showUnfinished } = await import("./unfinished.js");
+    return showUnfinished(main, reviewHead(dataset, id, "review"), audit);
   }
   const summary = await api.get(`/v1/audits/${id}/summary`);
   new Review(main, dataset, summary).start();
@@ -52,6 +51,7 @@ class Review {
   constructor(main, dataset, summary) {
     this.dataset = dataset;
     this.auditId = summary.audit_id;
+    this.summary = summary;
     this.filter = filterFromAddress();
     /** @type {Suspect | null} */
     this.current = null;
@@ -71,8 +71,9 @@ class Review {
           dataset,
           this.auditId,
           "review",
-          api.may("export") &&
-            button("Export …", () => openExport(dataset), { class: "link-button" }),
+          exportButton(dataset, "Export …", "link-button"),
+          button("Guidelines (g)", () => this.#openGuidelines(), { class: "link-button" }),
+          button("Recent (r)", () => this.#openRecent(), { class: "link-button" }),
           button("History (h)", () => this.#openHistory(), { class: "link-button" }),
           button("Shortcuts (?)", openHelp, { class: "link-button" }),
         ),
@@ -98,18 +99,38 @@ class Review {
     const sampleId = new URLSearchParams(location.search).get("sample");
     if (sampleId === null) await this.#next();
     else await this.#open(sampleId);
+    if (wasRecentOpen(this.auditId)) this.#openRecent();
+  }
+
+  async #openGuidelines() {
+    const { openGuidelines } = await import("./guidelines.js");
+    await openGuidelines(this.dataset, this.current);
+  }
+
+  #openRecent() {
+    return this.session.openRecent({
+      open: ({ sample_id: id, id: correction, standing }) =>
+        this.#open(id, standing === "current" ? correction : undefined),
+      changed: ({ sample_id: id }) =>
+        id === this.current?.sample_id ? this.#open(id) : (this.current ?? this.#next()),
+    });
   }
 
   /**
    * Show the sample with this ID, decided or not; the queue continues after it.
    * @param {string} sampleId
+   * @param {string} [ownDecision] the correction that another verdict of this person replaces
    */
-  async #open(sampleId) {
+  async #open(sampleId, ownDecision) {
+    if (this.current?.lease) this.queue.putBack(this.current);
+    this.current = null;
     const path = `/v1/audits/${this.auditId}/suspects/${encodeURIComponent(sampleId)}`;
     try {
       this.current = /** @type {Suspect} */ (await api.get(path, { query: { include: INCLUDED } }));
+      this.current.ownDecision = ownDecision;
     } catch (problem) {
-      fill(this.stage, problemBox(problem, { actions: [this.#retryButton()] }));
+      const again = () => this.#open(sampleId, ownDecision);
+      fill(this.stage, queueProblem(problem, this.auditId, again));
       return;
     }
     this.queue.shown.set(this.current.sample_id, this.current); // so that the queue does not show it again
@@ -128,7 +149,7 @@ class Review {
     try {
       await this.queue.refill();
     } catch (problem) {
-      fill(this.stage, problemBox(problem, { actions: [this.#retryButton()] }));
+      fill(this.stage, queueProblem(problem, this.auditId, () => this.#next()));
       return;
     }
     this.current = this.queue.take();
@@ -139,14 +160,6 @@ class Review {
   #refillBehind() {
     if (this.queue.exhausted && this.queue.ahead.length) return;
     this.queue.refill().catch(() => {}); // retried, and reported, once none is left here
-  }
-
-  #retryButton() {
-    return h(
-      "button",
-      { class: "button primary", type: "button", on: { click: () => this.#next() } },
-      "Try again",
-    );
   }
 
   async #end() {
@@ -226,9 +239,13 @@ class Review {
     this.#next();
   }
 
+  #offerRecent() {
+    return { title: "Earlier decisions", act: () => this.#openRecent() };
+  }
+
   undo() {
     const undone = this.session.undo();
-    if (!undone) return announce("There is nothing to undo.");
+    if (!undone) return tell(NOTHING_TO_UNDO, this.#offerRecent());
     this.queue.putBack(this.current);
     this.current = undone[0].item;
     this.announcement = "Undone.";
@@ -238,7 +255,7 @@ class Review {
   #acceptSuggestion() {
     const suggestion = this.current?.suggested_label;
     if (suggestion) return this.act("accept_suggestion", suggestion);
-    return announce("There is no suggestion to accept. Choose a class by its key, or press /.");
+    return tell("There is no suggestion to accept. Choose a class by its key, or press /.");
   }
 
   /** @param {Suspect} item */
@@ -248,8 +265,10 @@ class Review {
     announce("Your lease on this sample expired. Somebody else may decide it too.");
   }
 
-  #openHistory() {
-    if (this.current) openSampleHistory(this.dataset.id, this.current.sample_id);
+  async #openHistory() {
+    if (!this.current) return;
+    const { openSampleHistory } = await import("./sample-history.js");
+    openSampleHistory(this.dataset.id, this.current.sample_id);
   }
 
   /** @param {string} key */
@@ -264,28 +283,14 @@ class Review {
       s: () => this.act("skip", null),
       u: () => this.undo(),
       h: () => this.#openHistory(),
+      r: () => this.#openRecent(),
+      g: () => this.#openGuidelines(),
+      n: () => find(this.stage, "#note")?.focus(),
+      f: () => openFilterDialog(this.filter, this.summary),
       "/": () => this.act("search"),
     };
     return actions[key];
   }
-}
-
-/**
- * A reminder above every sample of an audit that cannot judge some of them.
- * @param {Summary} summary
- * @param {string} auditId
- */
-function limits({ cannot_judge: cannot }, auditId) {
-  if (!cannot.length) return null;
-  return h(
-    "p",
-    { class: "limits" },
-    h("strong", {}, "This audit cannot judge everything: "),
-    cannot[0],
-    cannot.length > 1 ? ` (and ${number(cannot.length - 1)} more)` : "",
-    ". ",
-    h("a", { href: `/audits/${auditId}/overview` }, "See its limits"),
-  );
 }
 
 /**

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sqlalchemy import update
 
-from labelaudit.enums import JobType, Tier
+from labelaudit.enums import JobStatus, JobType, Tier
 from labelaudit.schemas import PackedArray
+from service.accounts.tenants import create_tenant
 from service.api.packing import pack
 from service.audits import records as audits
 from service.audits.ranking_files import p_suggested
@@ -29,6 +30,7 @@ from tests.support.factories import (
     make_audit,
     make_dataset,
     sample_id,
+    set_status,
     start_audit,
 )
 
@@ -69,6 +71,52 @@ def test_an_audit_starts_queued_with_every_choice_made_plain(uploader, dataset_i
     assert audit["config"]["objective"] == "gce"
     assert audit["config"]["encoder"] == "all-minilm-l6-v2"
     assert uploader.get(answer.headers["location"]).json() == audit
+
+
+def test_a_waiting_audit_tells_its_place_among_all_that_waits(
+    store, uploader, annotator, dataset_id
+):
+    first, second = (
+        uploader.post(f"/v1/datasets/{dataset_id}/audits").json()["id"] for _ in range(2)
+    )
+    hidden = make_dataset(store, shared=False)  # counts, though the annotator cannot see it
+    start_audit(store, hidden)
+    third = uploader.post(f"/v1/datasets/{dataset_id}/audits").json()["id"]
+
+    def places():
+        audits = (annotator.get(f"/v1/audits/{one}").json() for one in (first, second, third))
+        return [audit["queue_position"] for audit in audits]
+
+    assert places() == [1, 2, 4]
+    set_status(store, first, JobStatus.running)
+    with store.database.write() as session:
+        jobs.cancel(session, first)
+    assert places() == [None, 1, 3]
+
+
+def test_another_organisation_is_not_counted(store, uploader, dataset_id):
+    with store.database.write() as session:
+        other = create_tenant(session, name="Elsewhere", admin="Zoe")[0].id
+    start_audit(store, make_dataset(store, tenant_id=other), tenant_id=other)
+    audit = uploader.post(f"/v1/datasets/{dataset_id}/audits").json()
+    assert audit["queue_position"] == 1
+
+
+def test_suspects_are_filtered_by_score_and_counted(annotator, audit_id):
+    path = f"/v1/audits/{audit_id}/suspects"
+    wanted = {"p_wrong_from": 0.5, "p_wrong_to": 0.8, "limit": 3, "total": True}
+    found = annotator.get(path, params=wanted).json()
+    ranks = [rank + 1 for rank in range(30) if 0.5 <= 1 - (rank + 0.5) / 30 <= 0.8]
+    assert found["total"] == len(ranks) == 9
+    assert [item["rank"] for item in found["items"]] == ranks[:3]
+    assert annotator.get(path).json()["total"] is None
+    assert annotator.get(path, params={"p_wrong_from": 1.5}).status_code == 422
+
+
+def test_the_queue_is_filtered_by_score(annotator, audit_id):
+    body = {"count": 20, "p_wrong_from": 0.5, "p_wrong_to": 0.8}
+    items = annotator.post(f"/v1/audits/{audit_id}/queue/next", json=body).json()["items"]
+    assert [item["rank"] for item in items] == list(range(7, 16))
 
 
 def test_an_audit_needs_no_body(uploader, dataset_id):

@@ -148,6 +148,9 @@ PLAIN = {
     "tasks",
     "id",  # of a task, in another program
     "data",
+    "p_wrong_from",
+    "p_wrong_to",
+    "total",
 }
 # A cursor names the ranking whose pages it walks.
 NAMES_OBJECTS_IN = {("/v1/audits/{audit_id}/suspects", "cursor"): "ranking cursor"}

@@ -314,6 +314,8 @@ def test_a_sample_is_shown_with_its_trajectory_and_its_neighbours(served, visit,
         "text number 1",
         "dog",
     ]
+    visitor.page.click(".neighbours >> text=text number 7")
+    visitor.page.wait_for_selector(f".sample-id >> text={sample_id(7)}")
 
 
 def test_a_sample_opens_by_its_address_and_the_queue_goes_on_behind_it(served, visit, audit):

@@ -105,6 +105,7 @@ declare namespace Api {
     job: JobType | null;
     progress: number;
     eta_seconds: number | null;
+    queue_position: number | null;
     config: Record<string, any>;
     problem: Record<string, any> | null;
     created_by: Person;
@@ -529,6 +530,7 @@ declare namespace Api {
     verdict: Verdict | null;
     correction_id: string | null;
     opinions: Array<OpinionRead>;
+    comments: Array<CommentRead>;
     lease: Lease;
   };
   type LooksPlan = {
@@ -625,6 +627,26 @@ declare namespace Api {
     high: number | null;
     choices: Array<string>;
   };
+  type OwnDecision = {
+    id: string;
+    seq: number;
+    audit_id: string;
+    sample_id: string;
+    verdict: Verdict | null;
+    given_label: string;
+    corrected_label: string | null;
+    reverts: string | null;
+    batch_id: string | null;
+    adjudication: boolean;
+    note: string | null;
+    annotator: Person;
+    control: boolean;
+    certificate_id: string | null;
+    created_at: string;
+    standing: Standing;
+    content: Record<string, any>;
+    media_url: string | null;
+  };
   type PackedArray = {
     shape: Array<number>;
     dtype: "uint16" | "int32";
@@ -681,6 +703,10 @@ declare namespace Api {
   };
   type Page_ObjectiveRead_ = {
     items: Array<ObjectiveRead>;
+    next_cursor: string | null;
+  };
+  type Page_OwnDecision_ = {
+    items: Array<OwnDecision>;
     next_cursor: string | null;
   };
   type Page_PairRead_ = {
@@ -794,6 +820,8 @@ declare namespace Api {
     given_label: string | null;
     predicted_label: string | null;
     issue: Issue | null;
+    p_wrong_from: number | null;
+    p_wrong_to: number | null;
     state: "open" | "skipped";
     assigned: "first" | "only" | "ignore";
     assignment_id: string | null;
@@ -886,6 +914,7 @@ declare namespace Api {
     signed_in: boolean;
     oidc_title: string | null;
   };
+  type Standing = "current" | "replaced" | "undone";
   type SummaryRead = {
     audit_id: string;
     dataset_id: string;
@@ -906,6 +935,7 @@ declare namespace Api {
     verdicts: VerdictCounts;
     votes: AnnotatorSummary | null;
     review: Record<string, Record<string, number>>;
+    opinions: number;
   };
   type SuspectDetail = {
     rank: number;
@@ -945,11 +975,13 @@ declare namespace Api {
     verdict: Verdict | null;
     correction_id: string | null;
     opinions: Array<OpinionRead>;
+    comments: Array<CommentRead>;
   };
   type SuspectPage = {
     items: Array<SuspectRead>;
     next_cursor: string | null;
     ranking_id: string;
+    total: number | null;
   };
   type SuspectRead = {
     rank: number;

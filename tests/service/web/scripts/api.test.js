@@ -105,3 +105,9 @@ test("progress is read event by event, and resumed behind the last one", async (
   assert.deepEqual(seen, ["running", "completed"]);
   assert.deepEqual(asked, [undefined, "1"]);
 });
+
+test("a connection that is lost in the middle of an answer is one that was lost", async () => {
+  const body = new ReadableStream({ pull: (controller) => controller.error(new TypeError("cut")) });
+  globalThis.fetch = async () => new Response(body);
+  await assert.rejects(api.get("/v1/me"), { status: 0, title: "No connection" });
+});

@@ -109,6 +109,7 @@ export const summary = (changes = {}) => ({
   cannot_judge: [],
   audit_id: "au_1",
   issues: {},
+  opinions: 1,
   review: {
     obvious: { open: 10, skipped: 0, decided: 0 },
     possible: { open: 5, skipped: 0, decided: 0 },

@@ -133,3 +133,46 @@ test("the verdict follows from the label that was chosen", () => {
     label: "dog",
   });
 });
+
+test("counts that were asked for before a decision do not replace newer ones", async () => {
+  const item = await take();
+  let answer;
+  serve(({ path }) =>
+    path.endsWith("/summary")
+      ? new Promise((resolve) => {
+          answer = () => resolve(summary());
+        })
+      : { items: [], batch_id: "ba_1" },
+  );
+  const counted = session.recount();
+  await settle();
+  session.decide([decisionOn(item, "keep")]);
+  await settle(); // saved, so that nothing is left to send
+  answer();
+  await counted;
+  assert.match(shown(), /Obvious1 decided, 9 left/);
+});
+
+test("where several opinions are asked for, only the server counts", async () => {
+  session.counters.set(summary({ opinions: 2 }));
+  const item = await take();
+  serve(({ path }) =>
+    path.endsWith("/summary") ? summary({ opinions: 2 }) : { items: [], batch_id: "ba_1" },
+  );
+  session.decide([decisionOn(item, "keep")]);
+  assert.match(shown(), /Obvious0 decided, 10 left/);
+  const asked = serve(({ path }) =>
+    path.endsWith("/summary")
+      ? summary({ opinions: 2, review: { obvious: { open: 9, skipped: 0, decided: 1 } } })
+      : { items: [], batch_id: "ba_1" },
+  );
+  await settle();
+  assert.ok(asked.some(({ path }) => path.endsWith("/summary")));
+  assert.match(shown(), /Obvious1 decided, 9 left/);
+});
+
+test("another verdict on a decided sample counts it once", async () => {
+  session.counters.set(summary({ review: { obvious: { open: 9, skipped: 0, decided: 1 } } }));
+  session.decide([decisionOn(sample(7, { state: "decided", correction_id: "co_1" }), "keep")]);
+  assert.match(shown(), /Obvious1 decided, 9 left/);
+});

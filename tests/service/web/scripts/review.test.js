@@ -3,7 +3,13 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 import { show } from "../../../../service/web/static/review.js";
 import { main, open, press, sample, serve, settle, summary } from "./page.js";
 
-const DATASET = { id: "ds_1", name: "pets", class_names: ["cat", "dog", "fox"], kind: "text" };
+const DATASET = {
+  id: "ds_1",
+  name: "pets",
+  class_names: ["cat", "dog", "fox"],
+  kind: "text",
+  created_by: { id: "k_1", name: "Uma" },
+};
 let left; // samples that the server has not leased yet
 let requests;
 
@@ -107,12 +113,18 @@ test("an audit that cannot judge everything says so above the samples", async ()
   );
 });
 
-test("who may not export is not offered it", () => {
-  assert.doesNotMatch(main().querySelector(".view-head").textContent, /Export/);
+test("who may not export is told who can", async () => {
+  const offered = [...main().querySelectorAll(".view-head button")];
+  offered.find(({ textContent }) => textContent === "Export …").click();
+  await settle();
+  const dialog = document.querySelector("dialog");
+  assert.match(dialog.textContent, /not export\. Uma uploaded this dataset and can export it/);
+  dialog.remove();
 });
 
 test("there is nothing to undo at first", async () => {
   await type("u");
-  assert.equal(document.getElementById("announcer").textContent, "There is nothing to undo.");
+  assert.match(document.getElementById("announcer").textContent, /^There is nothing to undo/);
+  assert.match(document.querySelector(".message").textContent, /^There is nothing to undo/);
   assert.equal(shown(), "sample-1");
 });

@@ -11,6 +11,10 @@ type Draw = () => Promise<unknown>;
 type Suspect = Api.SuspectDetail & {
   lease?: Api.Lease | null;
   imageUrl?: Promise<string> | null;
+  /** The caller's correction that another verdict of theirs replaces. */
+  ownDecision?: string;
+  /** What is written in the field for a note, saved with the verdict. */
+  note?: string;
 };
 
 /** What the queue is narrowed to: the body of POST …/queue/next. */
@@ -19,6 +23,8 @@ type Filter = {
   given_label?: string;
   predicted_label?: string;
   issue?: string;
+  p_wrong_from?: number;
+  p_wrong_to?: number;
   state?: string;
   purpose?: string;
 };
@@ -52,6 +58,7 @@ type Correction = {
   corrected_label?: string | null;
   lease_id?: string;
   supersedes?: string;
+  note?: string;
 };
 
 /** A request of the outbox: decisions to save, or the revert of an earlier request. */

@@ -90,6 +90,7 @@ CALLS = (
     ),
     Call("GET /v1/audits/{audit_id}/corrections", query={"batch_id": "{batch_id}", "limit": 2}),
     Call("GET /v1/audits/{audit_id}/corrections/{correction_id}"),
+    Call("GET /v1/audits/{audit_id}/own-decisions", by="Ben"),
     Call(
         "POST /v1/audits/{audit_id}/reverts",
         json={"correction_id": "{correction_id}"},
