@@ -127,6 +127,15 @@ class Standing(Word):
     undone = "undone"
 
 
+class MatrixOrigin(Word):
+    """Where the noise matrix that an objective used comes from."""
+
+    given = "given"  # by whoever started the audit
+    estimated = "estimated"  # from the network's predictions during training
+    learned = "learned"  # trained beside the network
+    unmoved = "unmoved"  # trained, but still where it started: no noise
+
+
 class Goal(Word):
     """The property that a certificate promises of its samples."""
 

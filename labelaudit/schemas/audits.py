@@ -9,6 +9,7 @@ from labelaudit.enums import (
     Issue,
     JobStatus,
     JobType,
+    MatrixOrigin,
     ReviewState,
     Tier,
     Verdict,
@@ -274,7 +275,12 @@ class SummaryRead(Schema):
         description="P(given | true): rows are true classes, columns given ones. Rows sum to 1."
     )
     learned_noise_matrix: list[list[float]] | None = Field(
-        default=None, description="The same as the objective learned it, if it learns one."
+        default=None,
+        description="The noise matrix that the training objective used; row = true class, column "
+        "= given label. Null where the objective has none.",
+    )
+    learned_noise_matrix_origin: MatrixOrigin | None = Field(
+        default=None, description="Where it comes from. `unmoved`: training changed nothing."
     )
     per_class: list[ClassSummary]
     tiers: dict[Tier, TierSummary]

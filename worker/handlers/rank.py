@@ -47,6 +47,7 @@ from worker.handlers.audit_inputs import (
     check_trainable,
     load_audit,
 )
+from worker.handlers.learned_matrix import learned_matrix
 from worker.handlers.whole_dataset import Audited, check_dataset, measured_quality
 from worker.runtime.context import Commit, Worker
 from worker.runtime.lease import JobLease
@@ -84,7 +85,7 @@ def run_rank(worker: Worker, claim: Claim, lease: JobLease) -> Commit:
         summary["missing"].append(NO_VECTORS)
     if issues.quality is None and dataset.kind is DatasetKind.image:
         summary["missing"].append(NOT_MEASURED)
-    summary["learned_noise_matrix"] = _learned_matrix(worker, audit)
+    summary |= learned_matrix(worker.storage, audit)
     lease.report(0.8)
     if claim.number:
         return lambda session: reranking.publish_ranking(
@@ -136,16 +137,6 @@ def _write_class_profiles(worker: Worker, audit: Audit, dataset: Dataset) -> Non
     samples = worker.storage.path(datasets.samples_key(dataset.id))
     with worker.storage.writing(class_profiles.profiles_key(audit.id)) as path:
         class_profiles.write_class_profiles(samples, dataset.class_names, path)
-
-
-def _learned_matrix(worker: Worker, audit: Audit) -> list[list[float]] | None:
-    """The noise matrix that the objective learned or was given, besides the ranking's estimate."""
-    if audit.plan is None:
-        return None
-    from worker.training.shard import learned_noise_matrix
-
-    matrix = learned_noise_matrix(shard_folders(worker.storage, audit))
-    return None if matrix is None else [[round(float(v), 6) for v in row] for row in matrix]
 
 
 def _verdicts(

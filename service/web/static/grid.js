@@ -131,7 +131,10 @@ class Grid {
       if (this.queue.target > 0) await this.queue.refill();
     } catch (problem) {
       if (!this.items.size) {
-        fill(this.content, queueProblem(problem, this.auditId, () => this.#refill()));
+        fill(
+          this.content,
+          queueProblem(problem, this.auditId, () => this.#refill()),
+        );
         return;
       }
     }

@@ -149,7 +149,10 @@ class Review {
     try {
       await this.queue.refill();
     } catch (problem) {
-      fill(this.stage, queueProblem(problem, this.auditId, () => this.#next()));
+      fill(
+        this.stage,
+        queueProblem(problem, this.auditId, () => this.#next()),
+      );
       return;
     }
     this.current = this.queue.take();

@@ -16,6 +16,7 @@ from service.audits import issue_files
 from service.audits import records as audits
 from service.datasets import encodings
 from service.db.tables import Audit
+from service.options.objectives import resolve_options
 from service.options.training import TrainingConfig
 from service.review import NewCorrection
 from tests.support import road
@@ -26,6 +27,7 @@ from tests.support.factories import (
     sample_id,
 )
 from worker.handlers.audit_inputs import analysed_labels, training_config
+from worker.handlers.learned_matrix import origin_of
 from worker.runtime.runner import run_one
 
 UPLOADS = {
@@ -284,7 +286,23 @@ def test_the_summary_shows_the_noise_matrix_that_the_objective_used(uploader, wo
     road.finished(uploader, audit, lambda: run_one(worker))
     summary = uploader.get(f"{audit}/summary").json()
     np.testing.assert_allclose(summary["learned_noise_matrix"], given, atol=1e-6)
+    assert summary["learned_noise_matrix_origin"] == "given"
     assert np.shape(summary["noise_matrix"]) == (size, size)
+
+
+@pytest.mark.parametrize(
+    ("objective", "options", "away", "origin"),
+    [
+        ("forward", {}, 0.2, "estimated"),
+        ("forward", {"noise_matrix": [[0.9, 0.1], [0.2, 0.8]]}, 0.2, "given"),
+        ("noise_layer", {}, 0.2, "learned"),
+        ("noise_layer", {}, 0.001, "unmoved"),
+        ("nnaqc", {}, 0.05, "learned"),
+    ],
+)
+def test_a_noise_matrix_says_where_it_comes_from(objective, options, away, origin):
+    matrix = np.array([[1 - away, away], [away, 1 - away]])
+    assert origin_of(resolve_options(objective, options), matrix) == origin
 
 
 @on_sqlite

@@ -538,6 +538,7 @@ declare namespace Api {
     samples: number;
     level: number;
   };
+  type MatrixOrigin = "given" | "estimated" | "learned" | "unmoved";
   type Me = {
     id: string | null;
     name: string;
@@ -925,6 +926,7 @@ declare namespace Api {
     noise_rate: Estimate;
     noise_matrix: Array<Array<number>>;
     learned_noise_matrix: Array<Array<number>> | null;
+    learned_noise_matrix_origin: MatrixOrigin | null;
     per_class: Array<ClassSummary>;
     tiers: Record<string, TierSummary>;
     issues: Record<string, number | null>;
