@@ -83,6 +83,11 @@ AREAS = {
     "reports": Area(("service/reports",), ("tests/service/api/test_overview.py",)),
     "archives": Area(
         ("service/ingest/archives",),
-        ("tests/service/ingest/test_bad_archives.py", "tests/service/ingest/test_tars.py"),
+        (
+            "tests/service/ingest/test_bad_archives.py",
+            "tests/service/ingest/test_containers.py",
+            "tests/service/ingest/test_tars.py",
+            "tests/service/ingest/test_unwrap.py",
+        ),
     ),
 }

@@ -94,6 +94,19 @@ def test_a_member_that_inflates_beyond_all_measure_is_refused(tmp_path):
     assert any(item.get("file") == "cat/zeros.png" for item in error.errors)
 
 
+def test_large_members_that_compress_as_well_as_files_do_are_taken(tmp_path):
+    text = b"".join(b"%d,cat\n" % number for number in range(60_000))  # a third of it when packed
+    upload = make_zip(
+        tmp_path / "a.zip", {"a.csv": b"value,label\n" + text}, method=zipfile.ZIP_DEFLATED
+    )
+    packed = upload.stat().st_size
+    floor = Limits(archive_ratio_floor=len(text) // 2, archive_ratio=2 * len(text) / packed)
+    assert open_archive(upload, floor) is not None
+    error = refusal(upload, limits=Limits(archive_ratio_floor=1000, archive_ratio=1.5))
+    assert error.type == "archive-bomb"
+    assert any(item.get("file") == "a.csv" for item in error.errors)
+
+
 def test_members_that_only_together_inflate_beyond_measure_are_refused(tmp_path):
     zeros = {f"cat/zeros-{number}.png": bytes(1 << 20) for number in range(4)}
     upload = make_zip(tmp_path / "a.zip", zeros, method=zipfile.ZIP_DEFLATED)

@@ -101,6 +101,17 @@ def test_links_and_devices_are_refused(kind, tmp_path):
     assert refusal(upload).type == "archive-unsafe-entry"
 
 
+@pytest.mark.parametrize("second", ["CAT/0.png", "cat/0.png", "cat/0.PNG"])
+def test_names_that_are_one_file_somewhere_are_refused(second, tmp_path):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as tar:
+        for name in [*folder_members(), second]:
+            info = tarfile.TarInfo(name)
+            info.size = len(picture(1))
+            tar.addfile(info, io.BytesIO(picture(1)))
+    assert refusal(path).type == "duplicate-path"
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
 def test_a_truncated_tar_is_refused(share, tmp_path):
     data = make_tar(tmp_path / "a.tar", folder_members()).read_bytes().rstrip(b"\0")
