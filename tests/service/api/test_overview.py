@@ -10,8 +10,10 @@ from sqlalchemy import update
 
 from labelaudit.enums import Role
 from labelaudit.schemas import SummaryRead
+from service.audits import records as audits
 from service.cli import show
 from service.db.tables import ApiKey, Dataset, Suspect
+from service.reports import findings
 from service.reports.data_map import shown_ranks
 from service.reports.plots import NAMES
 from service.review import assignments, newest_ranking
@@ -107,6 +109,30 @@ def test_the_data_map_tells_where_each_point_lies(annotator, audit):
     assert found["sample_id"][0] == sample_id(0)
     assert found["tier"][0] == "obvious"
     assert found["confidence"] == sorted(found["confidence"])
+
+
+def test_another_audit_of_the_dataset_shows_nothing_of_it(annotator, store, audit):
+    with store.database.read() as session:
+        dataset_id = audits.get_audit(session, audit).dataset_id
+    decide(annotator, audit, {0: "keep", 1: "accept_suggestion"})
+    before = annotator.get(f"/v1/audits/{audit}/data-map").json()
+    other = make_audit(store, dataset_id)
+    summarise(store, other)
+    assert annotator.get(f"/v1/audits/{other}/findings").json()["reviewed"] == 0
+    assert annotator.get(f"/v1/audits/{audit}/findings").json()["reviewed"] == 2
+    after = annotator.get(f"/v1/audits/{audit}/data-map").json()
+    assert after == before
+    assert len(after["sample_id"]) == len(set(after["sample_id"])) == 30
+
+
+@pytest.mark.parametrize("samples", [1, 7, findings.CURVE_POINTS, findings.CURVE_POINTS * 3 + 1])
+def test_a_curve_has_few_points_and_ends_with_the_last_review(samples):
+    wrong = [number % 3 == 0 for number in range(samples)]
+    curve = findings._curve(wrong)
+    assert curve[0] == (0, 0)
+    assert curve[-1] == (samples, sum(wrong))
+    assert len(curve) <= findings.CURVE_POINTS + 1
+    assert all(errors == sum(wrong[:reviewed]) for reviewed, errors in curve)
 
 
 def test_a_large_data_map_shows_the_worst_and_some_of_the_rest():
