@@ -14,6 +14,8 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -49,6 +51,19 @@ EXPECTED: dict[str, tuple[str, dict[str, int]] | str] = {
     "c17_coco.json": "unsupported-media-type",
     "c17b_coco_oneline.json": "unsupported-media-type",
     "c18_multilabel.jsonl": "multiple-labels",
+    "c19_multilabel.csv": (
+        "text",
+        {
+            "neg": 20,
+            "neg;late": 4,
+            "neg;urgent": 5,
+            "neg;urgent;late": 1,
+            "pos": 21,
+            "pos;late": 3,
+            "pos;urgent": 5,
+            "pos;urgent;late": 1,
+        },
+    ),
     "c20b_lsjsonmin.json": TEXTS,
     "c21_conll.txt": "unsupported-media-type",
     "c22_regress.csv": "label-is-quantity",
@@ -111,6 +126,16 @@ EXPECTED: dict[str, tuple[str, dict[str, int]] | str] = {
 }
 
 
+FORMS = {
+    "CSV and other tables of text": (".csv", ".tsv", ".data", ".gz", ".txt"),
+    "JSON, JSON Lines": (".json", ".jsonl"),
+    "Parquet, Arrow, spreadsheets": (".parquet", ".arrow", ".xlsx", ".ods"),
+    "NumPy arrays": (".npz", ".npy"),
+    "zip archives": (".zip",),
+    "other": ("",),
+}
+
+
 @dataclass(frozen=True)
 class Reading:
     """What became of one file."""
@@ -153,27 +178,46 @@ def read_alone(path: Path) -> Reading:
     return Reading(**{**found, "mebibytes": usage.ru_maxrss / 1024})
 
 
+def verdict_of(reading: Reading, expected: tuple[str, dict[str, int]] | str | None) -> str:
+    """`read` or `refused` where that was expected, `WRONG`, or `new` without an expectation."""
+    if expected is None:
+        return "new"
+    if reading.outcome != expected:
+        return "WRONG"
+    return "refused" if isinstance(expected, str) else "read"
+
+
+def table(readings: Mapping[str, Reading]) -> str:
+    """How many files of each form were read, refused as they should be, or wrong."""
+    forms: dict[str, list[str]] = {}
+    for name, reading in readings.items():
+        form = next(form for form, endings in FORMS.items() if name.endswith(endings))
+        forms.setdefault(form, []).append(verdict_of(reading, EXPECTED.get(name)))
+    forms["**all**"] = [verdict for verdicts in forms.values() for verdict in verdicts]
+    lines = ["| files | read | refused with the right word | wrong |", "|---|--:|--:|--:|"]
+    for form, verdicts in forms.items():
+        counts = Counter(verdicts)
+        lines.append(f"| {form} | {counts['read']} | {counts['refused']} | {counts['WRONG']} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
-    wrong = shown = 0
+    readings = {}
     for path in sorted(parser.parse_args().folder.iterdir()):
         if not path.is_file() or path.suffix == ".md":
             continue
-        reading = read_alone(path)
-        expected = EXPECTED.get(path.name)
-        verdict = "new" if expected is None else "ok" if reading.outcome == expected else "WRONG"
-        shown += expected is not None
-        wrong += verdict == "WRONG"
+        reading = readings[path.name] = read_alone(path)
         outcome = reading.outcome
         what = outcome if isinstance(outcome, str) else f"{outcome[0]} {outcome[1]}"
         print(
-            f"{verdict:5} {path.name:32} {reading.seconds:5.1f} s {reading.mebibytes:5.0f} MiB  "
-            f"{what}  {reading.said[:120]}",
+            f"{verdict_of(reading, EXPECTED.get(path.name)):8}{path.name:32} "
+            f"{reading.seconds:5.1f} s {reading.mebibytes:5.0f} MiB  {what}  {reading.said[:120]}",
             flush=True,
         )
-    print(f"{shown} files with an expectation, wrong = {wrong}")
-    sys.exit(wrong > 0)
+    print(table(readings))
+    sys.exit(any(verdict_of(one, EXPECTED.get(name)) == "WRONG" for name, one in readings.items()))
 
 
 if __name__ == "__main__":
