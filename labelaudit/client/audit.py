@@ -157,15 +157,24 @@ class Audit:
         predicted_label: str | None = None,
         state: ReviewState | str | None = None,
         issue: Issue | str | None = None,
+        p_wrong_from: float | None = None,
+        p_wrong_to: float | None = None,
+        search: str | None = None,
+        similar_to: str | None = None,
         limit: int | None = None,
     ) -> Suspects:
-        """The ranked samples, worst first. Pages are fetched as they are needed."""
+        """The ranked samples, worst first. Pages are fetched as they are needed. `search` leaves
+        those that contain all its words, `similar_to` a sample and those nearest to it."""
         filters = {
             "tier": tier,
             "given_label": given_label,
             "predicted_label": predicted_label,
             "state": state,
             "issue": issue,
+            "p_wrong_from": p_wrong_from,
+            "p_wrong_to": p_wrong_to,
+            "search": search,
+            "similar_to": similar_to,
         }
         return Suspects(self._transport, self.id, limit=limit, filters=filters)
 

@@ -2,6 +2,8 @@
 
 from labelaudit.schemas.audits import (
     INCLUDE,
+    SEARCH,
+    SIMILAR_TO,
     AnnotatorSummary,
     AuditRead,
     ClassSummary,
@@ -150,6 +152,8 @@ from labelaudit.schemas.webhooks import (
 __all__ = [
     "INCLUDE",
     "MAX_PREDICTED",
+    "SEARCH",
+    "SIMILAR_TO",
     "AccessEntryRead",
     "AnnotatorPage",
     "AnnotatorRead",

@@ -94,6 +94,12 @@ class SuspectPage(Page[SuspectRead]):
 
 Heavy = Literal["trajectory", "neighbours"]
 INCLUDE = "Parts that are left out unless they are named here."
+SEARCH = (
+    "Only samples that contain all these words: in the text, the table row, the name of the "
+    "picture or the sample id. Case does not matter, and a word may be part of a longer one. More "
+    "than 5,000 samples are refused."
+)
+SIMILAR_TO = "Only this sample and those nearest to it; see `/suspects/{sample_id}/neighbours`."
 
 
 class TrajectoryRead(Schema):
@@ -145,6 +151,7 @@ class Neighbour(Schema):
     sample_id: str
     given_label: str
     corrected_label: str | None = Field(description="The label that was decided since, if any.")
+    state: ReviewState
     content: dict[str, Any]
     media_url: str | None
 

@@ -1,7 +1,7 @@
 """The ranked list: the newest ranking, its suspects and their review states."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
 from threading import Lock
@@ -72,7 +72,11 @@ list_columns = attrgetter(*LIST_COLUMNS)
 
 @dataclass(frozen=True)
 class SuspectFilter:
-    """A filter of suspects; None means any. `part` (i, n) is the i-th of n equal shares."""
+    """A filter of suspects; None means any. `part` (i, n) is the i-th of n equal shares.
+
+    Filters that differ only in the ids of `among` are equal, so that they share a statement, which
+    takes the ids as a parameter.
+    """
 
     tier: Sequence[Tier] | None = None
     given_label: int | None = None
@@ -82,10 +86,17 @@ class SuspectFilter:
     p_wrong_from: float | None = None
     p_wrong_to: float | None = None
     part: tuple[int, int] | None = None
+    among: Sequence[str] | None = field(default=None, compare=False)  # sample ids
+    among_some: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if self.tier is not None:  # a tuple, so that statements can be cached by filter
             object.__setattr__(self, "tier", tuple(self.tier))
+        object.__setattr__(self, "among_some", self.among is not None)
+
+    def parameters(self) -> dict[str, Any]:
+        """What the statements of `conditions` take besides their own parameters."""
+        return {} if self.among is None else {"among": list(self.among)}
 
     def conditions(self) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = []
@@ -106,6 +117,8 @@ class SuspectFilter:
             found.append(Suspect.p_wrong >= self.p_wrong_from)
         if self.p_wrong_to is not None:
             found.append(Suspect.p_wrong <= self.p_wrong_to)
+        if self.among is not None:
+            found.append(Suspect.sample_id.in_(bindparam("among", expanding=True)))
         if self.part is not None:
             share, shares = self.part
             found.append(Suspect.position % shares == share)
@@ -189,7 +202,7 @@ def list_suspects(
 ) -> Sequence[Row[Any]]:
     """Suspects after the rank `after`, worst first, as rows of `LIST_COLUMNS`. The caller must be
     allowed to see the ranking: this query does not check it."""
-    values = {"ranking": ranking_id, "after": after, "limit": limit}
+    values = {"ranking": ranking_id, "after": after, "limit": limit, **wanted.parameters()}
     if wanted.tier is not None:
         extents = tier_extents(session, ranking_id)
         within = [extents[tier] for tier in wanted.tier if tier in extents]
@@ -202,7 +215,7 @@ def list_suspects(
 def count_suspects(session: Session, ranking_id: str, wanted: SuspectFilter) -> int:
     """How many suspects match. The caller must be allowed to see the ranking."""
     query = select(func.count()).select_from(Suspect).where(Suspect.ranking_id == ranking_id)
-    return int(session.scalar(wanted.apply(query)) or 0)
+    return int(session.scalar(wanted.apply(query), wanted.parameters()) or 0)
 
 
 _IN_ROW_ORDER = cached_statement(

@@ -67,7 +67,11 @@ def lease_next(
     """
     audit = get_completed_audit(session, audit_id)
     ranking = newest_ranking(session, audit_id)
-    parameters = {"ranking": ranking.id, **reviewer_parameters(principal.key_id, audit.dataset_id)}
+    parameters = {
+        "ranking": ranking.id,
+        **reviewer_parameters(principal.key_id, audit.dataset_id),
+        **wanted.parameters(),
+    }
 
     def lease_found(queries: Sequence[Select[Any]], missing: int) -> tuple[int, list[SuspectLease]]:
         """How many suspects seemed free, and the leases of those that were."""

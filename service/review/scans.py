@@ -100,7 +100,7 @@ def seems_free() -> ColumnElement[bool]:
 def find_worst(
     session: Session,
     queries: Sequence[Select[Any]],
-    parameters: dict[str, str],
+    parameters: dict[str, Any],
     count: int,
 ) -> list[Suspect]:
     """The first `count` suspects that the queries find, with their samples locked."""

@@ -161,8 +161,9 @@ function verdict(text, key, detail, onClick, disabled = false) {
  * @param {string} auditId
  * @param {Suspect} item
  * @param {string[]} classNames
+ * @param {{ similar: () => unknown }} on what its buttons do
  */
-export function evidencePanel(auditId, item, classNames) {
+export function evidencePanel(auditId, item, classNames, { similar }) {
   return h(
     "section",
     { class: "evidence", "aria-label": "Evidence" },
@@ -180,7 +181,7 @@ export function evidencePanel(auditId, item, classNames) {
     pWrong(item),
     item.reason ? h("p", { class: "reason", dir: "auto" }, breakable(sentence(item.reason))) : null,
     trajectoryChart(item.trajectory, item),
-    neighbourStrip(auditId, item),
+    neighbourStrip(auditId, item, similar),
     duplicates(auditId, item.duplicates),
     signalList(item.signals, classNames),
     h("p", { class: "quiet small sample-id", dir: "auto" }, item.content.file ?? item.sample_id),

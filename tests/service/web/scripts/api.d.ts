@@ -593,6 +593,7 @@ declare namespace Api {
     sample_id: string;
     given_label: string;
     corrected_label: string | null;
+    state: ReviewState;
     content: Record<string, any>;
     media_url: string | null;
   };
@@ -823,6 +824,8 @@ declare namespace Api {
     issue: Issue | null;
     p_wrong_from: number | null;
     p_wrong_to: number | null;
+    search: string | null;
+    similar_to: string | null;
     state: "open" | "skipped";
     assigned: "first" | "only" | "ignore";
     assignment_id: string | null;
