@@ -1,16 +1,14 @@
 """What the API takes and gives. Directions are said in every field: high = bad or low = bad."""
 
+from labelaudit.schemas.alike import SEARCH, SIMILAR_TO, Neighbour, TypicalSample
 from labelaudit.schemas.audits import (
     INCLUDE,
-    SEARCH,
-    SIMILAR_TO,
     AnnotatorSummary,
     AuditRead,
     ClassSummary,
     CommentRead,
     DatasetCheckRead,
     Heavy,
-    Neighbour,
     OpinionRead,
     SummaryRead,
     SuspectDetail,
@@ -263,6 +261,7 @@ __all__ = [
     "TierFound",
     "TierSummary",
     "TrajectoryRead",
+    "TypicalSample",
     "UploadCreate",
     "UploadCreated",
     "UploadMetadata",

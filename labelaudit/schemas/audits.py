@@ -14,6 +14,7 @@ from labelaudit.enums import (
     Tier,
     Verdict,
 )
+from labelaudit.schemas.alike import Neighbour
 from labelaudit.schemas.base import Estimate, Page, Person, Schema
 from labelaudit.schemas.datasets import AnnotatorRead, VoteSummary
 from labelaudit.schemas.packed import PackedArray
@@ -94,12 +95,6 @@ class SuspectPage(Page[SuspectRead]):
 
 Heavy = Literal["trajectory", "neighbours"]
 INCLUDE = "Parts that are left out unless they are named here."
-SEARCH = (
-    "Only samples that contain all these words: in the text, the table row, the name of the "
-    "picture or the sample id. Case does not matter, and a word may be part of a longer one. More "
-    "than 5,000 samples are refused."
-)
-SIMILAR_TO = "Only this sample and those nearest to it; see `/suspects/{sample_id}/neighbours`."
 
 
 class TrajectoryRead(Schema):
@@ -145,15 +140,6 @@ class VoteRead(Schema):
     label: str
     votes: float
     annotators: list[str] = Field(description="Empty where votes came as counts without names.")
-
-
-class Neighbour(Schema):
-    sample_id: str
-    given_label: str
-    corrected_label: str | None = Field(description="The label that was decided since, if any.")
-    state: ReviewState
-    content: dict[str, Any]
-    media_url: str | None
 
 
 class SuspectDetail(SuspectRead):

@@ -13,7 +13,8 @@ from labelaudit.enums import (
     Tier,
     Verdict,
 )
-from labelaudit.schemas.audits import INCLUDE, SEARCH, SIMILAR_TO, Heavy, SuspectDetail
+from labelaudit.schemas.alike import SEARCH, SIMILAR_TO
+from labelaudit.schemas.audits import INCLUDE, Heavy, SuspectDetail
 from labelaudit.schemas.base import Page, Person, Request, Schema, Words
 
 

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import ReviewState
 from service.audits.records import get_completed_audit
-from service.audits.suspects import SuspectFilter, newest_ranking
+from service.audits.suspect_filter import SuspectFilter
+from service.audits.suspects import newest_ranking
 from service.core.errors import LeaseLost
 from service.core.principal import Principal
 from service.db.engine import clock

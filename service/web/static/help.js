@@ -11,6 +11,7 @@ const KEYS = [
   ["s", "Skip for now (moves the sample to the skipped queue)"],
   ["u", "Undo the last decision"],
   ["f", "Filter by words, class and score"],
+  ["t", "Typical examples of the given and the suggested class"],
   ["m", "More like this: the nearest samples, to decide together"],
   ["g", "The guidelines, with the classes of this sample first"],
   ["n", "Write a note that is saved with your verdict"],

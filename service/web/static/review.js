@@ -189,6 +189,7 @@ class Review {
       decisionPanel(item, this.choices, (verdict, label) => this.act(verdict, label)),
       evidencePanel(this.auditId, item, this.dataset.class_names, {
         similar: () => this.#openSimilar(),
+        typical: () => this.#openTypical(),
       }),
     );
     // Keyboard focus stays on the same button from sample to sample.
@@ -234,13 +235,10 @@ class Review {
     this.#next();
   }
 
-  #offerRecent() {
-    return { title: "Earlier decisions", act: () => this.#openRecent() };
-  }
-
   undo() {
     const undone = this.session.undo();
-    if (!undone) return tell(NOTHING_TO_UNDO, this.#offerRecent());
+    if (!undone)
+      return tell(NOTHING_TO_UNDO, { title: "Earlier decisions", act: () => this.#openRecent() });
     this.queue.putBack(this.current);
     this.current = undone[0].item;
     this.announcement = "Undone.";
@@ -272,6 +270,10 @@ class Review {
     else this.session.leaveFor(similarAddress(this.auditId, this.current.sample_id));
   }
 
+  async #openTypical() {
+    if (this.current) (await import("./typical.js")).openTypical(this.auditId, this.current);
+  }
+
   /** @param {string} key */
   #actionOf(key) {
     const choice = this.choices?.find((one) => one.key === key);
@@ -287,6 +289,7 @@ class Review {
       r: () => this.#openRecent(),
       g: () => this.#openGuidelines(),
       n: () => find(this.stage, "#note")?.focus(),
+      t: () => this.#openTypical(),
       m: () => this.#openSimilar(),
       f: () => openFilterDialog(this.filter, this.summary),
       "/": () => this.act("search"),

@@ -188,6 +188,8 @@ UPLOAD_HEADERS = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0"}
 REFUSED = {400, 403, 404, 409, 422}
 # Operations that answer the caller's own objects with an error in this test, and why.
 OWN_ANSWERS = {
+    # without the name of a class
+    ("get", "/v1/audits/{audit_id}/typical-samples"): 422,
     ("get", "/v1/audits/{audit_id}/classifier"): 404,  # the factory's audit trained none
     ("get", "/v1/audits/{audit_id}/classifier/{file}"): 404,
     ("get", "/v1/audits/{audit_id}/arrays/{name}.npz"): 404,

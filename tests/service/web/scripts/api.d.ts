@@ -743,6 +743,10 @@ declare namespace Api {
     items: Array<TenantRead>;
     next_cursor: string | null;
   };
+  type Page_TypicalSample_ = {
+    items: Array<TypicalSample>;
+    next_cursor: string | null;
+  };
   type Page_WebhookRead_ = {
     items: Array<WebhookRead>;
     next_cursor: string | null;
@@ -1076,6 +1080,13 @@ declare namespace Api {
     p_suggested_high: PackedArray | null;
     margin: PackedArray;
     predicted_label: PackedArray;
+  };
+  type TypicalSample = {
+    sample_id: string;
+    given_label: string;
+    p_wrong: number;
+    content: Record<string, any>;
+    media_url: string | null;
   };
   type UploadCreate = {
     transfer: "resumable" | "multipart";
