@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from labelaudit.client import html
 from labelaudit.client.certificates import Certificates
@@ -15,10 +15,10 @@ from labelaudit.client.errors import ApiError, JobFailedError, ServiceUnreachabl
 from labelaudit.client.paths import audit_path, segment
 from labelaudit.client.polling import poll
 from labelaudit.client.review import Review
-from labelaudit.client.suspects import Suspects
+from labelaudit.client.suspects import SuspectFilters, Suspects
 from labelaudit.client.transport import UNAVAILABLE, Transport, idempotency_key
 from labelaudit.client.waiting import OnProgress, Progress, shown
-from labelaudit.enums import FINISHED, Issue, JobStatus, ReviewState, Tier, Verdict
+from labelaudit.enums import FINISHED, JobStatus, Verdict
 from labelaudit.schemas import (
     AuditRead,
     Control,
@@ -32,6 +32,7 @@ from labelaudit.schemas import (
     RevertRead,
     SummaryRead,
     SuspectDetail,
+    TypicalSample,
 )
 
 STREAM_TIMEOUT = 45.0  # the service sends something at least every 15 seconds
@@ -149,25 +150,15 @@ class Audit:
         """What can be fixed at once after a few blind verdicts."""
         return Certificates(self._transport, self.id)
 
-    def suspects(
-        self,
-        *,
-        tier: Tier | str | Sequence[Tier | str] | None = None,
-        given_label: str | None = None,
-        predicted_label: str | None = None,
-        state: ReviewState | str | None = None,
-        issue: Issue | str | None = None,
-        limit: int | None = None,
-    ) -> Suspects:
-        """The ranked samples, worst first. Pages are fetched as they are needed."""
-        filters = {
-            "tier": tier,
-            "given_label": given_label,
-            "predicted_label": predicted_label,
-            "state": state,
-            "issue": issue,
-        }
-        return Suspects(self._transport, self.id, limit=limit, filters=filters)
+    def suspects(self, *, limit: int | None = None, **filters: Unpack[SuspectFilters]) -> Suspects:
+        """The ranked samples, worst first. Pages are fetched as they are needed. `search` keeps
+        those that contain all its words, `similar_to` a sample and those nearest to it."""
+        return Suspects(self._transport, self.id, limit=limit, filters={**filters})
+
+    def typical(self, label: str, *, limit: int = 6) -> list[TypicalSample]:
+        """Samples of a class, the most confident first. None is suspected or has been judged."""
+        answer = self._transport.get(f"{self._path}/typical-samples", label=label, limit=limit)
+        return [TypicalSample.model_validate(item) for item in answer["items"]]
 
     def suspect(self, sample_id: str, *, include: Sequence[Heavy] = ()) -> SuspectDetail:
         """One suspect with its content, signals and likely classes; `include` adds its trajectory

@@ -1,12 +1,13 @@
 """The ranked samples of an audit, as a list that a notebook shows and pandas reads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from labelaudit.client import html
 from labelaudit.client.paths import audit_path, segment
 from labelaudit.client.transport import Transport
+from labelaudit.enums import Issue, ReviewState, Tier
 from labelaudit.schemas import SuspectDetail, SuspectRead
 
 if TYPE_CHECKING:
@@ -14,6 +15,20 @@ if TYPE_CHECKING:
 
 PAGE = 500
 SHOWN = 10  # in a notebook: each is a request or two
+
+
+class SuspectFilters(TypedDict, total=False):
+    """What `Audit.suspects` can be asked for; None means any."""
+
+    tier: Tier | str | Sequence[Tier | str] | None
+    given_label: str | None
+    predicted_label: str | None
+    state: ReviewState | str | None
+    issue: Issue | str | None
+    p_wrong_from: float | None
+    p_wrong_to: float | None
+    search: str | None
+    similar_to: str | None
 
 
 class Suspects:

@@ -1,5 +1,6 @@
 """What the API takes and gives. Directions are said in every field: high = bad or low = bad."""
 
+from labelaudit.schemas.alike import SEARCH, SIMILAR_TO, Neighbour, TypicalSample
 from labelaudit.schemas.audits import (
     INCLUDE,
     AnnotatorSummary,
@@ -8,7 +9,6 @@ from labelaudit.schemas.audits import (
     CommentRead,
     DatasetCheckRead,
     Heavy,
-    Neighbour,
     OpinionRead,
     SummaryRead,
     SuspectDetail,
@@ -150,6 +150,8 @@ from labelaudit.schemas.webhooks import (
 __all__ = [
     "INCLUDE",
     "MAX_PREDICTED",
+    "SEARCH",
+    "SIMILAR_TO",
     "AccessEntryRead",
     "AnnotatorPage",
     "AnnotatorRead",
@@ -259,6 +261,7 @@ __all__ = [
     "TierFound",
     "TierSummary",
     "TrajectoryRead",
+    "TypicalSample",
     "UploadCreate",
     "UploadCreated",
     "UploadMetadata",

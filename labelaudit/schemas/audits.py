@@ -14,6 +14,7 @@ from labelaudit.enums import (
     Tier,
     Verdict,
 )
+from labelaudit.schemas.alike import Neighbour
 from labelaudit.schemas.base import Estimate, Page, Person, Schema
 from labelaudit.schemas.datasets import AnnotatorRead, VoteSummary
 from labelaudit.schemas.packed import PackedArray
@@ -139,14 +140,6 @@ class VoteRead(Schema):
     label: str
     votes: float
     annotators: list[str] = Field(description="Empty where votes came as counts without names.")
-
-
-class Neighbour(Schema):
-    sample_id: str
-    given_label: str
-    corrected_label: str | None = Field(description="The label that was decided since, if any.")
-    content: dict[str, Any]
-    media_url: str | None
 
 
 class SuspectDetail(SuspectRead):

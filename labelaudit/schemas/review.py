@@ -13,6 +13,7 @@ from labelaudit.enums import (
     Tier,
     Verdict,
 )
+from labelaudit.schemas.alike import SEARCH, SIMILAR_TO
 from labelaudit.schemas.audits import INCLUDE, Heavy, SuspectDetail
 from labelaudit.schemas.base import Page, Person, Request, Schema, Words
 
@@ -37,12 +38,14 @@ class QueueNext(Request):
     p_wrong_to: float | None = Field(
         default=None, ge=0, le=1, description="Only samples at most this likely to be wrong."
     )
+    search: Words | None = Field(default=None, max_length=200, description=SEARCH)
+    similar_to: Words | None = Field(default=None, description=SIMILAR_TO)
     state: Literal["open", "skipped"] = "open"
     assigned: Literal["first", "only", "ignore"] = Field(
         default="first",
         description="Whether the caller's assignments come first, come alone or are ignored. Any "
         "filter (`tier`, `given_label`, `predicted_label`, `issue`, `p_wrong_from`, `p_wrong_to`, "
-        "`state`) ignores them.",
+        "`search`, `similar_to`, `state`) ignores them.",
     )
     assignment_id: Words | None = Field(default=None, description="Serve this assignment only.")
     include: list[Heavy] = Field(default=[], max_length=2, description=INCLUDE)

@@ -226,6 +226,7 @@ def neighbours(
                 "sample_id": sample.sample_id,
                 "given_label": dataset.class_names[sample.given_label],
                 "corrected_label": None if corrected is None else dataset.class_names[corrected],
+                "state": outcomes[position].state,
                 "content": datasets.content_of(
                     dataset, datasets.read_row(storage, dataset.id, position)
                 ),

@@ -10,7 +10,6 @@ from typing import Any
 from cachetools import LRUCache, cached
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Integer,
     Row,
     Select,
@@ -22,12 +21,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import (
-    Issue,
     JobStatus,
     ReviewState,
     Tier,
 )
 from service.audits.records import get_audit, get_completed_audit
+from service.audits.suspect_filter import SuspectFilter
 from service.core.errors import BadCursor, NotFound, NotReady
 from service.db.lookup import find_child
 from service.db.statements import CACHE_SIZE, cached_statement
@@ -38,8 +37,7 @@ from service.db.tables import (
     Sample,
     Suspect,
 )
-from service.db.tables.review import CLOSED, FLAGGED
-from service.issues import FLAGS
+from service.db.tables.review import CLOSED
 
 # The columns of each suspect in a list.
 LIST_COLUMNS = (
@@ -68,51 +66,6 @@ LIST_COLUMNS = (
     "grayscale_score",
 )
 list_columns = attrgetter(*LIST_COLUMNS)
-
-
-@dataclass(frozen=True)
-class SuspectFilter:
-    """A filter of suspects; None means any. `part` (i, n) is the i-th of n equal shares."""
-
-    tier: Sequence[Tier] | None = None
-    given_label: int | None = None
-    predicted_label: int | None = None
-    state: ReviewState | None = None
-    issue: Issue | None = None
-    p_wrong_from: float | None = None
-    p_wrong_to: float | None = None
-    part: tuple[int, int] | None = None
-
-    def __post_init__(self) -> None:
-        if self.tier is not None:  # a tuple, so that statements can be cached by filter
-            object.__setattr__(self, "tier", tuple(self.tier))
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = []
-        if self.tier is not None:
-            found.append(Suspect.tier.in_(self.tier))
-        if self.given_label is not None:
-            found.append(Suspect.given_label == self.given_label)
-        if self.predicted_label is not None:
-            found.append(Suspect.predicted_label == self.predicted_label)
-        if self.state is not None:
-            if self.state is not ReviewState.open:
-                found.append(literal_column(f"({CLOSED})"))  # few, and they have an index
-            found.append(Suspect.state == self.state)
-        if self.issue is not None:
-            found.append(literal_column(f"({FLAGGED})"))  # few, and they have an index
-            found.append(Suspect.issues.bitwise_and(FLAGS[self.issue]) != 0)
-        if self.p_wrong_from is not None:
-            found.append(Suspect.p_wrong >= self.p_wrong_from)
-        if self.p_wrong_to is not None:
-            found.append(Suspect.p_wrong <= self.p_wrong_to)
-        if self.part is not None:
-            share, shares = self.part
-            found.append(Suspect.position % shares == share)
-        return found
-
-    def apply(self, query: Select[Any]) -> Select[Any]:
-        return query.where(*self.conditions())
 
 
 _NEWEST = cached_statement(
@@ -189,7 +142,7 @@ def list_suspects(
 ) -> Sequence[Row[Any]]:
     """Suspects after the rank `after`, worst first, as rows of `LIST_COLUMNS`. The caller must be
     allowed to see the ranking: this query does not check it."""
-    values = {"ranking": ranking_id, "after": after, "limit": limit}
+    values = {"ranking": ranking_id, "after": after, "limit": limit, **wanted.parameters()}
     if wanted.tier is not None:
         extents = tier_extents(session, ranking_id)
         within = [extents[tier] for tier in wanted.tier if tier in extents]
@@ -202,7 +155,7 @@ def list_suspects(
 def count_suspects(session: Session, ranking_id: str, wanted: SuspectFilter) -> int:
     """How many suspects match. The caller must be allowed to see the ranking."""
     query = select(func.count()).select_from(Suspect).where(Suspect.ranking_id == ranking_id)
-    return int(session.scalar(wanted.apply(query)) or 0)
+    return int(session.scalar(wanted.apply(query), wanted.parameters()) or 0)
 
 
 _IN_ROW_ORDER = cached_statement(

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from service.audits.suspects import SuspectFilter, list_in_row_order, list_suspects
+from service.audits.suspect_filter import SuspectFilter
+from service.audits.suspects import list_in_row_order, list_suspects
 
 PAGE = 5_000
 

@@ -1,9 +1,9 @@
 """The queue and the corrections: lease the worst open suspect, record a verdict, revert it."""
 
+from service.audits.suspect_filter import SuspectFilter
 from service.audits.suspects import (
     LIST_COLUMNS,
     RankingInfo,
-    SuspectFilter,
     count_suspects,
     duplicates_of,
     get_ranking,

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import Goal, Tier
 from service.audits.records import get_audit, get_completed_audit
-from service.audits.suspects import SuspectFilter, newest_ranking
+from service.audits.suspect_filter import SuspectFilter
+from service.audits.suspects import newest_ranking
 from service.core.errors import Conflict, NotFound
 from service.core.principal import Principal
 from service.db.lookup import find_child

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import Goal, Issue, ReviewState, Tier
-from service.audits.suspects import SuspectFilter
+from service.audits.suspect_filter import SuspectFilter
 from service.db.tables import Audit, Certificate, Correction, Ranking, Suspect
 from service.ranking.certificate import (
     RIGHT,

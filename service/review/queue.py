@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from labelaudit.enums import ReviewState
 from service.audits.records import get_completed_audit
-from service.audits.suspects import SuspectFilter, newest_ranking
+from service.audits.suspect_filter import SuspectFilter
+from service.audits.suspects import newest_ranking
 from service.core.errors import LeaseLost
 from service.core.principal import Principal
 from service.db.engine import clock
@@ -67,7 +68,11 @@ def lease_next(
     """
     audit = get_completed_audit(session, audit_id)
     ranking = newest_ranking(session, audit_id)
-    parameters = {"ranking": ranking.id, **reviewer_parameters(principal.key_id, audit.dataset_id)}
+    parameters = {
+        "ranking": ranking.id,
+        **reviewer_parameters(principal.key_id, audit.dataset_id),
+        **wanted.parameters(),
+    }
 
     def lease_found(queries: Sequence[Select[Any]], missing: int) -> tuple[int, list[SuspectLease]]:
         """How many suspects seemed free, and the leases of those that were."""

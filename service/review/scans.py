@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import ReviewState, Tier
-from service.audits.suspects import SuspectFilter
+from service.audits.suspect_filter import SuspectFilter
 from service.db.engine import clock
 from service.db.statements import CACHE_SIZE, cached_statement
 from service.db.tables import Lease, Sample, Suspect
@@ -100,7 +100,7 @@ def seems_free() -> ColumnElement[bool]:
 def find_worst(
     session: Session,
     queries: Sequence[Select[Any]],
-    parameters: dict[str, str],
+    parameters: dict[str, Any],
     count: int,
 ) -> list[Suspect]:
     """The first `count` suspects that the queries find, with their samples locked."""

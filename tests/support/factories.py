@@ -259,6 +259,19 @@ def find_groups(store: Store, audit_id: str) -> None:
         ranking.summary = {**(ranking.summary or {}), "checks": checks}
 
 
+def find_nearest(
+    store: Store, audit_id: str, near: dict[int, Sequence[int]], *, samples: int = 30
+) -> None:
+    """Give some samples, by position, their nearest others."""
+    np.save(store.storage.path(audits.folder(audit_id)) / "positions.npy", np.arange(samples))
+    nearest = np.full((samples, 12), -1, np.int32)
+    for position, others in near.items():
+        nearest[position, : len(others)] = others
+    with store.storage.writing(audits.shard_key(audit_id, 0)) as folder:
+        folder.mkdir()
+        np.save(folder / "nearest.npy", nearest)
+
+
 def _suspect(position: int, count: int, classes: int) -> SuspectRow:
     given = position % classes
     predicted = (given + 1) % classes

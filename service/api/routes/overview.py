@@ -5,16 +5,21 @@ from typing import Annotated, Any, Literal
 from fastapi import Query, Request, Response
 
 from labelaudit.enums import Tier
-from labelaudit.schemas import DataMapRead, FindingsRead, Page, PairRead
+from labelaudit.schemas import DataMapRead, FindingsRead, Page, PairRead, TypicalSample
 from service import reports, review
-from service.api import summaries
+from service.api import presenters, summaries
 from service.api.budget import expensive
 from service.api.dependencies import Reader, ReadSession, StorageDep
 from service.api.document import documented, produces, revalidated
 from service.api.downloads import download, send_made
+from service.api.media import media_url
 from service.api.pages import Cursor, Limit, slice_of
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
+from service.audits.typical_samples import typical_samples
+from service.datasets import records as datasets
+from service.db.tables import Dataset, Suspect
+from service.storage.local import Storage
 
 router = TransactionRouter(
     prefix="/v1/audits/{audit_id}", tags=["overview"], responses=documented(409)
@@ -49,6 +54,36 @@ def list_class_pairs(
         for pair in found
     ]
     return slice_of(shown, cursor, limit)
+
+
+@router.get("/typical-samples", response_model=Page[TypicalSample])
+def list_typical_samples(
+    session: ReadSession,
+    storage: StorageDep,
+    caller: Reader,
+    audit_id: str,
+    label: Annotated[str, Query(description="The name of a class.")],
+    limit: Annotated[int, Query(ge=1, le=50, description="The most items to return.")] = 6,
+) -> dict[str, Any]:
+    """List samples of a class, the most confident first, on one page. None is suspected, has
+    an issue or has been judged."""
+    _, dataset = audits.completed_with_dataset(session, audit_id)
+    index = presenters.class_index(dataset, label, place={"parameter": "label"})
+    assert index is not None
+    found = typical_samples(session, audit_id, index, limit=limit)
+    shown = [_typical_sample(storage, dataset, suspect) for suspect in found]
+    return {"items": shown, "next_cursor": None}
+
+
+def _typical_sample(storage: Storage, dataset: Dataset, suspect: Suspect) -> dict[str, Any]:
+    row = datasets.read_row(storage, dataset.id, suspect.position)
+    return {
+        "sample_id": suspect.sample_id,
+        "given_label": dataset.class_names[suspect.given_label],
+        "p_wrong": suspect.p_wrong,
+        "content": datasets.content_of(dataset, row),
+        "media_url": media_url(dataset, suspect.sample_id),
+    }
 
 
 @router.get("/findings", response_model=FindingsRead)

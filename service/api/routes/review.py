@@ -1,5 +1,6 @@
 """/v1/audits/{id}/queue and /corrections: leasing suspects and recording verdicts."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Body, Query, Response
@@ -24,12 +25,15 @@ from service.api.dependencies import (
     IdempotencyKey,
     Reader,
     ReadSession,
+    Resources,
+    ResourcesDep,
     SettingsDep,
     StorageDep,
     WriteSession,
 )
 from service.api.document import documented
 from service.api.media import media_url
+from service.api.narrowing import Narrowing
 from service.api.pages import Cursor, Limit, page
 from service.api.routing import TransactionRouter
 from service.audits import records as audits
@@ -44,15 +48,14 @@ router = TransactionRouter(
 )
 
 FILTERS = {
-    "tier", "given_label", "predicted_label", "issue", "p_wrong_from", "p_wrong_to", "state",
+    "tier", "given_label", "predicted_label", "issue", "p_wrong_from", "p_wrong_to", "search",
+    "similar_to", "state",
 }  # fmt: skip
 
 
 @router.post("/queue/next", response_model=QueuePage)
 def next_in_queue(
-    session: WriteSession,
-    storage: StorageDep,
-    settings: SettingsDep,
+    resources: ResourcesDep,
     caller: Annotator,
     audit_id: str,
     options: Annotated[QueueNext | None, Body()] = None,
@@ -70,6 +73,21 @@ def next_in_queue(
     random sample.
     """
     options = options or QueueNext()
+    narrowed = Narrowing(search=options.search, similar_to=options.similar_to)
+    among = narrowed.sample_ids(resources, caller, audit_id)
+    with resources.write(caller) as session:
+        return _serve(session, resources, caller, audit_id, options, among)
+
+
+def _serve(
+    session: Session,
+    resources: Resources,
+    caller: Annotator,
+    audit_id: str,
+    options: QueueNext,
+    among: Sequence[str] | None,
+) -> dict[str, Any]:
+    storage, settings = resources.storage, resources.settings
     audit, dataset = audits.completed_with_dataset(session, audit_id)
     lease = {"expires_in_seconds": settings.review_lease_seconds}
     if options.purpose == "control":
@@ -89,7 +107,7 @@ def next_in_queue(
             ],
             "next_cursor": None,
         }
-    leased = _lease(session, audit, dataset, options, caller, settings.review_lease_seconds)
+    leased = _lease(session, audit, dataset, options, among, caller, settings.review_lease_seconds)
     return {
         "items": [
             presenters.suspect_detail(
@@ -107,6 +125,7 @@ def _lease(
     audit: Audit,
     dataset: Dataset,
     options: QueueNext,
+    among: Sequence[str] | None,
     caller: Annotator,
     seconds: float,
 ) -> list[review.SuspectLease]:
@@ -124,6 +143,7 @@ def _lease(
         issue=options.issue,
         p_wrong_from=options.p_wrong_from,
         p_wrong_to=options.p_wrong_to,
+        among=among,
     )
     if adjudicating:
         return queues.lease_disputed(

@@ -1,6 +1,7 @@
 """/v1/audits/{id}/suspects: the ranked list, page by page or as a download, and its samples."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from tempfile import TemporaryFile
 from threading import Lock
@@ -13,9 +14,18 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from labelaudit.enums import Issue, ReviewState, Tier
-from labelaudit.schemas import INCLUDE, Heavy, Neighbour, Page, SuspectDetail, SuspectPage
+from labelaudit.schemas import (
+    INCLUDE,
+    SEARCH,
+    SIMILAR_TO,
+    Heavy,
+    Neighbour,
+    Page,
+    SuspectDetail,
+    SuspectPage,
+)
 from service import review
-from service.api import caching, cursors, presenters
+from service.api import caching, cursors, narrowing, presenters
 from service.api.budget import expensive
 from service.api.dependencies import (
     Exporter,
@@ -44,7 +54,7 @@ _pages_lock = Lock()
 @router.get("", response_model=SuspectPage, responses=revalidated())
 def list_suspects(
     request: Request,
-    session: ReadSession,
+    resources: ResourcesDep,
     caller: Reader,
     audit_id: str,
     tier: Annotated[list[Tier] | None, Query()] = None,
@@ -54,6 +64,8 @@ def list_suspects(
     issue: Issue | None = None,
     p_wrong_from: Annotated[float | None, Query(ge=0, le=1)] = None,
     p_wrong_to: Annotated[float | None, Query(ge=0, le=1)] = None,
+    search: Annotated[str | None, Query(max_length=200, description=SEARCH)] = None,
+    similar_to: Annotated[str | None, Query(description=SIMILAR_TO)] = None,
     total: Annotated[bool, Query(description="Count the suspects on all pages.")] = False,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -61,44 +73,55 @@ def list_suspects(
     """The ranked list, worst first. Pages never shift, because a ranking is immutable. Send the
     `ETag` of a page back as `If-None-Match` to get 304 if no verdict has changed it since.
     """
-    newest = review.newest_ranking_info(session, audit_id)
-    ranking_id, after = newest.ranking_id, 0
-    if cursor:
-        named, rank = cursors.decode(cursor, str, int)
-        ranking_id, after = str(named), int(rank)
-        if ranking_id != newest.ranking_id:
-            review.get_ranking(session, audit_id, ranking_id)
-    given, predicted = _classes(newest, given_label, predicted_label)
+    narrowed = narrowing.Narrowing(search=search, similar_to=similar_to)
+    among = narrowed.sample_ids(resources, caller, audit_id)
     wanted = review.SuspectFilter(
         tier=tier,
-        given_label=given,
-        predicted_label=predicted,
         state=state,
         issue=issue,
         p_wrong_from=p_wrong_from,
         p_wrong_to=p_wrong_to,
+        among=among,
     )
-    etag = caching.etag_of(ranking_id, newest.dataset_version, request.url.query)
-    if not_modified := caching.unchanged(request, etag):
-        return not_modified
+    with resources.read(caller) as session:
+        newest = review.newest_ranking_info(session, audit_id)
+        ranking_id, after = _from_cursor(session, audit_id, newest.ranking_id, cursor)
+        given, predicted = _classes(newest, given_label, predicted_label)
+        wanted = replace(wanted, given_label=given, predicted_label=predicted)
+        etag = caching.etag_of(ranking_id, newest.dataset_version, request.url.query)
+        if not_modified := caching.unchanged(request, etag):
+            return not_modified
 
-    @cached(_pages, key=lambda: etag, lock=_pages_lock)
-    def page() -> bytes:
-        found = review.list_suspects(
-            session, ranking_id, wanted=wanted, after=after, limit=limit + 1
-        )
-        shown, more = found[:limit], len(found) > limit
-        # Without validation, which would cost more than the query; the columns are our own.
-        return orjson.dumps(
-            {
-                "ranking_id": ranking_id,
-                "items": [presenters.list_row(suspect, newest.class_names) for suspect in shown],
-                "next_cursor": cursors.encode(ranking_id, shown[-1].rank) if more else None,
-                "total": review.count_suspects(session, ranking_id, wanted) if total else None,
-            }
-        )
+        @cached(_pages, key=lambda: etag, lock=_pages_lock)
+        def page() -> bytes:
+            found = review.list_suspects(
+                session, ranking_id, wanted=wanted, after=after, limit=limit + 1
+            )
+            shown, more = found[:limit], len(found) > limit
+            # Without validation, which would cost more than the query; the columns are our own.
+            return orjson.dumps(
+                {
+                    "ranking_id": ranking_id,
+                    "items": [presenters.list_row(one, newest.class_names) for one in shown],
+                    "next_cursor": cursors.encode(ranking_id, shown[-1].rank) if more else None,
+                    "total": review.count_suspects(session, ranking_id, wanted) if total else None,
+                }
+            )
 
-    return Response(page(), media_type="application/json", headers=caching.revalidated(etag))
+        content = page()
+    return Response(content, media_type="application/json", headers=caching.revalidated(etag))
+
+
+def _from_cursor(
+    session: Session, audit_id: str, newest_id: str, cursor: str | None
+) -> tuple[str, int]:
+    """The ranking whose pages are walked, and the last rank that was shown."""
+    if not cursor:
+        return newest_id, 0
+    named, rank = cursors.decode(cursor, str, int)
+    if named != newest_id:
+        review.get_ranking(session, audit_id, str(named))
+    return str(named), int(rank)
 
 
 @download(

@@ -1,7 +1,7 @@
 // The panels beside the sample: the evidence, and one button for each verdict.
 
 import { trajectoryChart } from "./chart.js";
-import { breakable, h } from "./dom.js";
+import { breakable, button, h } from "./dom.js";
 import { percent } from "./format.js";
 import { issueTitle } from "./issues.js";
 import { neighbourStrip } from "./neighbours.js";
@@ -161,8 +161,9 @@ function verdict(text, key, detail, onClick, disabled = false) {
  * @param {string} auditId
  * @param {Suspect} item
  * @param {string[]} classNames
+ * @param {{ similar: () => unknown, typical: () => unknown }} on what its buttons do
  */
-export function evidencePanel(auditId, item, classNames) {
+export function evidencePanel(auditId, item, classNames, { similar, typical }) {
   return h(
     "section",
     { class: "evidence", "aria-label": "Evidence" },
@@ -179,8 +180,9 @@ export function evidencePanel(auditId, item, classNames) {
     votesBlock(item),
     pWrong(item),
     item.reason ? h("p", { class: "reason", dir: "auto" }, breakable(sentence(item.reason))) : null,
+    button("Typical examples (t)", typical, { class: "link-button", "aria-keyshortcuts": "t" }),
     trajectoryChart(item.trajectory, item),
-    neighbourStrip(auditId, item),
+    neighbourStrip(auditId, item, similar),
     duplicates(auditId, item.duplicates),
     signalList(item.signals, classNames),
     h("p", { class: "quiet small sample-id", dir: "auto" }, item.content.file ?? item.sample_id),

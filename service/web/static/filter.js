@@ -1,10 +1,11 @@
-// The filter of queue and grid by class and score, with the count of what it leaves.
+// The filter of queue and grid by words, class and score, with the count of what it leaves.
 
 import * as api from "./api.js";
 import { button, fill, h, modal } from "./dom.js";
 import { plural } from "./format.js";
 
 const COUNT_DELAY_MS = 250;
+const MAX_SEARCH = 200;
 const MAX_OPTIONS = 500; // of 3,000 classes, a browser's list helps nobody
 
 /**
@@ -40,8 +41,16 @@ export function openFilter(filter, { audit_id: auditId, class_names: names }, ap
   const predicted = classField("filter-predicted", filter.predicted_label, names);
   const from = percentField("filter-from", filter.p_wrong_from);
   const to = percentField("filter-to", filter.p_wrong_to);
+  const search = h("input", {
+    id: "filter-search",
+    type: "search",
+    maxlength: MAX_SEARCH,
+    value: filter.search ?? "",
+    autocomplete: "off",
+    placeholder: "words in the sample or its name",
+  });
   const count = h("p", { class: "filter-count", role: "status" });
-  const fields = [given, predicted, from, to];
+  const fields = [search, given, predicted, from, to];
 
   const check = () => {
     for (const field of [given, predicted]) {
@@ -59,6 +68,7 @@ export function openFilter(filter, { audit_id: auditId, class_names: names }, ap
     }
     showCount(count, auditId, {
       ...filter,
+      search: search.value.trim() || undefined,
       given_label: given.value || undefined,
       predicted_label: predicted.value || undefined,
       p_wrong_from: share(from),
@@ -75,6 +85,7 @@ export function openFilter(filter, { audit_id: auditId, class_names: names }, ap
       return;
     }
     apply({
+      search: search.value.trim(),
       given_label: given.value,
       predicted_label: predicted.value,
       p_wrong_from: text(share(from)),
@@ -101,6 +112,7 @@ export function openFilter(filter, { audit_id: auditId, class_names: names }, ap
         },
       },
       classList(names),
+      h("label", { for: "filter-search" }, "Contains", search),
       h("label", { for: "filter-given" }, "Given label", given),
       h("label", { for: "filter-predicted" }, "Predicted label", predicted),
       h(

@@ -1,23 +1,27 @@
 // The grid: many suspects at once, one decision for all that are selected, one undo for that decision.
 
-import * as api from "./api.js";
 import { classPairFilter } from "./class-pairs.js";
 import { openClassSearch } from "./class-search.js";
-import { announce, button, fill, find, h } from "./dom.js";
-import { endOfQueueView, loadingView, queueProblem } from "./empty-state.js";
+import { completedAudit } from "./completed-audit.js";
+import { announce, button, fill, h } from "./dom.js";
+import { endOfQueueView, queueProblem } from "./empty-state.js";
 import { exportButton } from "./export-button.js";
 import { number, plural } from "./format.js";
+import { drawGridBar, gridBar } from "./grid-bar.js";
 import { openHelp } from "./help.js";
 import { NOTHING_TO_UNDO, tell } from "./message.js";
+import { similarAddress } from "./neighbours.js";
 import { queueAddress } from "./queue-address.js";
 import { filterBar, filterFromAddress, openFilterDialog, reviewHead } from "./review-head.js";
 import { decisionOn, ReviewSession, wasRecentOpen } from "./review-session.js";
 import { Selection } from "./selection.js";
 import { listenForShortcuts } from "./shortcuts.js";
+import { outcomeOfMany } from "./spoken.js";
 import { THUMBNAIL_PIXELS, thumbnail } from "./thumbnails.js";
 
 const GRID_SIZE = 60;
 const UNDO_LIMIT = 20;
+const SIMILAR_PIXELS = 512;
 const DIGITS = "1234567890";
 
 /**
@@ -25,15 +29,8 @@ const DIGITS = "1234567890";
  * @param {{ id: string }} options
  */
 export async function show(main, { id }) {
-  fill(main, loadingView());
-  const audit = await api.get(`/v1/audits/${id}`);
-  const dataset = await api.get(`/v1/datasets/${audit.dataset_id}`);
-  document.title = `Grid of ${dataset.name} · labelaudit`;
-  if (audit.status !== "completed") {
-    const { showUnfinished } = await import("./unfinished.js");
-    return showUnfinished(main, reviewHead(dataset, id, "grid"), audit);
-  }
-  new Grid(main, dataset, await api.get(`/v1/audits/${id}/summary`)).start();
+  const found = await completedAudit(main, id, "grid", "Grid of");
+  if (found) new Grid(main, found.dataset, found.summary).start();
 }
 
 class Grid {
@@ -50,9 +47,10 @@ class Grid {
     this.items = new Map();
     this.session = new ReviewSession(summary, this.filter, {
       onLeaseLost: (item) => this.#leaseLost(item),
+      onSaved: () => this.similar?.refresh(),
       undoLimit: UNDO_LIMIT,
       ahead: GRID_SIZE,
-      imageSize: THUMBNAIL_PIXELS,
+      imageSize: this.filter.similar_to ? SIMILAR_PIXELS : THUMBNAIL_PIXELS,
     });
     this.queue = this.session.queue;
     this.list = h("ul", {
@@ -62,11 +60,10 @@ class Grid {
       "aria-label": "Suspects",
     });
     this.content = h("div", { class: "grid-content" }, this.list);
-    this.bar = h("div", {
-      class: "grid-bar",
-      role: "toolbar",
-      "aria-label": "Actions for the selected samples",
-    });
+    this.bar = gridBar();
+    /** @type {import("./similar.js").Similar | null} */
+    this.similar = null;
+    this.above = h("div", { class: "grid-above", hidden: true });
     this.selection = new Selection(this.list, { onChange: () => this.#drawBar() });
     fill(
       main,
@@ -94,6 +91,7 @@ class Grid {
           this.session.counters.element,
         ),
         this.session.notices,
+        this.above,
         this.content,
         this.bar,
       ),
@@ -107,8 +105,25 @@ class Grid {
       (key) => this.#actionOf(key),
       (key) => (key === "escape" ? () => this.selection.none() : null),
     );
+    await this.#showSimilar();
     await this.#refill();
     if (wasRecentOpen(this.auditId)) this.#openRecent();
+  }
+
+  /** Above the grid of similar samples: what they resemble, and those that are decided. */
+  async #showSimilar() {
+    if (this.filter.similar_to === undefined) return;
+    const { Similar } = await import("./similar.js");
+    this.similar = new Similar(this.auditId, this.filter.similar_to);
+    this.list.classList.add("large");
+    fill(this.above, this.similar.element).hidden = false;
+    await this.similar.refresh();
+  }
+
+  #openSimilar() {
+    const [only, ...others] = this.#selected();
+    if (!only || others.length) tell("Select one sample to see those similar to it.");
+    else this.session.leaveFor(similarAddress(this.auditId, only.sample_id));
   }
 
   async #openGuidelines() {
@@ -138,7 +153,9 @@ class Grid {
         return;
       }
     }
-    for (let item = this.queue.take(); item; item = this.queue.take()) {
+    const taken = [];
+    for (let item = this.queue.take(); item; item = this.queue.take()) taken.push(item);
+    for (const item of this.similar?.sorted(taken) ?? taken) {
       this.items.set(item.sample_id, item);
       this.list.append(thumbnail(item));
     }
@@ -171,66 +188,16 @@ class Grid {
   }
 
   #drawBar() {
-    const selected = this.#selected();
-    const all = selected.length === this.items.size && selected.length > 0;
-    const count = selected.length
-      ? `${number(selected.length)} of ${number(this.items.size)} selected`
-      : plural(this.items.size, "suspect");
-    /**
-     * @param {string} text
-     * @param {string} key
-     * @param {string} detail
-     * @param {() => unknown} onClick
-     */
-    const action = (text, key, detail, onClick, kind = "") =>
-      h(
-        "button",
-        {
-          type: "button",
-          class: `button ${kind}`,
-          "aria-keyshortcuts": key,
-          "data-key": key,
-          title: `${text} ${detail}`,
-          disabled: key === "u" ? !this.session.history.length : !selected.length,
-          on: { click: onClick },
-        },
-        h("kbd", { "aria-hidden": "true" }, key),
-        text,
-      );
-    const focused = document.activeElement
-      ?.closest?.(".grid-bar [data-key]")
-      ?.getAttribute("data-key");
-    this.bar.hidden = !this.items.size && !this.session.history.length;
-    fill(
-      this.bar,
-      h(
-        "div",
-        { class: "grid-count" },
-        h("strong", { "aria-live": "polite" }, count),
-        button(
-          all ? "Select none" : "Select all",
-          () => (all ? this.selection.none() : this.selection.all()),
-          { class: "link-button", "data-key": "e", "aria-keyshortcuts": "e" },
-        ),
-      ),
-      h(
-        "div",
-        { class: "grid-actions" },
-        action(
-          acceptTitle(selected),
-          "a",
-          "for each selected sample",
-          () => this.#decide("accept_suggestion"),
-          "primary",
-        ),
-        action("Keep", "k", "the given labels", () => this.#decide("keep")),
-        action("Relabel …", "/", "all selected samples", () => this.#search()),
-        action("Exclude", "x", "from the dataset", () => this.#decide("exclude")),
-        action("Skip", "s", "and decide later", () => this.#decide("skip")),
-        action("Undo", "u", "the last decision, for all its samples", () => this.undo()),
-      ),
-    );
-    if (focused) find(this.bar, `[data-key="${focused}"]`)?.focus();
+    drawGridBar(this.bar, {
+      selected: this.#selected(),
+      total: this.items.size,
+      mayUndo: this.session.history.length > 0,
+      selectAll: () => this.selection.all(),
+      selectNone: () => this.selection.none(),
+      decide: (verdict) => this.#decide(verdict),
+      search: () => this.#search(),
+      undo: () => this.undo(),
+    });
   }
 
   #search() {
@@ -256,7 +223,7 @@ class Grid {
       this.#thumbnailOf(item)?.remove();
     }
     this.session.decide(decisions);
-    announce(`${plural(chosen.length, "sample")}: ${describe(verdict, label)}.`);
+    announce(`${plural(chosen.length, "sample")}: ${outcomeOfMany(verdict, label)}.`);
     this.selection.none();
     this.#refill();
   }
@@ -300,6 +267,7 @@ class Grid {
       e: () => this.selection.all(),
       r: () => this.#openRecent(),
       g: () => this.#openGuidelines(),
+      m: () => this.#openSimilar(),
       f: () => openFilterDialog(this.filter, this.summary),
       "/": () => this.#search(),
     };
@@ -323,24 +291,3 @@ class Grid {
     return this.#decide("relabel", name);
   }
 }
-
-/** @param {Suspect[]} selected */
-function acceptTitle(selected) {
-  const labels = new Set(selected.map((item) => item.suggested_label ?? item.predicted_label));
-  const [only] = labels;
-  return labels.size === 1 && only.length <= 24 ? `Change to ${only}` : "Accept suggestions";
-}
-
-/** @type {Record<string, string>} */
-const OUTCOMES = {
-  keep: "kept",
-  accept_suggestion: "suggestions accepted",
-  exclude: "excluded",
-  skip: "skipped",
-};
-
-/**
- * @param {Api.Verdict} verdict
- * @param {string | null} [label]
- */
-const describe = (verdict, label) => OUTCOMES[verdict] ?? `changed to ${label}`;

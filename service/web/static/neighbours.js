@@ -1,7 +1,7 @@
 // The samples most similar to the one shown, with their labels.
 
 import * as api from "./api.js";
-import { h } from "./dom.js";
+import { button, h } from "./dom.js";
 import { shorten } from "./format.js";
 import { queueAddress } from "./queue-address.js";
 import { valueCell } from "./sample.js";
@@ -12,8 +12,9 @@ const SHOWN_TEXTS = 4; // texts and rows need more room each
 /**
  * @param {string} auditId
  * @param {Suspect} item
+ * @param {() => unknown} openSimilar
  */
-export function neighbourStrip(auditId, item) {
+export function neighbourStrip(auditId, item, openSimilar) {
   const neighbours = item.neighbours ?? [];
   if (!neighbours.length) return null;
   const pictured = Boolean(neighbours[0].media_url);
@@ -22,6 +23,10 @@ export function neighbourStrip(auditId, item) {
     "section",
     { class: "neighbours", "aria-label": "Nearest samples" },
     h("h2", {}, "Nearest samples"),
+    button("Decide them together (m)", openSimilar, {
+      class: "link-button",
+      "aria-keyshortcuts": "m",
+    }),
     h(
       "ul",
       { class: pictured ? "pictured" : "" },
@@ -29,6 +34,14 @@ export function neighbourStrip(auditId, item) {
     ),
   );
 }
+
+/**
+ * The grid of the samples most similar to one.
+ * @param {string} auditId
+ * @param {string} sampleId
+ */
+export const similarAddress = (auditId, sampleId) =>
+  queueAddress(auditId, { queue: "all", similar_to: sampleId }, "/grid");
 
 /**
  * A link to the neighbour, with its label.

@@ -57,7 +57,7 @@ export function reviewHead(dataset, auditId, view, ...actions) {
 
 /**
  * The filter of `POST …/queue/next`, from the address:
- * ?queue=&given_label=&predicted_label=&p_wrong_from=&p_wrong_to=
+ * ?queue=&given_label=&predicted_label=&p_wrong_from=&p_wrong_to=&search=&similar_to=
  */
 export function filterFromAddress() {
   const query = new URLSearchParams(location.search);
@@ -70,6 +70,8 @@ export function filterFromAddress() {
   filter.predicted_label = query.get("predicted_label") ?? undefined;
   filter.p_wrong_from = shareOf(query.get("p_wrong_from"));
   filter.p_wrong_to = shareOf(query.get("p_wrong_to"));
+  filter.search = query.get("search")?.trim() || undefined;
+  filter.similar_to = query.get("similar_to") ?? undefined;
   return filter;
 }
 
@@ -87,6 +89,8 @@ export const isFiltered = (filter) =>
     filter.issue,
     filter.p_wrong_from,
     filter.p_wrong_to,
+    filter.search,
+    filter.similar_to,
   ].some((value) => value !== undefined);
 
 /**
@@ -129,6 +133,8 @@ export function filterBar(filter, summary) {
     chip("given", filter.given_label, { given_label: "" }),
     chip("predicted", filter.predicted_label, { predicted_label: "" }),
     chip("probably wrong", scoreRange(filter), { p_wrong_from: "", p_wrong_to: "" }),
+    chip("contains", filter.search, { search: "" }),
+    chip("similar to", filter.similar_to, { similar_to: "" }),
     isFiltered(filter) ? matches(filter, summary) : null,
   );
 }

@@ -20,14 +20,16 @@ export const wasRecentOpen = (auditId) =>
 export class ReviewSession {
   /**
    * `summary`: the answer of GET …/summary. `undoLimit`: how many decisions can be undone.
+   * `onSaved` is called whenever no decision waits to be saved any more.
    * @param {Summary} summary
    * @param {Filter} filter
-   * @param {QueueOptions & { undoLimit: number }} options
+   * @param {QueueOptions & { undoLimit: number, onSaved?: () => unknown }} options
    */
-  constructor(summary, filter, { undoLimit, ...queueOptions }) {
+  constructor(summary, filter, { undoLimit, onSaved, ...queueOptions }) {
     this.auditId = summary.audit_id;
     this.filter = filter;
     this.undoLimit = undoLimit;
+    this.onSaved = onSaved;
     /** @type {Array<{ decisions: Decision[], operation: Operation }>} */
     this.history = [];
     this.recountDue = false; // once everything is saved
@@ -61,9 +63,20 @@ export class ReviewSession {
     this.#loadFindings();
   }
 
+  /**
+   * Go to another view of this audit, once it can be served the samples that are held here.
+   * @param {string} address
+   */
+  async leaveFor(address) {
+    await this.queue.filling?.catch(() => {}); // leases on their way are released too
+    await this.queue.release();
+    location.assign(address);
+  }
+
   #outboxChanged() {
     drawNotices(this.notices, this.outbox);
     if (this.outbox.operations.length) return;
+    this.onSaved?.();
     // Only the server knows whether an opinion was the last that a sample needs.
     if (this.recountDue || this.counters.opinions > 1) this.recount();
   }

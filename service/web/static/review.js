@@ -2,13 +2,14 @@
 
 import * as api from "./api.js";
 import { openClassSearch } from "./class-search.js";
+import { completedAudit } from "./completed-audit.js";
 import { choicesOf, decisionPanel, evidencePanel } from "./decision.js";
 import { announce, button, fill, find, h } from "./dom.js";
 import { endOfQueueView, loadingView, queueProblem } from "./empty-state.js";
 import { exportButton } from "./export-button.js";
-import { percent } from "./format.js";
 import { openHelp } from "./help.js";
 import { NOTHING_TO_UNDO, tell } from "./message.js";
+import { similarAddress } from "./neighbours.js";
 import {
   filterBar,
   filterFromAddress,
@@ -19,10 +20,13 @@ import {
 import { decisionOn, ReviewSession, wasRecentOpen } from "./review-session.js";
 import { sampleView } from "./sample.js";
 import { listenForShortcuts } from "./shortcuts.js";
+import { outcomeOfOne, sampleInWords } from "./spoken.js";
 
 /** @type {Api.QueueNext["include"]} */
 const INCLUDED = ["trajectory", "neighbours"];
 const UNDO_LIMIT = 100;
+const NO_NEIGHBOURS =
+  "This audit kept no nearest samples: it trained on pixels, or was given predictions.";
 const REFRESH_MS = 30_000;
 
 /**
@@ -30,16 +34,8 @@ const REFRESH_MS = 30_000;
  * @param {{ id: string }} options
  */
 export async function show(main, { id }) {
-  fill(main, loadingView());
-  const audit = await api.get(`/v1/audits/${id}`);
-  const dataset = await api.get(`/v1/datasets/${audit.dataset_id}`);
-  document.title = `Review ${dataset.name} · labelaudit`;
-  if (audit.status !== "completed") {
-    const { showUnfinished } = await import("./unfinished.js");
-    return showUnfinished(main, reviewHead(dataset, id, "review"), audit);
-  }
-  const summary = await api.get(`/v1/audits/${id}/summary`);
-  new Review(main, dataset, summary).start();
+  const found = await completedAudit(main, id, "review", "Review");
+  if (found) new Review(main, found.dataset, found.summary).start();
 }
 
 class Review {
@@ -191,18 +187,15 @@ class Review {
       this.stage,
       h("section", { class: "sample", "aria-label": "Sample", tabindex: "-1" }, sampleView(item)),
       decisionPanel(item, this.choices, (verdict, label) => this.act(verdict, label)),
-      evidencePanel(this.auditId, item, this.dataset.class_names),
+      evidencePanel(this.auditId, item, this.dataset.class_names, {
+        similar: () => this.#openSimilar(),
+        typical: () => this.#openTypical(),
+      }),
     );
     // Keyboard focus stays on the same button from sample to sample.
     if (focused)
       find(this.stage, `[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-    const suggestion =
-      item.suggested_label === null
-        ? "no suggestion"
-        : `suggested ${item.suggested_label}, ${percent(item.suggested_label_confidence)}`;
-    this.#announce(
-      `Rank ${item.rank}, ${item.tier}. Given ${item.given_label}; ${suggestion}. Probably wrong: ${percent(item.p_wrong)}.`,
-    );
+    this.#announce(sampleInWords(item));
   }
 
   /** @param {string} text */
@@ -238,17 +231,14 @@ class Review {
   #decide(verdict, label) {
     if (!this.current) return;
     this.session.decide([{ item: this.current, verdict, label }]);
-    this.announcement = announcementOf(verdict, label);
+    this.announcement = outcomeOfOne(verdict, label);
     this.#next();
-  }
-
-  #offerRecent() {
-    return { title: "Earlier decisions", act: () => this.#openRecent() };
   }
 
   undo() {
     const undone = this.session.undo();
-    if (!undone) return tell(NOTHING_TO_UNDO, this.#offerRecent());
+    if (!undone)
+      return tell(NOTHING_TO_UNDO, { title: "Earlier decisions", act: () => this.#openRecent() });
     this.queue.putBack(this.current);
     this.current = undone[0].item;
     this.announcement = "Undone.";
@@ -274,6 +264,16 @@ class Review {
     openSampleHistory(this.dataset.id, this.current.sample_id);
   }
 
+  #openSimilar() {
+    if (!this.current) return;
+    if (!this.current.neighbours?.length) tell(NO_NEIGHBOURS);
+    else this.session.leaveFor(similarAddress(this.auditId, this.current.sample_id));
+  }
+
+  async #openTypical() {
+    if (this.current) (await import("./typical.js")).openTypical(this.auditId, this.current);
+  }
+
   /** @param {string} key */
   #actionOf(key) {
     const choice = this.choices?.find((one) => one.key === key);
@@ -289,19 +289,11 @@ class Review {
       r: () => this.#openRecent(),
       g: () => this.#openGuidelines(),
       n: () => find(this.stage, "#note")?.focus(),
+      t: () => this.#openTypical(),
+      m: () => this.#openSimilar(),
       f: () => openFilterDialog(this.filter, this.summary),
       "/": () => this.act("search"),
     };
     return actions[key];
   }
-}
-
-/**
- * @param {Api.Verdict} verdict
- * @param {string | null} label
- */
-function announcementOf(verdict, label) {
-  if (verdict === "keep") return `Kept ${label}.`;
-  if (verdict === "exclude") return "Excluded.";
-  return verdict === "skip" ? "Skipped." : `Changed to ${label}.`;
 }

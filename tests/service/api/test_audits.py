@@ -27,6 +27,7 @@ from service.jobs import records as jobs
 from service.ranking.trajectory import EPOCH_ARRAYS, Trajectory
 from service.review import newest_ranking
 from tests.support.factories import (
+    find_nearest,
     make_audit,
     make_dataset,
     sample_id,
@@ -624,14 +625,55 @@ def test_the_suggested_labels_probability_is_exact_where_it_leads_and_bounded_el
     assert p_suggested([shard], 0, None) == (None, None)
 
 
+def test_the_list_and_the_queue_are_narrowed_to_similar_samples(store, annotator, audit_id):
+    find_nearest(store, audit_id, {4: [7, 2, 25]})
+    path = f"/v1/audits/{audit_id}"
+    wanted = {"similar_to": sample_id(4)}
+    found = annotator.get(f"{path}/suspects", params={**wanted, "total": True}).json()
+    assert [one["sample_id"] for one in found["items"]] == [sample_id(n) for n in (2, 4, 7, 25)]
+    assert found["total"] == 4
+    both = {**wanted, "search": "number 2"}
+    found = annotator.get(f"{path}/suspects", params=both).json()["items"]
+    assert [one["sample_id"] for one in found] == [sample_id(2), sample_id(25)]
+    leased = annotator.post(f"{path}/queue/next", json={"count": 9, **wanted}).json()["items"]
+    assert [one["sample_id"] for one in leased] == [sample_id(n) for n in (2, 4, 7)]
+    every = {"count": 9, "tier": ["none"], **wanted}
+    leased = annotator.post(f"{path}/queue/next", json=every).json()["items"]
+    assert [one["sample_id"] for one in leased] == [sample_id(25)]
+
+
+def test_a_filter_by_similarity_says_why_it_cannot_be_used(annotator, audit_id):
+    path = f"/v1/audits/{audit_id}/suspects"
+    refused = annotator.get(path, params={"similar_to": sample_id(4)})
+    assert refused.status_code == 409
+    assert "kept no nearest samples" in refused.json()["detail"]
+    assert annotator.get(path, params={"similar_to": "nothing"}).status_code == 404
+
+
+def test_pages_of_a_search_follow_each_other(annotator, audit_id):
+    path = f"/v1/audits/{audit_id}/suspects"
+    wanted = {"search": "TEXT 1", "limit": 8}
+    first = annotator.get(path, params={**wanted, "total": True}).json()
+    second = annotator.get(path, params={**wanted, "cursor": first["next_cursor"]}).json()
+    numbers = [n for n in range(30) if "1" in str(n)]
+    found = [one["sample_id"] for one in first["items"] + second["items"]]
+    assert found == [sample_id(n) for n in numbers]
+    assert first["total"] == len(numbers)
+    assert second["next_cursor"] is None
+
+
+def test_the_queue_is_searched_for_words(annotator, audit_id):
+    body = {"count": 9, "search": "number 17"}
+    items = annotator.post(f"/v1/audits/{audit_id}/queue/next", json=body).json()["items"]
+    assert [one["sample_id"] for one in items] == [sample_id(17)]
+    body["search"] = "   "
+    refused = annotator.post(f"/v1/audits/{audit_id}/queue/next", json=body)
+    assert refused.status_code == 422
+    assert "at least one word" in refused.json()["detail"]
+
+
 def test_neighbours_come_with_their_labels_and_what_was_decided(store, annotator, audit_id):
-    folder = store.storage.path(audits.folder(audit_id))
-    np.save(folder / "positions.npy", np.arange(30))
-    nearest = np.full((30, 12), -1, np.int32)
-    nearest[4, :2] = [7, 2]
-    with store.storage.writing(audits.shard_key(audit_id, 0)) as shard:
-        shard.mkdir()
-        np.save(shard / "nearest.npy", nearest)
+    find_nearest(store, audit_id, {4: [7, 2]})
     path = f"/v1/audits/{audit_id}"
     decision = {"sample_id": sample_id(2), "verdict": "relabel", "corrected_label": "cat"}
     annotator.post(f"{path}/corrections", json={"corrections": [decision]})
@@ -640,6 +682,7 @@ def test_neighbours_come_with_their_labels_and_what_was_decided(store, annotator
         (sample_id(7), "dog", None),
         (sample_id(2), "fox", "cat"),
     ]
+    assert [one["state"] for one in items] == ["open", "decided"]
     assert items[0]["content"] == {"text": "text number 7"}
     one = f"{path}/suspects/{sample_id(4)}"
     assert annotator.get(one).json()["neighbours"] is None

@@ -26,7 +26,7 @@ from service.api import cursors
 from service.datasets import members
 from service.db.tables import Model
 from service.review import newest_ranking
-from tests.support.factories import Store, make_audit, make_dataset, person, sample_id
+from tests.support.factories import Store, find_nearest, make_audit, make_dataset, person, sample_id
 
 Names = dict[str, str]
 Operation = tuple[str, str]
@@ -36,6 +36,7 @@ NAMES_OBJECTS = {
     "audit_id": "audit",
     "dataset_id": "dataset",
     "sample_id": "sample",
+    "similar_to": "sample",
     "correction_id": "correction",
     "supersedes": "correction",
     "batch_id": "batch",
@@ -151,6 +152,7 @@ PLAIN = {
     "p_wrong_from",
     "p_wrong_to",
     "total",
+    "search",
 }
 # A cursor names the ranking whose pages it walks.
 NAMES_OBJECTS_IN = {("/v1/audits/{audit_id}/suspects", "cursor"): "ranking cursor"}
@@ -186,6 +188,8 @@ UPLOAD_HEADERS = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0"}
 REFUSED = {400, 403, 404, 409, 422}
 # Operations that answer the caller's own objects with an error in this test, and why.
 OWN_ANSWERS = {
+    # without the name of a class
+    ("get", "/v1/audits/{audit_id}/typical-samples"): 422,
     ("get", "/v1/audits/{audit_id}/classifier"): 404,  # the factory's audit trained none
     ("get", "/v1/audits/{audit_id}/classifier/{file}"): 404,
     ("get", "/v1/audits/{audit_id}/arrays/{name}.npz"): 404,
@@ -291,6 +295,7 @@ def make_side(app: FastAPI, store: Store, case: Case, tenant_id: str, *, samples
 
     dataset_id = make_dataset(store, samples=samples, tenant_id=tenant_id, shared=False)
     audit_id = make_audit(store, dataset_id)
+    find_nearest(store, audit_id, {samples - 1: [0]}, samples=samples)
     audit, dataset = f"/v1/audits/{audit_id}", f"/v1/datasets/{dataset_id}"
     last = sample_id(samples - 1)
     _, admin = calling(app, store, Role.admin, tenant_id)

@@ -593,6 +593,7 @@ declare namespace Api {
     sample_id: string;
     given_label: string;
     corrected_label: string | null;
+    state: ReviewState;
     content: Record<string, any>;
     media_url: string | null;
   };
@@ -742,6 +743,10 @@ declare namespace Api {
     items: Array<TenantRead>;
     next_cursor: string | null;
   };
+  type Page_TypicalSample_ = {
+    items: Array<TypicalSample>;
+    next_cursor: string | null;
+  };
   type Page_WebhookRead_ = {
     items: Array<WebhookRead>;
     next_cursor: string | null;
@@ -823,6 +828,8 @@ declare namespace Api {
     issue: Issue | null;
     p_wrong_from: number | null;
     p_wrong_to: number | null;
+    search: string | null;
+    similar_to: string | null;
     state: "open" | "skipped";
     assigned: "first" | "only" | "ignore";
     assignment_id: string | null;
@@ -1073,6 +1080,13 @@ declare namespace Api {
     p_suggested_high: PackedArray | null;
     margin: PackedArray;
     predicted_label: PackedArray;
+  };
+  type TypicalSample = {
+    sample_id: string;
+    given_label: string;
+    p_wrong: number;
+    content: Record<string, any>;
+    media_url: string | null;
   };
   type UploadCreate = {
     transfer: "resumable" | "multipart";

@@ -25,6 +25,8 @@ type Filter = {
   issue?: string;
   p_wrong_from?: number;
   p_wrong_to?: number;
+  search?: string;
+  similar_to?: string;
   state?: string;
   purpose?: string;
 };

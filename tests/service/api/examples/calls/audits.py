@@ -56,6 +56,7 @@ CALLS = (
         query={"limit": 2},
     ),
     Call("GET /v1/audits/{audit_id}/class-pairs"),
+    Call("GET /v1/audits/{audit_id}/typical-samples", query={"label": "cat", "limit": 2}),
     Call("GET /v1/audits/{audit_id}/data-map"),
     Call(
         "GET /v1/audits/{audit_id}/plots/{name}.{format}",
