@@ -277,7 +277,8 @@ def ask_about(client: TestClient, method: str, address: str):
     """A call that is valid otherwise, so that what it names decides the answer."""
     body = next((body for end, body in BODIES.items() if address.endswith(end)), {})
     sent = body if method in ("POST", "PUT", "PATCH") else None
-    return client.request(method, address, json=sent)
+    query = {"label": "cat"} if address.endswith("/typical-samples") else None
+    return client.request(method, address, json=sent, params=query)
 
 
 def test_unknown_ids_are_not_found_by_any_operation(app, admin, call_as):
