@@ -125,6 +125,7 @@ def test_search_finds_one_of_thousands_of_classes(served, visit):
     with served.store.database.write() as session:
         session.get_one(Dataset, dataset_id).class_names = [*CLASSES, *MANY]
     visitor = visit()
+    visitor.page.set_default_timeout(60_000)  # a busy machine takes long for so many classes
     visitor.review(make_audit(served.store, dataset_id))
     visitor.press("/")
     visitor.page.keyboard.type("2987")
