@@ -8,11 +8,20 @@ from typing import Annotated
 import typer
 
 from labelaudit.client.audit import Audit
-from labelaudit.enums import Goal, Issue, Tier, Verdict
+from labelaudit.enums import Goal, Issue, Verdict
 from labelaudit.schemas import CertificateLevel, CertificateRead
 from labelaudit.schemas.review import Control
 from service.cli import show
-from service.cli.options import AsJson, AuditId, DataDir, Url, connect
+from service.cli.options import (
+    AsJson,
+    AuditId,
+    DataDir,
+    GivenLabel,
+    PredictedLabel,
+    Tiers,
+    Url,
+    connect,
+)
 
 app = typer.Typer(
     help="Judge a few samples without the models' opinion, then fix the rest at once.",
@@ -36,13 +45,9 @@ def open_(
     level: Annotated[
         float, typer.Option(help="The share of right samples to aim at: .8, .9 or .95.")
     ] = 0.9,
-    tier: Annotated[list[Tier] | None, typer.Option(help="Repeat for several.")] = None,
-    given_label: Annotated[
-        str | None, typer.Option(help="Only samples with this given label.")
-    ] = None,
-    predicted_label: Annotated[
-        str | None, typer.Option(help="Only samples with this predicted label.")
-    ] = None,
+    tier: Tiers = None,
+    given_label: GivenLabel = None,
+    predicted_label: PredictedLabel = None,
     issue: Annotated[Issue | None, typer.Option(help="Only samples with this issue.")] = None,
     as_json: AsJson = False,
     url: Url = None,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from labelaudit import Client
+from labelaudit.enums import Tier
 
 
 def _column(name: str, content: str) -> Any:
@@ -37,6 +38,9 @@ Url = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 AuditId = Annotated[str, typer.Argument(help="The audit id, au_…")]
+Tiers = Annotated[list[Tier] | None, typer.Option(help="Repeat for several.")]
+GivenLabel = Annotated[str | None, typer.Option(help="Only samples with this given label.")]
+PredictedLabel = Annotated[str | None, typer.Option(help="Only samples with this predicted label.")]
 DatasetId = Annotated[str, typer.Argument(help="The dataset id, ds_…")]
 
 Name = Annotated[str | None, typer.Option("--name", help="The name of the dataset.")]

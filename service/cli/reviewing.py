@@ -9,7 +9,6 @@ import typer
 from pydantic import BaseModel
 
 from labelaudit.client.review import Review
-from labelaudit.enums import Tier
 from labelaudit.schemas import (
     AssignmentRead,
     CorrectionRead,
@@ -23,6 +22,9 @@ from service.cli.options import (
     AsJson,
     AuditId,
     DataDir,
+    GivenLabel,
+    PredictedLabel,
+    Tiers,
     Url,
     connect,
 )
@@ -91,13 +93,9 @@ def assign(
     audit_id: AuditId,
     name: Annotated[str, typer.Argument(help="A name for the assignment.")],
     to: People,
-    tier: Annotated[list[Tier] | None, typer.Option(help="Repeat for several.")] = None,
-    given_label: Annotated[
-        str | None, typer.Option(help="Only samples with this given label.")
-    ] = None,
-    predicted_label: Annotated[
-        str | None, typer.Option(help="Only samples with this predicted label.")
-    ] = None,
+    tier: Tiers = None,
+    given_label: GivenLabel = None,
+    predicted_label: PredictedLabel = None,
     split: Annotated[
         bool, typer.Option("--split", help="Give each person an equal share.")
     ] = False,
