@@ -46,7 +46,7 @@ class InstanceTransition(MatrixLoss):
                 f"classes, not {n_classes}; use the objective forward."
             )
         super().__init__(setting, warm_up=warm_up, parts=parts, **options)  # type: ignore[arg-type]
-        self.unlock_epoch = max(self.estimates[-1], round(warm_up * setting.epochs))
+        self.unlock_epoch = max(round(warm_up * setting.epochs), *self.estimates, 0)
         self.lambda_mixture, self.mu_distance, self.rate = lambda_mixture, mu_distance, rate
         bound = max(1, setting.features) ** -0.5
         mixture = torch.empty((replicas, setting.features, parts))

@@ -48,6 +48,7 @@ class MatrixLoss(WarmedUp):
             **options,
         )
         self.source = matrix_source
+        self.estimates: list[int] = []  # numbers of epochs after which T is estimated
         n_samples, n_classes = setting.n_samples, setting.n_classes
         self.register_buffer("matrix", torch.zeros((n_classes, n_classes)))
         if noise_matrix is not None:
@@ -58,12 +59,11 @@ class MatrixLoss(WarmedUp):
             self.register_buffer("sums", torch.zeros((n_samples, n_classes)))
             self.warm_epochs = max(1, self.warm_epochs)
             self.warm = True
-        # numbers of epochs after which T is estimated
-        self.estimates = once_and_again(self.warm_epochs, again, setting)
+            self.estimates = once_and_again(self.warm_epochs, again, setting)
         self.epoch = 0
 
     def prepare(self, matrix: Matrix) -> None:
-        """Derive from T what the loss needs; called once, when T is known."""
+        """Derive from T what the loss needs; called each time T is known anew."""
 
     def start_epoch(self, epoch: int) -> None:
         super().start_epoch(epoch)

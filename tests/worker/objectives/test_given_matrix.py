@@ -181,3 +181,11 @@ def test_an_estimated_matrix_is_adopted_after_the_warm_up_and_used_from_then_on(
     torch.testing.assert_close(objective.noise_matrix(), expected, atol=1e-3, rtol=0)
     assert objective.arrays()["noise_matrix"].shape == (3, 3)
     assert len(objective.sums) == 0  # nothing per sample is kept any longer
+
+
+def test_a_given_matrix_is_settled_from_the_start_and_an_estimated_one_after_its_last() -> None:
+    options = {"warm_up": 0.2, "again": 0.5, "epochs": 10}
+    given: Any = build("instance_transition", noise_matrix=NOISE, **options)
+    estimated: Any = build("instance_transition", **options)
+    assert (given.estimates, given.unlock_epoch) == ([], 2)
+    assert (estimated.estimates, estimated.unlock_epoch) == ([2, 5], 5)
